@@ -1,0 +1,143 @@
+"""GaussianCloud: the rows of a scene exactly as its file stores them."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+BLOCK_BYTES = 4 << 20  # bytes of rows handled at a time: enough to amortise, small enough to stay out of RSS
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says besides its rows.
+
+    Attributes:
+        format: the name of the format that was read, such as ``ply``.
+        comments: free text lines that the format carries.
+        native: whatever ``formats/<format>.py`` needs to write the file back as it was
+            (property order, encoding, other elements); other formats ignore it.
+        notes: what a reader has to tell the user, such as a field that had no place.
+    """
+
+    format: str = "ply"
+    comments: tuple[str, ...] = ()
+    native: Any = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GaussianCloud:
+    """N points with every field of their file, raw: opacity is a logit, scales are logarithms.
+
+    Attributes:
+        rows: (N,) structured array of the stored values, in the stored byte order. It may be a
+            read-only memory map: `columns` and `blocks` hand its pages back as they go, so that
+            streaming a large file costs no resident memory.
+        header: what the file says besides its rows.
+    """
+
+    rows: npt.NDArray[Any]
+    header: Header = field(default_factory=Header)
+
+    def __post_init__(self) -> None:
+        if self.rows.ndim != 1 or self.rows.dtype.names is None:
+            raise TypeError("rows must be a one-dimensional structured array")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Column names in stored order."""
+        return self.rows.dtype.names or ()
+
+    @property
+    def xyz(self) -> npt.NDArray[Any]:
+        """(N, 3) positions in scene units: float32 where stored so, otherwise float64.
+
+        Gathered anew at each call, axis by axis in memory: keep it, and pass ``xyz.T`` where
+        (3, N) is wanted.
+        """
+        return self.columns(("x", "y", "z")).T
+
+    def columns(self, names: Sequence[str]) -> npt.NDArray[Any]:
+        """Gather columns into one (len(names), N) array of native floats.
+
+        float32 if that holds every stored value exactly (float32, float16 and integers up to 16
+        bits), otherwise float64.
+
+        Raises:
+            InputError: a column is missing or does not hold one number per row.
+        """
+        missing = [name for name in names if name not in self.fields]
+        if missing:
+            raise InputError(
+                f"no {', '.join(missing)} column among {', '.join(self.fields) or 'none'}",
+                remedy="this needs a file whose points carry it",
+            )
+        types = [self.rows.dtype[name] for name in names]
+        odd = [name for name, t in zip(names, types, strict=True) if t.shape or t.kind not in "fiub"]
+        if odd:
+            raise InputError(f"column {odd[0]} does not hold one number per point")
+        exact = all(np.can_cast(t, np.float32, "safe") for t in types)
+        out = np.empty((len(names), len(self)), np.float32 if exact else np.float64)
+        for start, block in self.blocks():
+            for axis, name in enumerate(names):
+                out[axis, start : start + len(block)] = block[name]
+        return out
+
+    def blocks(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+        """Yield ``(first row, rows)`` over the whole cloud, a few megabytes at a time."""
+        step = max(1, BLOCK_BYTES // max(1, self.rows.dtype.itemsize))
+        for start in range(0, len(self), step):
+            yield start, self.rows[start : start + step]
+            self._release(start, min(start + step, len(self)))
+
+    def take(self, index: npt.NDArray[Any]) -> GaussianCloud:
+        """The cloud of the rows at `index` (integers or a mask), copied as opaque bytes."""
+        index = np.asarray(index)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        return replace(self, rows=take_rows(self.rows, index))
+
+    def with_comment(self, line: str) -> GaussianCloud:
+        """The same rows with one more comment line."""
+        return replace(self, header=replace(self.header, comments=(*self.header.comments, line)))
+
+    def _release(self, start: int, stop: int) -> None:
+        """Give the mapped pages of rows [start, stop) back; they stay in the system's file cache."""
+        mapping = _mapping_under(self.rows)
+        if mapping is None or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        whole = np.frombuffer(mapping, np.uint8)
+        origin = self.rows.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+        page = mmap.PAGESIZE
+        first = (origin + start * self.rows.dtype.itemsize) // page * page
+        last = (origin + stop * self.rows.dtype.itemsize) // page * page
+        if last > first:
+            mapping.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
+def take_rows(rows: npt.NDArray[Any], index: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Gather structured rows as opaque bytes: 4 to 5 times faster than field by field."""
+    opaque = np.dtype((np.void, rows.dtype.itemsize)) if rows.dtype.itemsize else rows.dtype
+    taken: npt.NDArray[Any] = rows.view(opaque).take(index).view(rows.dtype)
+    return taken
+
+
+def _mapping_under(array: npt.NDArray[Any]) -> mmap.mmap | None:
+    """The read-only memory map that an array looks into, if it does."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    return base if isinstance(base, mmap.mmap) and not array.flags.writeable else None

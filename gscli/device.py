@@ -1,0 +1,74 @@
+"""Where array work runs. The only module that says ``torch.cuda``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import EngineUnavailable, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+NAMES = ("cpu", "torch-cpu", "cuda")  # NumPy; the torch code on CPU tensors; the torch code on a GPU
+
+
+def resolve(name: str) -> torch.device | None:
+    """The torch device of a ``--device`` name; None for ``cpu``, which is NumPy and imports no torch.
+
+    Raises:
+        EngineUnavailable: torch or a usable GPU is missing.
+    """
+    if name == "cpu":
+        return None
+    if name.split(":")[0] not in NAMES:
+        raise UsageError(f"no device {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
+    try:
+        import torch
+    except ImportError:
+        raise EngineUnavailable(
+            f"--device {name} needs torch, which is not installed",
+            remedy="pip install 'gscli[torch]', or use --device cpu",
+        ) from None
+    if name == "torch-cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise EngineUnavailable(
+            "--device cuda: torch sees no usable GPU",
+            remedy="check the driver and that torch is a CUDA build, or use --device cpu",
+        )
+    return torch.device(name)
+
+
+def synchronise(device: torch.device | None) -> None:
+    """Wait until queued GPU work is done, so that a clock read next to it tells the truth."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def free_bytes(device: torch.device | None) -> int:
+    """Memory that can still be allocated on the device, in bytes."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    import os
+
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def describe(device: torch.device | None) -> str:
+    """The device as a report names it."""
+    if device is None:
+        return "cpu"
+    if device.type == "cpu":
+        return "torch-cpu"
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def is_torch(array: Any) -> bool:
+    """Whether an array is a torch tensor, without importing torch to ask."""
+    return type(array).__module__.partition(".")[0] == "torch"

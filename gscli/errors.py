@@ -1,0 +1,64 @@
+"""The errors gscli expects, each with the exit code a command ends with.
+
+Anything else that escapes is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class GscliError(Exception):
+    """An expected failure, told in one line: ``PATH: what is wrong; what to do``.
+
+    Args:
+        what: what is wrong, without the path.
+        path: the file it is about, if there is one.
+        remedy: what the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, path: str | os.PathLike[str] | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.path = None if path is None else os.fspath(path)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        line = self.what if self.path is None else f"{self.path}: {self.what}"
+        if self.remedy:
+            line += f"; {self.remedy}"
+        return " ".join(line.split())
+
+
+class UsageError(GscliError):
+    """An option or argument that cannot be honoured."""
+
+    exit_code = 2
+
+
+class InputError(GscliError):
+    """An input file that is missing, unreadable, malformed or of the wrong kind."""
+
+    exit_code = 3
+
+
+class WriteRefused(GscliError):
+    """A write that would overwrite a file or lose data without leave."""
+
+    exit_code = 4
+
+
+class EngineUnavailable(GscliError):
+    """A device or library that was asked for and is not here."""
+
+    exit_code = 5
+
+
+class GateMissed(GscliError):
+    """A quality limit that the data did not meet."""
+
+    exit_code = 6

@@ -1,0 +1,131 @@
+"""Files as gscli treats them: outputs appear whole or not at all, stdin is a file like any other."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import GscliError, InputError, WriteRefused
+
+STANDARD = "-"  # stdin where a file is read, stdout where one is written
+TEMPORARY_SUFFIX = ".gscli-tmp"
+
+
+def is_standard(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path) == STANDARD
+
+
+def require_readable(path: Path) -> None:
+    """Refuse, in the user's words, a path that cannot be opened for reading."""
+    try:
+        if path.is_dir():
+            os.listdir(path)
+        else:
+            path.open("rb").close()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except ValueError as error:  # an embedded null byte
+        raise InputError(str(error), path=repr(os.fspath(path))) from None
+
+
+def unreadable(path: str | os.PathLike[str], error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError("no such file", path=path, remedy="check the path")
+    if isinstance(error, PermissionError):
+        return InputError("cannot be read", path=path, remedy="check its permissions")
+    return InputError(f"cannot be read ({error.strerror or error})", path=path)
+
+
+@contextmanager
+def spooled_stdin() -> Iterator[Path]:
+    """Copy stdin to an unlinked temporary file; yields a path that reads it, any number of times."""
+    with tempfile.TemporaryFile(prefix="gscli-stdin-") as spool:
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+            spool.flush()
+        except OSError as error:
+            raise GscliError(
+                f"cannot spool stdin to {tempfile.gettempdir()} ({error.strerror or error})",
+                remedy="point TMPDIR at a folder with room",
+            ) from None
+        yield Path(f"/dev/fd/{spool.fileno()}")
+
+
+def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse to replace a regular file unless `overwrite`, and a folder always."""
+    if is_standard(path):
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise WriteRefused("is a folder", path=path, remedy="name a file in it")
+    if not overwrite and target.exists() and target.is_file():
+        raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that takes its name only once it is complete.
+
+    The bytes go to a temporary file in the same folder, which is renamed over `path` when the block
+    ends and removed when it raises. A symbolic link keeps its place and its target is replaced.
+    Pipes and devices are written straight.
+
+    Args:
+        path: the file, or ``-`` for stdout.
+        overwrite: whether an existing file may be replaced.
+        sync: flush the file to the disk before the rename.
+
+    Raises:
+        WriteRefused: the file exists and `overwrite` is false.
+        GscliError: it cannot be written (no such folder, no permission, disk full).
+    """
+    if is_standard(path):
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    refuse_existing(path, overwrite=overwrite)
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("wb") as stream:
+                yield stream
+            return
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            with os.fdopen(descriptor, "w+b", buffering=1 << 20) as stream:
+                if target.exists():
+                    os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+                yield stream
+                stream.flush()
+                if sync:
+                    os.fsync(descriptor)
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
+    folder = os.path.dirname(os.fspath(path)) or "."
+    if isinstance(error, FileNotFoundError):
+        return GscliError(f"cannot be written: there is no folder {folder}", path=path, remedy="make it first")
+    if isinstance(error, PermissionError):
+        return GscliError(
+            "cannot be written: permission denied", path=path, remedy=f"check the permissions of {folder}"
+        )
+    remedy = "free some space" if error.errno == 28 else None
+    return GscliError(f"cannot be written ({error.strerror or error})", path=path, remedy=remedy)

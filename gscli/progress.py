@@ -1,0 +1,41 @@
+"""Progress of long work and the time its stages took; both silent unless a caller listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Track(Protocol):
+    """Called with a label and a total; yields a function that is told of each finished part."""
+
+    def __call__(
+        self, label: str, total: int, unit: str = ...
+    ) -> AbstractContextManager[Callable[[int], object]]: ...
+
+
+@contextmanager
+def silent(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
+    """The Track that shows nothing."""
+    yield lambda done: None
+
+
+class Timings(dict[str, float]):
+    """Seconds by stage; a stage entered twice adds up.
+
+    >>> timings = Timings()
+    >>> with timings.stage("read"):
+    ...     pass
+    >>> list(timings)
+    ['read']
+    """
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self[name] = self.get(name, 0.0) + time.perf_counter() - start
