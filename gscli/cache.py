@@ -75,7 +75,9 @@ class GridCache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, zipfile.BadZipFile) as error:
-            warnings.warn(f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2)
+            warnings.warn(
+                f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2
+            )
             path.unlink(missing_ok=True)
             return None
         return grid

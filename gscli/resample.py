@@ -242,7 +242,9 @@ def _plan(
         raise UsageError("give either an output file or --out-dir")
     if target is not None:
         if len(chosen) * repeat > 1:
-            raise UsageError("several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER")
+            raise UsageError(
+                "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
+            )
         formats.format_for_writing(target)
         return [_Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
     assert out_dir is not None

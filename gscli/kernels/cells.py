@@ -39,7 +39,9 @@ class Span(NamedTuple):
     count: tuple[int, int, int]
 
 
-def lattice_span(low: npt.NDArray[Any], high: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]) -> Span:
+def lattice_span(
+    low: npt.NDArray[Any], high: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]
+) -> Span:
     """The lattice box between two corners; exact, because division and floor are monotone.
 
     Args:

@@ -14,7 +14,28 @@ import numpy.typing as npt
 
 from . import parallel
 
-_LADDER = (1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.2, 3.6, 4.0, 4.5, 5.0, 5.6, 6.3, 7.1, 8.0, 9.0)
+_LADDER = (
+    1.0,
+    1.1,
+    1.25,
+    1.4,
+    1.6,
+    1.8,
+    2.0,
+    2.2,
+    2.5,
+    2.8,
+    3.2,
+    3.6,
+    4.0,
+    4.5,
+    5.0,
+    5.6,
+    6.3,
+    7.1,
+    8.0,
+    9.0,
+)
 _FINEST, _COARSEST = -20 * 45, 20 * 45  # rungs: 1e-45 to 1e45 scene units
 _ROUGH = 1 << 18  # points that are enough for a first guess
 
@@ -104,7 +125,11 @@ def _rung_below(size: float) -> int:
 
 
 def _count_cells(
-    xyz: npt.NDArray[Any], size: float, center: npt.NDArray[Any], origin: npt.NDArray[Any], table: npt.NDArray[Any]
+    xyz: npt.NDArray[Any],
+    size: float,
+    center: npt.NDArray[Any],
+    origin: npt.NDArray[Any],
+    table: npt.NDArray[Any],
 ) -> float:
     """Estimate how many cells are occupied, by linear counting (Whang et al. 1990): error about 0.1 %.
 
@@ -114,7 +139,10 @@ def _count_cells(
     bits = len(table).bit_length() - 1
     shift = (center - origin) / size
     shift -= np.floor(shift)
-    scale, primes = np.float32(min(1.0 / size, 3e38)), (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D))
+    scale, primes = (
+        np.float32(min(1.0 / size, 3e38)),
+        (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D)),
+    )
 
     def mark(part: slice) -> None:
         word = np.zeros(part.stop - part.start, np.uint32)
