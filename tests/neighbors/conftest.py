@@ -49,10 +49,16 @@ CASES = {
         rng.integers(0, 9, (t, 3)) * 0.1,
     ),
     "far apart": lambda rng, q, t: (rng.random((q, 3)), rng.random((t, 3)) + 1e6),
-    "far plane": lambda rng, q, t: (rng.random((q, 3)) * [9, 9, 0], rng.random((t, 3)) * [9, 9, 0] + [0, 0, 50]),
+    "far plane": lambda rng, q, t: (
+        rng.random((q, 3)) * [9, 9, 0],
+        rng.random((t, 3)) * [9, 9, 0] + [0, 0, 50],
+    ),
     "tight and outliers": _both(_tight_and_outliers),
     "shell and cluster": lambda rng, q, t: (_shell_and_cluster(rng, q) * 0.01, _shell_and_cluster(rng, t)),
-    "centre of a sphere": lambda rng, q, t: (rng.normal(size=(q, 3)) * 1e-17, _shell_and_cluster(rng, 2 * t)[t:]),
+    "centre of a sphere": lambda rng, q, t: (
+        rng.normal(size=(q, 3)) * 1e-17,
+        _shell_and_cluster(rng, 2 * t)[t:],
+    ),
     "signed zeros": _both(lambda rng, n: rng.choice([-0.0, 0.0, 1.0], (n, 3))),
     "very small": _both(lambda rng, n: rng.random((n, 3)) * 1e-158),
     "very large": _both(lambda rng, n: rng.normal(size=(n, 3)) * 1e37),
