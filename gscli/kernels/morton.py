@@ -59,6 +59,11 @@ def order(*digits: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
     return found
 
 
+def order_of(xyz: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    """The rows of (N, 3) points in Morton order, (N,) uint32; equal codes by row."""
+    return order(*digits(codes(xyz))).astype(np.uint32)
+
+
 def digits(keys: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
     """The low and the high 16 bits of (N,) uint32 keys."""
     return keys.astype(np.uint16), (keys >> np.uint32(16)).astype(np.uint16)
@@ -121,11 +126,11 @@ def _hashes(xyz: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
 
 def _gather(xyz: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """xyz[rows] as C-ordered float64, with 0.0 for -0.0."""
+    together = np.ascontiguousarray(xyz)  # one cache line for each point instead of three
     out = np.empty((len(rows), 3))
     for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        for axis in range(3):
-            np.add(xyz[:, axis][part], 0.0, out=out[start : start + CHUNK, axis])
+        part = slice(start, start + CHUNK)
+        np.add(together.take(rows[part], axis=0), 0.0, out=out[part])
     return out
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "k-d tree (pykdtree) on all CPU cores"
 
-BLOCK = 1 << 18  # queries at a time; about 130 bytes of temporaries each
+BLOCK = 1 << 16  # queries at a time; about 130 bytes of temporaries each
 LEAF = 16  # points per leaf
 CANDIDATES = 1 << 18  # how many to hold at a time where ties are settled
 MOST_TIED = 128  # beyond this many equally near targets, try them all
@@ -56,11 +56,12 @@ class Index:
         """The nearest target of each query; see `gscli.neighbors`."""
         points = as_array(queries, "queries")
         distances, rows = np.empty(len(points)), np.empty(len(points), np.int64)
+        order = morton.order_of(points)
+        points = np.ascontiguousarray(points)
         for start in range(0, len(points), BLOCK):
-            block = points[start : start + BLOCK]
-            order = start + morton.order(*morton.digits(morton.codes(block)))
-            squared, rows[order] = self._nearest_in_block(_rows_of(points, order))
-            distances[order] = np.sqrt(squared)
+            block = order[start : start + BLOCK]
+            squared, rows[block] = self._nearest_in_block(points.take(block, axis=0).astype(np.float64))
+            distances[block] = np.sqrt(squared)
             if advance is not None:
                 advance(len(block))
         return in_kind(Neighbors(distances, rows, proven=len(points)), queries)
@@ -125,11 +126,3 @@ class Index:
             at = pending[same.ravel() == number]
             squared[at], rows[at] = exact.min(), self._rows[exact == exact.min()].min()
         return squared, rows
-
-
-def _rows_of(points: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """points[order] as C-ordered float64."""
-    out = np.empty((len(order), 3))
-    for axis in range(3):
-        out[:, axis] = points[:, axis][order]
-    return out
