@@ -8,12 +8,12 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import GscliError, InputError, WriteRefused
+from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 TEMPORARY_SUFFIX = ".gscli-tmp"
@@ -21,6 +21,11 @@ TEMPORARY_SUFFIX = ".gscli-tmp"
 
 def is_standard(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path) == STANDARD
+
+
+def display(path: str | os.PathLike[str]) -> str:
+    """An input's name as messages and reports give it."""
+    return "<stdin>" if is_standard(path) else os.fspath(path)
 
 
 def require_readable(path: Path) -> None:
@@ -68,6 +73,25 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise WriteRefused("is a folder", path=path, remedy="name a file in it")
     if not overwrite and target.exists() and target.is_file():
         raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+
+
+def check_outputs(paths: Iterable[str | os.PathLike[str]], *, overwrite: bool) -> None:
+    """Refuse outputs that would collide, or replace a file without leave, before anything is computed."""
+    seen: set[str] = set()
+    for path in paths:
+        real = os.fspath(path) if is_standard(path) else os.path.realpath(path)
+        if real in seen:
+            raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
+        seen.add(real)
+        refuse_existing(path, overwrite=overwrite)
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, unless it is there."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 @contextmanager
