@@ -19,8 +19,8 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import BLOCK_BYTES, GaussianCloud, Header, release_pages, take_rows
 from ..errors import InputError
-from . import _ply_binary, _ply_text
 from ..progress import nothing
+from . import _ply_binary, _ply_text
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 
 DESCRIPTION = "PLY, binary or ASCII, with every property, comment and element"
