@@ -9,7 +9,8 @@ A format module defines
 
 and, where it can be written,
 
-* ``write(path, cloud, *, overwrite, index=None)``: atomically; `index` selects rows, in order;
+* ``write(path, cloud, *, overwrite, index=None, advance=nothing)``: atomically; `index` selects rows
+  in order, `advance` is told of rows done;
 * ``unsupported(cloud) -> list[str]``: what writing that cloud would lose.
 
 Modules import their libraries inside the functions that need them.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +31,7 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError, UsageError, WriteRefused
+from ..progress import nothing
 
 HEAD_BYTES = 1 << 16
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
@@ -89,6 +92,13 @@ def read(path: str | os.PathLike[str]) -> GaussianCloud:
     return module(identify(source)).read(source)  # type: ignore[no-any-return]
 
 
+def stem(path: str | os.PathLike[str]) -> str:
+    """A scene's name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
+    name = Path(path).name
+    suffixes = [s for n in names() for s in module(n).SUFFIXES if name.lower().endswith(s)]
+    return name[: -max(map(len, suffixes))] or name if suffixes else Path(path).stem
+
+
 def format_for_writing(path: str | os.PathLike[str]) -> str:
     """The format that an output's suffix asks for; ``-`` is PLY."""
     if files.is_standard(path):
@@ -115,6 +125,7 @@ def write(
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
     allow_lossy: bool = False,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud, or its rows at `index`, in the format of the path's suffix; ``-`` is stdout.
 
@@ -128,4 +139,4 @@ def write(
         raise WriteRefused(
             f"would lose {'; '.join(lost)}", path=path, remedy="add --allow-lossy, or write .ply"
         )
-    writer.write(path, cloud, overwrite=overwrite, index=index)
+    writer.write(path, cloud, overwrite=overwrite, index=index, advance=advance)
