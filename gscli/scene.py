@@ -221,7 +221,7 @@ def _plant(rng: np.random.Generator, n: int) -> Surface:
     c, s = np.cos(turn), np.sin(turn)
     xyz = np.stack([out * c - across * s, out * s + across * c, 0.05 + up], axis=1)
     normal = np.stack([-np.sin(slope) * c, -np.sin(slope) * s, np.cos(slope)], axis=1)
-    return xyz, normal, 9 * 0.08
+    return xyz, normal, 9 * 0.2
 
 
 def _air(rng: np.random.Generator, n: int) -> Surface:
