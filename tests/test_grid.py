@@ -112,7 +112,38 @@ def test_golden_draws():
         "half": [0, 1, 4, 7, 8, 9, 12, 13, 16, 18, 20, 23, 24, 26, 28, 31, 32, 35, 36, 37],
         "fixed": [1, 4, 5, 7, 8, 9, 10, 13, 17, 18, 20, 21, 23, 26, 28, 31, 32, 33, 35, 37],
         "single": [0, 1, 4, 6, 8, 11, 12, 14, 16, 17, 20, 22, 24, 27, 28, 29, 32, 34, 36, 37],
-        "two": [0, 1, 3, 4, 5, 6, 8, 9, 11, 12, 13, 15, 16, 17, 18, 20, 21, 23, 24, 26, 27, 28, 29, 31, 32, 33, 35, 36, 37, 39],
+        "two": [
+            0,
+            1,
+            3,
+            4,
+            5,
+            6,
+            8,
+            9,
+            11,
+            12,
+            13,
+            15,
+            16,
+            17,
+            18,
+            20,
+            21,
+            23,
+            24,
+            26,
+            27,
+            28,
+            29,
+            31,
+            32,
+            33,
+            35,
+            36,
+            37,
+            39,
+        ],
         "target": [1, 7, 9, 13, 18, 23, 26],
     }
 
@@ -194,13 +225,17 @@ def test_dropped_rows_do_not_move_the_draw_of_the_others():
     assert a.tolist() == [row for row in b.tolist() if row != 0]
 
 
-@pytest.mark.parametrize("wanted, rows", [("0", 0), ("1", 1), (str(N), N), ("100%", N), ("33.3%", N * 333 // 1000)])
+@pytest.mark.parametrize(
+    "wanted, rows", [("0", 0), ("1", 1), (str(N), N), ("100%", N), ("33.3%", N * 333 // 1000)]
+)
 def test_a_target_is_met_exactly(wanted, rows):
     grid = VoxelGrid.from_points(XYZ, voxel_size=0.4)
     assert len(grid.draw(method("half", target=wanted)).rows) == rows
 
 
-@pytest.mark.parametrize("wanted", ["30001", "100.1%", "-1", "1.5", "ten", "", "%", "1e3", "9" * 400, "1_000", "٣"])
+@pytest.mark.parametrize(
+    "wanted", ["30001", "100.1%", "-1", "1.5", "ten", "", "%", "1e3", "9" * 400, "1_000", "٣"]
+)
 def test_an_absurd_target_is_a_usage_error(wanted):
     grid = VoxelGrid.from_points(XYZ, voxel_size=0.4)
     with pytest.raises(UsageError, match="--target"):

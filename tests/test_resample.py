@@ -72,7 +72,9 @@ def test_another_reader_opens_the_output(scene, tmp_path):
 
 
 @pytest.mark.parametrize("pick", PICKS)
-@pytest.mark.parametrize("how", [{}, {"total": "10%"}, {"method": "one-per-grid"}, {"method": "k-per-grid", "k": 3}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{}, {"total": "10%"}, {"method": "one-per-grid"}, {"method": "k-per-grid", "k": 3}], ids=str
+)
 def test_engines_write_the_same_bytes(scene, tmp_path, pick, how):
     pytest.importorskip("torch")
     for device in ("cpu", "torch-cpu"):
@@ -98,7 +100,7 @@ def test_one_grid_serves_many_draws(scene, tmp_path):
         index=tmp_path / "rows",
     )
     names = [f"scene.{m}.e{e}" for m in ("half-density", "one-per-grid") for e in (5, 6, 7)]
-    assert [os.path.basename(o.path) for o in result.outputs] == [n + ".ply" for n in names]  # noqa: PTH119
+    assert [os.path.basename(o.path) for o in result.outputs] == [n + ".ply" for n in names]
     assert sorted(p.name for p in (tmp_path / "rows").iterdir()) == sorted(n + ".npy" for n in names)
     draws = {(tmp_path / "rows" / (n + ".npy")).read_bytes() for n in names}
     assert len(draws) == 6
@@ -110,9 +112,7 @@ def test_one_grid_serves_many_draws(scene, tmp_path):
 
 def test_a_warm_cache_changes_no_byte(scene, tmp_path):
     cache = GridCache(tmp_path / "cache")
-    states = [
-        resample(scene, tmp_path / f"{i}.ply", cache=cache if i else None).cache for i in range(3)
-    ]
+    states = [resample(scene, tmp_path / f"{i}.ply", cache=cache if i else None).cache for i in range(3)]
     assert states == ["off", "miss", "hit"]
     assert len({(tmp_path / f"{i}.ply").read_bytes() for i in range(3)}) == 1
     if pytest.importorskip("torch"):

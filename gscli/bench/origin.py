@@ -74,7 +74,9 @@ def vectorised_single(cells: Cells) -> Any:
     return cells.order[cells.starts + step]
 
 
-def scenarios(ids: Any, coord: Any, feat: Any, *, loop: bool = False, cells: Cells | None = None) -> list[Any]:
+def scenarios(
+    ids: Any, coord: Any, feat: Any, *, loop: bool = False, cells: Cells | None = None
+) -> list[Any]:
     """The three scenarios of one iteration with their coordinates and features.
 
     Args:

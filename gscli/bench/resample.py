@@ -73,7 +73,7 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool)
     ids[host_order] = np.repeat(np.arange(len(grid)), counts)
     features = np.random.default_rng(0).random((len(xyz), FEATURES), np.float32)
     ready = grid.to(where)
-    ours_xyz, ours_features = np.ascontiguousarray(xyz), features
+    carried: list[Any] = [np.ascontiguousarray(xyz), features]
     calls: dict[str, Callable[[], object] | str] = {}
     if find_spec("torch") is None:
         missing = "torch is not installed"
@@ -84,7 +84,7 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool)
         import torch
 
         on = where or torch.device("cpu")
-        t_ids, t_xyz, t_features = (torch.as_tensor(a, device=on) for a in (ids, ours_xyz, features))
+        t_ids, t_xyz, t_features = (torch.as_tensor(a, device=on) for a in (ids, *carried))
         cells = origin.group(t_ids)
         peers = {
             "origin, vectorised and cached": lambda: origin.scenarios(t_ids, t_xyz, t_features, cells=cells),
@@ -94,13 +94,13 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool)
             else "left out by --no-loops",
         }
         if where is not None:
-            ours_xyz, ours_features = t_xyz, t_features
+            carried = [t_xyz, t_features]
     epoch = iter(range(1 << 40))
 
     def ours() -> list[Any]:
         now = next(epoch)
-        drawn = [grid_rows.rows for grid_rows in (ready.draw(m, epoch=now) for m in ("half-density", "one-per-grid"))]
-        return [(ours_xyz[rows], ours_features[rows]) for rows in drawn]
+        drawn = [ready.draw(name, epoch=now).rows for name in ("half-density", "one-per-grid")]
+        return [[array[rows] for array in carried] for rows in drawn]
 
     calls["gscli, ready grid"] = ours
     return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where)
@@ -138,4 +138,6 @@ def _processes(path: Path, repeats: int) -> Group:
         "copy of the file (the floor)": [sys.executable, "-c", _COPY_SCRIPT, source, out],
         "start of Python and NumPy (the floor)": [sys.executable, "-c", "import numpy"],
     }
-    return compare_processes(f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats)
+    return compare_processes(
+        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats
+    )

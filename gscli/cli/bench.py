@@ -23,7 +23,9 @@ def command() -> None:
     """
 
 
-_repeats = click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats.")
+_repeats = click.option(
+    "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats."
+)
 
 
 def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
@@ -38,8 +40,12 @@ def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
 
 
 @command.command()
-@click.option("--points", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Size of the scene.")
-@click.option("--cells", type=click.IntRange(1), default=50_000, show_default=True, help="About so many cells.")
+@click.option(
+    "--points", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Size of the scene."
+)
+@click.option(
+    "--cells", type=click.IntRange(1), default=50_000, show_default=True, help="About so many cells."
+)
 @click.option("--no-loops", is_flag=True, help="Leave the origin's per-cell loops out, which take seconds.")
 @_repeats
 @options.device

@@ -173,7 +173,9 @@ def test_refusals_have_their_exit_codes_and_write_nothing(run, scene, args, code
     assert [p.name for p in run.folder.iterdir()] == ["scene.ply"]
 
 
-@pytest.mark.parametrize("args", [["--ratio", "a:b"], ["--origin", "1,2"], ["--method", "third"], ["--seed", "x"], ["--nope"]])
+@pytest.mark.parametrize(
+    "args", [["--ratio", "a:b"], ["--origin", "1,2"], ["--method", "third"], ["--seed", "x"], ["--nope"]]
+)
 def test_values_that_do_not_parse_are_usage_errors(run, scene, args):
     result = run("resample", "scene.ply", "out.ply", *args)
     assert result.returncode == 2
@@ -289,7 +291,11 @@ def test_info_describes_a_scene(run, scene):
 
 def test_help_starts_quickly_enough_to_be_forgotten(run):
     """No clock: the modules that --help loads are those that parse options."""
-    code = "import sys; from gscli.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=run.env, check=True, timeout=60)
+    code = (
+        "import sys; from gscli.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=run.env, check=True, timeout=60
+    )
     loaded = set(result.stdout.decode().splitlines()[-1].split())
     assert not loaded & {"numpy", "torch", "faiss", "scipy", "plyfile", "yaml", "tqdm", "pykdtree"}
