@@ -240,9 +240,9 @@ class VoxelGrid:
         if isinstance(chosen, np.ndarray):
             if len(chosen) < self.rows // 8:
                 return np.sort(chosen).astype(np.int64)
-            mask = np.zeros(self.rows, bool)
-            mask[chosen] = True
-            return np.flatnonzero(mask)
+            kept = np.zeros(self.rows, bool)
+            kept[chosen] = True
+            return np.flatnonzero(kept)
         import torch
 
         mask = torch.zeros(self.rows, dtype=torch.bool, device=chosen.device)

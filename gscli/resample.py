@@ -116,7 +116,8 @@ def resample(
     where = device.resolve(device_name)
     jobs = _plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
     written = [path for job in jobs for path in (job.path, job.index) if path is not None]
-    files.check_outputs([*also_written, *written], overwrite=overwrite)
+    made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
+    files.check_outputs([*also_written, *written], overwrite=overwrite, will_be_made=made)
 
     timings = Timings()
     with timings.stage("read"):
@@ -219,9 +220,8 @@ def _check_draws(chosen: list[Method], seed: int | None, epoch: int | None, repe
     if not any(m.uses_seed for m in chosen):
         for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
             if value is not None:
-                raise UsageError(
-                    f"{option} has no effect: {chosen[0].name} with --pick {chosen[0].pick} draws nothing at random"
-                )
+                how = f"{chosen[0].name} with --pick {chosen[0].pick}"
+                raise UsageError(f"{option} has no effect: {how} draws nothing at random")
     for option, value in (("--seed", seed), ("--epoch", epoch)):
         if value is not None and not 0 <= value + (repeat or 1) - 1 < 2**64:
             raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
@@ -252,8 +252,8 @@ def _plan(
     for m in chosen:
         for e in range(epoch, epoch + (repeat if m.uses_seed else 1)):
             name = f"{stem}.{m.name}.e{e}"
-            rows = None if index is None else os.path.join(index, name + ".npy")  # noqa: PTH118
-            jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))  # noqa: PTH118
+            rows = None if index is None else os.path.join(index, name + ".npy")
+            jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))
     return jobs
 
 

@@ -26,7 +26,7 @@ class _Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.__dict__["exit_code"] = exit_code  # a class variable of Click's, an instance's here
 
     def show(self, file: Any = None) -> None:
         click.echo(f"gscli: error: {self.message}", err=True)
@@ -53,7 +53,7 @@ class _Commands(click.Group):
 
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             if near:
-                error.message += f" Did you mean {near[0]}?"
+                raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
             raise
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -7,6 +7,7 @@ streams opaque rows through a few megabytes.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import BLOCK_BYTES, GaussianCloud, Header, release_pages, take_rows
 from ..errors import InputError
-from . import _ply_binary, _ply_text
 from ..progress import nothing
+from . import _ply_binary, _ply_text
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 
 DESCRIPTION = "PLY, binary or ASCII, with every property, comment and element"
@@ -44,7 +45,7 @@ class Native:
 
 
 def sniff(head: bytes) -> bool:
-    return head.startswith((b"ply\n", b"ply\r", b"ply ", b"ply\t"))
+    return re.match(rb"ply[ \t]*[\r\n]", head) is not None
 
 
 def read(path: str | os.PathLike[str]) -> GaussianCloud:
@@ -130,14 +131,10 @@ def unsupported(cloud: GaussianCloud) -> list[str]:
             lost.append(f"column {name} ({kind})")
         elif kind.kind == "f" and kind.itemsize > 8:
             lost.append(f"digits of column {name} ({kind})")
-        elif (
-            kind.kind in "iu"
-            and kind.itemsize == 8
-            and not all(
-                (np.abs(block[name].astype(np.float64)) <= EXACT_INTEGER).all() for _, block in cloud.blocks()
-            )
-        ):
-            lost.append(f"digits of column {name} ({kind} beyond 2^53)")
+        elif kind.kind in "iu" and kind.itemsize == 8:
+            ends = [int(end) for _, block in cloud.blocks() for end in (block[name].min(), block[name].max())]
+            if max(map(abs, ends), default=0) > EXACT_INTEGER:
+                lost.append(f"digits of column {name} ({kind} beyond 2^53)")
     return lost
 
 

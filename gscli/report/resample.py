@@ -48,12 +48,13 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     size = "cells" if grid.voxel_size is None else f"cell size {grid.voxel_size:g},"
     lines.append(f"grid     {size} {grid.why}: {held}; cache {result.cache}")
     for output in result.outputs:
-        line = f"wrote    {output.path}: {output.points:,} points, {output.fraction:.1%} kept by {output.method.name}"
+        line = f"wrote    {output.path}: {output.points:,} points, {output.fraction:.1%} kept"
+        line += f" by {output.method.name}"
         if output.method.uses_seed:
             line += f", seed {output.seed}"
             line += f" epoch {output.epoch}" if output.epoch else ""
         if output.forced_cells:
-            line += f"; {output.forced_cells:,} cells kept more than their share to keep any"
+            line += f"; {output.forced_cells:,} cells forced to keep one"
         lines.append(line)
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())
