@@ -341,7 +341,7 @@ def _with_gaussians(
 def _write_distances(
     path: str | os.PathLike[str], result: Compared, colors: bool, overwrite: bool, allow_lossy: bool
 ) -> None:
-    target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)  # noqa: PTH119
+    target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
     top = result.centers.source_to_target.p99 if colors else None
     with paint.with_distances(result.clouds[0], result.centers.forth.distances, colors_to=top) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
