@@ -181,9 +181,9 @@ def test_tensors_are_taken_like_arrays():
 
 def test_what_cannot_be_compared_is_refused_by_name():
     good, names = np.zeros((2, 3)), ("new", "ref")
-    with pytest.raises(InputError, match="^new: "):
+    with pytest.raises(InputError, match=r"^new: "):
         compare_centers(np.empty((0, 3)), good, names=names)
-    with pytest.raises(InputError, match="^ref: "):
+    with pytest.raises(InputError, match=r"^ref: "):
         compare_centers(good, np.full((2, 3), np.nan), names=names)
     with pytest.raises(UsageError, match="no engine 'fast'"):
         compare_centers(good, good, engine="fast")

@@ -47,10 +47,10 @@ def test_an_index_that_fits_neither_cloud_is_refused(index):
 
 def test_a_file_that_is_no_index_is_refused(index, tmp_path):
     for rows in ([[0, 1]], [0.5, 1.0]):
-        with pytest.raises(InputError, match="no .npy file of row numbers"):
+        with pytest.raises(InputError, match=r"no \.npy file of row numbers"):
             pairing.given_pairs(index(rows), 5, 2)
     (tmp_path / "text.npy").write_text("0 1")
-    with pytest.raises(InputError, match="no .npy file"):
+    with pytest.raises(InputError, match=r"no \.npy file"):
         pairing.read_index(tmp_path / "text.npy")
     with pytest.raises(InputError, match="no such file"):
         pairing.read_index(tmp_path / "missing.npy")

@@ -33,7 +33,7 @@ def test_a_sample_is_searched_in_the_whole_cloud():
     """Points in close pairs, one of each far from the other in the file: a thinned cloud would lose them."""
     rng = np.random.default_rng(0)
     ones = rng.uniform(0, 1000, (SAMPLE, 3))
-    xyz = np.concatenate([ones, ones + [1e-3, 0, 0], rng.uniform(0, 1000, (10, 3))])
+    xyz = np.concatenate([ones, ones + np.array([1e-3, 0, 0]), rng.uniform(0, 1000, (10, 3))])
     assert spacing(xyz) == pytest.approx(1e-3, rel=1e-6)
 
 
@@ -66,7 +66,7 @@ def test_anything_else_is_no_threshold(text):
 
 
 def test_spacings_of_a_single_position_cannot_be_counted():
-    with pytest.raises(UsageError, match="b.ply has fewer than two distinct positions"):
+    with pytest.raises(UsageError, match=r"b\.ply has fewer than two distinct positions"):
         parse_threshold("2spacing").in_scene_units(None, "b.ply")
 
 

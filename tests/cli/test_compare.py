@@ -241,7 +241,8 @@ def test_bad_input_is_refused(run):
 
 
 def test_neither_torch_nor_scipy_is_loaded(run, two):
-    code = "import sys; from gscli.cli import main; main(['compare', 'a.ply', 'b.ply', '-q', '--html', 'p.html'], standalone_mode=False); "
+    args = ["compare", "a.ply", "b.ply", "-q", "--html", "p.html"]
+    code = f"import sys; from gscli.cli import main; main({args}, standalone_mode=False); "
     code += "print([m for m in ('torch', 'scipy', 'faiss', 'matplotlib', 'plyfile') if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=run.folder, env=run.env, capture_output=True, timeout=120

@@ -98,7 +98,8 @@ def chromium(browser, *args):
 @pytest.mark.parametrize("width", [1200, 600])
 def test_nothing_sticks_out_in_a_browser(browser, page, tmp_path, width):
     measure = """<script>
-    const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+    const wide = [...document.querySelectorAll('body *')].filter(e =>
+      e.getBoundingClientRect().right > innerWidth + 1
       || (e.matches('.wrap, .card, section, dd') && e.scrollWidth > e.clientWidth + 1));
     document.title = 'measured ' + innerWidth + ': ' + wide.map(e => e.tagName + '.' + e.className).join(' ')
       + ' broken ' + [...document.images].filter(i => !i.naturalWidth).length;
