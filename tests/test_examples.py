@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,7 +15,6 @@ from gscli import read, scene
 from .update_readme import ROOT, surroundings
 
 EXAMPLES = ROOT / "examples"
-
 SCRIPTS = [*sorted(EXAMPLES.glob("*.sh")), ROOT / ".ci" / "run"]
 
 

@@ -14,6 +14,8 @@ import pytest
 from gscli import scene, write
 from gscli.cli import main
 
+from .update_readme import ROOT
+
 HEAVY = (
     "numpy",
     "torch",
@@ -38,7 +40,7 @@ def imported(code: str, *forbidden: str, **env: str) -> set[str]:
     ask = f"\nimport sys; print('\\n', [m for m in {forbidden!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code + ask],
-        env={**os.environ, **env},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,
         timeout=300,
