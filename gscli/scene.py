@@ -129,9 +129,7 @@ def _rows(span: range, points: int, flyaways: int, sh_degree: int, seed: int) ->
     scale = size[:, None] * np.exp(rng.normal(0, 0.3, (count, 3)))
     scale[:, 2] *= flat
     order = np.repeat(np.arange(1, sh_degree + 1), 2 * np.arange(1, sh_degree + 1) + 1)
-    rest = (
-        rng.standard_normal((count, 3, len(order)), np.float32) * np.float32(0.12) / order.astype("f4") ** 2
-    )
+    rest = rng.standard_normal((count, 3, len(order)), np.float32) * (0.12 / order**2).astype("f4")
     out = np.concatenate(
         [
             xyz,
