@@ -23,7 +23,7 @@ FEATURES = 16  # per point, as the origin's training carries along
 _PLYFILE_SCRIPT = """
 import sys, plyfile
 ply = plyfile.PlyData.read(sys.argv[1])
-vertex = plyfile.PlyElement.describe(ply["vertex"].data[::2], "vertex")
+vertex = plyfile.PlyElement.describe(ply["vertex"].data[::2].copy(), "vertex")
 plyfile.PlyData([vertex], byte_order="<").write(sys.argv[2])
 """
 _COPY_SCRIPT = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
