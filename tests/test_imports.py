@@ -32,6 +32,11 @@ HEAVY = (
 # For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to.
 EXAMPLES = {
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
+    "info": ["{scene}"],
+    "cache": ["info"],
+    "demo": ["{scene}", "--out-dir", "{out}/demo"],
+    "doctor": ["--help"],  # asks torch for its devices: that is what it is for
+    "bench": ["resample", "--help"],  # times torch's code beside NumPy's
 }
 
 
