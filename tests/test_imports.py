@@ -36,11 +36,6 @@ EXAMPLES = {
     "demo": ["{scene}", "--out-dir", "{out}/demo"],
     "info": ["{scene}", "--json"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
-    "info": ["{scene}"],
-    "cache": ["info"],
-    "demo": ["{scene}", "--out-dir", "{out}/demo"],
-    "doctor": ["--help"],  # asks torch for its devices: that is what it is for
-    "bench": ["resample", "--help"],  # times torch's code beside NumPy's
 }
 WITH_TORCH = ("bench resample", "doctor")  # times what was written in torch; says whether a GPU works
 
