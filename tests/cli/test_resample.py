@@ -222,7 +222,8 @@ def test_an_interrupted_run_leaves_the_old_file(run, make_scene, sign, code):
     gscli.write(run.folder / "scene.ply", make_scene(100_000))
     (run.folder / "out.ply").write_text("old")
     script = (
-        "import sys, time, gscli.formats.ply as ply, gscli.cli as cli\n"
+        "import signal, time, gscli.formats.ply as ply, gscli.cli as cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it\n"
         "gather = ply._gather\n"
         "def slowly(*args):\n"
         "    for block in gather(*args):\n"
