@@ -24,7 +24,18 @@ def test_bench_resample_times_everything_that_is_installed():
             assert row["ratio"] == pytest.approx(row["seconds"] / base)
     processes = {row["name"]: row for row in groups[-1]["rows"]}
     assert processes["gscli resample --no-cache"]["peak_mb"] > 20
-    assert "one draw from a ready grid" in CliRunner().invoke(main, [*args[:-1], "--no-loops"]).output
+    assert "one draw from a ready grid" in CliRunner().invoke(main, [*args[:-1], "--no-slow"]).output
+
+
+def test_bench_compare_times_everything_that_is_installed():
+    pytest.importorskip("torch")
+    args = ["bench", "compare", "--points", "900", "--search-points", "400", "--repeats", "1", "--json"]
+    groups = json.loads(CliRunner().invoke(main, args, catch_exceptions=False).output)["groups"]
+    assert len(groups) == 4
+    rows = {row["name"]: row for group in groups for row in group["rows"]}
+    assert rows["torch.cdist, batched"]["seconds"] > 0
+    assert rows["gscli compare, both ways"]["seconds"] > 0
+    assert all(row["seconds"] or "not installed" in row["note"] for row in rows.values())
 
 
 def test_a_peer_that_is_missing_is_named_not_timed():
