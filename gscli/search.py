@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import device, fields, neighbors
+from . import fields, neighbors
 from .cloud import GaussianCloud
 from .device import is_torch
 from .errors import GscliError, InputError, UsageError
 from .grid import finite_rows
 from .kernels import metrics
-from .neighbors import kdtree
+from .neighbors import Neighbors, kdtree
 from .progress import Timings, Track, silent
 from .spacing import median_spacing
 
 Array = npt.NDArray[Any]
+
+TOGETHER = 4_000_000  # points of both clouds: up to here both directions run at once, at twice the memory
 
 
 @dataclass(frozen=True)
@@ -70,40 +76,62 @@ def search_both(
     """
     if max_queries is not None and max_queries < 1:
         raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
-    asked = [None if max_queries is None or max_queries >= len(p) else max_queries for p in (source, target)]
-    queries = [len(p) if n is None else n for p, n in zip((source, target), asked, strict=True)]
+    asked = [
+        None if max_queries is None or max_queries >= count else metrics.sample(count, max_queries, seed)
+        for count in (len(source), len(target))
+    ]
+    queries = [len(p) if rows is None else len(rows) for p, rows in zip((source, target), asked, strict=True)]
     why = "as asked"
     if engine == "auto":
         busier = max((queries[0], len(target)), (queries[1], len(source)), key=math.prod)
         engine, why = neighbors.choose(*busier, where)
     module = neighbors.module(engine)
-    results: list[Nearest] = []
-    spacings: list[float | None] = []
-    proven = fallback = 0
-    with track("searching", sum(queries)) as advance:
-        for side, points, others in ((0, source, target), (1, target, source)):
-            with timings.stage("search"):
-                rows = None if asked[side] is None else metrics.sample(len(points), queries[side], seed)
-                try:
-                    index = module.Index(others, device=where)
-                except GscliError as error:
-                    error.path = error.path or names[1 - side]
-                    raise
-                try:
-                    found = index.nearest(points if rows is None else points[rows], advance=advance)
-                except GscliError as error:
-                    error.path = error.path or names[side]
-                    raise
-                device.synchronise(where)
-            results.append(Nearest(as_numpy(found.distances), as_numpy(found.rows), rows))
-            proven, fallback = proven + found.proven, fallback + found.fallback
-            with timings.stage("spacing"):
-                stored = as_numpy(others)
-                if not isinstance(index, kdtree.Index):
-                    index = kdtree.Index(stored)
-                spacings.append(median_spacing(index, stored, seed=seed))
-            del index, found
-    return (*results, (spacings[1], spacings[0]), Engine(engine, why, proven, fallback))  # type: ignore[return-value]
+    stopped = threading.Event()
+    with track("searching", sum(queries)) as show, timings.stage("search"):
+
+        def advance(done: int) -> None:
+            if stopped.is_set():
+                raise _Stopped
+            show(done)
+
+        def one_way(side: int) -> tuple[Nearest, Neighbors, float | None]:
+            points, others = (source, target) if side == 0 else (target, source)
+            rows = asked[side]
+            with _naming(names[1 - side]):
+                index = module.Index(others, device=where)
+            with _naming(names[side]):
+                found = index.nearest(points if rows is None else points[rows], advance=advance)
+            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows), rows)
+            stored = as_numpy(others)
+            if not isinstance(index, kdtree.Index):
+                index = kdtree.Index(stored)
+            return nearest, found, median_spacing(index, stored, seed=seed)
+
+        together = engine == "kdtree" and len(source) + len(target) <= TOGETHER
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                later = pool.submit(one_way, 1) if together else None
+                forth = one_way(0)
+                back = later.result() if later else one_way(1)
+            except BaseException:
+                stopped.set()
+                raise
+    proven, fallback = forth[1].proven + back[1].proven, forth[1].fallback + back[1].fallback
+    return forth[0], back[0], (back[2], forth[2]), Engine(engine, why, proven, fallback)
+
+
+class _Stopped(Exception):
+    """Ends a search whose answer nobody waits for any more."""
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Say which cloud an error is about."""
+    try:
+        yield
+    except GscliError as error:
+        error.path = error.path or name
+        raise
 
 
 def as_numpy(array: Any) -> Array:
@@ -120,11 +148,8 @@ def positions(cloud: GaussianCloud, name: str) -> Array:
     """
     if not len(cloud):
         raise InputError("holds no points", path=name, remedy="there is nothing to compare")
-    try:
+    with _naming(name):
         columns = cloud.columns(fields.POSITION)
-    except InputError as error:
-        error.path = name
-        raise
     valid = finite_rows(columns)
     if valid is not None:
         raise InputError(
