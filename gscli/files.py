@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -143,7 +142,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
             with target.open("wb") as stream:
                 yield stream
             return
-        temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        temporary = target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
         descriptor = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
         )
