@@ -110,8 +110,9 @@ class GaussianCloud:
         """Yield ``(first row, rows)`` over the whole cloud, a few megabytes at a time."""
         step = max(1, BLOCK_BYTES // max(1, self.rows.dtype.itemsize))
         for start in range(0, len(self), step):
-            yield start, self.rows[start : start + step]
-            self._release(start, min(start + step, len(self)))
+            block = self.rows[start : start + step]
+            yield start, block
+            release_pages(block)
 
     def take(self, index: npt.NDArray[Any]) -> GaussianCloud:
         """The cloud of the rows at `index` (integers or a mask), copied as opaque bytes."""
@@ -127,19 +128,6 @@ class GaussianCloud:
         """The same rows with one more comment line."""
         return replace(self, header=replace(self.header, comments=(*self.header.comments, line)))
 
-    def _release(self, start: int, stop: int) -> None:
-        """Give the mapped pages of rows [start, stop) back; they stay in the system's file cache."""
-        mapping = _mapping_under(self.rows)
-        if mapping is None or not hasattr(mmap, "MADV_DONTNEED"):
-            return
-        whole = np.frombuffer(mapping, np.uint8)
-        origin = self.rows.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-        page = mmap.PAGESIZE
-        first = (origin + start * self.rows.dtype.itemsize) // page * page
-        last = (origin + stop * self.rows.dtype.itemsize) // page * page
-        if last > first:
-            mapping.madvise(mmap.MADV_DONTNEED, first, last - first)
-
 
 def take_rows(rows: npt.NDArray[Any], index: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Gather structured rows as opaque bytes: 4 to 5 times faster than field by field."""
@@ -148,11 +136,29 @@ def take_rows(rows: npt.NDArray[Any], index: npt.NDArray[Any]) -> npt.NDArray[An
     return taken
 
 
+def release_pages(array: npt.NDArray[Any]) -> None:
+    """Give back the resident pages of an array that looks into a read-only memory map of a file.
+
+    They stay in the system's file cache and return on the next access. Other arrays are left alone.
+    """
+    mapping = _mapping_under(array)
+    if mapping is None or not array.flags.c_contiguous or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    whole = np.frombuffer(mapping, np.uint8)
+    start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    stop = start + array.nbytes
+    page = mmap.PAGESIZE
+    first = start // page * page
+    last = stop if stop == len(whole) else stop // page * page  # a page shared with the next block stays
+    if last > first:
+        mapping.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
 def _mapping_under(array: npt.NDArray[Any]) -> mmap.mmap | None:
-    """The read-only memory map that an array looks into, if it does."""
+    """The memory map that an array looks into, if nothing can be written through it."""
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, memoryview):
         base = base.obj
-    return base if isinstance(base, mmap.mmap) and not array.flags.writeable else None
+    return base if isinstance(base, mmap.mmap) and memoryview(base).readonly else None

@@ -99,7 +99,9 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
                 yield stream
             return
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(
+            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+        )
         try:
             with os.fdopen(descriptor, "w+b", buffering=1 << 20) as stream:
                 if target.exists():
@@ -122,7 +124,9 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
     folder = os.path.dirname(os.fspath(path)) or "."
     if isinstance(error, FileNotFoundError):
-        return GscliError(f"cannot be written: there is no folder {folder}", path=path, remedy="make it first")
+        return GscliError(
+            f"cannot be written: there is no folder {folder}", path=path, remedy="make it first"
+        )
     if isinstance(error, PermissionError):
         return GscliError(
             "cannot be written: permission denied", path=path, remedy=f"check the permissions of {folder}"

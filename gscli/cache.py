@@ -1,0 +1,157 @@
+"""Grids on disk, so that a scene is grouped into cells once.
+
+An entry is named by a digest of the positions, of everything that shapes the grid, and of `VERSION`.
+Entries appear whole or not at all; readers and writers of several processes need no lock, because an
+entry's content follows from its name. The folder is bounded: the least recently used go first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import files
+from .errors import GscliError
+from .grid import VoxelGrid
+from .kernels import parallel
+
+VERSION = 1  # of the entries' layout and of the grid's semantics
+DEFAULT_LIMIT = 2 << 30
+_CHUNK = 4 << 20  # bytes per task of the digest; part of what a digest means
+
+
+class CacheWarning(UserWarning):
+    """The cache could not serve or store a grid; the result is not affected."""
+
+
+def folder() -> Path:
+    """``GSCLI_CACHE_DIR``, or ``gscli`` in the user's cache folder."""
+    asked = os.environ.get("GSCLI_CACHE_DIR")
+    if asked:
+        return Path(asked)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "gscli"
+
+
+@dataclass(frozen=True)
+class GridCache:
+    """A folder of grids.
+
+    Attributes:
+        folder: where entries live; made when first written to.
+        limit: the most bytes that all entries may take.
+    """
+
+    folder: Path
+    limit: int = DEFAULT_LIMIT
+
+    def path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+    def load(self, key: str) -> VoxelGrid | None:
+        """The grid stored under a key, or None. A damaged entry is removed with a `CacheWarning`."""
+        path = self.path(key)
+        try:
+            with np.load(path, allow_pickle=False) as entry:
+                grid = VoxelGrid(
+                    entry["order"],
+                    entry["offsets"],
+                    entry["cells"],
+                    rows=int(entry["rows"]),
+                    voxel_size=float(entry["voxel_size"]),
+                    origin=(float(entry["origin"][0]), float(entry["origin"][1]), float(entry["origin"][2])),
+                    why=str(entry["why"]),
+                )
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, zipfile.BadZipFile) as error:
+            warnings.warn(f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2)
+            path.unlink(missing_ok=True)
+            return None
+        return grid
+
+    def store(self, key: str, grid: VoxelGrid) -> None:
+        """Keep a grid of NumPy arrays, then drop the least recently used beyond the limit.
+
+        A cache that cannot be written costs a `CacheWarning` and nothing else.
+        """
+        size = grid.order.nbytes + grid.offsets.nbytes + grid.cells.nbytes
+        if size > self.limit:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with files.replacing(self.path(key), overwrite=True) as stream:
+                np.savez(
+                    stream,
+                    order=grid.order,
+                    offsets=grid.offsets,
+                    cells=grid.cells,
+                    rows=grid.rows,
+                    voxel_size=grid.voxel_size,
+                    origin=grid.origin,
+                    why=grid.why,
+                )
+            self._evict(keep=self.path(key))
+        except (OSError, GscliError) as error:
+            warnings.warn(f"grid not cached: {error}", CacheWarning, stacklevel=2)
+
+    def entries(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """Complete entries with what the system says of them, in no order."""
+        try:
+            found = list(self.folder.glob("*.npz"))
+        except OSError:
+            return
+        for path in found:
+            try:
+                yield path, path.stat()
+            except FileNotFoundError:  # another process dropped it
+                continue
+
+    def clear(self) -> tuple[int, int]:
+        """Remove every entry and every leftover of an interrupted write; returns (entries, bytes)."""
+        count = size = 0
+        for path, stat in self.entries():
+            path.unlink(missing_ok=True)
+            count, size = count + 1, size + stat.st_size
+        if self.folder.is_dir():
+            for leftover in self.folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
+                size += leftover.stat().st_size
+                leftover.unlink(missing_ok=True)
+        return count, size
+
+    def _evict(self, keep: Path) -> None:
+        entries = sorted(self.entries(), key=lambda entry: entry[1].st_mtime, reverse=True)
+        total = 0
+        for path, stat in entries:
+            total += stat.st_size
+            if total > self.limit and path != keep:
+                path.unlink(missing_ok=True)
+
+
+def key(xyz: npt.NDArray[Any], **parameters: object) -> str:
+    """The name of a grid: a digest of positions and parameters.
+
+    Args:
+        xyz: (3, N) float32 or float64 positions.
+        parameters: whatever else shapes the grid; their ``repr`` counts.
+    """
+    data = np.ascontiguousarray(xyz).reshape(-1).view(np.uint8)
+    parts = parallel.blocks(len(data), _CHUNK)
+    digests = [b""] * len(parts)
+
+    def digest(i: int) -> None:
+        digests[i] = hashlib.sha256(data[parts[i]]).digest()
+
+    parallel.for_each(digest, range(len(parts)))
+    about = repr((VERSION, xyz.shape, xyz.dtype.str, sorted(parameters.items())))
+    return hashlib.sha256(b"".join([*digests, about.encode()])).hexdigest()[:40]

@@ -1,0 +1,108 @@
+"""The body of an ASCII PLY file: one row a line. NumPy parses the vertices, other elements stay text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ._ply_header import PlyHeader
+
+Bytes = npt.NDArray[np.uint8]
+PRINTED_ROWS = 2048  # rows turned into text at a time
+
+
+def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArray[Any], Bytes, Bytes]:
+    """Parse the vertices; keep the lines before them and the lines after them.
+
+    Blank lines are skipped. Arguments and errors as for binary bodies; rows are counted in lines.
+    """
+    least = sum(2 * e.count * len(e.properties) for e in header.elements) - 1  # a digit and a space each
+    if body < least:
+        raise InputError(
+            f"its body holds {body:,} bytes where its header promises at least {least:,}",
+            remedy="copy or download it again",
+        )
+    lines = _Lines(stream, len(header.lines))
+    parts: dict[str, list[bytes]] = {"before": [], "after": []}
+    rows = None
+    for element in header.elements:
+        if element.name == "vertex":
+            rows = _vertices(lines, header)
+            found = len(rows)
+        else:
+            taken = list(islice(lines, element.count))
+            parts["before" if rows is None else "after"] += taken
+            found = len(taken)
+        if found < element.count:
+            raise InputError(
+                f"its body ends after {found:,} of {element.count:,} rows of element {element.name}",
+                remedy="copy or download it again",
+            )
+    surplus = sum(1 for _ in lines)
+    if surplus:
+        raise InputError(
+            f"its body holds {surplus:,} more lines than its header promises",
+            remedy="check that its writer puts every row on one line",
+        )
+    assert rows is not None
+    before, after = (np.frombuffer(b"".join(part), np.uint8) for part in parts.values())
+    return rows, before, after
+
+
+def print_rows(rows: npt.NDArray[Any], newline: bytes) -> Iterator[bytes]:
+    """Rows as lines of the shortest numbers that read back as the same values."""
+    for start in range(0, len(rows), PRINTED_ROWS):
+        block = rows[start : start + PRINTED_ROWS]
+        columns = [_numbers(block[name]) for name in block.dtype.names or ()]
+        yield b"".join(" ".join(row).encode("ascii") + newline for row in zip(*columns, strict=True))
+
+
+def _numbers(column: npt.NDArray[Any]) -> Iterator[str]:
+    if column.dtype == np.float32:
+        return map(str, column)  # str of a NumPy float32 is the shortest; repr of a Python float is not
+    return map(repr, column.tolist())
+
+
+class _Lines:
+    """The lines of a body that hold something, each with a line end; knows the last one's number."""
+
+    def __init__(self, stream: BinaryIO, number: int) -> None:
+        self.stream = stream
+        self.number = number
+        self.last = b""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> bytes:
+        for line in iter(self.stream.readline, b""):
+            self.number += 1
+            if line.strip():
+                self.last = line if line.endswith(b"\n") else line + b"\n"
+                return self.last
+        raise StopIteration
+
+
+def _vertices(lines: _Lines, header: PlyHeader) -> npt.NDArray[Any]:
+    dtype = header.vertex.dtype(header.order)
+    count = header.vertex.count
+    first = next(lines, None) if count else None
+    if first is None:  # loadtxt warns of an empty input
+        return np.empty(0, dtype)
+    source = chain([first], islice(lines, count - 1))
+    try:
+        rows: npt.NDArray[Any] = np.loadtxt(
+            source, dtype, comments=None, encoding="latin1", max_rows=count, ndmin=1
+        )
+    except ValueError as error:
+        found, wanted = len(lines.last.split()), len(header.vertex.properties)
+        what = str(error).partition(" at row ")[0]
+        if found != wanted:
+            what = f"{found} values where a vertex has {wanted}"
+        raise InputError(f"line {lines.number:,}: {what}", remedy="check that its writer finished") from None
+    return rows

@@ -1,0 +1,218 @@
+"""PLY: binary of either byte order and ASCII, any properties, any other elements, all of it kept.
+
+Binary vertices are a read-only memory map of the file: reading costs the header alone, and writing
+streams opaque rows through a few megabytes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import files
+from ..cloud import BLOCK_BYTES, GaussianCloud, Header, release_pages, take_rows
+from ..errors import InputError
+from . import _ply_binary, _ply_text
+from ._ply_header import SPELLINGS, PlyHeader, plain, scan
+
+DESCRIPTION = "PLY, binary or ASCII, with every property, comment and element"
+SUFFIXES = (".ply",)
+EXACT_INTEGER = 2**53  # a double holds every integer up to here
+
+
+@dataclass(frozen=True)
+class Native:
+    """What a PLY file holds besides its vertices: `Header.native` of a cloud read from PLY.
+
+    Attributes:
+        header: its header, verbatim.
+        before: (B,) uint8, the bytes of the elements before the vertices.
+        after: (A,) uint8, the bytes of the elements after them.
+    """
+
+    header: PlyHeader
+    before: npt.NDArray[np.uint8]
+    after: npt.NDArray[np.uint8]
+
+
+def sniff(head: bytes) -> bool:
+    return head.startswith((b"ply\n", b"ply\r", b"ply ", b"ply\t"))
+
+
+def read(path: str | os.PathLike[str]) -> GaussianCloud:
+    """Read a PLY file; the rows of a binary one are mapped, not read.
+
+    Raises:
+        InputError: unreadable, no PLY, a header that cannot be honoured, or a body that is shorter or
+            longer than its header says.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise InputError("is no regular file", remedy="pipe it to stdin and read '-'")
+            stream.seek(0)  # /dev/fd/N may share its position with its other readers
+            header = scan(stream)
+            body = os.fstat(stream.fileno()).st_size - stream.tell()
+            reader = _ply_text if header.encoding == "ascii" else _ply_binary
+            rows, before, after = reader.read_body(stream, header, body)
+    except InputError as error:
+        error.path = os.fspath(path)
+        raise
+    except OSError as error:
+        raise files.unreadable(path, error) from None
+    return GaussianCloud(rows, Header("ply", header.comments, Native(header, before, after)))
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+) -> None:
+    """Write a cloud, or its rows at `index` in that order; the path may be the one it was read from.
+
+    A cloud read from PLY keeps its encoding, header lines and other elements; any other becomes
+    little-endian binary. Of the columns that `unsupported` names, digits are rounded or the whole
+    column is left out.
+
+    Args:
+        path: the file, or ``-`` for stdout.
+        cloud: what to write.
+        overwrite: whether an existing file may be replaced.
+        index: (K,) row numbers, or a (N,) mask; in ascending order it costs no memory.
+
+    Raises:
+        WriteRefused: the file exists and `overwrite` is false.
+        GscliError: it cannot be written, or a comment holds a line break.
+    """
+    native = cloud.header.native if isinstance(cloud.header.native, Native) else None
+    order = native.header.order if native else "<"
+    stored = np.dtype([(name, order + code) for name, code in _codes(cloud).items() if code])
+    header = native.header if native else plain(stored)
+    if index is not None:
+        index = _row_numbers(index, len(cloud))
+    count = len(cloud) if index is None else len(index)
+    text = header.render(count, stored, cloud.header.comments)
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.write(text)
+        if native:
+            stream.writelines(_chunks(native.before))
+        for block in _gather(cloud, index):
+            rows = _converted(block, stored)
+            if header.encoding == "ascii":
+                stream.writelines(_ply_text.print_rows(rows, header.newline))
+            else:
+                stream.write(rows.view(np.uint8).data)
+        if native:
+            stream.writelines(_chunks(native.after))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """What PLY cannot hold of a cloud: it knows integers of 8 to 32 bits, float and double.
+
+    bool and float16 are held exactly as uchar and float, 64-bit integers as double up to 2^53.
+    """
+    lost = []
+    for name, code in _codes(cloud).items():
+        kind = cloud.rows.dtype[name]
+        if code is None:
+            lost.append(f"column {name} ({kind})")
+        elif kind.kind == "f" and kind.itemsize > 8:
+            lost.append(f"digits of column {name} ({kind})")
+        elif (
+            kind.kind in "iu"
+            and kind.itemsize == 8
+            and not all(
+                (np.abs(block[name].astype(np.float64)) <= EXACT_INTEGER).all() for _, block in cloud.blocks()
+            )
+        ):
+            lost.append(f"digits of column {name} ({kind} beyond 2^53)")
+    return lost
+
+
+def references_rows(cloud: GaussianCloud) -> list[str]:
+    """Properties of other elements that number vertices, such as ``face.vertex_indices``.
+
+    Their bytes are kept as they are, so they name the wrong rows once rows are left out or moved.
+    """
+    native = cloud.header.native
+    if not isinstance(native, Native):
+        return []
+    return [
+        f"{element.name}.{prop.name}"
+        for element in native.header.elements
+        for prop in element.properties
+        if element.name != "vertex"
+        and element.count
+        and prop.code[0] in "iu"
+        and prop.name.startswith("vert")
+    ]
+
+
+def _codes(cloud: GaussianCloud) -> dict[str, str | None]:
+    """The PLY type that holds each column, None where there is none."""
+    return {name: _code(cloud.rows.dtype[name]) if _is_word(name) else None for name in cloud.fields}
+
+
+def _code(kind: np.dtype[Any]) -> str | None:
+    code = kind.str[1:]
+    if kind.shape or kind.kind not in "biuf":
+        return None
+    if code in SPELLINGS:
+        return code
+    return {"b1": "u1", "f2": "f4"}.get(code, "f8")
+
+
+def _is_word(name: str) -> bool:
+    raw = name.encode("utf-8", "surrogateescape")
+    return raw.split() == [raw]
+
+
+def _row_numbers(index: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    index = np.asarray(index)
+    if index.dtype == bool:
+        index = np.flatnonzero(index)
+    if len(index) and not (-count <= index.min() and index.max() < count):
+        raise IndexError(f"index has rows outside the cloud's {count:,}")
+    return index
+
+
+def _gather(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> Iterator[npt.NDArray[Any]]:
+    """The rows at `index`, a few megabytes at a time and in its order."""
+    if index is None:
+        for _, block in cloud.blocks():
+            yield block
+    elif not len(index) or (index[0] >= 0 and (index[1:] >= index[:-1]).all()):
+        for start, block in cloud.blocks():
+            first, last = np.searchsorted(index, [start, start + len(block)])
+            yield take_rows(block, index[first:last] - start)
+    else:
+        step = max(1, BLOCK_BYTES // cloud.rows.dtype.itemsize)
+        for start in range(0, len(index), step):
+            yield take_rows(cloud.rows, index[start : start + step])
+            release_pages(cloud.rows)
+
+
+def _converted(rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The rows packed as `dtype`, column by column only where the type differs."""
+    if rows.dtype == dtype:
+        return np.ascontiguousarray(rows)
+    out = np.empty(len(rows), dtype)
+    for name in dtype.names or ():
+        out[name] = rows[name]
+    return out
+
+
+def _chunks(data: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
+    for start in range(0, len(data), BLOCK_BYTES):
+        chunk = data[start : start + BLOCK_BYTES]
+        yield chunk.data
+        release_pages(chunk)

@@ -1,0 +1,182 @@
+"""How many rows each cell keeps, and which.
+
+Every method is a count per cell; every pick is a 32-bit key per row, smallest first. `bottom_k_per_cell`
+turns the two into kept rows. The one exception is the uniform draw of a single row, which needs one
+number per cell instead of one per row (`one_per_cell`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import hashing, parallel
+
+
+def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:
+    """Mark, in each cell, the rows with the smallest keys.
+
+    Args:
+        offsets: (C + 1,) int64; cell c holds sorted rows offsets[c] to offsets[c + 1].
+        keys: (N,) uint32 (torch: int64 below 2^32) in sorted-row order; ties go to the lower row.
+        k: (C,) int64, how many to keep; 0 <= k <= the cell's count.
+
+    Returns:
+        (N,) bool in sorted-row order; exactly k[c] True in cell c.
+    """
+    if not isinstance(keys, np.ndarray):
+        return _bottom_k_torch(offsets, keys, k)
+    marked = np.zeros(len(keys), bool)
+    parallel.for_each(
+        lambda cells: _mark(offsets, keys, k, cells, marked), _runs_of_cells(offsets, parallel.BLOCK)
+    )
+    return marked
+
+
+def _mark(offsets: Any, keys: Any, k: Any, cells: slice, marked: npt.NDArray[Any]) -> None:
+    """Mark one run of cells: a single cell of any count, or many with at most 2^16 rows in all.
+
+    (cell, key, position) packs into 16 + 32 + 16 bits, so that sorting plain words by value sorts by
+    cell, then key, then row.
+    """
+    start, stop = offsets[cells.start], offsets[cells.stop]
+    key = keys[start:stop].astype(np.uint64)
+    if cells.stop - cells.start == 1:
+        keep = int(k[cells.start])
+        if 0 < keep < len(key):
+            words = (key << np.uint64(32)) | np.arange(len(key), dtype=np.uint64)
+            chosen = np.partition(words, keep - 1)[:keep] & np.uint64(0xFFFFFFFF)
+            marked[start + chosen.astype(np.int64)] = True
+        else:
+            marked[start:stop] = keep > 0
+        return
+    counts = np.diff(offsets[cells.start : cells.stop + 1])
+    cell = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
+    words = (cell << np.uint64(48)) | (key << np.uint64(16)) | np.arange(len(key), dtype=np.uint64)
+    words.sort()
+    # Rank r of cell c sits at its start + r; those below start + k[c] stay.
+    limit = np.repeat(offsets[cells.start : cells.stop] - start + k[cells], counts)
+    chosen = words[np.arange(len(words)) < limit] & np.uint64(0xFFFF)
+    marked[start + chosen.astype(np.int64)] = True
+
+
+def _runs_of_cells(offsets: npt.NDArray[Any], most: int) -> list[slice]:
+    """Cut the cells into runs of at most `most` rows; a larger cell is a run of its own."""
+    runs, start, last = [], 0, len(offsets) - 1
+    while start < last:
+        stop = int(np.searchsorted(offsets, offsets[start] + most, side="right")) - 1
+        stop = max(stop, start + 1)
+        runs.append(slice(start, stop))
+        start = stop
+    return runs
+
+
+def _bottom_k_torch(offsets: Any, keys: Any, k: Any) -> Any:
+    import torch
+
+    counts = offsets[1:] - offsets[:-1]
+    cell = torch.repeat_interleave(torch.arange(len(counts), device=keys.device), counts)
+    order = torch.sort((cell << 32) | keys, stable=True).indices
+    limit = (offsets[:-1] + k)[cell]
+    marked = torch.zeros(len(keys), dtype=torch.bool, device=keys.device)
+    marked[order[torch.arange(len(keys), device=keys.device) < limit]] = True
+    return marked
+
+
+def one_per_cell(offsets: Any, uniforms: Any) -> Any:
+    """The position of one row of each cell, drawn by one uniform number a cell.
+
+    Args:
+        offsets: (C + 1,) int64, no cell empty.
+        uniforms: (C,) float64 in [0, 1).
+
+    Returns:
+        (C,) int64 positions in sorted-row order: offsets[c] + floor(u[c] n[c]).
+    """
+    counts = offsets[1:] - offsets[:-1]
+    # u <= 1 - 2^-53 and n < 2^53: the product may round up to n itself, hence the minimum.
+    if isinstance(offsets, np.ndarray):
+        step = np.minimum((uniforms * counts).astype(np.int64), counts - 1)
+    else:
+        step = (uniforms * counts.double()).long().minimum(counts - 1)
+    return offsets[:-1] + step
+
+
+def random_keys(order: Any, stream: int) -> Any:
+    """Random keys in sorted-row order.
+
+    Args:
+        order: (N,) rows of the input file in sorted-row order.
+
+    Returns:
+        (N,) uint32, or int64 below 2^32 from a torch `order`.
+    """
+    if not isinstance(order, np.ndarray):
+        return hashing.row_keys(order.long(), stream)
+    keys = np.empty(len(order), np.uint32)
+
+    def fill(part: slice) -> None:
+        keys[part] = hashing.row_keys(order[part].astype(np.uint64), stream)
+
+    parallel.for_each(fill, parallel.blocks(len(order)))
+    return keys
+
+
+def ordered_keys(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """uint32 keys that sort as the float32 roundings of `values` do; NaN comes last.
+
+    A float's bits order like integers once negative ones are flipped. Adding 0 makes -0 into +0.
+    """
+    rounded = values.astype(np.float32) + np.float32(0)
+    rounded = np.where(np.isnan(rounded), np.float32(np.inf), rounded)
+    bits = rounded.view(np.uint32)
+    keys: npt.NDArray[Any] = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))
+    return keys
+
+
+def counts_from_ratio(counts: Any, ratios: Any, rounding: Any, at_least: int) -> tuple[Any, int]:
+    """Keep floor(n r + rounding) of the n rows of each cell, clamped to [min(at_least, n), n].
+
+    Args:
+        counts: (C,) int64.
+        ratios: (C,) float64 in [0, 1].
+        rounding: 0.0 rounds down; (C,) uniforms in [0, 1) make the expectation exactly n r.
+
+    Returns:
+        (C,) int64, and the number of cells that the minimum raised.
+    """
+    wanted = counts * ratios + rounding
+    if isinstance(wanted, np.ndarray):
+        wanted = np.floor(wanted).astype(np.int64)
+        least = np.minimum(at_least, counts)
+        return np.clip(wanted, least, counts), int(np.count_nonzero(wanted < least))
+    wanted = wanted.floor().long()
+    least = counts.clamp(max=at_least)
+    return wanted.maximum(least).minimum(counts), int((wanted < least).sum())
+
+
+def counts_for_total(counts: npt.NDArray[Any], first_rows: npt.NDArray[Any], total: int) -> npt.NDArray[Any]:
+    """Share `total` rows over cells in proportion to their counts, by largest remainder.
+
+    Args:
+        counts: (C,) int64 with sum N; first_rows: (C,) lowest row of each cell, which breaks ties.
+        total: 0 <= total <= N.
+
+    Returns:
+        (C,) int64 that sum to `total`; 0 <= k <= counts.
+    """
+    n = int(counts.sum())
+    if n == 0:
+        return np.zeros_like(counts)
+    share, remainder = np.divmod(counts * np.int64(total), np.int64(n))
+    left = total - int(share.sum())
+    winners = np.lexsort((first_rows, -remainder))[:left]
+    share[winners] += 1
+    return share
+
+
+def at_most(counts: Any, k: int) -> Any:
+    """min(n, k) for the counts of all cells."""
+    return np.minimum(counts, k) if isinstance(counts, np.ndarray) else counts.clamp(max=k)

@@ -1,0 +1,325 @@
+"""Thin a scene cell by cell, every field intact: what ``gscli resample`` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import __version__, device, files, formats
+from .cache import GridCache
+from .cache import key as cache_key
+from .cloud import GaussianCloud
+from .errors import GscliError, UsageError
+from .grid import Draw, VoxelGrid, check_lattice_options
+from .methods import Method, methods
+from .progress import Timings, Track, silent
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file written: which draw it holds and how much was kept."""
+
+    path: str
+    points: int
+    method: Method
+    seed: int
+    epoch: int
+    fraction: float
+    forced_cells: int
+    index: str | None = None
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """What a run of `resample` read, drew and wrote.
+
+    Attributes:
+        points: rows of the input; dropped: rows left out for positions that are not finite.
+        cache: ``hit``, ``miss`` or ``off``.
+        notes: what a user should be told.
+    """
+
+    path: str
+    format: str
+    points: int
+    dropped: int
+    grid: VoxelGrid
+    cache: str
+    outputs: tuple[Output, ...]
+    device: str
+    timings: Timings
+    notes: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Job:
+    method: Method
+    epoch: int
+    path: str
+    index: str | None
+
+
+def resample(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    out_dir: str | os.PathLike[str] | None = None,
+    method: str | Sequence[str] = "half-density",
+    ratio: tuple[float, float] | None = None,
+    min_per_cell: int | None = None,
+    k: int | None = None,
+    total: int | str | None = None,
+    pick: str | None = None,
+    seed: int | None = None,
+    epoch: int | None = None,
+    repeat: int | None = None,
+    voxel_size: float | None = None,
+    points_per_cell: float | None = None,
+    origin: Sequence[float] | str | None = None,
+    drop_invalid: bool = False,
+    index: str | os.PathLike[str] | None = None,
+    device_name: str = "cpu",
+    cache: GridCache | None = None,
+    overwrite: bool = False,
+    allow_lossy: bool = False,
+    also_written: Sequence[str] = (),
+    track: Track = silent,
+) -> Resampled:
+    """Read a scene, group it into cells once, and write one or more draws from it.
+
+    Args:
+        source: a scene file, or ``-`` for stdin.
+        target: the file to write, or ``-`` for stdout; or give `out_dir`, where files are named
+            ``STEM.METHOD.eEPOCH.ply``.
+        method: one of `gscli.methods.NAMES`, or several with `out_dir`.
+        ratio, min_per_cell, k, total, pick: see `gscli.methods.Method` (total is its target).
+        seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...
+        voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+        index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
+        device_name: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
+        cache: where to keep grids between runs; None keeps none.
+        overwrite: replace existing files.
+        also_written: paths that the caller is going to write; no output may be one of them.
+
+    Raises:
+        GscliError: with the exit code that fits; no output is left half written.
+    """
+    names = [method] if isinstance(method, str) else list(method)
+    chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=total, pick=pick)
+    check_lattice_options(voxel_size, points_per_cell, origin)
+    _check_draws(chosen, seed, epoch, repeat)
+    where = device.resolve(device_name)
+    jobs = _plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
+    _check_paths(jobs, also_written, overwrite)
+
+    timings = Timings()
+    with timings.stage("read"):
+        cloud = formats.read(source)
+        xyz = cloud.columns(("x", "y", "z"))
+    name = "<stdin>" if files.is_standard(source) else os.fspath(source)
+    try:
+        with timings.stage("grid"):
+            grid, cached = _grid(xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache)
+            device.synchronise(where)
+    except GscliError as error:
+        error.path = error.path or name
+        raise
+    notes = list(cloud.header.notes)
+    notes += _precision_note(xyz, grid)
+    del xyz
+    if out_dir is not None:
+        _make_folder(out_dir)
+        if index is not None:
+            _make_folder(index)
+    outputs = []
+    keys = {}
+    with track("resampling", len(jobs) * len(cloud)) as advance:
+        for job in jobs:
+            try:
+                with timings.stage("draw"):
+                    if job.method.pick not in keys:
+                        keys[job.method.pick] = grid.pick_keys(cloud, job.method.pick)
+                    draw = grid.draw(job.method, seed=seed or 0, epoch=job.epoch, keys=keys[job.method.pick])
+                    rows = draw.rows if isinstance(draw.rows, np.ndarray) else draw.rows.cpu().numpy()
+            except GscliError as error:
+                error.path = error.path or name
+                raise
+            with timings.stage("write"):
+                line = provenance(job.method, grid, seed or 0, job.epoch)
+                formats.write(
+                    job.path,
+                    cloud.with_comment(line),
+                    overwrite=overwrite,
+                    index=rows,
+                    allow_lossy=allow_lossy,
+                    advance=advance,
+                )
+                if job.index is not None:
+                    write_index(job.index, rows, overwrite=overwrite)
+            outputs.append(_output(job, draw, rows, len(cloud), seed or 0))
+    return Resampled(
+        path=name,
+        format=cloud.header.format,
+        points=len(cloud),
+        dropped=len(cloud) - grid.points,
+        grid=grid,
+        cache=cached,
+        outputs=tuple(outputs),
+        device=device.describe(where),
+        timings=timings,
+        notes=tuple(notes),
+        options={
+            "methods": [m.name for m in chosen],
+            "pick": chosen[0].pick,
+            "points_per_cell": points_per_cell,
+            "drop_invalid": drop_invalid,
+            "repeat": repeat or 1,
+        },
+    )
+
+
+def write_index(path: str | os.PathLike[str], rows: npt.NDArray[Any], *, overwrite: bool) -> None:
+    """Write row numbers as an int64 ``.npy`` file."""
+    with files.replacing(path, overwrite=overwrite) as stream:
+        np.lib.format.write_array(stream, np.ascontiguousarray(rows, np.int64), allow_pickle=False)
+
+
+def provenance(method: Method, grid: VoxelGrid, seed: int, epoch: int) -> str:
+    """The comment line that tells how a file was made; the same on every device."""
+    parts = [f"gscli {__version__} resample method={method.name}"]
+    if method.name == "half-density":
+        if method.target is not None:
+            parts.append(f"target={method.target}")
+        else:
+            parts.append(f"ratio={method.ratio[0]!r}:{method.ratio[1]!r} min_per_cell={method.min_per_cell}")
+    if method.k is not None:
+        parts.append(f"k={method.k}")
+    if method.name != "dense":
+        parts.append(f"pick={method.pick}")
+    parts.append(f"seed={seed} epoch={epoch}")
+    if grid.voxel_size is not None and grid.origin is not None:
+        parts.append(f"voxel_size={grid.voxel_size!r} origin=" + ",".join(repr(v) for v in grid.origin))
+    return " ".join(parts)
+
+
+def _output(job: _Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int) -> Output:
+    fraction = len(rows) / points if points else 0.0
+    return Output(job.path, len(rows), job.method, seed, job.epoch, fraction, draw.forced_cells, job.index)
+
+
+def _check_draws(chosen: list[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
+    if repeat is not None and repeat < 1:
+        raise UsageError(f"--repeat must be at least 1, not {repeat}")
+    if not any(m.uses_seed for m in chosen):
+        for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
+            if value is not None:
+                raise UsageError(
+                    f"{option} has no effect: {chosen[0].name} with --pick {chosen[0].pick} draws nothing at random"
+                )
+    for option, value in (("--seed", seed), ("--epoch", epoch)):
+        if value is not None and not 0 <= value + (repeat or 1) - 1 < 2**64:
+            raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
+
+
+def _plan(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    out_dir: str | os.PathLike[str] | None,
+    index: str | os.PathLike[str] | None,
+    chosen: list[Method],
+    epoch: int,
+    repeat: int,
+) -> list[_Job]:
+    """Which draw goes to which path."""
+    if (target is None) == (out_dir is None):
+        raise UsageError("give either an output file or --out-dir")
+    if target is not None:
+        if len(chosen) * repeat > 1:
+            raise UsageError("several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER")
+        formats.format_for_writing(target)
+        return [_Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
+    assert out_dir is not None
+    stem = "stdin" if files.is_standard(source) else formats.stem(source)
+    jobs = []
+    for m in chosen:
+        for e in range(epoch, epoch + (repeat if m.uses_seed else 1)):
+            name = f"{stem}.{m.name}.e{e}"
+            rows = None if index is None else os.path.join(index, name + ".npy")  # noqa: PTH118
+            jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))  # noqa: PTH118
+    return jobs
+
+
+def _check_paths(jobs: list[_Job], also_written: Sequence[str], overwrite: bool) -> None:
+    """Refuse what would fail or collide later, before anything is computed."""
+    seen: set[str] = set()
+    for path in [*also_written, *(p for job in jobs for p in (job.path, job.index) if p is not None)]:
+        real = path if files.is_standard(path) else os.path.realpath(path)
+        if real in seen:
+            raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
+        seen.add(real)
+        files.refuse_existing(path, overwrite=overwrite)
+
+
+def _make_folder(path: str | os.PathLike[str]) -> None:
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.unwritable(path, error) from None
+
+
+def _grid(
+    xyz: npt.NDArray[Any],
+    voxel_size: float | None,
+    points_per_cell: float | None,
+    origin: Sequence[float] | str | None,
+    drop_invalid: bool,
+    where: Any,
+    cache: GridCache | None,
+) -> tuple[VoxelGrid, str]:
+    """Load the grid of (3, N) positions from the cache, or build and keep it."""
+    name = ""
+    if cache is not None:
+        corner = origin if origin is None or isinstance(origin, str) else tuple(float(v) for v in origin)
+        name = cache_key(
+            xyz,
+            voxel_size=voxel_size,
+            points_per_cell=points_per_cell,
+            origin=corner,
+            drop_invalid=drop_invalid,
+        )
+        found = cache.load(name)
+        if found is not None:
+            return found.to(where), "hit"
+    grid = VoxelGrid.from_points(
+        xyz.T,
+        voxel_size=voxel_size,
+        points_per_cell=points_per_cell,
+        origin=origin,
+        drop_invalid=drop_invalid,
+        device=where,
+    )
+    if cache is None:
+        return grid, "off"
+    cache.store(name, grid.to(None))
+    return grid, "miss"
+
+
+def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
+    """Tell when float32 storage is too coarse for the cells."""
+    if xyz.dtype != np.float32 or not grid.points or grid.voxel_size is None:
+        return []
+    finite = xyz[np.isfinite(xyz)]
+    step = float(np.spacing(np.float32(max(abs(finite.min()), abs(finite.max())))))
+    if step * 16 < grid.voxel_size:
+        return []
+    return [
+        f"positions are stored in float32 and so far from zero that they come in steps of {step:g}, "
+        f"against cells of {grid.voxel_size:g}: store them shifted towards zero, or as doubles"
+    ]
