@@ -15,6 +15,7 @@ from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
 from ._pickles import Array, unwrap
+from ._rows import columns_of
 from ._torch_file import Tensor
 
 BLOCK_ROWS = 1 << 15
@@ -95,7 +96,7 @@ class Model:
             raise InputError(f"has columns that are repeated or no numbers {sorted(repeated)}", path=self.path)
         rows = np.empty(self.rows, types)
         for piece, view in views:
-            target = _columns_of(rows, piece.names)
+            target = columns_of(rows, piece.names)
             for start in range(0, len(rows), BLOCK_ROWS):
                 target[start : start + BLOCK_ROWS] = piece.convert(view[start : start + BLOCK_ROWS])
         return GaussianCloud(
@@ -202,10 +203,3 @@ def _add_rest(model: Model, f_rest: Any, active_degree: int | None) -> None:
 def _flat(block: Values) -> Values:
     return block.reshape(len(block), math.prod(block.shape[1:]))
 
-
-def _columns_of(rows: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[Any]:
-    """Neighbouring columns of one type, as a writable (N, len(names)) view."""
-    kind, first = rows.dtype.fields[names[0]][:2]  # type: ignore[index]
-    return np.ndarray(
-        (len(rows), len(names)), kind, rows, offset=first, strides=(rows.dtype.itemsize, kind.itemsize)
-    )
