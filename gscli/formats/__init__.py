@@ -17,7 +17,8 @@ It may also define
 * ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
 * ``SPECIALISES``: a format whose files it is a special kind of, and before which it is asked;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
-* ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra.
+* ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
+  ``OPTIONAL``: those that only some of its files need.
 
 Modules import their libraries inside the functions that need them.
 """
@@ -87,7 +88,7 @@ def table() -> list[Format]:
     rows = []
     for name in names():
         found = module(name)
-        requires = tuple(getattr(found, "REQUIRES", ()))
+        requires = (*getattr(found, "REQUIRES", ()), *getattr(found, "OPTIONAL", ()))
         missing = tuple(package for package in requires if find_spec(package) is None)
         rows.append(
             Format(

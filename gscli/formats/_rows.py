@@ -116,8 +116,16 @@ def _others(largest: Array) -> Array:
     return np.arange(4)[None, :] != largest[:, None]
 
 
-def dropped(cloud: GaussianCloud, degree: int, comments: bool = False) -> list[str]:
+def dropped(
+    cloud: GaussianCloud, degree: int, comments: bool = False, beside: Sequence[str] = ()
+) -> list[str]:
     """What a codec of the 3DGS fields up to an SH degree leaves out: other columns and comments.
+
+    Args:
+        cloud: what is to be written.
+        degree: the highest SH degree that the codec holds.
+        comments: whether it holds comments.
+        beside: columns that it holds besides the 3DGS fields.
 
     Raises:
         GscliError: the cloud lacks a field that the codec needs, so that it cannot be written at all.
@@ -134,7 +142,7 @@ def dropped(cloud: GaussianCloud, degree: int, comments: bool = False) -> list[s
     lost = []
     if held > degree:
         lost.append(f"SH degree {held} (to {degree})")
-    extra = [name for name in cloud.fields if name not in splat_names(held)]
+    extra = [name for name in cloud.fields if name not in (*splat_names(held), *beside)]
     if extra:
         more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
         lost.append(f"columns {', '.join(extra[:6])}{more}")

@@ -5,7 +5,6 @@ Objects are never loaded, and an archive that unpacks to more than a scene can i
 
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from pathlib import Path
@@ -51,11 +50,7 @@ def load(path: Path) -> dict[str, npt.NDArray[Any]]:
     archive = Zip(path, "a NumPy archive")
     infos = archive.members.values()
     check_expansion(path, len(archive.data), sum(info.file_size for info in infos))
-    out = {}
-    for name in archive.members:
-        body = io.BytesIO(archive.unpack(name))
-        out[name.removesuffix(".npy")] = np.lib.format.read_array(body, allow_pickle=False)
-    return out
+    return {name.removesuffix(".npy"): archive.array(name) for name in archive.members}
 
 
 def _rows(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -32,6 +32,7 @@ from ._bytes import check_expansion, gunzip, malformed, mapped, table
 DESCRIPTION = "SPZ 1 to 4: 24-bit positions, bytes for the rest (version 4 needs zstandard)"
 SUFFIXES = (".spz",)
 LOSSY = True
+OPTIONAL = ("zstandard",)
 MAGIC = b"NGSP"
 ANTIALIASED, EXTENDED = 1, 2  # flags
 ANTIALIASED_COMMENT = "antialiased 1"
