@@ -1,6 +1,7 @@
 """Thin 3D Gaussian Splatting scenes and point clouds without regard to density, and compare them.
 
-Public names resolve on first use (PEP 562), so that ``import gscli`` imports nothing heavy.
+Public names resolve on first use (PEP 562), so that ``import gscli`` imports nothing heavy. Each command
+is a function of the module named after it: ``from gscli.resample import resample``.
 """
 
 from __future__ import annotations
@@ -16,18 +17,15 @@ _PUBLIC = {
     "read": "formats",
     "write": "formats",
     "VoxelGrid": "grid",
-    "resample": "resample",
-    "describe": "info",
 }
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from .cloud import GaussianCloud
-    from .errors import GscliError
-    from .formats import read, write
-    from .grid import VoxelGrid
-    from .info import describe
-    from .resample import resample
+    from .cloud import GaussianCloud as GaussianCloud
+    from .errors import GscliError as GscliError
+    from .formats import read as read
+    from .formats import write as write
+    from .grid import VoxelGrid as VoxelGrid
 
 
 def __getattr__(name: str) -> Any:

@@ -75,7 +75,9 @@ class GridCache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, zipfile.BadZipFile) as error:
-            warnings.warn(f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2)
+            warnings.warn(
+                f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2
+            )
             path.unlink(missing_ok=True)
             return None
         return grid
@@ -96,10 +98,10 @@ class GridCache:
                     order=grid.order,
                     offsets=grid.offsets,
                     cells=grid.cells,
-                    rows=grid.rows,
-                    voxel_size=grid.voxel_size,
-                    origin=grid.origin,
-                    why=grid.why,
+                    rows=np.int64(grid.rows),
+                    voxel_size=np.float64(grid.voxel_size),
+                    origin=np.asarray(grid.origin, np.float64),
+                    why=np.str_(grid.why),
                 )
             self._evict(keep=self.path(key))
         except (OSError, GscliError) as error:
@@ -150,7 +152,7 @@ def key(xyz: npt.NDArray[Any], **parameters: object) -> str:
     digests = [b""] * len(parts)
 
     def digest(i: int) -> None:
-        digests[i] = hashlib.sha256(data[parts[i]]).digest()
+        digests[i] = hashlib.sha256(data[parts[i]].data).digest()
 
     parallel.for_each(digest, range(len(parts)))
     about = repr((VERSION, xyz.shape, xyz.dtype.str, sorted(parameters.items())))

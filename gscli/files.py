@@ -27,7 +27,7 @@ def require_readable(path: Path) -> None:
     """Refuse, in the user's words, a path that cannot be opened for reading."""
     try:
         if path.is_dir():
-            os.listdir(path)
+            next(path.iterdir(), None)
         else:
             path.open("rb").close()
     except OSError as error:
@@ -87,18 +87,18 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         WriteRefused: the file exists and `overwrite` is false.
         GscliError: it cannot be written (no such folder, no permission, disk full).
     """
-    if is_standard(path):
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
     refuse_existing(path, overwrite=overwrite)
     target = Path(os.path.realpath(path))
     try:
+        if is_standard(path):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
         if target.exists() and not target.is_file():
             with target.open("wb") as stream:
                 yield stream
             return
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
         descriptor = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
         )
@@ -110,7 +110,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
                 stream.flush()
                 if sync:
                     os.fsync(descriptor)
-            os.replace(temporary, target)
+            temporary.replace(target)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
@@ -152,7 +152,8 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
-    folder = os.path.dirname(os.fspath(path)) or "."
+    path = "<stdout>" if is_standard(path) else path
+    folder = Path(path).parent
     if isinstance(error, FileNotFoundError):
         return GscliError(
             f"cannot be written: there is no folder {folder}", path=path, remedy="make it first"

@@ -208,7 +208,11 @@ class VoxelGrid:
             # The logit orders as the opacity does, and keeps apart what a sigmoid rounds to 1.
             return picks.ordered_keys(-cloud.columns((fields.OPACITY,))[0].astype(np.float64))
         if pick == "importance":
-            scales = fields.scale_names(cloud.fields) if len(fields.scale_names(cloud.fields)) >= 2 else fields.SCALE
+            scales = (
+                fields.scale_names(cloud.fields)
+                if len(fields.scale_names(cloud.fields)) >= 2
+                else fields.SCALE
+            )
             columns = cloud.columns((fields.OPACITY, *scales))
             keys = np.empty(len(cloud), np.uint32)
             for part in parallel.blocks(len(cloud)):
@@ -236,9 +240,9 @@ class VoxelGrid:
         if isinstance(chosen, np.ndarray):
             if len(chosen) < self.rows // 8:
                 return np.sort(chosen).astype(np.int64)
-            mask = np.zeros(self.rows, bool)
-            mask[chosen] = True
-            return np.flatnonzero(mask)
+            kept = np.zeros(self.rows, bool)
+            kept[chosen] = True
+            return np.flatnonzero(kept)
         import torch
 
         mask = torch.zeros(self.rows, dtype=torch.bool, device=chosen.device)
@@ -275,7 +279,9 @@ def check_lattice_options(
         raise UsageError(f"--voxel-size must be a positive number, not {voxel_size:g}")
     if points_per_cell is not None:
         if voxel_size is not None:
-            raise UsageError("--points-per-cell has no effect beside --voxel-size", remedy="give one of the two")
+            raise UsageError(
+                "--points-per-cell has no effect beside --voxel-size", remedy="give one of the two"
+            )
         if not 0 < points_per_cell < float("inf"):
             raise UsageError(f"--points-per-cell must be a positive number, not {points_per_cell:g}")
     if isinstance(origin, str):

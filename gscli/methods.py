@@ -76,7 +76,9 @@ class Method:
         drawn = hashing.cell_uniforms(grid.cells, hashing.stream(seed, epoch, self.name, hashing.RATIO))
         rounding: Any = 0.0
         if low == high or self.min_per_cell == 0:
-            rounding = hashing.cell_uniforms(grid.cells, hashing.stream(seed, epoch, self.name, hashing.ROUND))
+            rounding = hashing.cell_uniforms(
+                grid.cells, hashing.stream(seed, epoch, self.name, hashing.ROUND)
+            )
         return picks.counts_from_ratio(counts, low + (high - low) * drawn, rounding, self.min_per_cell)
 
 
@@ -120,7 +122,9 @@ def methods(
         ("-k", k, "k-per-grid"),
     ):
         if given is not None and owner not in full:
-            raise UsageError(f"{option} belongs to --method {owner}", remedy=f"drop {option} or use that method")
+            raise UsageError(
+                f"{option} belongs to --method {owner}", remedy=f"drop {option} or use that method"
+            )
     if target is not None and (ratio is not None or min_per_cell is not None):
         other = "--ratio" if ratio is not None else "--min-per-cell"
         raise UsageError(f"--target replaces {other}", remedy="give one of the two")
@@ -136,7 +140,8 @@ def methods(
         raise UsageError(f"--min-per-cell must be at least 0, not {min_per_cell}")
     if ratio is not None and not (0.0 <= ratio[0] <= ratio[1] <= 1.0):
         raise UsageError(
-            f"--ratio {ratio[0]:g}:{ratio[1]:g} is no range within 0 to 1", remedy="write LO:HI, or one number"
+            f"--ratio {ratio[0]:g}:{ratio[1]:g} is no range within 0 to 1",
+            remedy="write LO:HI, or one number",
         )
     if target is not None:
         rows_wanted(str(target), None)
@@ -168,7 +173,9 @@ def rows_wanted(target: str, points: int | None) -> int:
     percent = target.endswith("%")
     spelling = r"\d{1,18}(\.\d{1,18})?%" if percent else r"\d{1,18}"
     if not re.fullmatch(spelling, target, re.ASCII):
-        raise UsageError(f"--target {target} is neither a number of points nor a percentage", remedy="write N or P%")
+        raise UsageError(
+            f"--target {target} is neither a number of points nor a percentage", remedy="write N or P%"
+        )
     number = Fraction(target.removesuffix("%"))
     if percent and number > 100:
         raise UsageError(f"--target {target} is more than everything", remedy="ask for 100% at most")

@@ -16,10 +16,14 @@ class Track(Protocol):
     ) -> AbstractContextManager[Callable[[int], object]]: ...
 
 
+def nothing(done: int) -> None:
+    """The listener that does not care how much is done."""
+
+
 @contextmanager
 def silent(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
     """The Track that shows nothing."""
-    yield lambda done: None
+    yield nothing
 
 
 class Timings(dict[str, float]):

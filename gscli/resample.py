@@ -14,7 +14,6 @@ import numpy.typing as npt
 from . import __version__, device, files, formats
 from .cache import GridCache
 from .cache import key as cache_key
-from .cloud import GaussianCloud
 from .errors import GscliError, UsageError
 from .grid import Draw, VoxelGrid, check_lattice_options
 from .methods import Method, methods
@@ -220,9 +219,8 @@ def _check_draws(chosen: list[Method], seed: int | None, epoch: int | None, repe
     if not any(m.uses_seed for m in chosen):
         for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
             if value is not None:
-                raise UsageError(
-                    f"{option} has no effect: {chosen[0].name} with --pick {chosen[0].pick} draws nothing at random"
-                )
+                how = f"{chosen[0].name} with --pick {chosen[0].pick}"
+                raise UsageError(f"{option} has no effect: {how} draws nothing at random")
     for option, value in (("--seed", seed), ("--epoch", epoch)):
         if value is not None and not 0 <= value + (repeat or 1) - 1 < 2**64:
             raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
@@ -242,7 +240,9 @@ def _plan(
         raise UsageError("give either an output file or --out-dir")
     if target is not None:
         if len(chosen) * repeat > 1:
-            raise UsageError("several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER")
+            raise UsageError(
+                "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
+            )
         formats.format_for_writing(target)
         return [_Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
     assert out_dir is not None
@@ -251,8 +251,8 @@ def _plan(
     for m in chosen:
         for e in range(epoch, epoch + (repeat if m.uses_seed else 1)):
             name = f"{stem}.{m.name}.e{e}"
-            rows = None if index is None else os.path.join(index, name + ".npy")  # noqa: PTH118
-            jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))  # noqa: PTH118
+            rows = None if index is None else os.path.join(index, name + ".npy")
+            jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))
     return jobs
 
 

@@ -9,7 +9,8 @@ A format module defines
 
 and, where it can be written,
 
-* ``write(path, cloud, *, overwrite, index=None)``: atomically; `index` selects rows, in order;
+* ``write(path, cloud, *, overwrite, index=None, advance=nothing)``: atomically; `index` selects rows
+  in order, `advance` is told of rows done;
 * ``unsupported(cloud) -> list[str]``: what writing that cloud would lose.
 
 It may also define
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -41,6 +42,7 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, GscliError, InputError, UsageError, WriteRefused
+from ..progress import nothing
 
 HEAD_BYTES = 1 << 16
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
@@ -197,7 +199,7 @@ def read(
 def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool) -> GaussianCloud:
     name = identify(source)
     require(name, source)
-    taken = getattr(module(name), "OPTIONS", frozenset())
+    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
     if part is not None and "part" not in taken:
         raise UsageError(f"holds one model ({name}), so {PART}{part} selects nothing", path=source)
     if trust_pickle and "trust_pickle" not in taken:
@@ -205,6 +207,14 @@ def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pick
     given = {"part": part, "only": only, "trust_pickle": trust_pickle}
     cloud: GaussianCloud = module(name).read(source, **{k: v for k, v in given.items() if k in taken})
     return cloud
+
+
+def stem(path: str | os.PathLike[str]) -> str:
+    """A scene's name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
+    file, part = locate(path)
+    suffixes = [s for n in names() for s in module(n).SUFFIXES if file.name.lower().endswith(s)]
+    bare = file.name[: -max(map(len, suffixes))] if suffixes else file.stem
+    return (bare or file.name) + (f".{part}" if part else "")
 
 
 def format_for_writing(path: str | os.PathLike[str], like: str | None = None) -> str:
@@ -253,6 +263,7 @@ def write(
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
     allow_lossy: bool = False,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud, or its rows at `index`, in the format of the path's suffix; ``-`` is stdout.
 
@@ -268,4 +279,4 @@ def write(
         raise WriteRefused(
             f"would lose {'; '.join(lost)}", path=path, remedy="add --allow-lossy, or write .ply"
         )
-    module(name).write(path, cloud, overwrite=overwrite, index=index)
+    module(name).write(path, cloud, overwrite=overwrite, index=index, advance=advance)

@@ -51,7 +51,9 @@ def malformed(path: Path, what: str) -> Iterator[None]:
         yield
     except MemoryError:
         raise InputError(
-            f"needs more memory than there is to be read as {what}", path=path, remedy="check that it is intact"
+            f"needs more memory than there is to be read as {what}",
+            path=path,
+            remedy="check that it is intact",
         ) from None
     except OSError as error:
         raise files.unreadable(path, error) from None
@@ -121,11 +123,10 @@ def gunzip(data: npt.NDArray[np.uint8], limit: int, path: Path) -> bytes:
     """
     with malformed(path, "gzip data"):
         unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        out = unpacker.decompress(memoryview(data), limit)
-        if not unpacker.eof and (unpacker.unconsumed_tail or len(out) == limit):
-            # A stream that ends exactly at the limit still has its trailer to read.
-            if unpacker.decompress(unpacker.unconsumed_tail, 1) or not unpacker.eof:
-                raise ValueError(f"more than the {limit:,} bytes its header implies")
+        out = unpacker.decompress(data.data, limit)
+        # A stream that ends exactly at the limit still has its trailer to read.
+        if not unpacker.eof and unpacker.decompress(unpacker.unconsumed_tail, 1):
+            raise ValueError(f"more than the {limit:,} bytes its header implies")
         if not unpacker.eof:
             raise EOFError(f"cut short after {len(out):,} unpacked bytes")
         return out

@@ -93,7 +93,9 @@ class Model:
         types = [(name, p.convert(view[:0]).dtype) for p, view in views for name in p.names]
         repeated = {name for name, _ in types if sum(name == other for other, _ in types) > 1}
         if repeated or any(kind.kind not in "fiub" for _, kind in types):
-            raise InputError(f"has columns that are repeated or no numbers {sorted(repeated)}", path=self.path)
+            raise InputError(
+                f"has columns that are repeated or no numbers {sorted(repeated)}", path=self.path
+            )
         rows = np.empty(self.rows, types)
         for piece, view in views:
             target = columns_of(rows, piece.names)
@@ -202,4 +204,3 @@ def _add_rest(model: Model, f_rest: Any, active_degree: int | None) -> None:
 
 def _flat(block: Values) -> Values:
     return block.reshape(len(block), math.prod(block.shape[1:]))
-

@@ -13,7 +13,7 @@ import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,9 @@ def from_buffer(data: Any, dtype: Any, shape: Any, order: Any = "C") -> npt.NDAr
         raise ValueError("an array without a plain dtype or buffer")
     if math.prod(shape) * dtype.value.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} does not fit its {len(data):,} bytes")
-    array: npt.NDArray[Any] = np.frombuffer(data, dtype.value).reshape(shape, order="F" if order == "F" else "C")
+    array: npt.NDArray[Any] = np.frombuffer(data, dtype.value).reshape(
+        shape, order="F" if order == "F" else "C"
+    )
     return array
 
 
@@ -113,11 +115,15 @@ class Refused(Exception):
     """A global that is not on the list."""
 
 
+_DISPATCH: dict[int, Callable[[Any], None]] = pickle._Unpickler.dispatch
+
+
 # The pure Python unpickler: its memo is a dict and its dispatch can be narrowed.
 class Unpickler(pickle._Unpickler):
     """Reads one pickle from a file object, with the globals of `NUMPY` and `more`."""
 
-    dispatch: dict[int, Callable[[Any], None]] = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_DISPATCH)
+    stack: list[Any]
 
     def __init__(
         self,
@@ -166,15 +172,15 @@ class Unpickler(pickle._Unpickler):
     def load_setitem(self) -> None:
         if not isinstance(self.stack[-2], _PLAIN_KEYS):
             raise ValueError("it has keys that are not plain")
-        super().load_setitem()
+        _DISPATCH[pickle.SETITEM[0]](self)
 
     def load_setitems(self) -> None:
         self._plain_keys()
-        super().load_setitems()
+        _DISPATCH[pickle.SETITEMS[0]](self)
 
     def load_dict(self) -> None:
         self._plain_keys()
-        super().load_dict()
+        _DISPATCH[pickle.DICT[0]](self)
 
     def load_unwanted(self) -> None:
         raise ValueError("it holds sets or instances, which no scene does")

@@ -113,7 +113,8 @@ def join_largest(largest: Array, others: Array) -> Array:
 
 def _others(largest: Array) -> Array:
     """(N, 4) mask of the three components that are not the largest."""
-    return np.arange(4)[None, :] != largest[:, None]
+    mask: Array = np.arange(4)[None, :] != largest[:, None]
+    return mask
 
 
 def dropped(
@@ -149,4 +150,3 @@ def dropped(
     if cloud.header.comments and not comments:
         lost.append(f"{len(cloud.header.comments)} comments")
     return lost
-

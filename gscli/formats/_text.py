@@ -90,7 +90,11 @@ def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         stream.seek(0)
         text = io.TextIOWrapper(stream, encoding="latin1")
         values = np.loadtxt(
-            itertools.islice(text, start.lines, None), np.float64, comments=None, delimiter=start.delimiter, ndmin=2
+            itertools.islice(text, start.lines, None),
+            np.float64,
+            comments=None,
+            delimiter=start.delimiter,
+            ndmin=2,
         )
         rows: npt.NDArray[Any] = np.ascontiguousarray(values).view([(name, "<f8") for name in names])
         return rows.reshape(-1), start.comments

@@ -94,7 +94,9 @@ class Tensor:
             return np.empty(self.shape, np.float32 if dtype == BFLOAT16 else dtype)
         data = self.storage.fetch()
         if len(data) < self.storage.count * dtype.itemsize:
-            raise ValueError(f"a storage holds {len(data):,} bytes of {self.storage.count * dtype.itemsize:,}")
+            raise ValueError(
+                f"a storage holds {len(data):,} bytes of {self.storage.count * dtype.itemsize:,}"
+            )
         flat = data[: self.storage.count * dtype.itemsize].view(dtype)
         view: npt.NDArray[Any] = np.lib.stride_tricks.as_strided(
             flat[self.offset :], self.shape, [n * dtype.itemsize for n in self.stride], writeable=False
@@ -212,7 +214,7 @@ class _Stream:
     """The mapped file as the file object that unpickling wants, reading no further than it must."""
 
     def __init__(self, data: npt.NDArray[np.uint8]) -> None:
-        self._data, self._at = memoryview(data), 0
+        self._data, self._at = data.data, 0
 
     def tell(self) -> int:
         return self._at

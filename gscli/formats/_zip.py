@@ -37,7 +37,7 @@ class Zip:
         self.path = path
         self.data = mapped(path)
         with malformed(path, what):
-            self.archive = zipfile.ZipFile(_Window(self.data))  # type: ignore[arg-type]
+            self.archive = zipfile.ZipFile(_Window(self.data))
             self.members = {info.filename: info for info in self.archive.infolist()}
         if len(self.members) != len(self.archive.infolist()):
             raise InputError("holds two members of one name", path=path, remedy="it is damaged")
@@ -89,11 +89,17 @@ class Zip:
                 return out
             body = io.BytesIO(self.stored(name)[: 1 << 16].tobytes())
             version = np.lib.format.read_magic(body)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, fortran, kind = header(body)
             if kind.hasobject:
                 raise ValueError("it holds objects")
-            flat = table(self.stored(name), kind, math.prod(shape), body.tell(), self.path, f"items of {name}")
+            flat = table(
+                self.stored(name), kind, math.prod(shape), body.tell(), self.path, f"items of {name}"
+            )
             return flat.reshape(shape, order="F" if fortran else "C")
 
     def _info(self, name: str) -> zipfile.ZipInfo:
@@ -106,7 +112,7 @@ class _Window(io.RawIOBase):
     """A map as the seekable file that zipfile wants, without a copy."""
 
     def __init__(self, data: npt.NDArray[np.uint8]) -> None:
-        self._data = memoryview(data)
+        self._data = data.data
         self._at = 0
 
     def readable(self) -> bool:

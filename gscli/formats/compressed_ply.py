@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..kernels import morton
+from ..progress import nothing
 from . import _rows
 from ._bytes import malformed, mapped, table
 
@@ -58,7 +61,7 @@ def read(path: Path) -> GaussianCloud:
     with malformed(path, "a compressed PLY"):
         elements, comments, at = _header(path, data)
         names = list(elements)
-        groups = ("xyz", "scale", "rgb")
+        groups: tuple[str, ...] = ("xyz", "scale", "rgb")
         if names not in (["chunk", "vertex"], ["chunk", "vertex", "sh"]):
             raise InputError(f"has the elements {', '.join(names)}, not chunk, vertex and sh", path=path)
         if elements["chunk"][1] == [("float", n) for n in _chunk_names(groups[:2])]:
@@ -93,13 +96,7 @@ def order(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> npt.ND
     xyz = _rows.planes(_rows.selected(cloud, chosen), fields.POSITION)
     if not len(xyz):
         return chosen.astype(np.int64)
-    low, span = xyz.min(axis=0), np.ptp(xyz, axis=0)
-    cells = ((xyz - low) / np.where(span > 0, span, 1.0) * 1023).astype(np.int64)
-    code = np.zeros(len(xyz), np.int64)
-    for bit in range(10):
-        for axis in range(3):
-            code |= (cells[:, axis] >> bit & 1) << (3 * bit + axis)
-    ordered: npt.NDArray[np.int64] = chosen[np.argsort(code, kind="stable")].astype(np.int64)
+    ordered: npt.NDArray[np.int64] = chosen[morton.order_of(xyz)].astype(np.int64)
     return ordered
 
 
@@ -109,6 +106,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write the 3DGS fields of a cloud, sorted as `order` says.
 
@@ -130,6 +128,7 @@ def write(
         stream.write("\n".join([*lines, "end_header\n"]).encode("utf-8", "surrogateescape"))
         for part in (bounds.astype("<f4"), packed, harmonics):
             stream.write(part.tobytes())
+    advance(len(cloud) if index is None else len(index))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
@@ -169,7 +168,8 @@ def _decoded(
 
     def within(group: int, share: npt.NDArray[Any]) -> npt.NDArray[Any]:
         low, high = bounds[chunk, 2 * group], bounds[chunk, 2 * group + 1]
-        return low * (1 - share) + high * share
+        values: npt.NDArray[Any] = low * (1 - share) + high * share
+        return values
 
     columns = _rows.columns_of
     colour = _unpacked(packed[:, 3], _COLOUR_BITS)
@@ -228,7 +228,9 @@ def _kept_rest(held: int, degree: int) -> list[str]:
 def _unpacked(words: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[Any]:
     """(N, len(bits)) shares in 0..1, the first in the highest bits."""
     shifts = [sum(bits[i + 1 :]) for i in range(len(bits))]
-    return np.stack([(words >> s & ((1 << b) - 1)) / ((1 << b) - 1) for s, b in zip(shifts, bits, strict=True)], 1)
+    return np.stack(
+        [(words >> s & ((1 << b) - 1)) / ((1 << b) - 1) for s, b in zip(shifts, bits, strict=True)], 1
+    )
 
 
 def _packed(shares: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[np.uint32]:

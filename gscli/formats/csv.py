@@ -6,6 +6,7 @@ Numbers are printed with as few digits as bring the same value back, and are rea
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..cloud import GaussianCloud, Header
+from ..progress import nothing
 from . import _text
 from ._ply_text import print_rows
 from ._rows import selected
@@ -43,12 +45,14 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a line of names and one for each point."""
     rows = np.ascontiguousarray(_text.kept(selected(cloud, index).rows))
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.write(",".join(rows.dtype.names or ()).encode("utf-8", "surrogateescape") + b"\n")
         stream.writelines(print_rows(rows, b"\n", ","))
+    advance(len(cloud) if index is None else len(index))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

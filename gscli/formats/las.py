@@ -11,6 +11,7 @@ import copy
 import os
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..progress import nothing
 from ._bytes import check_expansion, malformed, mapped, table
 from ._rows import selected
 
 DESCRIPTION = "LAS and LAZ, all dimensions, scale and offset kept"
 SUFFIXES = (".las", ".laz")
 REQUIRES = ("laspy",)
-_EXTRA_TYPES = "u1 i1 u2 i2 u4 i4 u8 i8 f4 f8".split()
+_EXTRA_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 _POINT_FORMAT = 6  # of files that were no LAS before: the plainest of LAS 1.4
 _COMPRESSED = 0x80
 
@@ -69,6 +71,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write LAS, or LAZ if the name ends so; what `unsupported` names is left out or rounded."""
     import laspy
@@ -91,6 +94,7 @@ def write(
         writer.write_points(las.points)
         if header.evlrs:
             writer.write_evlrs(header.evlrs)
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -8,6 +8,7 @@ claim more than there is.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..progress import nothing
 from ._bytes import malformed
 from ._rows import selected
 
@@ -76,6 +78,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a structured array; what was read as a plain (N, D) array is written as one."""
     rows = selected(cloud, index).rows
@@ -84,6 +87,7 @@ def write(
         rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), len(cloud.fields))
     with files.replacing(path, overwrite=overwrite) as stream:
         np.lib.format.write_array(stream, rows, allow_pickle=False)
+    advance(len(cloud) if index is None else len(index))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..progress import nothing
 from ._bytes import check_expansion, malformed
 from ._gsplat import named
 from ._model import Model, add_extra
@@ -88,6 +90,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write an uncompressed archive with one array for each column, and one of the comments."""
     cloud = selected(cloud, index)
@@ -97,8 +100,11 @@ def write(
     with files.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             # A fixed date: the same cloud gives the same bytes.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as member:
+            with archive.open(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True
+            ) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

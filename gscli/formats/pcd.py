@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..progress import nothing
 from ._bytes import check_expansion, malformed, mapped, table
 from ._ply_text import print_rows
 from ._rows import selected
@@ -32,7 +34,7 @@ class PcdHeader(NamedTuple):
     """What the header lines say."""
 
     dtype: np.dtype[Any]
-    count: int
+    points: int
     data: str
     comments: tuple[str, ...]
     viewpoint: str
@@ -52,7 +54,7 @@ def read(path: Path) -> GaussianCloud:
     data = mapped(path)
     with malformed(path, "a PCD file"):
         header = _header(path, data)
-        kind, count, at = header.dtype, header.count, header.size
+        kind, count, at = header.dtype, header.points, header.size
         if not set(fields.POSITION) <= set(kind.names or ()):
             raise InputError(f"has the fields {', '.join(kind.names or ())}, not x, y and z", path=path)
         if header.data == "binary":
@@ -74,6 +76,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write every column: as text what was read as text, in binary otherwise."""
     cloud = selected(cloud, index)
@@ -103,6 +106,7 @@ def write(
             stream.writelines(print_rows(rows, b"\n"))
         else:
             stream.write(rows.tobytes())
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
@@ -157,7 +161,7 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
     count = int(lines["POINTS"][0]) if "POINTS" in lines else width * height
     if count < 0 or count != width * height:
         raise InputError(f"has {count:,} POINTS in {width} x {height}", path=path, remedy="it is damaged")
-    view = " ".join(lines.get("VIEWPOINT", "0 0 0 1 0 0 0".split()))
+    view = " ".join(lines.get("VIEWPOINT", ["0", "0", "0", "1", "0", "0", "0"]))
     return PcdHeader(np.dtype(unique), count, end[1].decode(), tuple(comments), view, end.end())
 
 
@@ -176,7 +180,9 @@ def _unpacked(
     if size != count * kind.itemsize:
         raise InputError(f"unpacks to {size:,} bytes where {count:,} points need another number", path=path)
     check_expansion(path, packed, size)
-    flat = np.frombuffer(lzf(table(data, "u1", packed, at + 8, path, "packed bytes").tobytes(), size), np.uint8)
+    flat = np.frombuffer(
+        lzf(table(data, "u1", packed, at + 8, path, "packed bytes").tobytes(), size), np.uint8
+    )
     rows = np.empty(count, kind)
     start = 0
     for name in kind.names or ():

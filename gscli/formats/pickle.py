@@ -45,7 +45,7 @@ def read(
     """
     data = mapped(path)
     with malformed(path, "a pickle"):
-        stream: Any = io.BytesIO(memoryview(data))
+        stream: Any = io.BytesIO(data.data)
         try:
             saved = pickle.load(stream) if trust_pickle else Unpickler(stream).load()
         except Refused as error:

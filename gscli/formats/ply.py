@@ -7,8 +7,9 @@ streams opaque rows through a few megabytes.
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import BLOCK_BYTES, GaussianCloud, Header, release_pages, take_rows
 from ..errors import InputError
+from ..progress import nothing
 from . import _ply_binary, _ply_text
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 
@@ -43,7 +45,7 @@ class Native:
 
 
 def sniff(head: bytes) -> bool:
-    return head.startswith((b"ply\n", b"ply\r", b"ply ", b"ply\t"))
+    return re.match(rb"ply[ \t]*[\r\n]", head) is not None
 
 
 def read(path: str | os.PathLike[str]) -> GaussianCloud:
@@ -76,6 +78,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud, or its rows at `index` in that order; the path may be the one it was read from.
 
@@ -88,6 +91,7 @@ def write(
         cloud: what to write.
         overwrite: whether an existing file may be replaced.
         index: (K,) row numbers, or a (N,) mask; in ascending order it costs no memory.
+        advance: told of each number of rows of the cloud that are done with.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false.
@@ -105,7 +109,7 @@ def write(
         stream.write(text)
         if native:
             stream.writelines(_chunks(native.before))
-        for block in _gather(cloud, index):
+        for block in _gather(cloud, index, advance):
             rows = _converted(block, stored)
             if header.encoding == "ascii":
                 stream.writelines(_ply_text.print_rows(rows, header.newline))
@@ -127,14 +131,10 @@ def unsupported(cloud: GaussianCloud) -> list[str]:
             lost.append(f"column {name} ({kind})")
         elif kind.kind == "f" and kind.itemsize > 8:
             lost.append(f"digits of column {name} ({kind})")
-        elif (
-            kind.kind in "iu"
-            and kind.itemsize == 8
-            and not all(
-                (np.abs(block[name].astype(np.float64)) <= EXACT_INTEGER).all() for _, block in cloud.blocks()
-            )
-        ):
-            lost.append(f"digits of column {name} ({kind} beyond 2^53)")
+        elif kind.kind in "iu" and kind.itemsize == 8:
+            ends = [int(end) for _, block in cloud.blocks() for end in (block[name].min(), block[name].max())]
+            if max(map(abs, ends), default=0) > EXACT_INTEGER:
+                lost.append(f"digits of column {name} ({kind} beyond 2^53)")
     return lost
 
 
@@ -185,20 +185,25 @@ def _row_numbers(index: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     return index
 
 
-def _gather(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> Iterator[npt.NDArray[Any]]:
+def _gather(
+    cloud: GaussianCloud, index: npt.NDArray[Any] | None, advance: Callable[[int], object]
+) -> Iterator[npt.NDArray[Any]]:
     """The rows at `index`, a few megabytes at a time and in its order."""
     if index is None:
         for _, block in cloud.blocks():
             yield block
+            advance(len(block))
     elif not len(index) or (index[0] >= 0 and (index[1:] >= index[:-1]).all()):
         for start, block in cloud.blocks():
             first, last = np.searchsorted(index, [start, start + len(block)])
             yield take_rows(block, index[first:last] - start)
+            advance(len(block))
     else:
         step = max(1, BLOCK_BYTES // cloud.rows.dtype.itemsize)
         for start in range(0, len(index), step):
             yield take_rows(cloud.rows, index[start : start + step])
             release_pages(cloud.rows)
+        advance(len(cloud))
 
 
 def _converted(rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

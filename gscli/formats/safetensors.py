@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..progress import nothing
 from ._bytes import malformed, mapped, table
 from ._gsplat import named
 from ._rows import selected
@@ -85,7 +86,9 @@ def read(path: Path, *, only: Sequence[str] | None = None) -> GaussianCloud:
             for name in order:
                 rows[name] = cloud.rows[name]
             cloud = GaussianCloud(rows, cloud.header)
-        return GaussianCloud(cloud.rows, Header("safetensors", cloud.header.comments, notes=cloud.header.notes))
+        return GaussianCloud(
+            cloud.rows, Header("safetensors", cloud.header.comments, notes=cloud.header.notes)
+        )
 
 
 def write(
@@ -94,6 +97,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write every column of a cloud.
 
@@ -120,6 +124,7 @@ def write(
         stream.write(len(text).to_bytes(8, "little") + text)
         for array in tensors.values():
             stream.write(array.tobytes())
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
@@ -134,7 +139,7 @@ def unsupported(cloud: GaussianCloud) -> list[str]:
 
 
 def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
-    """gsplat's tensors from the columns of one type, and a tensor for each column that is left."""
+    """Gsplat's tensors from the columns of one type, and a tensor for each column that is left."""
     degree = fields.sh_degree(cloud.fields)
     rest = fields.sh_rest(degree or 0)
     groups: list[tuple[str, tuple[str, ...], tuple[int, ...]]] = [

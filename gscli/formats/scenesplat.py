@@ -9,6 +9,7 @@ rows and is written back, each array subset with them, bit for bit.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError, WriteRefused
+from ..progress import nothing
 from . import _rows
 from ._bytes import malformed
 from ._scene_folder import COLOUR, SceneFolder
@@ -78,6 +80,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a scene folder: a scene read from one with all of its files, any other as activated arrays.
 
@@ -104,6 +107,7 @@ def write(
         else:
             for name, array in _activated(_rows.selected(cloud, index)).items():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    advance(len(cloud) if index is None else len(index))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
@@ -142,4 +146,3 @@ def _logarithm(scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
     with np.errstate(divide="ignore"):
         out: npt.NDArray[Any] = np.log(scale.astype(np.float64)).astype(np.float32)
     return out
-

@@ -115,7 +115,11 @@ def _picture(path: Path, packed: bytes, count: int, exact: int | None = None) ->
 
 
 def _decoded(
-    pictures: dict[str, list[npt.NDArray[np.uint8]]], meta: dict[str, Any], version: int, count: int, degree: int
+    pictures: dict[str, list[npt.NDArray[np.uint8]]],
+    meta: dict[str, Any],
+    version: int,
+    count: int,
+    degree: int,
 ) -> npt.NDArray[Any]:
     rows = _rows.empty_splats(count, degree)
     low, high = (picture[:, :3].astype(np.float64) for picture in pictures["means"])
@@ -160,7 +164,8 @@ def _harmonics(
         values = _codebook(meta)[entries]
     else:
         values = meta["mins"] + (meta["maxs"] - meta["mins"]) * entries / 255.0
-    return values.transpose(0, 2, 1).reshape(len(entries), -1).astype(np.float32)[chosen]
+    rows: npt.NDArray[Any] = values.transpose(0, 2, 1).reshape(len(entries), -1).astype(np.float32)[chosen]
+    return rows
 
 
 def _codebook(meta: dict[str, Any]) -> npt.NDArray[np.float64]:
@@ -175,5 +180,5 @@ def _between(meta: dict[str, Any], share: npt.NDArray[Any], width: int) -> npt.N
     low, high = (np.asarray(meta[end], np.float64) for end in ("mins", "maxs"))
     if low.shape != (width,) or high.shape != (width,):
         raise ValueError(f"bounds without {width} values")
-    return low + (high - low) * share
-
+    values: npt.NDArray[Any] = low + (high - low) * share
+    return values

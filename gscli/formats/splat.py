@@ -8,6 +8,7 @@ that read it take the whole file as one object.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import GscliError, InputError
+from ..progress import nothing
 from ._bytes import malformed, mapped
 from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, selected, to_bytes, unit
 
@@ -61,6 +63,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write the 3DGS fields of a cloud; `unsupported` names what is lost.
 
@@ -78,6 +81,7 @@ def write(
     out["rot"] = to_bytes(unit(planes(cloud, fields.ROTATION)) * 128 + 128)
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.write(out.tobytes())
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

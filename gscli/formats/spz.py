@@ -17,6 +17,7 @@ import gzip
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import GscliError, InputError
+from ..progress import nothing
 from . import _rows, _spz_zstd
 from ._bytes import check_expansion, gunzip, malformed, mapped, table
 
@@ -42,7 +44,7 @@ COLOUR = 0.15  # a colour byte is 255 (0.5 + 0.15 f_dc): room beyond 0..1
 _COMPONENT = 511 * np.sqrt(2.0)  # nine bits for a quaternion's component within 1 / sqrt 2
 # The axes whose reversal changes the sign of each harmonic of degrees 1 to 4. The last is even in
 # all three; the reference code turns it with y, and what it wrote has to come back right.
-_ODD_IN = "y z x xy yz - xz - y xyz y z x z x xy yz xy yz - xz - xz y".split()
+_ODD_IN = ("y z x", "xy yz - xz -", "y xyz y z x z x", "xy yz xy yz - xz - xz y")  # by degree
 _LEGACY_TAIL = 1 << 20  # extensions that may follow the splats in versions 1 to 3
 
 
@@ -50,7 +52,7 @@ class SpzHeader(NamedTuple):
     """The first 16 bytes, which all versions share."""
 
     version: int
-    count: int
+    points: int
     degree: int
     bits: int
     flags: int
@@ -80,21 +82,23 @@ def read(path: Path) -> GaussianCloud:
     with malformed(path, "an SPZ file"):
         header = _header(path, _plain_head(data[:4096].tobytes()))
         widths = header.widths()
-        check_expansion(path, len(data), header.count * sum(widths))
+        check_expansion(path, len(data), header.points * sum(widths))
         if header.version == 4:
-            streams, records = _spz_zstd.unpack(path, data, header.streams, [header.count * w for w in widths])
+            streams, records = _spz_zstd.unpack(
+                path, data, header.streams, [header.points * w for w in widths]
+            )
         else:
             body = data
-            if not data[:4].tobytes() == MAGIC:
-                whole = 16 + header.count * sum(widths) + _LEGACY_TAIL
+            if data[:4].tobytes() != MAGIC:
+                whole = 16 + header.points * sum(widths) + _LEGACY_TAIL
                 body = np.frombuffer(gunzip(data, whole, path), np.uint8)
             streams, at = [], 16
             for width in widths:
-                streams.append(table(body, "u1", header.count * width, at, path, "bytes"))
-                at += header.count * width
+                streams.append(table(body, "u1", header.points * width, at, path, "bytes"))
+                at += header.points * width
             records = body[at:].tobytes()
         axes, notes = _extensions(path, records) if header.flags & EXTENDED else (RIGHT_UP_BACK, ())
-        rows = _decoded(header, [s.reshape(header.count, w) for s, w in zip(streams, widths, strict=True)])
+        rows = _decoded(header, [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)])
         _turn(rows, header.degree, _signs(axes))
         comments = (ANTIALIASED_COMMENT,) if header.flags & ANTIALIASED else ()
         return GaussianCloud(rows, Header("spz", comments, notes=notes))
@@ -106,6 +110,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write the 3DGS fields of a cloud as version 3, positions in the finest step that reaches them.
 
@@ -123,10 +128,14 @@ def write(
         rows[name] = cloud.rows[name]
     _turn(rows, degree, _signs(RIGHT_UP_BACK))
     flags = ANTIALIASED if ANTIALIASED_COMMENT in cloud.header.comments else 0
-    with files.replacing(path, overwrite=overwrite) as stream, gzip.GzipFile("", "wb", 6, stream, 0) as packer:
+    with (
+        files.replacing(path, overwrite=overwrite) as stream,
+        gzip.GzipFile("", "wb", 6, stream, 0) as packer,
+    ):
         packer.write(struct.pack("<4sIIBBBB", MAGIC, 3, len(cloud), degree, bits, flags, 0))
         for part in _encoded(GaussianCloud(rows), xyz * [1, -1, -1], bits, degree):
             packer.write(np.ascontiguousarray(part).data)
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
@@ -153,14 +162,16 @@ def _header(path: Path, head: bytes) -> SpzHeader:
         raise InputError(f"is SPZ version {header.version}; 1 to 4 are read", path=path)
     if header.degree > fields.MAX_SH_DEGREE or header.bits > 24:
         raise InputError(
-            f"claims SH degree {header.degree} and {header.bits} fractional bits", path=path, remedy="it is damaged"
+            f"claims SH degree {header.degree} and {header.bits} fractional bits",
+            path=path,
+            remedy="it is damaged",
         )
     return header
 
 
 def _decoded(header: SpzHeader, streams: list[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
     position, alpha, colour, scale, rotation, harmonics = streams
-    rows = _rows.empty_splats(header.count, header.degree)
+    rows = _rows.empty_splats(header.points, header.degree)
     columns = _rows.columns_of
     if header.version == 1:
         columns(rows, fields.POSITION)[...] = position.view("<f2")
@@ -182,14 +193,12 @@ def _decoded(header: SpzHeader, streams: list[npt.NDArray[np.uint8]]) -> npt.NDA
         xyzw = _rows.join_largest((packed[:, 0] >> 30).astype(np.int64), others)
         columns(rows, fields.ROTATION)[...] = xyzw[:, [3, 0, 1, 2]]
     if header.degree:
-        colours = harmonics.reshape(header.count, -1, 3).transpose(0, 2, 1).reshape(header.count, -1)
+        colours = harmonics.reshape(header.points, -1, 3).transpose(0, 2, 1).reshape(header.points, -1)
         columns(rows, fields.sh_rest(header.degree))[...] = (colours - 128.0) / 128.0
     return rows
 
 
-def _encoded(
-    cloud: GaussianCloud, xyz: npt.NDArray[Any], bits: int, degree: int
-) -> list[npt.NDArray[Any]]:
+def _encoded(cloud: GaussianCloud, xyz: npt.NDArray[Any], bits: int, degree: int) -> list[npt.NDArray[Any]]:
     fixed = np.rint(xyz * 2.0**bits).astype("<i4")
     wxyz = _rows.unit(_rows.planes(cloud, fields.ROTATION))
     largest, others = _rows.split_largest(wxyz[:, [1, 2, 3, 0]])
@@ -225,7 +234,8 @@ def _signs(axes: int) -> dict[str, float]:
 def _turn(rows: npt.NDArray[Any], degree: int, sign: dict[str, float]) -> None:
     """Reverse axes of new rows in place: positions, rotations (by the other two axes), harmonics."""
     x, y, z = sign["x"], sign["y"], sign["z"]
-    sh = np.array([np.prod([sign.get(axis, 1.0) for axis in odd]) for odd in _ODD_IN], np.float32)
+    odd_in = " ".join(_ODD_IN).split()
+    sh = np.array([np.prod([sign.get(axis, 1.0) for axis in odd]) for odd in odd_in], np.float32)
     _rows.columns_of(rows, fields.POSITION)[...] *= np.array([x, y, z], np.float32)
     _rows.columns_of(rows, fields.ROTATION[1:])[...] *= np.array([y * z, x * z, x * y], np.float32)
     if degree:

@@ -7,6 +7,7 @@ with as few digits as bring the same value back, and are read as double.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..cloud import GaussianCloud, Header
+from ..progress import nothing
 from . import _text
 from ._ply_text import print_rows
 from ._rows import selected
@@ -44,6 +46,7 @@ def write(
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a line for each point; a line of names only where there are more than x y z."""
     rows = np.ascontiguousarray(_text.kept(selected(cloud, index).rows))
@@ -53,6 +56,7 @@ def write(
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
         stream.writelines(print_rows(rows, b"\n"))
+    advance(len(cloud) if index is None else len(index))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -36,10 +36,12 @@ class Span(NamedTuple):
     """The box of lattice cells that a cloud lies in: lowest index and number of indices per axis."""
 
     low: tuple[int, int, int]
-    count: tuple[int, int, int]
+    number: tuple[int, int, int]
 
 
-def lattice_span(low: npt.NDArray[Any], high: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]) -> Span:
+def lattice_span(
+    low: npt.NDArray[Any], high: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]
+) -> Span:
     """The lattice box between two corners; exact, because division and floor are monotone.
 
     Args:
@@ -83,32 +85,36 @@ def group_ids(ids: Any) -> Groups:
     Returns:
         Groups whose `order` has one entry per row that has an id.
     """
-    if isinstance(ids, np.ndarray):
-        rows = np.flatnonzero(ids >= 0)
-        kept = ids[rows]
-        order = rows[np.argsort(kept, kind="stable")].astype(_row_type(len(ids)))
-        sorted_ids = ids[order]
-        starts = _starts(sorted_ids)
-        return Groups(order, _offsets(starts, len(order)), sorted_ids[starts].astype(np.int64))
+    if not isinstance(ids, np.ndarray):
+        return _group_ids_torch(ids)
+    rows = np.flatnonzero(ids >= 0)
+    order = rows[np.argsort(ids[rows], kind="stable")].astype(_row_type(len(ids)))
+    sorted_ids = ids[order]
+    starts = _starts(sorted_ids)
+    return Groups(order, _offsets(starts, len(order)), sorted_ids[starts].astype(np.int64))
+
+
+def _group_ids_torch(ids: Any) -> Groups:
     import torch
 
     rows = torch.nonzero(ids >= 0).squeeze(1)
     sorted_ids, position = torch.sort(ids[rows], stable=True)
     cells, counts = torch.unique_consecutive(sorted_ids, return_counts=True)
-    return Groups(rows[position], _torch_offsets(counts), cells)
+    order = rows[position]
+    return Groups(order.int() if len(ids) < 2**31 else order, _torch_offsets(counts), cells)
 
 
 def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
     n = xyz.shape[1]
     row_bits = max(1, (n - 1).bit_length())
-    if math.prod(span.count) << row_bits <= 1 << 64:
+    if math.prod(span.number) << row_bits <= 1 << 64:
         words = np.empty(n, np.uint64)
 
         def pack(part: slice) -> None:
             key = np.zeros(part.stop - part.start, np.uint64)
             for axis in range(3):
                 index = _lattice(xyz[axis, part], size, origin[axis]) - span.low[axis]
-                key = key * np.uint64(span.count[axis]) + index.astype(np.uint64)
+                key = key * np.uint64(span.number[axis]) + index.astype(np.uint64)
             words[part] = (key << np.uint64(row_bits)) | np.arange(part.start, part.stop, dtype=np.uint64)
 
         parallel.for_each(pack, parallel.blocks(n))
@@ -140,7 +146,7 @@ def _split_words(words: npt.NDArray[Any], row_bits: int, span: Span) -> Groups:
     key = words[starts] >> shift
     cells = np.empty((len(starts), 3), np.int64)
     for axis in (2, 1, 0):
-        count = np.uint64(span.count[axis])
+        count = np.uint64(span.number[axis])
         cells[:, axis] = (key % count).astype(np.int64) + span.low[axis]
         key //= count
     return Groups(order, _offsets(starts, n), cells)
@@ -178,17 +184,17 @@ def _group_torch(xyz: Any, size: float, origin: npt.NDArray[Any], span: Span) ->
     divisor = torch.tensor([size], dtype=torch.float64, device=xyz.device)
     corner = torch.tensor(origin, dtype=torch.float64, device=xyz.device)
     n = xyz.shape[1]
-    if math.prod(span.count) < 1 << 63:
+    if math.prod(span.number) < 1 << 63:
         key = torch.zeros(n, dtype=torch.int64, device=xyz.device)
         for axis in range(3):
             index = torch.floor((xyz[axis].double() - corner[axis]) / divisor).long()
-            key = key * span.count[axis] + (index - span.low[axis])
+            key = key * span.number[axis] + (index - span.low[axis])
         key, order = torch.sort(key, stable=True)
         key, counts = torch.unique_consecutive(key, return_counts=True)
         columns = []
         for axis in (2, 1, 0):
-            columns.append(key % span.count[axis] + span.low[axis])
-            key = torch.div(key, span.count[axis], rounding_mode="floor")
+            columns.append(key % span.number[axis] + span.low[axis])
+            key = torch.div(key, span.number[axis], rounding_mode="floor")
         cells = torch.stack(columns[::-1], dim=1)
     else:
         index = torch.floor((xyz.T.double() - corner) / divisor).long()

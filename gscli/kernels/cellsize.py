@@ -14,13 +14,34 @@ import numpy.typing as npt
 
 from . import parallel
 
-_LADDER = (1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8, 3.2, 3.6, 4.0, 4.5, 5.0, 5.6, 6.3, 7.1, 8.0, 9.0)
+_LADDER = (
+    1.0,
+    1.1,
+    1.25,
+    1.4,
+    1.6,
+    1.8,
+    2.0,
+    2.2,
+    2.5,
+    2.8,
+    3.2,
+    3.6,
+    4.0,
+    4.5,
+    5.0,
+    5.6,
+    6.3,
+    7.1,
+    8.0,
+    9.0,
+)
 _FINEST, _COARSEST = -20 * 45, 20 * 45  # rungs: 1e-45 to 1e45 scene units
 _ROUGH = 1 << 18  # points that are enough for a first guess
 
 
 def rung(i: int) -> float:
-    """The i-th size of the ladder; rung(0) is 1 and rung(20) is 10."""
+    """The i-th size of the ladder: 1 for 0, 10 for 20."""
     decade, step = divmod(i, len(_LADDER))
     return float(f"{_LADDER[step]}e{decade}")
 
@@ -34,15 +55,20 @@ def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[An
         origin: (3,) a corner of the lattice.
 
     Returns:
-        A size of the ladder; 1.0 if there are no points or all are in one place.
+        A size of the ladder; 1 for no points, and for points all in one place unless that is far away.
     """
     n = xyz.shape[1]
-    extent = float((xyz.max(1).astype(np.float64) - xyz.min(1)).max()) if n else 0.0
-    if extent == 0.0:
+    if n == 0:
         return 1.0
+    low_corner, high_corner = xyz.min(1).astype(np.float64), xyz.max(1).astype(np.float64)
+    extent = float((high_corner - low_corner).max())
+    reach = float(max(np.abs(low_corner - origin).max(), np.abs(high_corner - origin).max()))
+    finest = _rung_below(reach) - 20 * 15  # cell numbers stay near 1e15, well below 2^53
+    if extent == 0.0:
+        return rung(max(0, finest))
     sample = np.ascontiguousarray(xyz[:, :: max(1, n // _ROUGH)])
     center = np.median(sample[:, :: max(1, sample.shape[1] // 4096)].astype(np.float64), axis=1)
-    low = max(_FINEST, _rung_below(extent) - 20 * 12)  # finer than 1e-12 of the extent is noise
+    low = max(_FINEST, finest, _rung_below(extent) - 20 * 12)  # finer than 1e-12 of the extent is noise
     high = min(_COARSEST, _rung_below(extent) + 2)
     start = _rung_below(_middle_spread(sample) * math.sqrt(points_per_cell / n))
     if sample.shape[1] < n:
@@ -62,9 +88,9 @@ def _closest_rung(
     origin: npt.NDArray[Any],
 ) -> int:
     """Search [low, high] from `start` for two neighbouring rungs that bracket the occupancy."""
-    n = xyz.shape[1]
-    bits = min(24, max(12, math.ceil(math.log2(8 * max(1.0, n / points_per_cell)))))
-    table = np.empty(1 << bits, bool)
+    n = int(xyz.shape[1])
+    cells_wanted = min(1 << 21, math.ceil(n / max(points_per_cell, 1e-9)))
+    table = np.empty(1 << max(12, (8 * cells_wanted).bit_length()), bool)
 
     def occupancy(i: int) -> float:
         return n / _count_cells(xyz, rung(i), center, origin, table)
@@ -96,7 +122,8 @@ def _middle_spread(xyz: npt.NDArray[Any]) -> float:
     """The second longest side of the box around the middle four fifths of the points."""
     some = np.sort(xyz[:, :: max(1, xyz.shape[1] // 4096)].astype(np.float64), axis=1)
     last = some.shape[1] - 1
-    return float(np.sort(some[:, last * 9 // 10] - some[:, last // 10])[1])
+    spreads = np.sort(some[:, last * 9 // 10] - some[:, last // 10])
+    return float(spreads[1])
 
 
 def _rung_below(size: float) -> int:
@@ -104,7 +131,11 @@ def _rung_below(size: float) -> int:
 
 
 def _count_cells(
-    xyz: npt.NDArray[Any], size: float, center: npt.NDArray[Any], origin: npt.NDArray[Any], table: npt.NDArray[Any]
+    xyz: npt.NDArray[Any],
+    size: float,
+    center: npt.NDArray[Any],
+    origin: npt.NDArray[Any],
+    table: npt.NDArray[Any],
 ) -> float:
     """Estimate how many cells are occupied, by linear counting (Whang et al. 1990): error about 0.1 %.
 
@@ -114,7 +145,8 @@ def _count_cells(
     bits = len(table).bit_length() - 1
     shift = (center - origin) / size
     shift -= np.floor(shift)
-    scale, primes = np.float32(min(1.0 / size, 3e38)), (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D))
+    scale = np.float32(min(1.0 / size, 3e38))
+    primes = (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D))
 
     def mark(part: slice) -> None:
         word = np.zeros(part.stop - part.start, np.uint32)
@@ -131,5 +163,5 @@ def _count_cells(
         table[word >> np.uint32(32 - bits)] = True
 
     parallel.for_each(mark, parallel.blocks(xyz.shape[1]))
-    free = len(table) - np.count_nonzero(table)
-    return len(table) * math.log(len(table) / max(free, 1))
+    free = max(1, len(table) - int(np.count_nonzero(table)))
+    return float(len(table) * math.log(len(table) / free))

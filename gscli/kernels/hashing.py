@@ -64,7 +64,9 @@ def cell_uniforms(cells: Any, stream: int) -> Any:
         columns = [column.astype(np.uint64) for column in columns]  # wraps negative numbers
     word: Any = stream
     for column in columns:
-        word = mix64(column * _word(column, GOLDEN) + (_word(column, word) if isinstance(word, int) else word))
+        word = mix64(
+            column * _word(column, GOLDEN) + (_word(column, word) if isinstance(word, int) else word)
+        )
     bits = _shift(word, 11)
     return (bits.astype(np.float64) if isinstance(bits, np.ndarray) else bits.double()) * 2.0**-53
 

@@ -1,0 +1,1 @@
+"""Results as JSON documents, tables and pages. Renders; computes nothing."""

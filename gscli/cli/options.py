@@ -1,0 +1,64 @@
+"""Every option that more than one command has, once; and the types of option values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import device as devices
+
+
+class Range(click.ParamType[Any]):
+    """``LO:HI`` or one number, as a pair of floats."""
+
+    name = "LO:HI"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            ends = [float(part) for part in str(value).split(":")]
+        except ValueError:
+            ends = []
+        if len(ends) not in (1, 2):
+            self.fail(f"{value!r} is neither LO:HI nor one number", param, ctx)
+        return ends[0], ends[-1]
+
+
+class Origin(click.ParamType[Any]):
+    """``X,Y,Z`` or ``min``."""
+
+    name = "X,Y,Z|min"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "min" or isinstance(value, tuple):
+            return value
+        try:
+            x, y, z = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is neither X,Y,Z nor min", param, ctx)
+        return x, y, z
+
+
+source = click.argument("source", metavar="SOURCE")
+device = click.option(
+    "--device",
+    type=click.Choice(devices.NAMES),
+    default="cpu",
+    show_default=True,
+    help="NumPy, the torch code on the CPU, or on a GPU. The output is the same.",
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Replace existing output files.")
+allow_lossy = click.option(
+    "--allow-lossy", is_flag=True, help="Write even where the format cannot hold everything."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+report = click.option(
+    "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
+)
+quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Also say how long each stage took.")
+no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep grids on disk.")

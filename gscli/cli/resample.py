@@ -1,0 +1,123 @@
+"""``gscli resample``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import methods
+from . import options, show
+
+
+@click.command()
+@options.source
+@click.argument("target", required=False)
+@click.option("--out-dir", metavar="FOLDER", help="Write every draw as FOLDER/STEM.METHOD.eEPOCH.ply.")
+@click.option(
+    "-m",
+    "--method",
+    type=click.Choice([*methods.NAMES, *methods.ALIASES]),
+    multiple=True,
+    default=["half-density"],
+    show_default=True,
+    help="Which method; several with --out-dir.",
+)
+@click.option(
+    "--ratio", type=options.Range(), help="half-density: the share to keep of a cell.  [default: 0.3:0.7]"
+)
+@click.option("--min-per-cell", type=int, metavar="N", help="half-density: keep at least N.  [default: 1]")
+@click.option("--target", "total", metavar="N|P%", help="half-density: keep exactly so many in total.")
+@click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
+@click.option(
+    "--pick", type=click.Choice(methods.PICKS), help="Which points of a cell stay.  [default: random]"
+)
+@click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")
+@click.option("--epoch", type=int, metavar="E", help="An independent draw of the same seed.  [default: 0]")
+@click.option("--repeat", type=int, metavar="R", help="Draw epochs E to E + R - 1, into --out-dir.")
+@click.option("--voxel-size", type=float, metavar="S", help="Edge of a cell, in scene units.")
+@click.option(
+    "--points-per-cell",
+    type=float,
+    metavar="P",
+    help="Choose the round cell size nearest to P points a cell on average.  [default: 20]",
+)
+@click.option(
+    "--origin",
+    type=options.Origin(),
+    help="A corner of the lattice; min is the lowest corner of the points.  [default: 0,0,0]",
+)
+@click.option("--drop-invalid", is_flag=True, help="Leave out points with a NaN or infinite position.")
+@click.option(
+    "--index",
+    metavar="FILE.npy",
+    help="Also write the kept row numbers of SOURCE; with --out-dir, a folder of them.",
+)
+@options.device
+@options.no_cache
+@options.overwrite
+@options.allow_lossy
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    target: str | None,
+    method: tuple[str, ...],
+    device: str,
+    no_cache: bool,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Thin SOURCE to TARGET cell by cell, every field intact.
+
+    \b
+    Methods:
+      half-density  a random 30-70 % of every cell: thinner, with the same relative density
+      one-per-grid  one point of every cell: density becomes even
+      k-per-grid    at most K points of every cell: thins only what is over-dense
+      dense         everything
+    Picks decide which points of a cell stay: random, the most opaque, the most important
+    (opacity x surface area), or the nearest to the cell's center.
+
+    SOURCE and TARGET may be - for stdin and stdout.
+
+    \b
+    Examples:
+      gscli resample scene.ply half.ply
+      gscli resample scene.ply one.ply --method one-per-grid --voxel-size 0.05 --seed 7
+      gscli resample scene.ply small.ply --target 25%
+      gscli resample scene.ply flat.ply --method k-per-grid -k 8 --pick opacity
+      gscli resample scene.ply --out-dir views/ --method half-density --method one-per-grid --repeat 3
+      cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
+    """
+    show.refuse_mixing(as_json, target, report, settings["index"])
+    from ..cache import GridCache
+    from ..cache import folder as cache_folder
+    from ..report import resample as report_resample
+    from ..resample import resample
+
+    result = resample(
+        source,
+        target,
+        method=method,
+        device_name=device,
+        cache=None if no_cache else GridCache(cache_folder()),
+        overwrite=overwrite,
+        also_written=[] if report is None else [report],
+        track=show.track(quiet),
+        **settings,
+    )
+    show.result(
+        report_resample.document(result),
+        report_resample.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

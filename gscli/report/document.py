@@ -1,0 +1,43 @@
+"""The JSON documents that commands print: what all of them have in common."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any
+
+from .. import __version__, files
+
+
+def document(schema: str, **content: Any) -> dict[str, Any]:
+    """A document with its schema (``gscli/NAME/VERSION``) and the tool's version first."""
+    return {"schema": schema, "version": __version__, **content}
+
+
+def dumps(content: dict[str, Any]) -> str:
+    """JSON text; numbers that do not exist (NaN, infinity) become null."""
+    return json.dumps(_finite(content), indent=2, allow_nan=False)
+
+
+def write(path: str | os.PathLike[str], content: dict[str, Any], *, overwrite: bool) -> None:
+    """Write a document to a file, or to stdout for ``-``."""
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.write(dumps(content).encode() + b"\n")
+
+
+def seconds(timings: dict[str, float]) -> dict[str, float]:
+    """Stage timings rounded to tenths of a millisecond."""
+    return {stage: round(value, 4) for stage, value in timings.items()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if hasattr(value, "item"):  # a NumPy number
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

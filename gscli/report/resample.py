@@ -1,0 +1,109 @@
+"""`gscli.resample.Resampled` as a JSON document and as a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..grid import VoxelGrid
+from ..resample import Output, Resampled
+from . import document as documents
+
+SCHEMA = "gscli/resample/1"
+
+
+def document(result: Resampled) -> dict[str, Any]:
+    """Keys as in the README; `kept` is there when there is one output."""
+    content = documents.document(
+        SCHEMA,
+        input={
+            "path": result.path,
+            "format": result.format,
+            "points": result.points,
+            "dropped": result.dropped,
+        },
+        options=result.options,
+        outputs=[_output(output) for output in result.outputs],
+        grid=_grid(result.grid, result.cache),
+    )
+    if len(result.outputs) == 1:
+        content["kept"] = _kept(result.outputs[0])
+    content["device"] = result.device
+    content["notes"] = list(result.notes)
+    content["timings_s"] = documents.seconds(result.timings)
+    return content
+
+
+def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
+    """Lines for people: the cell size and why, what each output kept, how long it took."""
+    grid = result.grid
+    lines = [f"read     {result.path}: {result.points:,} points ({result.format})"]
+    if result.dropped:
+        lines.append(f"dropped  {result.dropped:,} points that are not finite or in no cell")
+    occupancy = _occupancy(grid)
+    held = f"{len(grid):,} cells"
+    if occupancy["mean"] is not None:
+        held += f" of {occupancy['mean']:.1f} points on average, {occupancy['max']:,} at most"
+    size = "cells" if grid.voxel_size is None else f"cell size {grid.voxel_size:g},"
+    lines.append(f"grid     {size} {grid.why}: {held}; cache {result.cache}")
+    for output in result.outputs:
+        line = f"wrote    {output.path}: {output.points:,} points, {output.fraction:.1%} kept"
+        line += f" by {output.method.name}"
+        if output.method.uses_seed:
+            line += f", seed {output.seed}"
+            line += f" epoch {output.epoch}" if output.epoch else ""
+        if output.forced_cells:
+            line += f"; {output.forced_cells:,} cells forced to keep one"
+        lines.append(line)
+    lines += [f"note     {note}" for note in result.notes]
+    total = sum(result.timings.values())
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
+    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
+    return lines
+
+
+def _output(output: Output) -> dict[str, Any]:
+    how = output.method
+    settings: dict[str, Any] = {}
+    if how.name == "half-density":
+        settings = (
+            {"target": how.target}
+            if how.target is not None
+            else {"ratio": list(how.ratio), "min_per_cell": how.min_per_cell}
+        )
+    if how.k is not None:
+        settings = {"k": how.k}
+    return {
+        "path": output.path,
+        "points": output.points,
+        "method": how.name,
+        **settings,
+        "pick": how.pick,
+        "seed": output.seed,
+        "epoch": output.epoch,
+        "kept": _kept(output),
+        "index": output.index,
+    }
+
+
+def _kept(output: Output) -> dict[str, Any]:
+    return {"points": output.points, "fraction": output.fraction, "forced_cells": output.forced_cells}
+
+
+def _grid(grid: VoxelGrid, cache: str) -> dict[str, Any]:
+    return {
+        "voxel_size": grid.voxel_size,
+        "why": grid.why,
+        "origin": grid.origin,
+        "cells": len(grid),
+        "occupancy": _occupancy(grid),
+        "cache": cache,
+    }
+
+
+def _occupancy(grid: VoxelGrid) -> dict[str, Any]:
+    if not len(grid):
+        return {"mean": None, "median": None, "max": None}
+    counts = grid.to(None).counts
+    return {"mean": float(counts.mean()), "median": float(np.median(counts)), "max": int(counts.max())}
