@@ -150,6 +150,10 @@ for _, block in cloud.blocks():
 print(peak() - before)
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, path], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", script, path],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
     )
     assert int(done.stdout) < 16_000  # kB

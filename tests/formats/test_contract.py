@@ -1,0 +1,182 @@
+"""Every module in gscli/formats keeps the contract of gscli/formats/__init__.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from gscli import formats
+from gscli.cloud import GaussianCloud, Header
+from gscli.errors import EngineUnavailable, GscliError, WriteRefused
+
+WRITABLE = [name for name in formats.names() if hasattr(formats.module(name), "write")]
+
+
+@pytest.fixture(params=formats.names())
+def format_module(request) -> ModuleType:
+    return formats.module(request.param)
+
+
+@pytest.fixture(params=WRITABLE)
+def writer(request) -> ModuleType:
+    return formats.module(request.param)
+
+
+@pytest.fixture(
+    params=["degree 0", "degree 1", "degree 2", "degree 3", "degree 4", "flat", "points", "extras", "none"]
+)
+def cloud(request, make_scene) -> GaussianCloud:
+    """Gaussians of every SH degree, with two scales, plain coloured points, unknown columns, no rows."""
+    if request.param == "none":
+        return make_scene(0)
+    if request.param.startswith("degree"):
+        return make_scene(60, int(request.param[-1]), normals=False)
+    rows = make_scene(60).rows
+    if request.param == "flat":
+        return GaussianCloud(rows[[name for name in rows.dtype.names if name != "scale_2"]].copy())
+    if request.param == "points":
+        points = np.zeros(
+            60, [("x", "f4"), ("y", "f4"), ("z", "f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
+        )
+        for name in ("x", "y", "z"):
+            points[name] = rows[name]
+        points["red"] = np.arange(60)
+        return GaussianCloud(points)
+    extras = np.zeros(
+        60, [*rows.dtype.descr, ("label", "<i8"), ("weight", ">f8"), ("seen", "?"), ("half", "<f2")]
+    )
+    for name in rows.dtype.names:
+        extras[name] = rows[name]
+    extras["label"], extras["weight"], extras["half"] = np.arange(60) - 7, 0.1, 0.5
+    return GaussianCloud(extras, Header("other", ("made for a test",), native={"not": "yours"}))
+
+
+def write(writer: ModuleType, path: Path, cloud: GaussianCloud, **options) -> bool:
+    """Write; false where the format refused, which it may if it named losses beforehand."""
+    lost = writer.unsupported(cloud)
+    try:
+        writer.write(path, cloud, **{"overwrite": False, **options})
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    except GscliError:
+        if not lost:
+            raise
+        return False
+    return True
+
+
+def assert_equal(got: GaussianCloud, wanted: GaussianCloud) -> None:
+    assert len(got) == len(wanted)
+    assert set(wanted.fields) <= set(got.fields)
+    for name in wanted.fields:
+        assert np.array_equal(got.rows[name].astype("f8"), wanted.rows[name].astype("f8")), name
+
+
+def test_a_format_says_what_it_is(format_module):
+    assert isinstance(format_module.DESCRIPTION, str)
+    assert len(format_module.DESCRIPTION.splitlines()) == 1
+    assert format_module.SUFFIXES
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in format_module.SUFFIXES)
+    assert hasattr(format_module, "write") == hasattr(format_module, "unsupported")
+    assert callable(format_module.read)
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"\0", b"Dear reader,\n", formats.FOLDER_HEAD, b"\x80" * formats.HEAD_BYTES]
+)
+def test_sniffing_answers_for_any_bytes(format_module, head):
+    assert format_module.sniff(head) is False
+
+
+def test_no_two_writers_claim_a_suffix():
+    suffixes = [suffix for name in WRITABLE for suffix in formats.module(name).SUFFIXES]
+    assert len(suffixes) == len(set(suffixes))
+
+
+def test_what_is_written_without_loss_reads_back_equal(writer, cloud, tmp_path):
+    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    if not write(writer, path, cloud):
+        return
+    assert formats.identify(path) == writer.__name__.rpartition(".")[2]
+    again = formats.read(path)
+    assert again.header.format == formats.identify(path)
+    if not writer.unsupported(cloud):
+        assert_equal(again, cloud)
+
+
+def test_what_was_read_is_written_and_read_again_unchanged(writer, cloud, tmp_path):
+    first, second = (tmp_path / folder / f"scene{writer.SUFFIXES[0]}" for folder in "ab")
+    first.parent.mkdir()
+    second.parent.mkdir()
+    if write(writer, first, cloud):
+        read = formats.read(first)
+        assert len(read) == len(cloud)
+        if write(writer, second, read) and not writer.unsupported(read):
+            assert_equal(formats.read(second), read)
+
+
+def test_chosen_rows_are_written_in_their_order(writer, cloud, tmp_path):
+    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    index = np.array([5, 0, 59, 5]) if len(cloud) else np.array([], int)
+    if not write(writer, path, cloud, index=index):
+        return
+    again = formats.read(path)
+    assert len(again) == len(index)
+    if not writer.unsupported(cloud):
+        assert_equal(again, cloud.take(index))
+
+
+def test_writing_and_asking_leave_the_cloud_alone(writer, cloud, tmp_path):
+    before, header = cloud.rows.tobytes(), cloud.header
+    cloud.rows.setflags(write=False)
+    writer.unsupported(cloud)
+    write(writer, tmp_path / f"scene{writer.SUFFIXES[0]}", cloud)
+    assert cloud.rows.tobytes() == before
+    assert cloud.header is header
+
+
+def test_existing_files_are_refused(writer, make_scene, tmp_path):
+    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    path.write_bytes(b"precious")
+    cloud = make_scene(3, 0, normals=False)
+    write(writer, tmp_path / f"other{writer.SUFFIXES[0]}", cloud)  # skips where a library is missing
+    with pytest.raises(WriteRefused):
+        writer.write(path, cloud, overwrite=False)
+    assert path.read_bytes() == b"precious"
+
+
+def test_a_lossy_write_is_refused_until_it_is_allowed(writer, make_scene, tmp_path):
+    rows = make_scene(5, 0, normals=False).rows
+    odd = np.zeros(5, [*rows.dtype.descr, ("name", "U9")])  # text, which no format of numbers holds
+    cloud = GaussianCloud(odd)
+    if not writer.unsupported(cloud):
+        pytest.skip("holds text")
+    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    with pytest.raises(WriteRefused, match=r"name.*--allow-lossy"):
+        formats.write(path, cloud)
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_adds_up_to_the_rows(writer, make_scene, tmp_path):
+    cloud = make_scene(60, 0, normals=False)
+    for options in ({}, {"index": np.array([1, 3])}, {"index": np.array([3, 1])}):
+        told: list[int] = []
+        path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+        if write(writer, path, cloud, overwrite=True, advance=told.append, **options):
+            assert sum(told) == len(cloud)
+
+
+def test_a_truncated_file_is_an_error_of_one_line(writer, make_scene, tmp_path):
+    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    if not write(writer, path, make_scene(60, 0, normals=False)):
+        return
+    whole = path.read_bytes()
+    for size in (len(whole) - 1, len(whole) // 2):
+        path.write_bytes(whole[:size])
+        with pytest.raises(GscliError) as caught:
+            formats.read(path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
