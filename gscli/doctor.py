@@ -49,7 +49,9 @@ def examine() -> list[Finding]:
 
 def _system() -> Iterator[Finding]:
     yield Finding("system", "gscli", True, __version__)
-    yield Finding("system", "python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Finding(
+        "system", "python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
     yield Finding("system", "numpy", True, np.__version__)
     yield Finding("system", "threads", True, f"{parallel.threads()} (GSCLI_THREADS overrides)")
 
@@ -102,4 +104,6 @@ def _cache() -> Iterator[Finding]:
     if os.access(place, os.W_OK):
         yield Finding("cache", "grids", True, str(folder))
     else:
-        yield Finding("cache", "grids", False, f"{folder} cannot be written", "set GSCLI_CACHE_DIR, or use --no-cache")
+        yield Finding(
+            "cache", "grids", False, f"{folder} cannot be written", "set GSCLI_CACHE_DIR, or use --no-cache"
+        )

@@ -8,12 +8,12 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import GscliError, InputError, WriteRefused
+from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 TEMPORARY_SUFFIX = ".gscli-tmp"
@@ -72,6 +72,42 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise WriteRefused("is a folder", path=path, remedy="name a file in it")
     if not overwrite and target.exists() and target.is_file():
         raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+
+
+def check_outputs(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    overwrite: bool,
+    will_be_made: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Refuse outputs that would fail later, before anything is computed.
+
+    Args:
+        will_be_made: folders that need not be there yet.
+
+    Raises:
+        UsageError: two outputs are one file. WriteRefused: one would replace a file without leave.
+        GscliError: one has no folder.
+    """
+    seen: set[str] = set()
+    folders = {os.path.realpath(folder) for folder in will_be_made}
+    for path in paths:
+        real = os.fspath(path) if is_standard(path) else os.path.realpath(path)
+        if real in seen:
+            raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
+        seen.add(real)
+        refuse_existing(path, overwrite=overwrite)
+        folder = os.path.dirname(real)
+        if not is_standard(path) and folder not in folders and not Path(folder).is_dir():
+            raise unwritable(path, FileNotFoundError())
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, unless it is there."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def info(source: str | os.PathLike[str]) -> Info:
     """
     cloud = formats.read(source)
     standard = files.is_standard(source)
-    size = None if standard or os.path.isdir(source) else os.path.getsize(source)  # noqa: PTH
+    size = None if standard or os.path.isdir(source) else os.path.getsize(source)
     return describe(cloud, path="<stdin>" if standard else os.fspath(source), size=size)
 
 
@@ -103,7 +103,9 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
 
 def _longest_axis(cloud: GaussianCloud) -> npt.NDArray[Any]:
     with np.errstate(over="ignore"):
-        longest: npt.NDArray[Any] = np.exp(cloud.columns(fields.scale_names(cloud.fields)).max(0).astype(np.float64))
+        longest: npt.NDArray[Any] = np.exp(
+            cloud.columns(fields.scale_names(cloud.fields)).max(0).astype(np.float64)
+        )
     return longest
 
 

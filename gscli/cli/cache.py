@@ -36,7 +36,12 @@ def info(as_json: bool) -> None:
     cache = GridCache(folder())
     sizes = [stat.st_size for _, stat in cache.entries()]
     if as_json:
-        content = {"folder": str(cache.folder), "grids": len(sizes), "bytes": sum(sizes), "limit_bytes": cache.limit}
+        content = {
+            "folder": str(cache.folder),
+            "grids": len(sizes),
+            "bytes": sum(sizes),
+            "limit_bytes": cache.limit,
+        }
         click.echo(documents.dumps(documents.document("gscli/cache/1", **content)))
         return
     click.echo(f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}")

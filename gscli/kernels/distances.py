@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..device import is_torch
+
 
 def squared_distances(a: Any, b: Any) -> Any:
     """Return dx * dx + dy * dy + dz * dz in float64, added in that order.
@@ -26,6 +30,18 @@ def squared_distances(a: Any, b: Any) -> Any:
         step *= step
         total += step
     return total
+
+
+def square_roots(squared: Any) -> Any:
+    """The correctly rounded square root of each of (N,) float64, in kind.
+
+    torch takes roots on a CPU by a vector library that may be off by one unit in the last place.
+    """
+    if is_torch(squared):
+        import torch
+
+        return torch.from_numpy(np.sqrt(squared.numpy())) if squared.is_cpu else squared.sqrt()
+    return np.sqrt(squared)
 
 
 def nearest_by_trial(queries: Any, targets: Any, tile: int = 1 << 12) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..device import is_torch
-from ..kernels.distances import nearest_by_trial
+from ..kernels.distances import nearest_by_trial, square_roots
 from . import Neighbors
 from ._points import as_array, as_tensor, in_kind
 
@@ -44,7 +44,7 @@ class Index:
         for start in range(0, len(points), BLOCK):
             part = slice(start, start + BLOCK)
             squared, rows[part] = nearest_by_trial(points[part], self._targets)
-            distances[part] = squared**0.5
+            distances[part] = square_roots(squared)
             if advance is not None:
                 advance(len(squared))
         return in_kind(Neighbors(distances, rows, proven=len(points)), queries)

@@ -112,8 +112,9 @@ class Index:
         computed, slots = self._index.search(queries, self._k)
         found = slots >= 0  # faiss leaves places empty where distances are not numbers
         computed[~found], slots[~found] = np.nan, 0
-        return computed, slots  # type: ignore[no-any-return]
+        return computed, slots
 
     def _small(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         with np.errstate(over="ignore"):
-            return (points - self._centre).astype(np.float32)
+            small: npt.NDArray[np.float32] = (points - self._centre).astype(np.float32)
+        return small

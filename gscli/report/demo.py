@@ -34,12 +34,12 @@ def summary(demo: Demo) -> list[str]:
             f"  {output.path}",
         ]
     path = first.outputs[0].path
-    folder = os.path.dirname(path)  # noqa: PTH120
+    folder = os.path.dirname(path)
     return [
         *lines,
         "",
         "Try next:",
         f"  gscli info {path}",
-        f"  gscli resample {demo.source} {os.path.join(folder, 'quarter.ply')} --target 25%",  # noqa: PTH118
+        f"  gscli resample {demo.source} {os.path.join(folder, 'quarter.ply')} --target 25%",
         "  gscli resample --help",
     ]

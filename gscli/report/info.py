@@ -38,12 +38,13 @@ def summary(found: Info) -> list[str]:
     degree = "" if found.sh_degree is None else f", SH degree {found.sh_degree}"
     lines = [f"{found.path}: {found.points:,} {kind}{degree} ({found.format}{size})"]
     if found.invalid:
-        lines.append(
-            f"  invalid   {found.invalid:,} positions are NaN or infinite, the first in row {found.first_invalid}"
-        )
+        first = f"the first in row {found.first_invalid}"
+        lines.append(f"  invalid   {found.invalid:,} positions are NaN or infinite, {first}")
     if found.low is not None and found.high is not None:
         ranges = (f"{a:g} .. {b:g}" for a, b in zip(found.low, found.high, strict=True))
-        lines.append("  bounds    " + "   ".join(f"{axis} {r}" for axis, r in zip("xyz", ranges, strict=True)))
+        lines.append(
+            "  bounds    " + "   ".join(f"{axis} {r}" for axis, r in zip("xyz", ranges, strict=True))
+        )
     if found.spacing is not None:
         lines.append(f"  spacing   {found.spacing:.4g} (median distance to the nearest other point)")
     if found.opacity is not None:

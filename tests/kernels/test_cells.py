@@ -50,7 +50,9 @@ def test_grid_equals_the_slow_twin(n, kind, dtype):
         assert list(as_dictionary(grid)) == sorted(as_dictionary(grid))
 
 
-@pytest.mark.parametrize("n", [parallel.BLOCK - 1, parallel.BLOCK, parallel.BLOCK + 1, 3 * parallel.BLOCK + 7])
+@pytest.mark.parametrize(
+    "n", [parallel.BLOCK - 1, parallel.BLOCK, parallel.BLOCK + 1, 3 * parallel.BLOCK + 7]
+)
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
 def test_block_boundaries_and_threads_change_nothing(n, threads, monkeypatch):
     monkeypatch.setenv("GSCLI_THREADS", threads)
@@ -181,7 +183,9 @@ def test_an_occupancy_that_cannot_be_had_gives_the_nearest_that_can(aim):
     assert len(grid) < 50 or aim < 1e9
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, parallel.BLOCK * 2 - 1, parallel.BLOCK * 2, parallel.BLOCK * 5 + 3])
+@pytest.mark.parametrize(
+    "n", [0, 1, 2, 3, parallel.BLOCK * 2 - 1, parallel.BLOCK * 2, parallel.BLOCK * 5 + 3]
+)
 @pytest.mark.parametrize("distinct", [1, 7, 2**60])
 def test_parallel_sort_sorts(n, distinct, monkeypatch):
     monkeypatch.setenv("GSCLI_THREADS", "3")
@@ -193,4 +197,6 @@ def test_the_lattice_box_is_exact_at_cell_walls():
     low, high = np.array([0.3, -0.1, 0.0]), np.array([0.9, 0.2, 0.1])
     span = cells.lattice_span(low, high, 0.1, np.zeros(3))
     assert span.low == tuple(math.floor(v / 0.1) for v in low)
-    assert span.number == tuple(math.floor(b / 0.1) - math.floor(a / 0.1) + 1 for a, b in zip(low, high, strict=True))
+    assert span.number == tuple(
+        math.floor(b / 0.1) - math.floor(a / 0.1) + 1 for a, b in zip(low, high, strict=True)
+    )

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gscli.kernels.distances import nearest_by_trial, squared_distances
+from gscli.kernels.distances import nearest_by_trial, square_roots, squared_distances
 
 
 def test_each_operation_rounds_once_and_in_order():
@@ -24,6 +24,12 @@ def test_torch_gives_the_bits_of_numpy():
     a, b = rng.standard_cauchy((1000, 1, 3)), rng.standard_cauchy((1, 70, 3))
     found = squared_distances(torch.from_numpy(a), torch.from_numpy(b)).numpy()
     np.testing.assert_array_equal(found, squared_distances(a, b))
+
+
+def test_roots_are_correctly_rounded_in_torch_too():
+    torch = pytest.importorskip("torch")
+    squared = np.random.default_rng(2).random(50_000)
+    np.testing.assert_array_equal(square_roots(torch.from_numpy(squared)).numpy(), np.sqrt(squared))
 
 
 @pytest.mark.parametrize("tile", [1, 2, 9, 10, 11, 100])

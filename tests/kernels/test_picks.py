@@ -113,7 +113,9 @@ def test_half_density_keeps_the_floor_but_at_least_the_minimum():
     assert forced == 4
 
 
-@pytest.mark.parametrize("n, share", [(1, 1.0), (2, 0.5), (3, 0.36), (4, 0.38), (5, 0.40), (10, 0.45), (100, 0.50)])
+@pytest.mark.parametrize(
+    "n, share", [(1, 1.0), (2, 0.5), (3, 0.36), (4, 0.38), (5, 0.40), (10, 0.45), (100, 0.50)]
+)
 def test_the_mean_kept_share_of_half_density_by_occupancy(n, share):
     cells = 40_000
     u = hashing.cell_uniforms(np.arange(cells), hashing.stream(0, 0, "half-density", hashing.RATIO))
