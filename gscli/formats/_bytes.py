@@ -46,7 +46,7 @@ _MALFORMED = (
 
 @contextmanager
 def malformed(path: Path, what: str) -> Iterator[None]:
-    """Tell any failure to decode `path` as a one-line InputError: ``is not a readable {what}``."""
+    """Tell any failure to decode `path` as a one-line InputError: ``cannot be read as {what}``."""
     try:
         yield
     except MemoryError:

@@ -84,10 +84,8 @@ class Model:
         """Read the model; with `only`, just the tensors that hold one of those columns.
 
         Raises:
-            InputError: it has no points, or values that are not numbers.
+            InputError: a column is repeated or holds no numbers.
         """
-        if self.rows == 0:
-            raise InputError("holds a model without points", path=self.path)
         pieces = [p for p in self.pieces if only is None or set(p.names) & set(only)]
         views = [(piece, numbers(piece.tensor)) for piece in pieces]
         types = [(name, p.convert(view[:0]).dtype) for p, view in views for name in p.names]

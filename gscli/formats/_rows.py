@@ -35,9 +35,26 @@ def empty_splats(count: int, degree: int = 0) -> Array:
 def columns_of(rows: Array, names: Sequence[str]) -> Array:
     """Neighbouring columns of one type, as a writable (N, len(names)) view of the rows."""
     kind, first = rows.dtype.fields[names[0]][:2]  # type: ignore[index]
+    if not len(rows):
+        return np.empty((0, len(names)), kind)
     return np.ndarray(
         (len(rows), len(names)), kind, rows, offset=first, strides=(rows.dtype.itemsize, kind.itemsize)
     )
+
+
+def splats(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
+    """The rows at `index`, or all, for a codec of splats.
+
+    Raises:
+        GscliError: they lack a field that every splat has.
+    """
+    missing = [name for name in splat_names() if name not in cloud.fields]
+    if missing or fields.sh_degree(cloud.fields) is None:
+        raise GscliError(
+            f"the points have no {', '.join(missing) or 'f_rest of an SH degree'}, which every splat has",
+            remedy="write .ply, which holds any columns",
+        )
+    return selected(cloud, index)
 
 
 def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
@@ -128,18 +145,15 @@ def dropped(
         comments: whether it holds comments.
         beside: columns that it holds besides the 3DGS fields.
 
-    Raises:
-        GscliError: the cloud lacks a field that the codec needs, so that it cannot be written at all.
+    A cloud that lacks a field which every splat has cannot be written at all (see `splats`): that
+    is named too.
     """
     missing = [name for name in splat_names() if name not in cloud.fields]
-    if missing:
-        raise GscliError(
-            f"the points have no {', '.join(missing)}, which every splat of this format has",
-            remedy="write .ply, which holds any columns",
-        )
     held = fields.sh_degree(cloud.fields)
-    if held is None:
-        raise GscliError("the f_rest columns fit no SH degree", remedy="write .ply")
+    if missing or held is None:
+        return [
+            f"everything (without {', '.join(missing) or 'the f_rest of an SH degree'} there are no splats)"
+        ]
     lost = []
     if held > degree:
         lost.append(f"SH degree {held} (to {degree})")

@@ -39,12 +39,16 @@ class Preamble(NamedTuple):
 
 
 def preamble(head: bytes) -> Preamble | None:
-    """Understand the start of a text file; None if it holds no lines of three or more numbers."""
+    """Understand the start of a text file; None if it is something else than points.
+
+    A line of names and nothing else is a cloud of no points.
+    """
     text = head.decode("utf-8", "surrogateescape")
     if "\0" in text:
         return None
     names: tuple[str, ...] = ()
     comments: list[str] = []
+    delimiter = None
     for number, line in enumerate(itertools.islice(text.splitlines(), 1000)):
         delimiter = next((mark for mark in ",;\t" if mark in line), None)
         delimiter = None if delimiter == "\t" else delimiter
@@ -66,7 +70,7 @@ def preamble(head: bytes) -> Preamble | None:
             if not numeric:
                 return None
             return Preamble(number, names, tuple(comments), delimiter, len(words))
-    return None
+    return Preamble(0, names, tuple(comments), delimiter, 0) if names else None
 
 
 def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
@@ -85,8 +89,10 @@ def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
                 remedy="x, y and z come first, or are named in the first line",
             )
         names = start.names or (*fields.POSITION, *(f"column_{i}" for i in range(3, start.columns)))
-        if len(names) != start.columns or len(set(names)) != len(names):
+        if len(names) != (start.columns or len(names)) or len(set(names)) != len(names):
             raise InputError(f"names {len(names)} columns, not the {start.columns} it has", path=path)
+        if not start.columns:
+            return np.empty(0, [(name, "<f8") for name in names]), start.comments
         stream.seek(0)
         text = io.TextIOWrapper(stream, encoding="latin1")
         values = np.loadtxt(
@@ -113,9 +119,16 @@ def unsupported(rows: npt.NDArray[Any]) -> list[str]:
 
 
 def kept(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The rows with the columns that text can hold."""
+    """The rows with the columns that text can hold, in types whose digits are exact."""
     lost = {text.split()[1] for text in unsupported(rows) if text.startswith("column")}
-    return rows[[name for name in rows.dtype.names or () if name not in lost]]
+    names = [name for name in rows.dtype.names or () if name not in lost]
+    # As double, in which they are read again: the shortest float32 is another double.
+    printable = {"b": "u1", "f": "f8"}
+    kinds = [(name, printable.get(rows.dtype[name].kind, rows.dtype[name])) for name in names]
+    out = np.empty(len(rows), kinds)
+    for name in names:
+        out[name] = rows[name]
+    return out
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:

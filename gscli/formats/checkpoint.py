@@ -69,7 +69,18 @@ def models(path: Path, saved: Any) -> dict[str, Model]:
 
 
 def select(path: Path, found: dict[str, Model], part: str | None) -> Model:
-    """The model called `part`, or the only one."""
+    """The model called `part`, or the only one.
+
+    Raises:
+        InputError: there is none of that name, there are several and no name, or it has no points.
+    """
+    model = _selected(path, found, part)
+    if not model.rows:
+        raise InputError("holds a model without points", path=path)
+    return model
+
+
+def _selected(path: Path, found: dict[str, Model], part: str | None) -> Model:
     names = list(found)
     if part is None and len(names) == 1:
         return found[names[0]]

@@ -114,7 +114,7 @@ def write(
         GscliError: a value is not finite.
     """
     degree = min(fields.sh_degree(cloud.fields) or 0, 3)
-    chosen = _rows.selected(cloud, order(cloud, index))
+    chosen = _rows.splats(cloud, order(cloud, index))
     bounds, packed, harmonics = _encoded(chosen, degree)
     lines = ["ply", "format binary_little_endian 1.0"]
     lines += [f"comment {comment}" for comment in cloud.header.comments]
@@ -128,7 +128,7 @@ def write(
         stream.write("\n".join([*lines, "end_header\n"]).encode("utf-8", "surrogateescape"))
         for part in (bounds.astype("<f4"), packed, harmonics):
             stream.write(part.tobytes())
-    advance(len(cloud) if index is None else len(index))
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -1,6 +1,6 @@
 """Points as comma- or semicolon-separated values, with or without a line of names.
 
-Numbers are printed with as few digits as bring the same value back, and are read as double.
+Numbers are printed with all the digits of their value, and are read as double.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .. import files
@@ -48,11 +47,11 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a line of names and one for each point."""
-    rows = np.ascontiguousarray(_text.kept(selected(cloud, index).rows))
+    rows = _text.kept(selected(cloud, index).rows)
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.write(",".join(rows.dtype.names or ()).encode("utf-8", "surrogateescape") + b"\n")
         stream.writelines(print_rows(rows, b"\n", ","))
-    advance(len(cloud) if index is None else len(index))
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -76,16 +76,16 @@ def write(
     """Write LAS, or LAZ if the name ends so; what `unsupported` names is left out or rounded."""
     import laspy
 
-    cloud = selected(cloud, index)
-    header = _header(cloud)
+    chosen = selected(cloud, index)
+    header = _header(chosen)
     held = set(header.point_format.dimension_names)
-    extra = [name for name in _kept(cloud) if name not in held and name not in fields.POSITION]
-    header.add_extra_dims([laspy.ExtraBytesParams(name, _type(cloud.rows.dtype[name])) for name in extra])
-    las = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(len(cloud), header=header))
-    las.x, las.y, las.z = (np.asarray(cloud.rows[axis], np.float64) for axis in fields.POSITION)
-    for name in _kept(cloud):
+    extra = [name for name in _kept(chosen) if name not in held and name not in fields.POSITION]
+    header.add_extra_dims([laspy.ExtraBytesParams(name, _type(chosen.rows.dtype[name])) for name in extra])
+    las = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(len(chosen), header=header))
+    las.x, las.y, las.z = (np.asarray(chosen.rows[axis], np.float64) for axis in fields.POSITION)
+    for name in _kept(chosen):
         if name not in fields.POSITION:
-            las[name] = cloud.rows[name]
+            las[name] = chosen.rows[name]
     compress = os.fspath(path).lower().endswith(".laz")
     with (
         files.replacing(path, overwrite=overwrite) as stream,

@@ -87,7 +87,7 @@ def write(
         rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), len(cloud.fields))
     with files.replacing(path, overwrite=overwrite) as stream:
         np.lib.format.write_array(stream, rows, allow_pickle=False)
-    advance(len(cloud) if index is None else len(index))
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -93,13 +93,13 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write an uncompressed archive with one array for each column, and one of the comments."""
-    cloud = selected(cloud, index)
-    arrays = {name: cloud.rows[name] for name in cloud.fields}
-    if cloud.header.comments:
-        arrays[COMMENTS] = np.array(cloud.header.comments, dtype="U")
+    chosen = selected(cloud, index)
+    arrays = {name: chosen.rows[name] for name in chosen.fields}
+    if chosen.header.comments:
+        arrays[COMMENTS] = np.array(chosen.header.comments, dtype="U")
     with files.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
-            # A fixed date: the same cloud gives the same bytes.
+            # A fixed date: the same chosen gives the same bytes.
             with archive.open(
                 zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True
             ) as member:

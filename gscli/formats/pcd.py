@@ -79,15 +79,15 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write every column: as text what was read as text, in binary otherwise."""
-    cloud = selected(cloud, index)
-    native = cloud.header.native if cloud.header.format == "pcd" else ("binary", "0 0 0 1 0 0 0")
-    kind = np.dtype([(name, _stored(cloud.rows.dtype[name])) for name in _kept(cloud)])
-    rows = np.empty(len(cloud), kind)
+    chosen = selected(cloud, index)
+    native = chosen.header.native if chosen.header.format == "pcd" else ("binary", "0 0 0 1 0 0 0")
+    kind = np.dtype([(name, _stored(chosen.rows.dtype[name])) for name in _kept(chosen)])
+    rows = np.empty(len(chosen), kind)
     for name in kind.names or ():
-        rows[name] = cloud.rows[name]
+        rows[name] = chosen.rows[name]
     columns = [kind[name] for name in kind.names or ()]
     text = native[0] == "ascii"
-    lines = [f"# {comment}".rstrip() for comment in cloud.header.comments]
+    lines = [f"# {comment}".rstrip() for comment in chosen.header.comments]
     lines += [
         "VERSION 0.7",
         f"FIELDS {' '.join(kind.names or ())}",

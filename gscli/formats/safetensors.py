@@ -104,15 +104,15 @@ def write(
     Raises:
         GscliError: a column that `unsupported` names.
     """
-    cloud = selected(cloud, index)
+    chosen = selected(cloud, index)
     header: dict[str, Any] = {
         "__metadata__": {
             "format": "3dgs",
-            "columns": json.dumps(cloud.fields),
-            "comments": json.dumps(cloud.header.comments),
+            "columns": json.dumps(chosen.fields),
+            "comments": json.dumps(chosen.header.comments),
         }
     }
-    tensors = _tensors(cloud)
+    tensors = _tensors(chosen)
     at = 0
     for name, array in tensors.items():
         kind = next(code for code, stored in _TYPES.items() if np.dtype(stored) == array.dtype)

@@ -8,6 +8,7 @@ rows and is written back, each array subset with them, bit for bit.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,7 @@ def read(path: Path) -> GaussianCloud:
         columns: dict[str, npt.NDArray[Any]] = {}
 
         def add(names: tuple[str, ...], file: str, values: npt.NDArray[Any]) -> None:
-            flat = values.reshape(len(values), -1)
+            flat = values.reshape(len(values), math.prod(values.shape[1:]))
             if flat.shape[1] != len(names):
                 raise InputError(f"has {file}.npy of shape {list(values.shape)}", path=path)
             columns.update(zip(names, flat.T, strict=True))
@@ -105,9 +106,9 @@ def write(
             chosen = attached if index is None else attached.take(index)
             chosen.write(folder)
         else:
-            for name, array in _activated(_rows.selected(cloud, index)).items():
+            for name, array in _activated(_rows.splats(cloud, index)).items():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    advance(len(cloud) if index is None else len(index))
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -20,7 +20,7 @@ from ..cloud import GaussianCloud, Header
 from ..errors import GscliError, InputError
 from ..progress import nothing
 from ._bytes import malformed, mapped
-from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, selected, to_bytes, unit
+from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, splats, to_bytes, unit
 
 DESCRIPTION = ".splat, 32 bytes a Gaussian: 8-bit colour, opacity and rotation, no spherical harmonics"
 SUFFIXES = (".splat",)
@@ -70,15 +70,15 @@ def write(
     Raises:
         GscliError: there are no points, or a value is not finite.
     """
-    cloud = selected(cloud, index)
-    if not len(cloud):
+    chosen = splats(cloud, index)
+    if not len(chosen):
         raise GscliError("has no points: a .splat file would be empty", path=path, remedy="write .ply")
-    out = np.empty(len(cloud), RECORD)
-    out["xyz"] = planes(cloud, fields.POSITION)
-    out["scale"] = np.exp(np.minimum(planes(cloud, fields.SCALE), np.log(np.finfo(np.float32).max)))
-    out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(cloud, fields.SH_DC)) * 255)
-    out["rgba"][:, 3] = alpha_bytes(cloud)
-    out["rot"] = to_bytes(unit(planes(cloud, fields.ROTATION)) * 128 + 128)
+    out = np.empty(len(chosen), RECORD)
+    out["xyz"] = planes(chosen, fields.POSITION)
+    out["scale"] = np.exp(np.minimum(planes(chosen, fields.SCALE), np.log(np.finfo(np.float32).max)))
+    out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(chosen, fields.SH_DC)) * 255)
+    out["rgba"][:, 3] = alpha_bytes(chosen)
+    out["rot"] = to_bytes(unit(planes(chosen, fields.ROTATION)) * 128 + 128)
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.write(out.tobytes())
     advance(len(cloud))

@@ -117,22 +117,22 @@ def write(
     Raises:
         GscliError: no points, a value that is not finite, or a position beyond 2^23.
     """
-    cloud = _rows.selected(cloud, index)
-    if not len(cloud):
+    chosen = _rows.splats(cloud, index)
+    if not len(chosen):
         raise GscliError("has no points, and readers of .spz refuse none", path=path, remedy="write .ply")
-    degree = fields.sh_degree(cloud.fields) or 0
-    xyz = _rows.planes(cloud, fields.POSITION)
+    degree = fields.sh_degree(chosen.fields) or 0
+    xyz = _rows.planes(chosen, fields.POSITION)
     bits = _fractional_bits(float(np.abs(xyz).max()))
-    rows = _rows.empty_splats(len(cloud), degree)
+    rows = _rows.empty_splats(len(chosen), degree)
     for name in rows.dtype.names or ():
-        rows[name] = cloud.rows[name]
+        rows[name] = chosen.rows[name]
     _turn(rows, degree, _signs(RIGHT_UP_BACK))
-    flags = ANTIALIASED if ANTIALIASED_COMMENT in cloud.header.comments else 0
+    flags = ANTIALIASED if ANTIALIASED_COMMENT in chosen.header.comments else 0
     with (
         files.replacing(path, overwrite=overwrite) as stream,
         gzip.GzipFile("", "wb", 6, stream, 0) as packer,
     ):
-        packer.write(struct.pack("<4sIIBBBB", MAGIC, 3, len(cloud), degree, bits, flags, 0))
+        packer.write(struct.pack("<4sIIBBBB", MAGIC, 3, len(chosen), degree, bits, flags, 0))
         for part in _encoded(GaussianCloud(rows), xyz * [1, -1, -1], bits, degree):
             packer.write(np.ascontiguousarray(part).data)
     advance(len(cloud))

@@ -1,7 +1,7 @@
 """Points as text: x y z and further numbers on each line, separated by blanks.
 
 Names of further columns stand in a comment line that starts with ``# x y z``. Numbers are printed
-with as few digits as bring the same value back, and are read as double.
+with all the digits of their value, and are read as double.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .. import files
@@ -48,15 +47,15 @@ def write(
     index: npt.NDArray[Any] | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
-    """Write a line for each point; a line of names only where there are more than x y z."""
-    rows = np.ascontiguousarray(_text.kept(selected(cloud, index).rows))
+    """Write a line for each point; a line of names where it is needed."""
+    rows = _text.kept(selected(cloud, index).rows)
     lines = [f"# {comment}" for comment in cloud.header.comments]
-    if rows.dtype.names != ("x", "y", "z"):
+    if rows.dtype.names != ("x", "y", "z") or not len(rows):
         lines.append(f"# {' '.join(rows.dtype.names or ())}")
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
         stream.writelines(print_rows(rows, b"\n"))
-    advance(len(cloud) if index is None else len(index))
+    advance(len(cloud))
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:

@@ -12,6 +12,7 @@ from gscli import formats
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GscliError, WriteRefused
 
+UNCOUNTED = ("csv", "splat", "xyz")
 WRITABLE = [name for name in formats.names() if hasattr(formats.module(name), "write")]
 
 
@@ -79,7 +80,7 @@ def test_a_format_says_what_it_is(format_module):
     assert isinstance(format_module.DESCRIPTION, str)
     assert len(format_module.DESCRIPTION.splitlines()) == 1
     assert format_module.SUFFIXES
-    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in format_module.SUFFIXES)
+    assert all(s == "/" or (s.startswith(".") and s == s.lower()) for s in format_module.SUFFIXES)
     assert hasattr(format_module, "write") == hasattr(format_module, "unsupported")
     assert callable(format_module.read)
 
@@ -154,7 +155,7 @@ def test_a_lossy_write_is_refused_until_it_is_allowed(writer, make_scene, tmp_pa
     cloud = GaussianCloud(odd)
     if not writer.unsupported(cloud):
         pytest.skip("holds text")
-    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    path = f"{tmp_path}/scene{writer.SUFFIXES[0]}"
     with pytest.raises(WriteRefused, match=r"name.*--allow-lossy"):
         formats.write(path, cloud)
     assert not list(tmp_path.iterdir())
@@ -170,13 +171,17 @@ def test_progress_adds_up_to_the_rows(writer, make_scene, tmp_path):
 
 
 def test_a_truncated_file_is_an_error_of_one_line(writer, make_scene, tmp_path):
+    if writer.__name__.rpartition(".")[2] in UNCOUNTED:
+        pytest.skip("does not say how many rows it has")
     path = tmp_path / f"scene{writer.SUFFIXES[0]}"
     if not write(writer, path, make_scene(60, 0, normals=False)):
         return
+    if path.is_dir():
+        path = path / "coord.npy"
     whole = path.read_bytes()
     for size in (len(whole) - 1, len(whole) // 2):
         path.write_bytes(whole[:size])
         with pytest.raises(GscliError) as caught:
-            formats.read(path)
+            formats.read(path.parent if path.name == "coord.npy" else path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
