@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import files
 from .errors import InputError, UsageError
-from .formats._bytes import check_expansion, malformed
+from .formats._bytes import mapped
+from .formats._npy import MAGIC, array_in
 from .formats._zip import Zip
 
 INDICES = "indices"
@@ -94,16 +94,12 @@ def read_mapping(
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """What a grid file holds that matters here, the features not among it."""
-    files.require_readable(path)
-    with malformed(path, "a grid file"):
-        with path.open("rb") as stream:
-            head = stream.read(6)
-        if head == b"\x93NUMPY":
-            return {INDICES: np.load(path, mmap_mode="r", allow_pickle=False)}
-        archive = Zip(path, "a grid file")
-        check_expansion(path, len(archive.data), sum(i.file_size for i in archive.members.values()))
-        wanted = (INDICES, MASK)
-        return {name: archive.array(f"{name}.npy") for name in wanted if f"{name}.npy" in archive.members}
+    if mapped(path)[: len(MAGIC)].tobytes() == MAGIC:
+        return {INDICES: array_in(path)}
+    archive = Zip(path, "a grid file")
+    return {
+        name: archive.array(f"{name}.npy") for name in (INDICES, MASK) if f"{name}.npy" in archive.members
+    }
 
 
 def _mask(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
@@ -111,8 +107,7 @@ def _mask(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.boo
     if MASK in arrays:
         mask = arrays[MASK]
     elif beside.is_file():
-        with malformed(beside, "a NumPy array"):
-            mask = np.load(beside, allow_pickle=False)
+        mask = array_in(beside)
     else:
         return None
     return mask.reshape(-1).astype(bool)

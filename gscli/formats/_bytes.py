@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import pickle
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ _MALFORMED = (
     ValueError,
     pickle.PickleError,
     struct.error,
+    tokenize.TokenError,  # of NumPy's own header parser
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -46,9 +48,13 @@ _MALFORMED = (
 
 @contextmanager
 def malformed(path: Path, what: str) -> Iterator[None]:
-    """Tell any failure to decode `path` as a one-line InputError: ``cannot be read as {what}``."""
+    """Tell any failure to decode `path` as a one-line InputError: ``cannot be read as {what}``.
+
+    Numbers that overflow or make no sense become inf or NaN without a warning.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except MemoryError:
         raise InputError(
             f"needs more memory than there is to be read as {what}",

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..mapping import INDICES, MASK
 from ._bytes import malformed
+from ._npy import array_in
 from ._zip import Zip
 
 COLOUR = "color"
@@ -29,17 +30,6 @@ _PER_VALID = {"lang_feat", "lang_label"}
 _BLOCK = 1 << 14
 
 Array = npt.NDArray[Any]
-
-
-def array_in(path: Path) -> Array:
-    """A ``.npy`` file, mapped.
-
-    Raises:
-        InputError: damaged, or it holds objects.
-    """
-    with malformed(path, "a NumPy array"):
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
 
 
 @dataclass(frozen=True)

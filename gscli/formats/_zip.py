@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ._bytes import check_expansion, malformed, mapped, table
+from . import _npy
+from ._bytes import check_expansion, malformed, mapped
 
 MAGIC = b"PK\x03\x04"
 _LOCAL_HEADER = 30  # bytes before the name in front of each member
@@ -81,26 +81,9 @@ class Zip:
         Raises:
             InputError: there is no such member, it is damaged, or it holds objects.
         """
-        info = self._info(name)
-        with malformed(self.path, f"member {name}"):
-            if info.compress_type != zipfile.ZIP_STORED:
-                body = io.BytesIO(self.unpack(name))
-                out: npt.NDArray[Any] = np.lib.format.read_array(body, allow_pickle=False)
-                return out
-            body = io.BytesIO(self.stored(name)[: 1 << 16].tobytes())
-            version = np.lib.format.read_magic(body)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, kind = header(body)
-            if kind.hasobject:
-                raise ValueError("it holds objects")
-            flat = table(
-                self.stored(name), kind, math.prod(shape), body.tell(), self.path, f"items of {name}"
-            )
-            return flat.reshape(shape, order="F" if fortran else "C")
+        stored = self._info(name).compress_type == zipfile.ZIP_STORED
+        data = self.stored(name) if stored else np.frombuffer(self.unpack(name), np.uint8)
+        return _npy.view(self.path, data, f"its member {name}")
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         if name not in self.members:

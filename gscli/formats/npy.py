@@ -19,12 +19,11 @@ from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
 from ..progress import nothing
-from ._bytes import malformed
+from ._npy import MAGIC, array_in
 from ._rows import selected
 
 DESCRIPTION = "NumPy array: structured, or (N, 3 or more) with x y z first"
 SUFFIXES = (".npy",)
-MAGIC = b"\x93NUMPY"
 
 
 def sniff(head: bytes) -> bool:
@@ -37,12 +36,8 @@ def read(path: Path) -> GaussianCloud:
     Raises:
         InputError: damaged, holds objects, or is no array of points.
     """
-    files.require_readable(path)
-    with malformed(path, "a NumPy array"):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            raise InputError("is an .npz archive", path=path, remedy="end its name in .npz")
-        return GaussianCloud(as_rows(path, np.asarray(array)), Header("npy", native=array.ndim))
+    array = array_in(path)
+    return GaussianCloud(as_rows(path, array), Header("npy", native=array.ndim))
 
 
 def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -27,7 +27,11 @@ def test_a_graphdeco_checkpoint_has_the_columns_of_its_ply(tmp_path, degree, opt
     _, xyz, f_dc, f_rest, scaling, rotation, opacity, *_ = saved[0]
     n = len(xyz)
     # save_ply of the reference code: transpose(1, 2).flatten(start_dim=1)
-    rest = trainers.values(f_rest.transpose(1, 2).flatten(start_dim=1).contiguous()) if degree else np.empty((n, 0))
+    rest = (
+        trainers.values(f_rest.transpose(1, 2).flatten(start_dim=1).contiguous())
+        if degree
+        else np.empty((n, 0))
+    )
     for names, tensor in (
         (fields.POSITION, trainers.values(xyz)),
         (fields.SH_DC, trainers.values(f_dc).reshape(n, 3)),
@@ -88,7 +92,11 @@ def test_unbounded_scales_of_r2_are_logarithms_already(tmp_path):
 @pytest.mark.parametrize(
     "container",
     [
-        {"gs0": trainers.r2_fork_capture(seed=1), "gs1": trainers.r2_fork_capture(30, seed=2), "iteration": 5},
+        {
+            "gs0": trainers.r2_fork_capture(seed=1),
+            "gs1": trainers.r2_fork_capture(30, seed=2),
+            "iteration": 5,
+        },
         {"iteration": 5, "models": [trainers.r2_fork_capture(seed=1), trainers.r2_fork_capture(30, seed=2)]},
     ],
     ids=["gs0 gs1", "models"],
@@ -103,7 +111,9 @@ def test_one_of_two_models_is_selected_by_name_or_number(tmp_path, container):
     assert len(formats.read(f"{path}::0")) == trainers.POINTS
     assert np.array_equal(formats.read(f"{path}::1").rows, second.rows)
     capture = trainers.r2_fork_capture(30, seed=2)
-    assert np.array_equal(columns(second, ("nu", "opacity")), np.hstack([trainers.values(c) for c in capture[4:6]]))
+    assert np.array_equal(
+        columns(second, ("nu", "opacity")), np.hstack([trainers.values(c) for c in capture[4:6]])
+    )
     assert "use_student_t True" in second.header.comments
     with pytest.raises(InputError, match="none called gs7"):
         formats.read(f"{path}::gs7")
@@ -160,7 +170,9 @@ def test_a_splatfacto_checkpoint_is_read_from_its_pipeline(tmp_path, old):
     saved = trainers.nerfstudio(old=old)
     cloud = formats.read(trainers.save(tmp_path / "step-000029999.ckpt", saved))
     key = "_model." if old else "_model.gauss_params."
-    assert np.array_equal(columns(cloud, fields.SH_DC), trainers.values(saved["pipeline"][f"{key}features_dc"]))
+    assert np.array_equal(
+        columns(cloud, fields.SH_DC), trainers.values(saved["pipeline"][f"{key}features_dc"])
+    )
     assert fields.sh_degree(cloud.fields) == 3
 
 
@@ -235,7 +247,8 @@ def test_a_checkpoint_saved_on_a_gpu_is_read_without_one(tmp_path):
     with ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     changed = {
-        name: body.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0") for name, body in members.items()
+        name: body.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+        for name, body in members.items()
     }
     assert changed != members
     with ZipFile(path, "w") as archive:

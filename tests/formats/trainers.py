@@ -67,7 +67,18 @@ def r2_capture(n: int = POINTS, bound: Any = (0.0005, 0.5), seed: int = 0) -> tu
     rotation, density = parameter(n, 4, seed=seed), parameter(n, 1, seed=seed)
     state = adam(xyz=xyz, density=density, scaling=scaling, rotation=rotation)
     limits = None if bound is None else np.array(bound)
-    return xyz, scaling, rotation, density, torch.zeros(n), torch.zeros(n, 1), torch.zeros(n, 1), state, 1.0, limits
+    return (
+        xyz,
+        scaling,
+        rotation,
+        density,
+        torch.zeros(n),
+        torch.zeros(n, 1),
+        torch.zeros(n, 1),
+        state,
+        1.0,
+        limits,
+    )
 
 
 def r2_fork_capture(n: int = POINTS, seed: int = 0) -> tuple[Any, ...]:
@@ -80,7 +91,11 @@ def r2_pickle(n: int = POINTS, **more: Any) -> dict[str, Any]:
     """The dict that ``save_ply`` of r2_gaussian pickles."""
     xyz, scaling, rotation, density, *_ = r2_capture(n)
     arrays = {"xyz": xyz, "density": density, "scale": scaling, "rotation": rotation}
-    return {k: v.detach().cpu().numpy() for k, v in arrays.items()} | {"scale_bound": np.array([0.0005, 0.5])} | more
+    return (
+        {k: v.detach().cpu().numpy() for k, v in arrays.items()}
+        | {"scale_bound": np.array([0.0005, 0.5])}
+        | more
+    )
 
 
 def gsplat(n: int = POINTS, degree: int = 3, seed: int = 0) -> dict[str, Any]:
