@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import disagreement, files, formats
+from . import disagreement, fields, files, formats
 from .checkpoints import Checkpoint, checkpoints
 from .errors import EngineUnavailable, GscliError, InputError, UsageError
 
@@ -25,7 +25,7 @@ PATIENCE = 5  # polls that a finished file may be unreadable before it is told
 
 @dataclass(frozen=True)
 class Measured:
-    """The scalars of one step, by the files they come from."""
+    """The scalars of one step, by the files they come from; none for the first step of a lone run."""
 
     step: int
     scalars: dict[str, float]
@@ -91,7 +91,8 @@ def watch(
                     writer.add_scalar(name, number, measured.step)
                 writer.flush()
             memory.save()
-            yield measured
+            if measured.scalars:
+                yield measured
     finally:
         if writer is not None:
             writer.close()
@@ -106,13 +107,11 @@ def _follow(
         time.sleep(every)
         watcher.look()
         if once:
-            found = False
             for step in watcher.complete():
                 measured = watcher.measure(step)
                 if measured is not None:
-                    found = True
                     yield measured
-            if not found and watcher.memory.step is None:
+            if watcher.memory.step is None:
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
@@ -224,7 +223,7 @@ class _Watcher:
         )
 
     def measure(self, step: int) -> Measured | None:
-        """The scalars of a step; None if a file turns out to be gone or incomplete."""
+        """The scalars of a step; None if a file turns out to be gone or incomplete, to be tried again."""
         start = time.perf_counter()
         models = []
         for run in self.steps:
@@ -246,20 +245,15 @@ class _Watcher:
         if self.reference is not None:
             for suffix, (_, model) in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
                 pairs.append((f"reference{suffix}/point", model, self.reference))
+        self._dropped(step)
+        self.memory.step, self.memory.path = step, models[0][0]
+        self.before = models[0]
         scalars = {}
         try:
             for tag, a, b in pairs:
                 scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
         except InputError as error:
             self.say(f"step {step} is left out: {error}")
-            return None
-        finally:
-            self._dropped(step)
-            self.memory.step, self.memory.path = step, models[0][0]
-            self.before = models[0]
-        if not scalars:  # the first checkpoint of a lone run
-            self.memory.save()
-            return None
         return Measured(step, scalars, tuple(path for path, _ in models), time.perf_counter() - start)
 
     def _before(self) -> npt.NDArray[Any] | None:
@@ -277,7 +271,7 @@ class _Watcher:
 
 def _centers(path: str) -> npt.NDArray[Any]:
     """(N, 3) positions of a scene file."""
-    xyz = formats.read(path).xyz
+    xyz = formats.read(path, only=fields.POSITION).xyz
     if not np.isfinite(xyz).all():
         raise InputError("has positions that are not finite", path=path)
     return xyz
@@ -293,6 +287,7 @@ def _writer(folder: Path) -> Any:
         ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return SummaryWriter(str(folder))
+        # Named by the second, a file would be overwritten by a watch that is started again within it.
+        return SummaryWriter(str(folder), filename_suffix=f".{os.getpid()}.{time.time_ns()}")
     except OSError as error:
         raise files.unwritable(folder, error) from None

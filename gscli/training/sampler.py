@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from ..errors import InputError, UsageError
+from .. import formats, mapping
 from ..grid import VoxelGrid
 from ..kernels import hashing
 from ..methods import Method, method
-from .folder import point_to_grid
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -110,20 +110,25 @@ class GridSampler:
         cls,
         folder: str | os.PathLike[str],
         *,
-        mapping: str | os.PathLike[str] | None = None,
+        grid_file: str | None = None,
         device: torch.device | str = "cpu",
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ) -> Self:
-        """Take the precomputed grid of a SceneSplat scene folder; see `gscli.training.folder`.
+        """Take the precomputed grid of a scene folder.
+
+        Such grids were merged cell by cell after they were made, so they cannot be computed from the
+        coordinates. Points without a valid feature are in no cell.
 
         Args:
-            mapping: the ``.npz``; by default the ``lang_feat_grid_svd_r*.npz`` of the highest rank.
+            grid_file: by default the ``lang_feat_grid_svd_r*.npz`` of the highest rank in it; see
+                `gscli.mapping`.
             device: where the per-point tensors will be.
         """
-        ids = torch.from_numpy(point_to_grid(folder, mapping)).to(device)
-        return cls.from_ids(ids, seed=seed, rank=rank, world_size=world_size)
+        points = len(formats.read(folder))
+        ids = mapping.read_mapping(mapping.find_mapping(folder, grid_file), points)
+        return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
 
     def scenarios(
         self, names: Sequence[str | Method] = SCENARIOS, *, epoch: int | None = None

@@ -223,35 +223,13 @@ def test_the_mapping_of_the_highest_rank_is_the_default(tmp_path):
     folder_of(tmp_path, [0] * 6, name="lang_feat_grid_svd_r8.npz")
     folder_of(tmp_path, [1, 1, 2, 2, 3, 3], name="lang_feat_grid_svd_r32.npz")
     assert GridSampler.from_folder(tmp_path).grid.cells.tolist() == [1, 2, 3]
-    assert GridSampler.from_folder(
-        tmp_path, mapping=tmp_path / "lang_feat_grid_svd_r8.npz"
-    ).grid.cells.tolist() == [0]
+    named = GridSampler.from_folder(tmp_path, grid_file="lang_feat_grid_svd_r8.npz")
+    assert named.grid.cells.tolist() == [0]
 
 
-@pytest.mark.parametrize(
-    ("ids", "mask", "says"),
-    [
-        ([1, 2, 3], None, "no valid_feat_mask"),
-        ([1, 2, 3], [1, 1, 1, 1, 0, 0], "4 of 6"),
-        ([1.5] * 6, None, None),
-    ],
-)
-def test_a_mapping_that_does_not_fit_its_scene_is_refused(tmp_path, ids, mask, says):
-    folder_of(tmp_path, [1, 2, 3], mask=mask)
-    if says is None:
-        np.savez(tmp_path / "lang_feat_grid_svd_r16.npz", indices=np.asarray(ids))
-        says = "not integers"
-    with pytest.raises(InputError, match=says):
-        GridSampler.from_folder(tmp_path)
-
-
-def test_a_folder_without_a_mapping_or_with_a_pickled_one_is_refused(tmp_path):
-    folder_of(tmp_path, [0] * 6)
-    np.savez(tmp_path / "lang_feat_grid_svd_r16.npz", indices=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="no readable"):
-        GridSampler.from_folder(tmp_path)
-    (tmp_path / "lang_feat_grid_svd_r16.npz").unlink()
-    with pytest.raises(InputError, match="lang_feat_grid"):
+def test_a_mapping_of_another_scene_is_refused(tmp_path):
+    folder_of(tmp_path, [1, 2, 3], mask=[1, 1, 1, 1, 0, 0])
+    with pytest.raises(InputError, match="3 ids for 6 points"):
         GridSampler.from_folder(tmp_path)
 
 
