@@ -40,7 +40,7 @@ def main():
     seen = []
     seconds = {"none": [], "monitor": [], "cdist in the loop": []}
     with DisagreementMonitor(lambda scalars, step: seen.append(step)) as monitor:
-        for step in range(20):
+        for _ in range(20):
             train_step(model, target, optimizer)
         for block in range(options.blocks):
             kinds = ["none", "monitor"] if block % 2 else ["monitor", "none"]

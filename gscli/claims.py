@@ -64,7 +64,9 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
             pick=said.get("pick"),
         )
         x, y, z = (float(v) for v in said["origin"].split(","))
-        return Claim("comment", how, int(said["seed"]), int(said["epoch"]), float(said["voxel_size"]), (x, y, z))
+        return Claim(
+            "comment", how, int(said["seed"]), int(said["epoch"]), float(said["voxel_size"]), (x, y, z)
+        )
     except (KeyError, ValueError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 

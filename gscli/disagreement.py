@@ -22,7 +22,9 @@ POINTS = "corgs/point"
 RENDERS = "corgs/render"
 
 
-def points(a: Array, b: Array, *, threshold: float = DEFAULT_THRESHOLD, tag: str = POINTS) -> dict[str, float]:
+def points(
+    a: Array, b: Array, *, threshold: float = DEFAULT_THRESHOLD, tag: str = POINTS
+) -> dict[str, float]:
     """Exact nearest-neighbour fitness and RMSE of two sets of centres, both ways.
 
     Args:

@@ -154,9 +154,7 @@ def verify(
 
 def _grid(cloud: GaussianCloud, claim: Claim) -> VoxelGrid:
     xyz = cloud.columns(("x", "y", "z"))
-    return VoxelGrid.from_points(
-        xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True
-    )
+    return VoxelGrid.from_points(xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True)
 
 
 def _check(

@@ -248,7 +248,7 @@ class _Watcher:
         self._dropped(step)
         self.memory.step, self.memory.path = step, models[0][0]
         self.before = models[0]
-        scalars = {}
+        scalars: dict[str, float] = {}
         try:
             for tag, a, b in pairs:
                 scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)

@@ -34,7 +34,8 @@ def test_each_trainers_name_gives_its_step(tmp_path, name, step):
 
 
 @pytest.mark.parametrize(
-    "name", ["input.ply", "cfg.json", "train/ours_30000/renders/00000.png", "a/b/c/d/chkpnt1.pth", "chkpnt.pth"]
+    "name",
+    ["input.ply", "cfg.json", "train/ours_30000/renders/00000.png", "a/b/c/d/chkpnt1.pth", "chkpnt.pth"],
 )
 def test_other_files_are_none(tmp_path, name):
     assert checkpoints(touch(tmp_path, name)) == {}

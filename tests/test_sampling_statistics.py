@@ -56,7 +56,9 @@ def test_draws_from_the_torch_code_are_the_same_draws():
     grid = cells_of(5, 500)
     there = grid.to(torch.device("cpu"))
     for name in ("half-density", "one-per-grid"):
-        assert there.draw(name, seed=3, epoch=2).rows.tolist() == grid.draw(name, seed=3, epoch=2).rows.tolist()
+        assert (
+            there.draw(name, seed=3, epoch=2).rows.tolist() == grid.draw(name, seed=3, epoch=2).rows.tolist()
+        )
 
 
 def prefix(n, k, rng):

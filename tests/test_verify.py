@@ -78,7 +78,9 @@ def test_what_resample_wrote_passes_by_its_own_comment(scene, settings):
 
 def test_what_resample_wrote_passes_by_its_report(scene, tmp_path):
     target, report = tmp_path / "half.ply", tmp_path / "half.json"
-    run = CliRunner().invoke(main, ["resample", str(scene), str(target), "--no-cache", "--report", str(report)])
+    run = CliRunner().invoke(
+        main, ["resample", str(scene), str(target), "--no-cache", "--report", str(report)]
+    )
     assert run.exit_code == 0
     run = CliRunner().invoke(main, ["verify", str(scene), str(target), "--expect", str(report), "--json"])
     assert run.exit_code == 0
@@ -225,7 +227,12 @@ def test_several_draws_of_a_biased_sampler_are_caught_by_the_statistics_too(tmp_
         wrong_sampler(scene, draw, lambda rows, k: rows[:k])
     result = verify(scene, draws)
     assert {"rows", "statistics"} <= failing(result)
-    assert {t.name for t in result.uniformity if t.p < 1e-6} == {"inclusion", "subsets", "neighbours", "epochs"}
+    assert {t.name for t in result.uniformity if t.p < 1e-6} == {
+        "inclusion",
+        "subsets",
+        "neighbours",
+        "epochs",
+    }
 
 
 def test_a_violation_is_exit_6_with_the_first_ones_listed(scene):
@@ -239,8 +246,14 @@ def test_a_violation_is_exit_6_with_the_first_ones_listed(scene):
 @pytest.mark.parametrize(
     ("break_it", "says"),
     [
-        (lambda s, d: d.write_bytes(d.read_bytes().replace(b"resample method", b"resampled meth_")), "--expect"),
-        (lambda s, d: d.write_bytes(d.read_bytes().replace(b"ratio=0.3:0.7", b"ratio=0.3:x.y")), "understood"),
+        (
+            lambda s, d: d.write_bytes(d.read_bytes().replace(b"resample method", b"resampled meth_")),
+            "--expect",
+        ),
+        (
+            lambda s, d: d.write_bytes(d.read_bytes().replace(b"ratio=0.3:0.7", b"ratio=0.3:x.y")),
+            "understood",
+        ),
         (lambda s, d: d.unlink(), "no such file"),
         (lambda s, d: s.unlink(), "no such file"),
     ],

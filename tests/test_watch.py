@@ -100,7 +100,10 @@ def test_every_checkpoint_is_also_compared_with_a_reference(runs, tmp_path):
     assert alone.scalars == disagreement.points(model(1).xyz, model(5).xyz, tag="reference/point")
     (both,) = watch(runs, reference=tmp_path / "final.ply", once=True, every=SOON)
     assert {name.rpartition("/")[0] for name in both.scalars} == {"corgs", "reference_a", "reference_b"}
-    assert both.scalars["reference_b/point_rmse"] == disagreement.points(model(2).xyz, model(5).xyz)["corgs/point_rmse"]
+    assert (
+        both.scalars["reference_b/point_rmse"]
+        == disagreement.points(model(2).xyz, model(5).xyz)["corgs/point_rmse"]
+    )
 
 
 WRITER = """

@@ -145,7 +145,9 @@ def _neighbours(offsets: Any, counts: Any, kept: Any, taken: Any) -> Uniformity:
         share = k / counts
         product += float(((draw[left] - share[:-1][pair]) * (draw[right] - share[1:][pair])).sum())
         v = share * (1 - share)
-        among = np.divide(first * (first - 1), (n - 1) * (other - 1), out=np.zeros(len(first)), where=first > 1)
+        among = np.divide(
+            first * (first - 1), (n - 1) * (other - 1), out=np.zeros(len(first)), where=first > 1
+        )
         variance += float((v[:-1] * v[1:] * (first + among)).sum())
     return _normal("neighbours", product, variance)
 

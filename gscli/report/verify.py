@@ -49,7 +49,11 @@ def summary(result: Verified, *, verbose: bool = False) -> list[str]:
         lines.append(f"{line} by its {claim.said_by}; passed {', '.join(passed) or 'nothing'}")
         lines += _violations(checks)
     for test in result.uniformity:
-        value = f"chi-square {test.statistic:.1f} / {test.freedom}" if test.freedom else f"z {test.statistic:+.2f}"
+        value = (
+            f"chi-square {test.statistic:.1f} / {test.freedom}"
+            if test.freedom
+            else f"z {test.statistic:+.2f}"
+        )
         lines.append(f"test     {test.name}: {value}, p {test.p:.2g}")
     lines += _violations(result.together)
     lines += [f"note     {note}" for note in result.notes]

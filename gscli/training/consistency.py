@@ -44,8 +44,8 @@ def density_consistency(
         temperature: of ``kl``, default 0.5.
 
     Returns:
-        A scalar: float64 for a float64 `out`, otherwise float32. Where torch adds in no fixed order (``index_add`` on CUDA) the
-        last digits may vary.
+        A scalar: float64 for a float64 `out`, otherwise float32. Where torch adds in no fixed order
+        (``index_add`` on CUDA) the last digits may vary.
 
     Raises:
         UsageError: an unknown kind, a temperature that is not positive or without effect, or shapes
@@ -70,7 +70,7 @@ def density_consistency(
     cells = int(cell.max()) + 1 if len(cell) else 0
     slot = scenario * cells + cell
     rows = torch.bincount(slot, minlength=scenarios * cells)
-    means = _CellMeans.apply(out, slot, rows)
+    means = _CellMeans.apply(out, slot, rows)  # type: ignore[no-untyped-call]
     if kind == "kl":
         means = functional.log_softmax(means / temperature, dim=1)
     present = (rows > 0).view(scenarios, cells)

@@ -33,7 +33,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         arrays = []
         for kind, shape in request["arrays"]:
             array = np.empty(shape, np.dtype(kind))
-            view = memoryview(array).cast("B") if array.size else memoryview(b"")
+            view = memoryview(array.data).cast("B") if array.size else memoryview(b"")
             while view:
                 count = source.readinto(view)  # type: ignore[attr-defined]
                 if not count:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..errors import InputError, UsageError
 from .. import formats, mapping
+from ..errors import InputError, UsageError
 from ..grid import VoxelGrid
 from ..kernels import hashing
 from ..methods import Method, method
@@ -195,7 +195,7 @@ def _fingerprint(grid: VoxelGrid) -> str:
     digest = hashlib.blake2b(repr((grid.rows, grid.voxel_size, grid.origin)).encode(), digest_size=16)
     for array in (grid.order, grid.offsets, grid.cells):
         on_cpu = array if isinstance(array, np.ndarray) else array.cpu().numpy()
-        digest.update(np.ascontiguousarray(on_cpu, np.int64 if array is not grid.order else None))
+        digest.update(np.ascontiguousarray(on_cpu).data)
     return digest.hexdigest()
 
 
@@ -221,7 +221,7 @@ def _share(grid: VoxelGrid, rank: int, world_size: int) -> VoxelGrid:
     mine = (owner >= rank) & (owner < rank + 1)
     counts = grid.counts[mine]
     if isinstance(mine, np.ndarray):
-        rows = np.repeat(mine, grid.counts)
+        rows: Any = np.repeat(mine, grid.counts)
         offsets: Any = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     else:
         rows = torch.repeat_interleave(mine, grid.counts)

@@ -262,13 +262,17 @@ def test_a_script_without_a_main_guard_that_never_closes_ends_with_its_scalars(t
 def test_the_process_ends_with_a_trainer_that_is_killed(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(
-        SCRIPT.format(end="import time\nwhile not monitor._results: time.sleep(.01)\n"
-                          "print(monitor._process.pid, flush=True)\ntime.sleep(60)")
+        SCRIPT.format(
+            end="import time\nwhile not monitor._results: time.sleep(.01)\n"
+            "print(monitor._process.pid, flush=True)\ntime.sleep(60)"
+        )
     )
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as trainer:
         pid = int(trainer.stdout.readline())
         trainer.kill()
-    eventually(lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text())
+    eventually(
+        lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    )
 
 
 def test_measuring_imports_no_torch():
