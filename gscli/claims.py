@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class Claim:
     """How a draw was made, as said by `said_by`: ``report`` or ``comment``.
 
     Attributes:
-        voxel_size, origin: the lattice.
+        voxel_size, origin: the lattice; None for a draw from a given mapping.
         points, fraction, forced_cells, cells, source_points: what the report says was kept and there
             was; None where only a comment speaks.
     """
@@ -31,8 +32,8 @@ class Claim:
     method: Method
     seed: int
     epoch: int
-    voxel_size: float
-    origin: tuple[float, float, float]
+    voxel_size: float | None
+    origin: tuple[float, float, float] | None
     points: int | None = None
     fraction: float | None = None
     forced_cells: int | None = None
@@ -63,10 +64,9 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
             target=said.get("target"),
             pick=said.get("pick"),
         )
-        x, y, z = (float(v) for v in said["origin"].split(","))
-        return Claim(
-            "comment", how, int(said["seed"]), int(said["epoch"]), float(said["voxel_size"]), (x, y, z)
-        )
+        size = float(said["voxel_size"]) if "voxel_size" in said else None
+        origin = None if size is None else _corner(said["origin"].split(","))
+        return Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin)
     except (KeyError, ValueError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 
@@ -93,8 +93,6 @@ def from_report(report: str | os.PathLike[str], draw: str, *, alone: bool) -> Cl
         if len(found) != 1:
             raise InputError(f"does not say which of its {len(outputs)} outputs {draw} is", path=report)
         output, grid = found[0], content["grid"]
-        if grid["voxel_size"] is None:
-            raise InputError("is of a draw from a given mapping, which this cannot check", path=report)
         ratio, pick = output.get("ratio"), output["pick"]
         how = method(
             output["method"],
@@ -104,14 +102,14 @@ def from_report(report: str | os.PathLike[str], draw: str, *, alone: bool) -> Cl
             target=output.get("target"),
             pick=None if output["method"] == "dense" else pick,
         )
-        x, y, z = (float(v) for v in grid["origin"])
+        size = grid["voxel_size"]
         return Claim(
             "report",
             how,
             int(output["seed"]),
             int(output["epoch"]),
-            float(grid["voxel_size"]),
-            (x, y, z),
+            None if size is None else float(size),
+            None if size is None else _corner(grid["origin"]),
             points=int(output["kept"]["points"]),
             fraction=float(output["kept"]["fraction"]),
             forced_cells=int(output["kept"]["forced_cells"]),
@@ -138,6 +136,11 @@ def _load(report: str | os.PathLike[str]) -> Any:
     if not isinstance(content, dict) or content.get("schema") != "gscli/resample/1":
         raise InputError("is no report of gscli resample", path=report, remedy="give what --report wrote")
     return content
+
+
+def _corner(values: Sequence[Any]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
 
 
 def _pair(text: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import claims, files, formats
+from . import claims, fields, files, formats, mapping
 from .claims import Claim
 from .cloud import GaussianCloud, take_rows
 from .errors import GateMissed, GscliError, UsageError
@@ -83,6 +83,7 @@ def verify(
     draws: Sequence[str | os.PathLike[str]],
     *,
     expect: str | os.PathLike[str] | None = None,
+    grid_file: str | None = None,
     track: Track = silent,
 ) -> Verified:
     """Check draws against the scene they were drawn from.
@@ -97,6 +98,8 @@ def verify(
         source: the scene.
         draws: files that ``gscli resample`` made of it.
         expect: the report of the run that made them; without it their comment lines are believed.
+        grid_file: the mapping that draws without a lattice were made with; by default the one in
+            the scene's folder, see `gscli.mapping`.
 
     Raises:
         InputError: a file is missing or malformed, or does not say how it was drawn.
@@ -123,7 +126,7 @@ def verify(
             lattice = (claim.voxel_size, claim.origin)
             with timings.stage("grid"):
                 if lattice not in grids:
-                    grids[lattice] = _grid(cloud, claim)
+                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file)
             with timings.stage("check"):
                 checks, rows = _check(cloud, drawn, claim, grids[lattice], path)
             found.append((path, claim, checks))
@@ -152,8 +155,13 @@ def verify(
     )
 
 
-def _grid(cloud: GaussianCloud, claim: Claim) -> VoxelGrid:
-    xyz = cloud.columns(("x", "y", "z"))
+def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None) -> VoxelGrid:
+    if claim.voxel_size is None:
+        found = mapping.find_mapping(source, grid_file)
+        return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud)))
+    if grid_file is not None:
+        raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
+    xyz = cloud.columns(fields.POSITION)
     return VoxelGrid.from_points(xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True)
 
 
@@ -210,7 +218,7 @@ def _cells(grid: VoxelGrid, kept: npt.NDArray[Any], wanted: npt.NDArray[Any]) ->
     taken = np.add.reduceat(chosen[grid.order], grid.offsets[:-1], dtype=np.int64) if len(grid) else wanted
     wrong = np.flatnonzero(taken != wanted)
     examples = [
-        f"cell {','.join(map(str, grid.cells[c].tolist()))} keeps {taken[c]} of {grid.counts[c]} rows, "
+        f"cell {','.join(map(str, grid.cells[c].reshape(-1).tolist()))} keeps {taken[c]} of {grid.counts[c]} rows, "
         f"not {wanted[c]}"
         for c in wrong[:SHOWN]
     ]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import gscli
 from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
-from gscli.errors import GateMissed, InputError
+from gscli.errors import GateMissed, InputError, UsageError
 from gscli.grid import VoxelGrid
 from gscli.resample import resample
 from gscli.verify import verify
@@ -264,6 +264,26 @@ def test_files_that_cannot_be_verified_are_bad_input(scene, break_it, says):
     run = CliRunner().invoke(main, ["verify", str(scene), str(target)])
     assert run.exit_code == 3
     assert says in run.stderr
+
+
+def test_a_draw_from_a_given_mapping_is_verified_with_that_mapping(scene, tmp_path):
+    cloud = gscli.read(scene)
+    ids = np.random.default_rng(0).integers(-1, 90, len(cloud))
+    np.save(tmp_path / "ids.npy", ids)
+    grid = VoxelGrid.from_ids(ids)
+    header = Header(comments=("gscli 0 resample method=one-per-grid pick=random seed=4 epoch=2",))
+    target = tmp_path / "one.ply"
+    rows = grid.draw("one-per-grid", seed=4, epoch=2).rows
+    gscli.write(target, GaussianCloud(cloud.rows[rows], header))
+    result = verify(scene, [target], grid_file=str(tmp_path / "ids.npy"))
+    assert failing(result) == set()
+    np.save(tmp_path / "ids.npy", np.roll(ids, 1))
+    result = verify(scene, [target], grid_file=str(tmp_path / "ids.npy"))
+    assert {"cells", "rows"} <= failing(result)
+    with pytest.raises(UsageError, match="--grid"):
+        verify(scene, [target])
+    with pytest.raises(UsageError, match="no effect"):
+        verify(scene, [drawn(scene)], grid_file=str(tmp_path / "ids.npy"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": "gscli/info/1"}', '{"schema": "gscli/resample/1"}'])

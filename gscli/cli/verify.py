@@ -15,6 +15,9 @@ from . import options, show
     metavar="REPORT",
     help="The JSON that resample wrote.  [default: believe the comment in each DRAW]",
 )
+@click.option(
+    "--grid", "grid_file", metavar="FILE", help="The mapping that the draws were made with, if they were."
+)
 @options.overwrite
 @options.as_json
 @options.report
@@ -24,6 +27,7 @@ def command(
     source: str,
     draws: tuple[str, ...],
     expect: str | None,
+    grid_file: str | None,
     overwrite: bool,
     as_json: bool,
     report: str | None,
@@ -55,7 +59,7 @@ def command(
     from ..report import verify as report_verify
     from ..verify import verify
 
-    result = verify(source, draws, expect=expect, track=show.track(quiet))
+    result = verify(source, draws, expect=expect, grid_file=grid_file, track=show.track(quiet))
     show.result(
         report_verify.document(result),
         report_verify.summary(result, verbose=verbose),
