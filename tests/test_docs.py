@@ -37,9 +37,9 @@ def says(text: str, word: str) -> bool:
 
 
 def help_examples(command: click.Command) -> list[list[str]]:
-    """The arguments of each gscli command line under Examples: in a command's help."""
-    _, _, lines = (command.help or "").partition("Examples:")
-    parts = (part.split("#")[0].strip() for line in lines.splitlines() for part in line.split("|"))
+    """The arguments of each gscli command line under Example(s): in a command's help."""
+    shown = re.split(r"^\s*Examples?:$", command.help or "", maxsplit=1, flags=re.MULTILINE)[1:]
+    parts = (part.split("#")[0].strip() for lines in shown for part in re.split(r"[|\n]", lines))
     return [shlex.split(part)[1:] for part in parts if part.startswith("gscli ")]
 
 

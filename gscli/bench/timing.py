@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +42,25 @@ class Group:
 
 
 def compare_calls(
-    title: str, calls: dict[str, Callable[[], object] | str], *, repeats: int, on: Any = None
+    title: str,
+    calls: dict[str, Callable[[], object] | str],
+    *,
+    repeats: int,
+    on: Any = None,
+    once: Container[str] = (),
 ) -> Group:
     """Time calls in turn, A B C A B C, after one warm-up each.
 
     Args:
         calls: by name, a function, or why there is none to run.
+        repeats: timed repeats.
         on: the torch device whose queue must be empty before the clock is read.
+        once: names of calls so slow that one go without warm-up has to do.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for repeat in range(repeats + 1):
         for name, call in calls.items():
-            if isinstance(call, str):
+            if isinstance(call, str) or (name in once and repeat != 1):
                 continue
             device.synchronise(on)
             start = time.perf_counter()
