@@ -165,6 +165,36 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         raise unwritable(path, error) from None
 
 
+@contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `path`, existing or not, once the block ends.
+
+    Whether an existing folder may be replaced is for the caller to decide. What the block leaves
+    behind is removed when it raises; an interrupted run leaves the old folder or the new one.
+
+    Raises:
+        GscliError: it cannot be written (no such parent, no permission, disk full).
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old{TEMPORARY_SUFFIX}")
+    try:
+        temporary.mkdir()
+        try:
+            yield temporary
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
     path = "<stdout>" if is_standard(path) else path
     folder = Path(path).parent
