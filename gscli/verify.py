@@ -217,10 +217,10 @@ def _cells(grid: VoxelGrid, kept: npt.NDArray[Any], wanted: npt.NDArray[Any]) ->
     chosen[kept] = True
     taken = np.add.reduceat(chosen[grid.order], grid.offsets[:-1], dtype=np.int64) if len(grid) else wanted
     wrong = np.flatnonzero(taken != wanted)
+    names = [",".join(map(str, grid.cells[c].reshape(-1).tolist())) for c in wrong[:SHOWN]]
     examples = [
-        f"cell {','.join(map(str, grid.cells[c].reshape(-1).tolist()))} keeps {taken[c]} of {grid.counts[c]} rows, "
-        f"not {wanted[c]}"
-        for c in wrong[:SHOWN]
+        f"cell {name} keeps {taken[c]} of {grid.counts[c]} rows, not {wanted[c]}"
+        for name, c in zip(names, wrong[:SHOWN], strict=True)
     ]
     outside = int(np.count_nonzero(chosen)) - int(taken.sum())
     if outside:

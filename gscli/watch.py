@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from . import disagreement, fields, files, formats
 from .checkpoints import Checkpoint, checkpoints
-from .errors import EngineUnavailable, GscliError, InputError, UsageError
+from .errors import GscliError, InputError, UsageError
+from .events import EventWriter
 
 SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
 STATE = "watch.json"
@@ -71,7 +72,7 @@ def watch(
     Raises:
         UsageError: numbers that make no sense, no run, or more than two.
         InputError: the reference cannot be read; with `once`, nothing to measure.
-        EngineUnavailable: `tensorboard` without tensorboardX.
+        GscliError: `tensorboard` cannot be written to.
     """
     if not 1 <= len(runs) <= 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
@@ -83,13 +84,11 @@ def watch(
     fixed = None if reference is None else _centers(os.fspath(reference))
     memory = _Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
     watcher = _Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say)
-    writer = None if tensorboard is None else _writer(Path(tensorboard) / SUBFOLDER)
+    writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)
     try:
         for measured in _follow(watcher, every, once, until, timeout):
-            if writer is not None:
-                for name, number in measured.scalars.items():
-                    writer.add_scalar(name, number, measured.step)
-                writer.flush()
+            if writer is not None and measured.scalars:
+                writer.add_scalars(measured.scalars, measured.step)
             memory.save()
             if measured.scalars:
                 yield measured
@@ -275,19 +274,3 @@ def _centers(path: str) -> npt.NDArray[Any]:
     if not np.isfinite(xyz).all():
         raise InputError("has positions that are not finite", path=path)
     return xyz
-
-
-def _writer(folder: Path) -> Any:
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise EngineUnavailable(
-            "--tensorboard needs tensorboardX, which is not installed",
-            remedy="pip install 'gscli[tensorboard]'",
-        ) from None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Named by the second, a file would be overwritten by a watch that is started again within it.
-        return SummaryWriter(str(folder), filename_suffix=f".{os.getpid()}.{time.time_ns()}")
-    except OSError as error:
-        raise files.unwritable(folder, error) from None

@@ -3,9 +3,9 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -42,29 +42,11 @@ def runs(tmp_path):
 
 
 def events(logdir):
-    """What TensorBoard's reader, or the protocol buffers themselves, find in a folder."""
-    found = {}
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    except ImportError:
-        from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.record_writer import masked_crc32c
-
-        for file in sorted(Path(logdir).glob("events*")):
-            data, at = file.read_bytes(), 0
-            while at < len(data):
-                size = int.from_bytes(data[at : at + 8], "little")
-                body = data[at + 12 : at + 12 + size]
-                assert int.from_bytes(data[at + 12 + size : at + 16 + size], "little") == masked_crc32c(body)
-                for value in Event.FromString(body).summary.value:
-                    found.setdefault(value.tag, []).append((Event.FromString(body).step, value.simple_value))
-                at += 16 + size
-        return found
-    reader = EventAccumulator(str(logdir))
+    """What TensorBoard's own reader finds in a folder."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    reader = accumulator.EventAccumulator(str(logdir))
     reader.Reload()
-    for tag in reader.Tags()["scalars"]:
-        found[tag] = [(event.step, event.value) for event in reader.Scalars(tag)]
-    return found
+    return {tag: [(e.step, e.value) for e in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
 
 
 def steps_of(watched):
@@ -287,12 +269,15 @@ def test_mistakes_are_one_line_with_their_exit_status(runs, args, status, says):
     assert says in done.stderr
 
 
-def test_an_interrupt_ends_it_with_its_status(runs, tmp_path):
-    runs[0].mkdir()
+def test_an_interrupt_ends_it_with_its_status(runs):
+    for seed, run in enumerate(runs):
+        save(run, 1, seed)
     env = {**os.environ, "PYTHONPATH": str(Path(gscli.__file__).parents[1])}
-    command = [sys.executable, "-m", "gscli", "watch", str(runs[0]), "--every", "0.05"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=env, text=True) as process:
-        time.sleep(1.0)
-        process.send_signal(2)
+    command = [sys.executable, "-m", "gscli", "watch", *map(str, runs), "--every", "0.05"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True
+    ) as process:
+        assert json.loads(process.stdout.readline())["step"] == 1
+        process.send_signal(signal.SIGINT)
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 130
