@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -119,6 +119,21 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         raise
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def sweep(folder: str | os.PathLike[str], names: Container[str]) -> int:
+    """Remove what interrupted writes (see `replacing`) of files of these names left in a folder.
+
+    Nobody may be writing those files at the time. Returns how many leftovers there were.
+    """
+    ending = len(f".{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    count = 0
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in names:
+                Path(folder, name).unlink(missing_ok=True)
+                count += 1
+    return count
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:

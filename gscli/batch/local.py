@@ -1,0 +1,176 @@
+"""The local engine: worker processes on this machine, replaced when they die.
+
+Workers are spawned, not forked, and import what they need once. A worker that dies, by a signal or by a
+crash in native code, costs the input that it was at, which is recorded as failed. Workers have a
+session of their own, so that Ctrl-C reaches the batch and not them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import GscliError
+from ..kernels import parallel
+from .execute import lost
+from .records import Folder, Record
+from .run import FINISH, NOW, Stop
+from .tasks import Task
+
+POLL_SECONDS = 0.1  # how soon a request to stop is noticed
+
+
+@dataclass(frozen=True)
+class Local:
+    """Worker processes on this machine.
+
+    Attributes:
+        workers: how many; each may use its share of the cores (``GSCLI_THREADS``, unless that is set).
+    """
+
+    workers: int
+
+    def __call__(
+        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, lock: int | None = None
+    ) -> Iterator[Record]:
+        """Run tasks in their order; see `gscli.batch.run.Engine`."""
+        waiting = deque(tasks)
+        threads = max(1, parallel.threads() // self.workers)
+        crew = [
+            _Worker(tasks[0].operation, folder, threads, lock) for _ in range(min(self.workers, len(tasks)))
+        ]
+        try:
+            with selectors.DefaultSelector() as listening:
+                for worker in crew:
+                    worker.start(listening)
+                while any(worker.task for worker in crew) or (waiting and stop.level < FINISH):
+                    if stop.level >= NOW:
+                        return
+                    for worker in crew:
+                        if (
+                            worker.ready
+                            and not worker.task
+                            and waiting
+                            and stop.level < FINISH
+                            and worker.give(waiting[0])
+                        ):
+                            waiting.popleft()
+                    for key, _ in listening.select(POLL_SECONDS):
+                        worker = key.data
+                        data = os.read(key.fd, 1 << 16)
+                        yield from worker.hear(data)
+                        if not data:
+                            yield from worker.bury(listening)
+                            if waiting:
+                                worker.start(listening)
+        finally:
+            for worker in crew:
+                worker.end()
+
+
+class _Worker:
+    """One place at the bench: a process, or its successor."""
+
+    def __init__(self, operation: str, folder: str | None, threads: int, lock: int | None) -> None:
+        self.operation, self.folder, self.lock = operation, folder, lock
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
+            "PYTHONSAFEPATH": "1",  # a scene folder with a file random.py in it must not matter
+        }
+        for name in ("GSCLI_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            self.environment.setdefault(name, str(threads))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.task: Task | None = None
+        self.ready = False
+        self.heard = b""
+
+    def start(self, listening: selectors.BaseSelector) -> None:
+        code = "import sys; from gscli.batch.worker import main; main(*sys.argv[1:])"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, self.operation, *([] if self.folder is None else [self.folder])],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self.environment,
+            start_new_session=True,
+            pass_fds=[] if self.lock is None else [self.lock],
+        )
+        assert self.process.stdout is not None
+        listening.register(self.process.stdout, selectors.EVENT_READ, self)
+
+    def give(self, task: Task) -> bool:
+        """Hand over a task; False if the process has died, as its closed stdout is about to tell."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        try:
+            rest = memoryview(task.line().encode() + b"\n")
+            while rest:
+                rest = rest[os.write(self.process.stdin.fileno(), rest) :]
+        except BrokenPipeError:
+            return False
+        self.task = task
+        return True
+
+    def hear(self, data: bytes) -> Iterator[Record]:
+        """Take in what the process wrote; yields the record of the task that it finished."""
+        *lines, self.heard = (self.heard + data).split(b"\n")
+        for message in map(json.loads, lines):
+            if "ready" in message:
+                self.ready = True
+            else:
+                self.task = None
+                yield message
+
+    def bury(self, listening: selectors.BaseSelector) -> Iterator[Record]:
+        """The process is gone; yields the record of the task that it took along."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        listening.unregister(self.process.stdout)
+        code = self.process.wait()
+        self.end()
+        if not self.ready:
+            raise GscliError(
+                f"a worker process could not start ({_cause(code)})", remedy="see its error above"
+            )
+        self.ready, self.heard = False, b""
+        if self.task is not None:
+            task, self.task = self.task, None
+            if self.folder is not None:
+                Folder(Path(self.folder)).sweep([task])
+            yield lost(task, self.folder, f"its worker process died ({_cause(code)})")
+
+    def end(self) -> None:
+        """End the process, in the middle of its task if it is at one, and clean up after it."""
+        if self.process is None:
+            return
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        if self.task is not None:
+            self.process.kill()
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+        if self.task is not None and self.folder is not None and self.ready:
+            Folder(Path(self.folder)).sweep([self.task])
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return name + (", often the system being out of memory" if -code == signal.SIGKILL else "")
