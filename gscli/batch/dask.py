@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from ..errors import EngineUnavailable
@@ -37,14 +38,14 @@ class Dask:
     ) -> Iterator[Record]:
         """Run tasks, the first ones first; see `gscli.batch.run.Engine`."""
         try:
-            from distributed import Client, as_completed
+            distributed: Any = import_module("distributed")
         except ImportError:
             raise EngineUnavailable(
                 "--scheduler needs Dask distributed, which is not installed",
                 remedy="pip install 'gscli[cluster]', or leave it out to work on this machine",
             ) from None
         try:
-            client = Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = distributed.Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise EngineUnavailable(
                 f"no Dask scheduler answers at {self.address} ({type(error).__name__})",
@@ -60,7 +61,7 @@ class Dask:
                 ): task
                 for number, task in enumerate(tasks)
             }
-            finished = as_completed(given)
+            finished = distributed.as_completed(given)
             stopping = False
             while given:
                 if stop.level >= NOW:

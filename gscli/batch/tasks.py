@@ -68,7 +68,7 @@ class Task:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_line(cls, line: str | bytes) -> Task:
+    def from_line(cls, line: str) -> Task:
         about = json.loads(line)
         about["inputs"] = tuple(Input(**i) for i in about["inputs"])
         about["outputs"] = tuple(about["outputs"])

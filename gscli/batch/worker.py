@@ -29,7 +29,7 @@ def main(operation: str, folder: str | None = None) -> None:
         import_module(module)
     _send(records, {"ready": os.getpid()})
     while True:
-        _send(records, execute(Task.from_line(lines.get()), folder))
+        _send(records, execute(Task.from_line(lines.get().decode()), folder))
 
 
 def _receive(lines: queue.SimpleQueue[bytes]) -> None:
