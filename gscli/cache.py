@@ -61,7 +61,7 @@ class GridCache:
         """The grid stored under a key, or None. A damaged entry is removed with a `CacheWarning`."""
         path = self.path(key)
         try:
-            with np.load(path, allow_pickle=False) as entry:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as entry:
                 grid = VoxelGrid(
                     entry["order"],
                     entry["offsets"],

@@ -8,12 +8,12 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import GscliError, InputError, WriteRefused
+from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 TEMPORARY_SUFFIX = ".gscli-tmp"
@@ -27,7 +27,7 @@ def require_readable(path: Path) -> None:
     """Refuse, in the user's words, a path that cannot be opened for reading."""
     try:
         if path.is_dir():
-            os.listdir(path)
+            next(path.iterdir(), None)
         else:
             path.open("rb").close()
     except OSError as error:
@@ -70,6 +70,42 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
 
 
+def check_outputs(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    overwrite: bool,
+    will_be_made: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Refuse outputs that would fail later, before anything is computed.
+
+    Args:
+        will_be_made: folders that need not be there yet.
+
+    Raises:
+        UsageError: two outputs are one file. WriteRefused: one would replace a file without leave.
+        GscliError: one has no folder.
+    """
+    seen: set[str] = set()
+    folders = {os.path.realpath(folder) for folder in will_be_made}
+    for path in paths:
+        real = os.fspath(path) if is_standard(path) else os.path.realpath(path)
+        if real in seen:
+            raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
+        seen.add(real)
+        refuse_existing(path, overwrite=overwrite)
+        folder = os.path.dirname(real)
+        if not is_standard(path) and folder not in folders and not Path(folder).is_dir():
+            raise unwritable(path, FileNotFoundError())
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, unless it is there."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = False) -> Iterator[BinaryIO]:
     """Open a file that takes its name only once it is complete.
@@ -87,18 +123,18 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         WriteRefused: the file exists and `overwrite` is false.
         GscliError: it cannot be written (no such folder, no permission, disk full).
     """
-    if is_standard(path):
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
     refuse_existing(path, overwrite=overwrite)
     target = Path(os.path.realpath(path))
     try:
+        if is_standard(path):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
         if target.exists() and not target.is_file():
             with target.open("wb") as stream:
                 yield stream
             return
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
         descriptor = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
         )
@@ -110,7 +146,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
                 stream.flush()
                 if sync:
                     os.fsync(descriptor)
-            os.replace(temporary, target)
+            temporary.replace(target)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
@@ -137,7 +173,8 @@ def sweep(folder: str | os.PathLike[str], names: Container[str]) -> int:
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
-    folder = os.path.dirname(os.fspath(path)) or "."
+    path = "<stdout>" if is_standard(path) else path
+    folder = Path(path).parent
     if isinstance(error, FileNotFoundError):
         return GscliError(
             f"cannot be written: there is no folder {folder}", path=path, remedy="make it first"

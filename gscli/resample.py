@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,7 +115,9 @@ def resample(
     check_draws(chosen, seed, epoch, repeat)
     where = device.resolve(device_name)
     jobs = _plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
-    _check_paths(jobs, also_written, overwrite)
+    written = [path for job in jobs for path in (job.path, job.index) if path is not None]
+    made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
+    files.check_outputs([*also_written, *written], overwrite=overwrite, will_be_made=made)
 
     timings = Timings()
     with timings.stage("read"):
@@ -134,9 +135,9 @@ def resample(
     notes += _precision_note(xyz, grid)
     del xyz
     if out_dir is not None:
-        _make_folder(out_dir)
+        files.make_folder(out_dir)
         if index is not None:
-            _make_folder(index)
+            files.make_folder(index)
     outputs = []
     keys = {}
     with track("resampling", len(jobs) * len(cloud)) as advance:
@@ -264,24 +265,6 @@ def draws(chosen: Sequence[Method], epoch: int, repeat: int) -> list[tuple[Metho
 def draw_name(stem: str, method: Method, epoch: int) -> str:
     """What the file of one draw among several is called, without its suffix."""
     return f"{stem}.{method.name}.e{epoch}"
-
-
-def _check_paths(jobs: list[_Job], also_written: Sequence[str], overwrite: bool) -> None:
-    """Refuse what would fail or collide later, before anything is computed."""
-    seen: set[str] = set()
-    for path in [*also_written, *(p for job in jobs for p in (job.path, job.index) if p is not None)]:
-        real = path if files.is_standard(path) else os.path.realpath(path)
-        if real in seen:
-            raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
-        seen.add(real)
-        files.refuse_existing(path, overwrite=overwrite)
-
-
-def _make_folder(path: str | os.PathLike[str]) -> None:
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.unwritable(path, error) from None
 
 
 def _grid(

@@ -36,7 +36,7 @@ def execute(task: Task, folder: str | None = None) -> Record:
         warnings.simplefilter("always")
         try:
             for parent in sorted({os.path.dirname(path) for path in task.outputs}):
-                _make_folder(parent)
+                files.make_folder(parent)
             answer = operations.get(task.operation).run(task)
             record |= _done(task, folder, answer)
         except GateMissed as missed:
@@ -122,10 +122,3 @@ def _sha256(path: str) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _make_folder(path: str) -> None:
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise files.unwritable(path, error) from None

@@ -148,7 +148,17 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     return outputs
 
 
+def _info(task: Task) -> Answer:
+    from ..info import info
+    from ..report import info as report
+
+    found = info(task.source, **task.parameters)
+    figures = {"points": found.points, "invalid": found.invalid, "spacing": found.spacing}
+    return Answer(report.document(found), figures)
+
+
 _REGISTRY = {
+    "info": Operation(_info, _no_outputs, modules=("gscli.info", "gscli.report.info")),
     "resample": Operation(
         _resample,
         _resample_outputs,

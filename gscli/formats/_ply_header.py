@@ -150,10 +150,10 @@ def scan(stream: BinaryIO) -> PlyHeader:
     while len(lines) < MAX_LINES:
         line = stream.readline(left + 1)
         left -= len(line)
-        if left < 0:
-            break
         if not lines:
             _check_magic(line)
+        if left < 0:
+            break
         if line.split() == [b"end_header"]:
             return parse([*lines, line if line.endswith(b"\n") else line + b"\n"])
         if not line.endswith(b"\n"):
@@ -174,7 +174,7 @@ def parse(lines: Sequence[bytes]) -> PlyHeader:
     encoding = None
     elements: list[tuple[str, int, int, list[Property]]] = []
     for number, line in enumerate(lines):
-        words = line.decode("utf-8", "surrogateescape").split()
+        words = [word.decode("utf-8", "surrogateescape") for word in line.split()]
         match words:
             case [] | ["comment", *_] | ["obj_info", *_]:
                 pass

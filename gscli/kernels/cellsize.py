@@ -55,15 +55,20 @@ def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[An
         origin: (3,) a corner of the lattice.
 
     Returns:
-        A size of the ladder; 1.0 if there are no points or all are in one place.
+        A size of the ladder; 1 for no points, and for points all in one place unless that is far away.
     """
     n = xyz.shape[1]
-    extent = float((xyz.max(1).astype(np.float64) - xyz.min(1)).max()) if n else 0.0
-    if extent == 0.0:
+    if n == 0:
         return 1.0
+    low_corner, high_corner = xyz.min(1).astype(np.float64), xyz.max(1).astype(np.float64)
+    extent = float((high_corner - low_corner).max())
+    reach = float(max(np.abs(low_corner - origin).max(), np.abs(high_corner - origin).max()))
+    finest = _rung_below(reach) - 20 * 15  # cell numbers stay near 1e15, well below 2^53
+    if extent == 0.0:
+        return rung(max(0, finest))
     sample = np.ascontiguousarray(xyz[:, :: max(1, n // _ROUGH)])
     center = np.median(sample[:, :: max(1, sample.shape[1] // 4096)].astype(np.float64), axis=1)
-    low = max(_FINEST, _rung_below(extent) - 20 * 12)  # finer than 1e-12 of the extent is noise
+    low = max(_FINEST, finest, _rung_below(extent) - 20 * 12)  # finer than 1e-12 of the extent is noise
     high = min(_COARSEST, _rung_below(extent) + 2)
     start = _rung_below(_middle_spread(sample) * math.sqrt(points_per_cell / n))
     if sample.shape[1] < n:

@@ -15,7 +15,7 @@ _MASK = (1 << 64) - 1
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 # What a stream is used for. The numbers are public: they are part of what a seed means.
-METHODS = {"half-density": 0, "one-per-grid": 1, "k-per-grid": 2, "dense": 3}
+METHODS = {"half-density": 0, "one-per-grid": 1, "k-per-grid": 2, "dense": 3, "sample": 4}
 KEY, RATIO, ROUND = 0, 1, 2
 
 

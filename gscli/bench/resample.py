@@ -1,0 +1,143 @@
+"""``gscli bench resample``: draws against the origin's samplers, whole processes against a plain script."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import device, formats, scene
+from ..cache import GridCache, key
+from ..grid import VoxelGrid
+from ..methods import method
+from . import origin
+from .timing import Group, compare_calls, compare_processes
+
+FEATURES = 16  # per point, as the origin's training carries along
+
+_PLYFILE_SCRIPT = """
+import sys, plyfile
+ply = plyfile.PlyData.read(sys.argv[1])
+vertex = plyfile.PlyElement.describe(ply["vertex"].data[::2], "vertex")
+plyfile.PlyData([vertex], byte_order="<").write(sys.argv[2])
+"""
+_COPY_SCRIPT = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
+
+
+def bench(*, points: int, cells: int, repeats: int, device_name: str, loops: bool = True) -> list[Group]:
+    """Time gscli's resampling beside its peers.
+
+    Args:
+        points, cells: size of the generated scene; the cell size follows.
+        repeats: timed repeats after one warm-up; medians are reported.
+        device_name: where draws are made; see `gscli.device.NAMES`.
+        loops: whether to time the origin's per-cell Python loops, which take seconds.
+    """
+    where = device.resolve(device_name)
+    cloud = scene.make(points)
+    xyz = cloud.xyz
+    grid = VoxelGrid.from_points(xyz, points_per_cell=points / cells)
+    groups = [
+        _draws(xyz, grid.to(where), where, repeats),
+        _scenarios(xyz, grid, where, repeats, loops),
+        _grids(xyz, grid, repeats),
+    ]
+    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
+        path = Path(folder) / "scene.ply"
+        formats.write(path, cloud)
+        del cloud, xyz, grid
+        groups.append(_processes(path, repeats))
+    return groups
+
+
+def _draws(xyz: Any, grid: VoxelGrid, where: Any, repeats: int) -> Group:
+    title = f"one draw from a ready grid: {len(xyz):,} points in {len(grid):,} cells"
+    calls: dict[str, Callable[[], object] | str] = {
+        "half-density": lambda: grid.draw("half-density"),
+        "half-density --target 25%": lambda: grid.draw(method("half-density", target="25%")),
+        "k-per-grid -k 8": lambda: grid.draw(method("k-per-grid", k=8)),
+        "one-per-grid": lambda: grid.draw("one-per-grid"),
+    }
+    return compare_calls(title, calls, repeats=repeats, on=where)
+
+
+def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool) -> Group:
+    title = "three scenarios (dense, half, single) of one training iteration"
+    host_order, counts = grid.order, np.diff(grid.offsets)
+    ids = np.empty(len(xyz), np.int64)
+    ids[host_order] = np.repeat(np.arange(len(grid)), counts)
+    features = np.random.default_rng(0).random((len(xyz), FEATURES), np.float32)
+    ready = grid.to(where)
+    carried: list[Any] = [np.ascontiguousarray(xyz), features]
+    calls: dict[str, Callable[[], object] | str] = {}
+    if find_spec("torch") is None:
+        missing = "torch is not installed"
+        peers: dict[str, Callable[[], object] | str] = {
+            name: missing for name in ("origin, vectorised and cached", "origin, vectorised", "origin, loops")
+        }
+    else:
+        import torch
+
+        on = where or torch.device("cpu")
+        t_ids, t_xyz, t_features = (torch.as_tensor(a, device=on) for a in (ids, *carried))
+        cells = origin.group(t_ids)
+        peers = {
+            "origin, vectorised and cached": lambda: origin.scenarios(t_ids, t_xyz, t_features, cells=cells),
+            "origin, vectorised": lambda: origin.scenarios(t_ids, t_xyz, t_features),
+            "origin, loops": (lambda: origin.scenarios(t_ids, t_xyz, t_features, loop=True))
+            if loops
+            else "left out by --no-loops",
+        }
+        if where is not None:
+            carried = [t_xyz, t_features]
+    epoch = iter(range(1 << 40))
+
+    def ours() -> list[Any]:
+        now = next(epoch)
+        drawn = [ready.draw(name, epoch=now).rows for name in ("half-density", "one-per-grid")]
+        return [[array[rows] for array in carried] for rows in drawn]
+
+    calls["gscli, ready grid"] = ours
+    return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where)
+
+
+def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:
+    columns = np.ascontiguousarray(xyz.T)
+    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
+        cache = GridCache(Path(folder))
+        cache.store(key(columns), grid)
+        calls: dict[str, Callable[[], object] | str] = {
+            "load it from a warm disk cache": lambda: cache.load(key(columns)),
+            "build, cell size given": lambda: VoxelGrid.from_points(columns.T, voxel_size=grid.voxel_size),
+            "build, cell size chosen": lambda: VoxelGrid.from_points(columns.T),
+        }
+        return compare_calls("the grid of a scene", calls, repeats=repeats)
+
+
+def _processes(path: Path, repeats: int) -> Group:
+    size = path.stat().st_size / 1e6
+    out = str(path.with_name("out.ply"))
+    cold = str(path.with_name("cache"))
+    source = str(path)
+    ours = [sys.executable, "-m", "gscli", "resample", source, out, "--overwrite", "--quiet"]
+    clear = "import shutil, sys; shutil.rmtree(sys.argv[1], True)"
+    plyfile: list[str] | str = [sys.executable, "-c", _PLYFILE_SCRIPT, source, out]
+    if find_spec("plyfile") is None:
+        plyfile = "plyfile is not installed"
+    cached = f"{clear}\nimport os; os.environ['GSCLI_CACHE_DIR'] = sys.argv[1]\n"
+    run_cold = cached + "sys.argv[1:] = sys.argv[2:]\nfrom gscli.cli import run\nrun()"
+    commands: dict[str, Any] = {
+        "plyfile script: read, [::2], write": plyfile,
+        "gscli resample --no-cache": [*ours, "--no-cache"],
+        "gscli resample, cold cache": [sys.executable, "-c", run_cold, cold, *ours[3:]],
+        "copy of the file (the floor)": [sys.executable, "-c", _COPY_SCRIPT, source, out],
+        "start of Python and NumPy (the floor)": [sys.executable, "-c", "import numpy"],
+    }
+    return compare_processes(
+        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats
+    )

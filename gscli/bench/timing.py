@@ -1,0 +1,117 @@
+"""Honest timing: warm-up, interleaved repeats, medians; whole processes with their peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import device
+from ..errors import GscliError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing timed.
+
+    Attributes:
+        name: what ran.
+        seconds: median over the repeats; None if it could not run.
+        ratio: seconds over those of the group's reference, the first row.
+        peak_mb: largest resident set of a whole process, in MB; None within this process.
+        note: why it did not run, or what to know.
+    """
+
+    name: str
+    seconds: float | None
+    ratio: float | None = None
+    peak_mb: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Things timed in turn, in one run, against the first of them."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def compare_calls(
+    title: str, calls: dict[str, Callable[[], object] | str], *, repeats: int, on: Any = None
+) -> Group:
+    """Time calls in turn, A B C A B C, after one warm-up each.
+
+    Args:
+        calls: by name, a function, or why there is none to run.
+        on: the torch device whose queue must be empty before the clock is read.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for repeat in range(repeats + 1):
+        for name, call in calls.items():
+            if isinstance(call, str):
+                continue
+            device.synchronise(on)
+            start = time.perf_counter()
+            call()
+            device.synchronise(on)
+            if repeat:
+                seconds[name].append(time.perf_counter() - start)
+    rows = [
+        Row(name, None, note=call) if isinstance(call, str) else Row(name, statistics.median(seconds[name]))
+        for name, call in calls.items()
+    ]
+    return Group(title, _with_ratios(rows))
+
+
+def compare_processes(title: str, commands: dict[str, Sequence[str] | str], *, repeats: int) -> Group:
+    """Time whole processes in turn after one warm-up each; a string tells why there is nothing to run."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for repeat in range(repeats + 1):
+        for name, command in commands.items():
+            if not isinstance(command, str):
+                measured = run_process(command)
+                if repeat:
+                    found[name].append(measured)
+    rows = []
+    for name, command in commands.items():
+        if isinstance(command, str):
+            rows.append(Row(name, None, note=command))
+        else:
+            seconds = statistics.median(s for s, _ in found[name])
+            rows.append(Row(name, seconds, peak_mb=max(peak for _, peak in found[name])))
+    return Group(title, _with_ratios(rows))
+
+
+def run_process(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command to its end; returns (seconds, peak resident MB).
+
+    Raises:
+        GscliError: it failed, with the last line that it said.
+    """
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.stderr.close()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        raise GscliError(f"the benchmark's command {' '.join(command)!r} failed: {last[0]}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return seconds, usage.ru_maxrss * unit / 1e6
+
+
+def _with_ratios(rows: list[Row]) -> tuple[Row, ...]:
+    base = rows[0].seconds
+    return tuple(
+        Row(r.name, r.seconds, None if not base or r.seconds is None else r.seconds / base, r.peak_mb, r.note)
+        for r in rows
+    )

@@ -1,0 +1,64 @@
+"""``gscli bench``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options
+
+
+@click.group()
+def command() -> None:
+    """Time gscli on this machine, beside the algorithms it replaces and the tools people use.
+
+    Everything is timed in turn in one run, after a warm-up; medians are shown, and ratios to the first
+    line of each table. Peers that are not installed are named and left out.
+
+    \b
+    Examples:
+      gscli bench resample
+      gscli bench resample --points 200000 --cells 10000 --json
+    """
+
+
+_repeats = click.option(
+    "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats."
+)
+
+
+def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
+    from ..report import bench as report_bench
+    from ..report import document as documents
+
+    if as_json:
+        click.echo(documents.dumps(report_bench.document(groups, **settings)))
+        return
+    for line in report_bench.summary(groups):
+        click.echo(line)
+
+
+@command.command()
+@click.option(
+    "--points", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Size of the scene."
+)
+@click.option(
+    "--cells", type=click.IntRange(1), default=50_000, show_default=True, help="About so many cells."
+)
+@click.option("--no-loops", is_flag=True, help="Leave the origin's per-cell loops out, which take seconds.")
+@_repeats
+@options.device
+@options.as_json
+def resample(points: int, cells: int, no_loops: bool, repeats: int, device: str, as_json: bool) -> None:
+    """Time draws, grids and whole runs of ``gscli resample``.
+
+    \b
+    Examples:
+      gscli bench resample
+      gscli bench resample --device cuda
+    """
+    from ..bench.resample import bench
+
+    groups = bench(points=points, cells=cells, repeats=repeats, device_name=device, loops=not no_loops)
+    _show(groups, as_json, points=points, cells=cells, repeats=repeats, device=device)

@@ -1,0 +1,62 @@
+"""``gscli cache info`` and ``gscli cache clear``."""
+
+from __future__ import annotations
+
+import click
+
+from . import options
+
+
+@click.group()
+def command() -> None:
+    """Look at the grids kept on disk, or remove them.
+
+    They live in GSCLI_CACHE_DIR, or in gscli in the user's cache folder; the least recently used go
+    first once all take more than 2 GiB.
+
+    \b
+    Examples:
+      gscli cache info
+      gscli cache clear
+    """
+
+
+@command.command()
+@options.as_json
+def info(as_json: bool) -> None:
+    """Say where the cache is, how many grids it holds and how large they are.
+
+    \b
+    Example:
+      gscli cache info --json
+    """
+    from ..cache import GridCache, folder
+    from ..report import document as documents
+
+    cache = GridCache(folder())
+    sizes = [stat.st_size for _, stat in cache.entries()]
+    if as_json:
+        content = {
+            "folder": str(cache.folder),
+            "grids": len(sizes),
+            "bytes": sum(sizes),
+            "limit_bytes": cache.limit,
+        }
+        click.echo(documents.dumps(documents.document("gscli/cache/1", **content)))
+        return
+    click.echo(f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}")
+
+
+@command.command()
+def clear() -> None:
+    """Remove every grid kept on disk.
+
+    \b
+    Example:
+      gscli cache clear
+    """
+    from ..cache import GridCache, folder
+
+    cache = GridCache(folder())
+    count, size = cache.clear()
+    click.echo(f"{cache.folder}: removed {count} grids, {size:,} bytes")

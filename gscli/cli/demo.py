@@ -1,0 +1,28 @@
+"""``gscli demo``."""
+
+from __future__ import annotations
+
+import click
+
+from . import options, show
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.option("--out-dir", metavar="FOLDER", help="Where to write.  [default: a new temporary folder]")
+@options.overwrite
+def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
+    """Make a scene, thin it three ways, say what happened and what to try next.
+
+    Needs no data and no network. With SOURCE, shows the same on a scene of yours.
+
+    \b
+    Examples:
+      gscli demo
+      gscli demo scene.ply --out-dir demo/
+    """
+    from ..demo import demo
+    from ..report.demo import summary
+
+    for line in summary(demo(source, out_dir, overwrite=overwrite, track=show.track(quiet=False))):
+        click.echo(line)

@@ -1,0 +1,70 @@
+"""A first run without any data: make a scene, thin it three ways, look at what happened."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import files, formats, scene
+from .progress import Track, silent
+from .resample import Resampled, resample
+
+POINTS = 200_000
+METHODS = ("half-density", "one-per-grid", "k-per-grid")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `demo` made.
+
+    Attributes:
+        source: the scene, made or given.
+        made: whether it was made here.
+        runs: one resampling per method of `METHODS`, all written into one folder.
+    """
+
+    source: str
+    made: bool
+    runs: tuple[Resampled, ...]
+
+
+def demo(
+    source: str | os.PathLike[str] | None = None,
+    out_dir: str | os.PathLike[str] | None = None,
+    *,
+    overwrite: bool = False,
+    track: Track = silent,
+) -> Demo:
+    """Thin a scene with every method, into one folder.
+
+    Args:
+        source: a scene of the user's; None makes one of 200,000 Gaussians.
+        out_dir: where to write; None is a new folder among the system's temporary files.
+        overwrite: replace existing files.
+    """
+    if out_dir is None:
+        folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
+    else:
+        folder = Path(out_dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(folder, error) from None
+    made = source is None
+    if source is None:
+        source = folder / "scene.ply"
+        formats.write(source, scene.make(POINTS), overwrite=overwrite)
+    runs = tuple(
+        resample(
+            source,
+            folder / f"{method}.ply",
+            method=method,
+            k=8 if method == "k-per-grid" else None,
+            overwrite=overwrite,
+            track=track,
+        )
+        for method in METHODS
+    )
+    return Demo(os.fspath(source), made, runs)

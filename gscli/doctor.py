@@ -1,0 +1,109 @@
+"""What works on this machine: devices, engines, formats and extras, and how to get the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module, metadata
+
+import numpy as np
+
+from . import __version__, cache, device, formats, neighbors
+from .errors import GscliError
+from .kernels import parallel
+
+EXTRAS = {
+    "torch": ("torch", "--device torch-cpu and cuda, gscli.training"),
+    "faiss": ("faiss", "compare --engine faiss"),
+    "formats": ("laspy", "LAS and LAZ"),
+    "report": ("matplotlib", "compare --html"),
+    "tensorboard": ("tensorboardX", "watch --tensorboard"),
+    "cluster": ("distributed", "batch --scheduler"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        kind: ``system``, ``device``, ``engine``, ``format``, ``extra`` or ``cache``.
+        works: whether it can be used here.
+        detail: a version, a place, or what is wrong.
+        remedy: how to get it; empty if it works.
+    """
+
+    kind: str
+    name: str
+    works: bool
+    detail: str = ""
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Try everything that may be missing; imports torch if it is there."""
+    return [*_system(), *_devices(), *_engines(), *_formats(), *_extras(), *_cache()]
+
+
+def _system() -> Iterator[Finding]:
+    yield Finding("system", "gscli", True, __version__)
+    yield Finding(
+        "system", "python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
+    yield Finding("system", "numpy", True, np.__version__)
+    yield Finding("system", "threads", True, f"{parallel.threads()} (GSCLI_THREADS overrides)")
+
+
+def _devices() -> Iterator[Finding]:
+    for name in device.NAMES:
+        try:
+            yield Finding("device", name, True, device.describe(device.resolve(name)))
+        except GscliError as error:
+            yield Finding("device", name, False, error.what, error.remedy or "")
+
+
+def _engines() -> Iterator[Finding]:
+    two = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    for name in neighbors.names():
+        module = neighbors.module(name)
+        try:
+            module.Index(two).nearest(two)
+            yield Finding("engine", name, True, module.DESCRIPTION)
+        except GscliError as error:
+            yield Finding("engine", name, False, error.what, error.remedy or "")
+    for note in neighbors.notes():
+        yield Finding("engine", "faiss packages", False, note)
+
+
+def _formats() -> Iterator[Finding]:
+    for name in formats.names():
+        module = formats.module(name)
+        verbs = "read and write" if hasattr(module, "write") else "read"
+        yield Finding("format", name, True, f"{verbs}: {module.DESCRIPTION}")
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, (package, purpose) in EXTRAS.items():
+        try:
+            module = import_module(package)
+        except ImportError:
+            remedy = f"pip install 'gscli[{extra}]'"
+            yield Finding("extra", extra, False, f"{package} is missing; it serves {purpose}", remedy)
+            continue
+        version = getattr(module, "__version__", None) or metadata.version(package)
+        yield Finding("extra", extra, True, f"{package} {version}, for {purpose}")
+
+
+def _cache() -> Iterator[Finding]:
+    folder = cache.folder()
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if os.access(place, os.W_OK):
+        yield Finding("cache", "grids", True, str(folder))
+    else:
+        yield Finding(
+            "cache", "grids", False, f"{folder} cannot be written", "set GSCLI_CACHE_DIR, or use --no-cache"
+        )

@@ -1,0 +1,121 @@
+"""What is in a scene: what ``gscli info`` says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import fields, files, formats
+from .cloud import GaussianCloud
+from .grid import finite_rows
+from .neighbors import kdtree
+from .spacing import median_spacing
+
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """5 %, 50 % and 95 % quantiles and the mean of the finite values."""
+
+    p05: float
+    median: float
+    p95: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Info:
+    """A scene in numbers; None for what it does not have.
+
+    Attributes:
+        bytes: size of the file; None for stdin and folders.
+        columns: (name, type) of every column, types as NumPy writes them.
+        invalid: rows whose position is not finite, and the first of them.
+        low, high: corners of the box around the finite positions, in scene units.
+        spacing: median distance to the nearest other position, in scene units.
+        sh_degree: degree of the spherical harmonics.
+        opacity: quantiles after the sigmoid. scale: quantiles of the longest axis, in scene units.
+    """
+
+    path: str
+    format: str
+    bytes: int | None
+    points: int
+    columns: tuple[tuple[str, str], ...]
+    comments: tuple[str, ...]
+    notes: tuple[str, ...]
+    gaussian: bool
+    sh_degree: int | None
+    invalid: int
+    first_invalid: int | None
+    low: tuple[float, float, float] | None
+    high: tuple[float, float, float] | None
+    spacing: float | None
+    opacity: Quantiles | None
+    scale: Quantiles | None
+
+
+def info(source: str | os.PathLike[str]) -> Info:
+    """Read a scene and describe it. Positions that are not finite are counted, not refused.
+
+    Args:
+        source: a scene file, or ``-`` for stdin.
+    """
+    cloud = formats.read(source)
+    standard = files.is_standard(source)
+    size = None if standard or os.path.isdir(source) else os.path.getsize(source)
+    return describe(cloud, path="<stdin>" if standard else os.fspath(source), size=size)
+
+
+def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:
+    """Describe a cloud in memory; see `Info`."""
+    xyz = cloud.columns(fields.POSITION)
+    valid = finite_rows(xyz)
+    if valid is not None:
+        xyz = xyz[:, valid]
+    some = xyz.shape[1] > 0
+    names = cloud.fields
+    gaussian = fields.is_gaussian(names)
+    return Info(
+        path=path,
+        format=cloud.header.format,
+        bytes=size,
+        points=len(cloud),
+        columns=tuple((name, str(cloud.rows.dtype[name])) for name in names),
+        comments=cloud.header.comments,
+        notes=cloud.header.notes,
+        gaussian=gaussian,
+        sh_degree=fields.sh_degree(names),
+        invalid=0 if valid is None else int(np.count_nonzero(~valid)),
+        first_invalid=None if valid is None else int(np.argmin(valid)),
+        low=_triple(xyz.min(1)) if some else None,
+        high=_triple(xyz.max(1)) if some else None,
+        spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if some else None,
+        opacity=_quantiles(fields.sigmoid(cloud.columns((fields.OPACITY,))[0])) if gaussian else None,
+        scale=_quantiles(_longest_axis(cloud)) if gaussian else None,
+    )
+
+
+def _longest_axis(cloud: GaussianCloud) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):
+        longest: npt.NDArray[Any] = np.exp(
+            cloud.columns(fields.scale_names(cloud.fields)).max(0).astype(np.float64)
+        )
+    return longest
+
+
+def _quantiles(values: npt.NDArray[Any]) -> Quantiles | None:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    low, middle, high = np.quantile(values, QUANTILES)
+    return Quantiles(float(low), float(middle), float(high), float(values.mean()))
+
+
+def _triple(values: npt.NDArray[Any]) -> tuple[float, float, float]:
+    return float(values[0]), float(values[1]), float(values[2])

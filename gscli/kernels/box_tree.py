@@ -1,0 +1,187 @@
+"""A balanced tree of boxes in plain torch operations: built and searched a level at a time.
+
+Whatever device the tensors are on, each operation is elementwise, a sort or a minimum, so that the
+answer is the same on all of them.
+
+A box distance is computed with the operations of a point distance, in their order. Rounding is
+monotone, so that no point in a box comes out nearer than the box: pruning is exact, without slack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .distances import nearest_by_trial, squared_distances
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEAF = 8  # points per leaf at most
+DENSE_TESTS = 2000  # box tests per query beyond which trying every point is cheaper
+
+
+class BoxTree(NamedTuple):
+    """2^depth leaves of m points each, and the boxes above them.
+
+    Nodes are numbered level by level: the root is 0, the children of i are 2i + 1 and 2i + 2.
+
+    Attributes:
+        points: (leaves, m, 3) float64; leaves are filled up by repeating the last point.
+        slots: (leaves, m) int64, the row of each among the points that the tree was built from.
+        low, high: (2 * leaves - 1, 3) float64, the corners of each node's box.
+        axis: (leaves - 1,) int64, the axis on which each inner node is split.
+        split: (leaves - 1,) float64, the coordinate where its upper half begins.
+    """
+
+    points: Tensor
+    slots: Tensor
+    low: Tensor
+    high: Tensor
+    axis: Tensor
+    split: Tensor
+
+    @property
+    def depth(self) -> int:
+        return len(self.slots).bit_length() - 1
+
+
+class Found(NamedTuple):
+    """What a search found, and the work it took.
+
+    Attributes:
+        squared: (Q,) float64, the least squared distance of each query.
+        slots: (Q,) int64, the lowest row among the points at that distance.
+        box_tests: how many distances to boxes were computed.
+        evaluations: how many distances to points were computed.
+    """
+
+    squared: Tensor
+    slots: Tensor
+    box_tests: int
+    evaluations: int
+
+
+def build(points: Tensor) -> BoxTree:
+    """Halve the points along the widest axis of their box until at most `LEAF` are left in each part.
+
+    Args:
+        points: (N, 3) float64, N > 0.
+    """
+    import torch
+
+    depth = max(0, (-(-len(points) // LEAF) - 1).bit_length())
+    size = -(-len(points) // (1 << depth)) << depth
+    slots = torch.arange(size, device=points.device).clamp(max=len(points) - 1)
+    axes, splits = [], []
+    for level in range(depth):
+        nodes = points[slots].view(1 << level, -1, 3)
+        axis = (nodes.amax(dim=1) - nodes.amin(dim=1)).argmax(dim=1)
+        keys = nodes.gather(2, axis[:, None, None].expand(-1, nodes.shape[1], 1))[..., 0]
+        keys, order = keys.sort(dim=1, stable=True)
+        slots = slots.view(1 << level, -1).gather(1, order).view(-1)
+        axes.append(axis)
+        splits.append(keys[:, keys.shape[1] // 2])
+    leaves = points[slots].view(1 << depth, -1, 3)
+    low, high = [leaves.amin(dim=1)], [leaves.amax(dim=1)]
+    for _ in range(depth):
+        low.insert(0, low[0].view(-1, 2, 3).amin(dim=1))
+        high.insert(0, high[0].view(-1, 2, 3).amax(dim=1))
+    return BoxTree(
+        points=leaves,
+        slots=slots.view(1 << depth, -1),
+        low=torch.cat(low),
+        high=torch.cat(high),
+        axis=torch.cat(axes) if axes else slots[:0],
+        split=torch.cat(splits) if splits else points[:0, 0],
+    )
+
+
+def order(points: Tensor) -> Tensor:
+    """The rows of (N, 3) points in the order of their own tree's leaves: near ones come together."""
+    import torch
+
+    padded = build(points).slots.view(-1)
+    last = (padded == len(points) - 1).nonzero()[1:, 0]  # it fills up leaves; keep its first place
+    kept = torch.ones_like(padded).bool()
+    kept[last] = False
+    return padded[kept]
+
+
+def search(tree: BoxTree, points: Tensor, queries: Tensor, *, piece: int) -> Found:
+    """The nearest point of each query.
+
+    Each query takes its first bound from the leaf it would be sorted into. Then pairs of a query and
+    a box go down the tree together, `piece` of them at a time, the deepest first, as long as the box
+    is no farther than the query's bound. Where the boxes cannot tell points apart (queries at the
+    centre of a sphere), what is left is searched by trying every point.
+
+    Args:
+        tree: `build(points)`.
+        points: (N, 3) float64.
+        queries: (Q, 3) float64.
+        piece: how many pairs to expand at a time; memory grows with it and with Q.
+    """
+    import torch
+
+    home = _home_leaves(tree, queries)
+    squared = squared_distances(queries[:, None], tree.points[home])
+    best = squared.amin(dim=1)
+    slots = _lowest(squared == best[:, None], tree.slots[home], len(points))
+    box_tests, evaluations = 0, squared.numel()
+    first_leaf = len(tree.slots) - 1
+    everyone = torch.arange(len(queries), device=queries.device)
+    stack = [(0, everyone, torch.zeros_like(everyone), torch.zeros_like(best))] if tree.depth else []
+    while stack:
+        level, query, node, bound = stack.pop()
+        alive = bound <= best[query]
+        if level == tree.depth:
+            alive &= node != home[query] + first_leaf
+        alive = alive.nonzero()[:, 0]
+        if len(alive) > piece:
+            rest = alive[piece:]
+            stack.append((level, query[rest], node[rest], bound[rest]))
+            alive = alive[:piece]
+        if not len(alive):
+            continue
+        query, node = query[alive], node[alive]
+        if level == tree.depth:
+            squared = squared_distances(queries[query, None], tree.points[node - first_leaf])
+            nearer = best.scatter_reduce(0, query, squared.amin(dim=1), "amin")
+            slots = torch.where(nearer < best, len(points), slots)
+            best = nearer
+            ties = _lowest(squared == best[query, None], tree.slots[node - first_leaf], len(points))
+            slots = slots.scatter_reduce(0, query, ties, "amin")
+            evaluations += squared.numel()
+            continue
+        query = query.repeat_interleave(2)
+        node = torch.stack((2 * node + 1, 2 * node + 2), dim=1).view(-1)
+        bound = _box_distances(queries[query], tree.low[node], tree.high[node])
+        box_tests += len(bound)
+        stack.append((level + 1, query, node, bound))
+        if box_tests > DENSE_TESTS * len(queries):
+            left = torch.unique(torch.cat([q[b <= best[q]] for _, q, _, b in stack]))
+            for part in torch.split(left, max(1, piece >> 8)):
+                best[part], slots[part] = nearest_by_trial(queries[part], points, 256)
+            evaluations += len(left) * len(points)
+            break
+    return Found(best, slots, box_tests, evaluations)
+
+
+def _home_leaves(tree: BoxTree, queries: Tensor) -> Tensor:
+    """(Q,) the leaf that each query would be sorted into."""
+    node = queries.new_zeros(len(queries)).long()
+    for _ in range(tree.depth):
+        along = queries.gather(1, tree.axis[node][:, None])[:, 0]
+        node = 2 * node + 1 + (along >= tree.split[node]).long()
+    return node - (len(tree.slots) - 1)
+
+
+def _box_distances(queries: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """(P,) squared distance from each of (P, 3) queries to its box; 0 inside."""
+    squared: Tensor = squared_distances(queries, queries.maximum(low).minimum(high))
+    return squared
+
+
+def _lowest(among: Tensor, slots: Tensor, none: int) -> Tensor:
+    """(P,) the lowest of (P, m) slots where `among` holds, or `none`."""
+    return slots.masked_fill(~among, none).amin(dim=1)

@@ -1,0 +1,121 @@
+"""Exact nearest neighbours. The directory is the registry: ``neighbors/faiss.py`` *is* the engine ``faiss``.
+
+An engine module defines
+
+* ``DESCRIPTION``: one line for people;
+* ``Index(targets, *, device=None)``: prepare to search `targets`, (N, 3) float32 or float64, a NumPy
+  array or a torch tensor; `device` is what `gscli.device.resolve` returned;
+* ``Index.nearest(queries, *, advance=None) -> Neighbors``: for each of the (Q, 3) queries the nearest
+  target; `advance` is told how many queries each finished part had.
+
+Every engine gives the answer of ``brute``, to the last bit. The squared distance of a pair is
+``dx * dx + dy * dy + dz * dz`` in float64 on the coordinates as stored, added in that order; the
+nearest target is the one where that is least, among equals the one with the lowest row, and its
+distance is the square root. Answers come in the kind of the queries: NumPy for NumPy, a tensor on
+the same device for a tensor.
+
+Every engine raises `InputError` for an empty cloud and for coordinates that are not finite (or
+beyond 1e150, whose squares are not), `UsageError` for a device on which it does not run, and
+`EngineUnavailable` with the install command when its library is missing.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+BRUTE_PAIRS = 250_000  # up to here the pairs are faster tried than a tree is built
+FAISS_PAIRS = 10_000_000_000  # estimated from arithmetic rates, not measured: about 1e5 points on either side
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The nearest target of each query.
+
+    Attributes:
+        distances: (Q,) float64, in scene units.
+        rows: (Q,) int64; targets[rows[i]] is the nearest target of queries[i].
+        proven: how many queries the engine itself answered with a proof of exactness.
+        fallback: how many it handed to the k-d tree; proven + fallback = Q.
+        box_tests: point-to-box distances that were computed, where the engine counts them.
+        evaluations: point-to-point distances that were computed, where the engine counts them.
+    """
+
+    distances: Any
+    rows: Any
+    proven: int
+    fallback: int = 0
+    box_tests: int | None = None
+    evaluations: int | None = None
+
+
+def names() -> list[str]:
+    """Names of all engines, found in the directory without importing any."""
+    found = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return sorted(name.replace("_", "-") for name in found)
+
+
+def module(name: str) -> ModuleType:
+    """The engine of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in names():
+        raise UsageError(f"no engine {name!r}", remedy=f"choose one of auto, {', '.join(names())}")
+    return import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -> tuple[str, str]:
+    """The engine that ``auto`` stands for, and why.
+
+    On a CPU: `brute` up to 250,000 pairs, `kdtree` beyond. On a GPU: `faiss` up to 1e10 pairs if it
+    is there with GPU support, otherwise `torch-tree`. With the torch code on CPU tensors:
+    `torch-tree`. Only speed is at stake, for all engines give the same answer.
+
+    Args:
+        n_queries: how many queries there are to answer.
+        n_targets: how many targets there are to search.
+        device: what `gscli.device.resolve` returned.
+    """
+    pairs = n_queries * n_targets
+    if device is None:
+        if pairs <= BRUTE_PAIRS:
+            return "brute", f"{pairs:,} pairs are faster tried than a tree is built"
+        return "kdtree", f"the fastest on a CPU for {pairs:,} pairs"
+    if device.type == "cuda" and pairs <= FAISS_PAIRS:
+        from .faiss import gpu_count
+
+        if gpu_count() > 0:
+            return "faiss", f"{pairs:,} pairs are few enough for a GPU to try them all"
+        return "torch-tree", "faiss is not here with GPU support"
+    if device.type == "cuda":
+        return "torch-tree", f"{pairs:,} pairs are too many to try them all"
+    return "torch-tree", "it is the one that runs in torch on a CPU"
+
+
+def notes() -> list[str]:
+    """What a user should know about the engines' libraries on this machine."""
+    found = [name for name in ("faiss-cpu", "faiss-gpu") if _installed(name)]
+    if len(found) < 2:
+        return []
+    return [
+        "faiss-cpu and faiss-gpu are both installed and overwrite each other: "
+        "pip uninstall both, then install one"
+    ]
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""What ``gscli demo`` tells a newcomer."""
+
+from __future__ import annotations
+
+import os
+
+from ..demo import Demo
+
+_MEANING = {
+    "half-density": "a random 30-70 % of every cell: thinner, with the same relative density",
+    "one-per-grid": "one random point of every cell: density is even now",
+    "k-per-grid": "at most 8 points of every cell: only what was over-dense is thinner",
+}
+
+
+def summary(demo: Demo) -> list[str]:
+    """The story of a demo run, line by line."""
+    first = demo.runs[0]
+    grid = first.grid
+    counts = grid.to(None).counts
+    top = f"{int(counts.max()):,}" if len(grid) else "no"
+    lines = [
+        f"{'Made' if demo.made else 'Read'} {demo.source}: {first.points:,} points.",
+        f"Cut it into {len(grid):,} cells of {grid.voxel_size:g}: {grid.why}.",
+        f"Its density is uneven: cells hold between 1 and {top} points.",
+        "",
+    ]
+    for run in demo.runs:
+        (output,) = run.outputs
+        lines += [
+            f"{output.method.name}: kept {output.points:,} points ({output.fraction:.0%})"
+            f" in {sum(run.timings.values()):.2f} s",
+            f"  {_MEANING[output.method.name]}",
+            f"  {output.path}",
+        ]
+    path = first.outputs[0].path
+    folder = os.path.dirname(path)
+    return [
+        *lines,
+        "",
+        "Try next:",
+        f"  gscli info {path}",
+        f"  gscli resample {demo.source} {os.path.join(folder, 'quarter.ply')} --target 25%",
+        "  gscli resample --help",
+    ]

@@ -1,0 +1,80 @@
+"""`gscli.info.Info` as a JSON document and as a summary."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+from ..info import Info, Quantiles
+from . import document as documents
+
+SCHEMA = "gscli/info/1"
+
+
+def document(found: Info) -> dict[str, Any]:
+    """Keys as in the README."""
+    return documents.document(
+        SCHEMA,
+        input={"path": found.path, "format": found.format, "bytes": found.bytes, "points": found.points},
+        gaussian=found.gaussian,
+        sh_degree=found.sh_degree,
+        fields=[{"name": name, "type": kind} for name, kind in found.columns],
+        invalid={"points": found.invalid, "first_row": found.first_invalid},
+        bounds=None if found.low is None else {"min": found.low, "max": found.high},
+        spacing=found.spacing,
+        opacity=None if found.opacity is None else asdict(found.opacity),
+        scale=None if found.scale is None else asdict(found.scale),
+        comments=found.comments,
+        notes=found.notes,
+    )
+
+
+def summary(found: Info) -> list[str]:
+    """Lines for people."""
+    kind = "Gaussians" if found.gaussian else "points"
+    size = "" if found.bytes is None else f", {_size(found.bytes)}"
+    degree = "" if found.sh_degree is None else f", SH degree {found.sh_degree}"
+    lines = [f"{found.path}: {found.points:,} {kind}{degree} ({found.format}{size})"]
+    if found.invalid:
+        first = f"the first in row {found.first_invalid}"
+        lines.append(f"  invalid   {found.invalid:,} positions are NaN or infinite, {first}")
+    if found.low is not None and found.high is not None:
+        ranges = (f"{a:g} .. {b:g}" for a, b in zip(found.low, found.high, strict=True))
+        lines.append(
+            "  bounds    " + "   ".join(f"{axis} {r}" for axis, r in zip("xyz", ranges, strict=True))
+        )
+    if found.spacing is not None:
+        lines.append(f"  spacing   {found.spacing:.4g} (median distance to the nearest other point)")
+    if found.opacity is not None:
+        lines.append("  opacity   " + _spread(found.opacity))
+    if found.scale is not None:
+        lines.append("  size      " + _spread(found.scale) + " (longest axis)")
+    lines.append("  fields    " + ", ".join(_fields(found.columns)))
+    lines += [f"  comment   {comment}" for comment in found.comments]
+    lines += [f"  note      {note}" for note in found.notes]
+    return lines
+
+
+def _spread(q: Quantiles) -> str:
+    return f"median {q.median:.3g}, mean {q.mean:.3g}, 5 % below {q.p05:.3g}, 5 % above {q.p95:.3g}"
+
+
+def _fields(columns: tuple[tuple[str, str], ...]) -> list[str]:
+    """Columns as stored, with numbered ones of one type folded: ``f_rest_0..44``."""
+    folded = []
+    for (stem, kind), run in groupby(columns, lambda c: (re.sub(r"_\d+$", "_", c[0]), c[1])):
+        names = [name for name, _ in run]
+        name = names[0] if len(names) == 1 else f"{names[0]}..{names[-1].removeprefix(stem)}"
+        folded.append(name if kind == "float32" else f"{name} ({kind})")
+    return folded
+
+
+def _size(count: int) -> str:
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}"

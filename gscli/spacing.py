@@ -1,0 +1,91 @@
+"""How far apart the points of a cloud lie: the scale by which distances between clouds are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import UsageError
+from .kernels import metrics
+from .neighbors import kdtree
+
+SAMPLE = 20_000  # rows searched at most, against the whole cloud
+
+
+def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | None:
+    """The median distance from a position to the nearest other position of the same cloud.
+
+    Of up to 20,000 rows chosen at random, each distinct position counts once and is searched for in
+    the whole cloud: duplicates neither count twice nor make the spacing zero.
+
+    Args:
+        index: the cloud, ready to search.
+        xyz: (N, 3) float32 or float64 positions of the same cloud.
+        seed: another seed, another sample.
+
+    Returns:
+        In scene units; None with fewer than two distinct positions.
+    """
+    rows = metrics.sample(len(xyz), SAMPLE, seed)
+    distances = index.spacing(np.unique(xyz[rows], axis=0))
+    distances = distances[np.isfinite(distances)]
+    return float(np.median(distances)) if len(distances) else None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A distance in scene units, or in spacings of a cloud: ``0.05``, ``2spacing``, ``spacing``."""
+
+    value: float
+    in_spacings: bool = False
+
+    def in_scene_units(self, spacing: float | None, of_what: str) -> float:
+        """The distance in scene units.
+
+        Args:
+            spacing: the unit of thresholds that count spacings.
+            of_what: whose spacing that is, for the message.
+
+        Raises:
+            UsageError: it is needed and does not exist.
+        """
+        if not self.in_spacings:
+            return self.value
+        if spacing is None:
+            raise UsageError(
+                f"{of_what} has fewer than two distinct positions, hence no spacing",
+                remedy="give --threshold in scene units",
+            )
+        return self.value * spacing
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{'spacing' if self.in_spacings else ''}"
+
+
+def parse_threshold(text: str | float) -> Threshold:
+    """Read a threshold.
+
+    Raises:
+        UsageError: neither of the two forms, or not a positive finite number.
+    """
+    number = str(text).strip()
+    in_spacings = number.endswith("spacing")
+    if in_spacings:
+        number = number.removesuffix("spacing").strip() or "1"
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise UsageError(
+            f"--threshold {text} is no positive number", remedy="write 0.05 in scene units, or 2spacing"
+        )
+    return Threshold(value, in_spacings)
+
+
+def diagonal(xyz: npt.NDArray[Any]) -> float:
+    """The diagonal of the smallest box around (N, 3) positions."""
+    return float(np.linalg.norm(xyz.max(axis=0).astype(np.float64) - xyz.min(axis=0)))

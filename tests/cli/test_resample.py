@@ -1,0 +1,301 @@
+"""The command as a process: streams, exit codes, one line of error, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import gscli
+from gscli import files
+from gscli.cloud import GaussianCloud
+
+GSCLI = [sys.executable, "-m", "gscli"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run gscli in a temporary folder with a cache of its own."""
+    env = {**os.environ, "GSCLI_CACHE_DIR": str(tmp_path / "cache")}
+    env["PYTHONPATH"] = os.pathsep.join([str(p) for p in sys.path if p])
+    folder = tmp_path / "work"
+    folder.mkdir()
+
+    def call(*args, **options):
+        options = {"cwd": folder, "env": env, "capture_output": True, "timeout": 60, **options}
+        return subprocess.run([*GSCLI, *args], **options)
+
+    call.folder, call.env = folder, env
+    return call
+
+
+@pytest.fixture
+def scene(run, make_scene):
+    gscli.write(run.folder / "scene.ply", make_scene(3000))
+    return run.folder / "scene.ply"
+
+
+def failed(result, code, *words):
+    """One line on stderr with these words, nothing on stdout."""
+    assert result.returncode == code, result.stderr
+    lines = result.stderr.decode().strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("gscli: error: ")
+    for word in words:
+        assert word in lines[0]
+    assert result.stdout == b""
+
+
+def test_the_first_command_of_the_readme(run, scene):
+    result = run("resample", "scene.ply", "half.ply")
+    assert result.returncode == 0
+    assert result.stdout == b""
+    said = result.stderr.decode()
+    for part in ("3,000 points", "cell size", "round size", "kept by half-density", "forced", "took"):
+        assert part in said
+    assert len(gscli.read(run.folder / "half.ply")) < 3000
+
+
+def test_json_goes_to_stdout_and_nothing_else_does(run, scene):
+    result = run("resample", "scene.ply", "half.ply", "--json", "--report", "report.json")
+    assert json.loads(result.stdout)["kept"]["points"] == len(gscli.read(run.folder / "half.ply"))
+    assert json.loads((run.folder / "report.json").read_text()) == json.loads(result.stdout)
+    assert result.stderr == b""
+
+
+def test_quiet_says_nothing_and_verbose_times_the_stages(run, scene):
+    assert run("resample", "scene.ply", "a.ply", "--quiet").stderr == b""
+    assert b"(read 0." in run("resample", "scene.ply", "b.ply", "-v").stderr
+
+
+def test_a_pipeline_gives_what_files_give(run, scene):
+    run("resample", "scene.ply", "one.ply", "--method", "one-per-grid")
+    piped = run("resample", "-", "-", "--method", "one-per-grid", input=scene.read_bytes())
+    assert piped.stdout == (run.folder / "one.ply").read_bytes()
+    info = run("info", "-", "--json", input=piped.stdout)
+    assert json.loads(info.stdout)["input"]["points"] == len(gscli.read(run.folder / "one.ply"))
+    assert json.loads(info.stdout)["input"]["path"] == "<stdin>"
+
+
+def test_input_and_output_may_be_one_file(run, scene):
+    before = scene.read_bytes()
+    result = run("resample", "scene.ply", "scene.ply", "--overwrite", "--method", "dense")
+    assert result.returncode == 0
+    after = scene.read_bytes()
+    assert after.endswith(before[-1000:])
+
+
+def test_a_closed_pipe_is_quiet(run, make_scene):
+    gscli.write(run.folder / "big.ply", make_scene(60_000))
+    process = subprocess.Popen(
+        [*GSCLI, "resample", "big.ply", "-", "--quiet"],
+        cwd=run.folder,
+        env=run.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) != 0
+
+
+def bad_files(folder):
+    """Files that are no scenes: name -> words that the error must have."""
+    header = "ply\nformat binary_little_endian 1.0\nelement vertex {}\n"
+    xyz = "".join(f"property float {axis}\n" for axis in "xyz")
+    for name, content in {
+        "empty.ply": b"",
+        "text.ply": b"Dear diary,\ntoday\n",
+        "image.jpg": b"\xff\xd8\xff\xe0" + b"\0" * 100,
+        "cut.ply": (header.format(10) + xyz + "end_header\n").encode() + b"\0" * 119,
+        "long.ply": (header.format(10) + xyz + "end_header\n").encode() + b"\0" * 121,
+        "lies.ply": (header.format(10**12) + xyz + "end_header\n").encode() + b"\0" * 120,
+        "no_end.ply": (header.format(10) + xyz).encode(),
+        "flat.ply": (header.format(1) + "property float x\nend_header\n").encode() + b"\0" * 4,
+    }.items():
+        (folder / name).write_bytes(content)
+    (folder / "folder.ply").mkdir()
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    {
+        "missing.ply": ["missing.ply", "no such file"],
+        "folder.ply": ["folder.ply"],
+        "empty.ply": ["empty.ply: is empty"],
+        "text.ply": ["text.ply", "ply"],
+        "image.jpg": ["image.jpg", "no format"],
+        "cut.ply": ["cut.ply", "119", "120"],
+        "long.ply": ["long.ply", "121", "120"],
+        "lies.ply": ["lies.ply", "12,000,000,000,000"],
+        "no_end.ply": ["no_end.ply", "end_header"],
+        "flat.ply": ["flat.ply", "y, z"],
+    }.items(),
+)
+def test_a_file_that_is_no_scene_is_one_line_and_exit_3(run, name, words):
+    bad_files(run.folder)
+    before = sorted(p.name for p in run.folder.iterdir())
+    failed(run("resample", name, "out.ply"), 3, *words)
+    failed(run("info", name), 3, *words)
+    assert sorted(p.name for p in run.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "args, code",
+    [
+        (["--voxel-size", "0"], 2),
+        (["--voxel-size", "-1"], 2),
+        (["--voxel-size", "nan"], 2),
+        (["--voxel-size", "1e-300"], 2),
+        (["--target", "3001"], 2),
+        (["--ratio", "0.5", "--target", "5"], 2),
+        (["--points-per-cell", "0"], 2),
+        (["--report", "out.ply"], 2),
+        (["--index", "out.ply"], 2),
+        (["--report", "no/report.json"], 1),
+        (["--device", "cuda"], 5),
+    ],
+    ids=str,
+)
+def test_refusals_have_their_exit_codes_and_write_nothing(run, scene, args, code):
+    if args == ["--device", "cuda"]:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+    failed(run("resample", "scene.ply", "out.ply", *args), code)
+    assert [p.name for p in run.folder.iterdir()] == ["scene.ply"]
+
+
+@pytest.mark.parametrize(
+    "args", [["--ratio", "a:b"], ["--origin", "1,2"], ["--method", "third"], ["--seed", "x"], ["--nope"]]
+)
+def test_values_that_do_not_parse_are_usage_errors(run, scene, args):
+    result = run("resample", "scene.ply", "out.ply", *args)
+    assert result.returncode == 2
+    assert b"Traceback" not in result.stderr
+
+
+def test_two_documents_do_not_share_stdout(run, scene):
+    failed(run("resample", "scene.ply", "-", "--json"), 2, "stdout")
+
+
+def test_an_existing_output_needs_leave(run, scene):
+    (run.folder / "out.ply").write_text("precious")
+    failed(run("resample", "scene.ply", "out.ply"), 4, "out.ply: exists already; add --overwrite")
+    assert (run.folder / "out.ply").read_text() == "precious"
+    assert run("resample", "scene.ply", "out.ply", "--overwrite").returncode == 0
+
+
+def test_an_unknown_command_suggests_the_nearest(run):
+    result = run("resampel")
+    assert result.returncode == 2
+    assert b"Did you mean resample?" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_an_unwritable_folder_is_named(run, scene):
+    (run.folder / "locked").mkdir(mode=0o500)
+    failed(run("resample", "scene.ply", "locked/out.ply"), 1, "permission denied")
+
+
+def test_a_full_disk_leaves_nothing_half_written(run, make_scene):
+    """A limit on file sizes fails writes as a full disk does."""
+    gscli.write(run.folder / "scene.ply", make_scene(20_000))
+    limited = f"ulimit -f 1000; exec {sys.executable} -m gscli resample scene.ply out.ply --no-cache"
+    result = subprocess.run(
+        ["bash", "-c", limited], cwd=run.folder, env=run.env, capture_output=True, timeout=60, check=False
+    )
+    failed(result, 1, "out.ply: cannot be written")
+    assert [p.name for p in run.folder.iterdir()] == ["scene.ply"]
+
+
+@pytest.mark.parametrize("sign, code", [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_an_interrupted_run_leaves_the_old_file(run, make_scene, sign, code):
+    """The output is a slow pipe's neighbour: the signal arrives while rows are being written."""
+    gscli.write(run.folder / "scene.ply", make_scene(100_000))
+    (run.folder / "out.ply").write_text("old")
+    script = (
+        "import sys, time, gscli.formats.ply as ply, gscli.cli as cli\n"
+        "gather = ply._gather\n"
+        "def slowly(*args):\n"
+        "    for block in gather(*args):\n"
+        "        yield block\n"
+        "        print('.', flush=True)\n"
+        "        time.sleep(5)\n"
+        "ply._gather = slowly\n"
+        "cli.run()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "resample", "scene.ply", "out.ply", "--overwrite", "--no-cache"],
+        cwd=run.folder,
+        env=run.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.read(1)
+    process.send_signal(sign)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert b"Traceback" not in said
+    assert (run.folder / "out.ply").read_text() == "old"
+    left = [p.name for p in run.folder.iterdir() if p.name.endswith(files.TEMPORARY_SUFFIX)]
+    assert bool(left) == (sign == signal.SIGKILL)
+
+
+def test_two_processes_share_the_cache(run, scene):
+    running = [
+        subprocess.Popen(
+            [*GSCLI, "resample", "scene.ply", f"{i}.ply", "--quiet"], cwd=run.folder, env=run.env
+        )
+        for i in range(4)
+    ]
+    assert [p.wait(60) for p in running] == [0] * 4
+    assert len({(run.folder / f"{i}.ply").read_bytes() for i in range(4)}) == 1
+    said = run("cache", "info").stdout.decode()
+    assert "1 grids" in said
+    assert "removed 1 grids" in run("cache", "clear").stdout.decode()
+    assert json.loads(run("cache", "info", "--json").stdout)["bytes"] == 0
+
+
+def test_info_counts_what_resample_refuses(run):
+    rows = np.zeros(5, [(n, "<f4") for n in "xyz"])
+    rows["x"] = (0, 1, np.nan, 2, np.inf)
+    gscli.write(run.folder / "bad.ply", GaussianCloud(rows))
+    failed(run("resample", "bad.ply", "out.ply"), 3, "2 of 5 points", "row 2")
+    document = json.loads(run("info", "bad.ply", "--json").stdout)
+    assert document["invalid"] == {"points": 2, "first_row": 2}
+    assert document["bounds"] == {"min": [0, 0, 0], "max": [2, 0, 0]}
+    assert document["spacing"] == 1
+
+
+def test_info_describes_a_scene(run, scene):
+    document = json.loads(run("info", "scene.ply", "--json").stdout)
+    assert document["schema"] == "gscli/info/1"
+    assert document["input"]["points"] == 3000
+    assert document["gaussian"] is True
+    assert document["sh_degree"] == 1
+    assert 0 < document["opacity"]["p05"] < document["opacity"]["p95"] < 1
+    assert document["scale"]["median"] > 0
+    said = run("info", "scene.ply").stdout.decode()
+    assert "3,000 Gaussians, SH degree 1" in said
+    assert "f_rest_0..8" in said
+
+
+def test_help_starts_quickly_enough_to_be_forgotten(run):
+    """No clock: the modules that --help loads are those that parse options."""
+    code = (
+        "import sys; from gscli.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=run.env, check=True, timeout=60
+    )
+    loaded = set(result.stdout.decode().splitlines()[-1].split())
+    assert not loaded & {"numpy", "torch", "faiss", "scipy", "plyfile", "yaml", "tqdm", "pykdtree"}

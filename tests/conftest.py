@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gscli import fields
+from gscli.cloud import GaussianCloud
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real files made by others, kept beside the repository and never in it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no sample data in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_scene() -> Callable[..., GaussianCloud]:
+    """Makes Gaussians as a training run leaves them: clustered positions, raw values, float32."""
+
+    def make(n: int = 500, degree: int = 1, seed: int = 0, normals: bool = True) -> GaussianCloud:
+        rng = np.random.default_rng(seed)
+        names: list[str] = [*fields.POSITION, *(fields.NORMAL if normals else ()), *fields.SH_DC]
+        names += [*fields.sh_rest(degree), fields.OPACITY, *fields.SCALE, *fields.ROTATION]
+        rows: np.ndarray[Any, Any] = np.zeros(n, [(name, "<f4") for name in names])
+        for name in names:
+            rows[name] = rng.normal(size=n)
+        centres = rng.uniform(-5, 5, (8, 3))
+        xyz = centres[rng.integers(0, 8, n)] + rng.normal(0, 0.3, (n, 3))
+        for axis, name in enumerate(fields.POSITION):
+            rows[name] = xyz[:, axis]
+        for name in fields.NORMAL if normals else ():
+            rows[name] = 0
+        for name in fields.SCALE:
+            rows[name] = rng.normal(-4, 1, n)
+        return GaussianCloud(rows)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def scene(make_scene: Callable[..., GaussianCloud]) -> GaussianCloud:
+    """500 Gaussians of SH degree 1."""
+    return make_scene()
+
+
+@pytest.fixture
+def scene_file(scene: GaussianCloud, tmp_path: Path) -> Path:
+    """`scene` as a binary PLY file."""
+    from gscli.formats import ply
+
+    path = tmp_path / "scene.ply"
+    ply.write(path, scene)
+    return path

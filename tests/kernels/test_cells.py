@@ -1,0 +1,202 @@
+"""Points are grouped by the lattice cell they are in, whatever their coordinates."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from gscli.errors import UsageError
+from gscli.grid import VoxelGrid
+from gscli.kernels import cells, cellsize, parallel
+
+
+def grouped_one_by_one(xyz, size, origin=(0.0, 0.0, 0.0)):
+    """The slow twin: one point at a time into a dictionary, with Python's own float arithmetic."""
+    found = {}
+    for row, point in enumerate(xyz):
+        cell = tuple(math.floor((float(x) - o) / size) for x, o in zip(point, origin, strict=True))
+        found.setdefault(cell, []).append(row)
+    return dict(sorted(found.items()))
+
+
+def as_dictionary(grid):
+    rows = np.split(grid.order, grid.offsets[1:-1])
+    return {tuple(c): r.tolist() for c, r in zip(grid.cells.tolist(), rows, strict=True)}
+
+
+def scene(n, kind="cluster", dtype=np.float32):
+    rng = np.random.default_rng(n)
+    xyz = rng.normal(size=(n, 3)) * (1.0, 2.0, 0.2)
+    if kind == "cauchy":
+        xyz = rng.standard_cauchy((n, 3))
+    if kind == "far":
+        xyz += 5e6
+    if kind == "flyaway" and n:
+        xyz[n // 2] = (1e9, -1e9, 1e9)
+    if kind == "lattice":
+        xyz = np.round(xyz, 1)
+    return xyz.astype(dtype)
+
+
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 1000, 3001])
+def test_grid_equals_the_slow_twin(n, kind, dtype):
+    xyz = scene(n, kind, dtype)
+    for size, origin in [(0.1, (0, 0, 0)), (0.037, (0.5, -3.0, 1e3)), (1000.0, (0, 0, 0))]:
+        grid = VoxelGrid.from_points(xyz, voxel_size=size, origin=origin)
+        assert as_dictionary(grid) == grouped_one_by_one(xyz, size, origin)
+        assert list(as_dictionary(grid)) == sorted(as_dictionary(grid))
+
+
+@pytest.mark.parametrize(
+    "n", [parallel.BLOCK - 1, parallel.BLOCK, parallel.BLOCK + 1, 3 * parallel.BLOCK + 7]
+)
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+def test_block_boundaries_and_threads_change_nothing(n, threads, monkeypatch):
+    monkeypatch.setenv("GSCLI_THREADS", threads)
+    xyz = scene(n)
+    grid = VoxelGrid.from_points(xyz, voxel_size=0.2)
+    index = np.floor(xyz.astype(np.float64) / 0.2).astype(np.int64)
+    order = np.lexsort((np.arange(n), index[:, 2], index[:, 1], index[:, 0]))
+    assert (grid.order == order).all()
+    assert (grid.cells == np.unique(index, axis=0)).all()
+
+
+def test_negative_coordinates_are_floored_not_truncated():
+    grid = VoxelGrid.from_points(np.array([[-0.01, 0.0, 0.0], [0.01, 0.0, 0.0]]), voxel_size=1.0)
+    assert grid.cells.tolist() == [[-1, 0, 0], [0, 0, 0]]
+
+
+def test_cells_are_computed_in_float64():
+    """In float32 a cell of 0.05 at 5e5 misplaces more than half of all points."""
+    xyz = (np.random.default_rng(0).random((2000, 3)) * 10 + 5e5).astype(np.float32)
+    grid = VoxelGrid.from_points(xyz, voxel_size=0.05)
+    assert as_dictionary(grid) == grouped_one_by_one(xyz, 0.05)
+    in_float32 = np.floor(xyz / np.float32(0.05)).astype(np.int64)
+    misplaced = (in_float32 != np.floor(xyz.astype(np.float64) / 0.05)).any(1)
+    assert misplaced.mean() > 0.5  # so that this test can tell the two apart
+
+
+def test_division_is_division_not_a_product_with_the_reciprocal():
+    """On coordinates rounded to 0.01 the two differ for some points, and floor shows it."""
+    x = np.arange(100_000) * 0.01
+    grid = VoxelGrid.from_points(np.stack([x, 0 * x, 0 * x], 1), voxel_size=0.05)
+    in_cell = np.empty(len(x), np.int64)
+    in_cell[grid.order] = np.repeat(grid.cells[:, 0], grid.counts)
+    assert (in_cell == np.floor(x / 0.05)).all()
+    assert (in_cell != np.floor(x * (1 / 0.05))).any()  # so that this test can tell the two apart
+
+
+def test_all_extreme_corners_at_once_never_overflow():
+    corners = np.array(list(itertools.product((-4e9, 4e9), repeat=3)) * 3)
+    grid = VoxelGrid.from_points(corners, voxel_size=1e-6)
+    assert as_dictionary(grid) == grouped_one_by_one(corners, 1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-300, 5e-324, 1e-7])
+def test_a_size_whose_cells_float64_cannot_tell_apart_is_refused(size):
+    with pytest.raises(UsageError, match="2\\^53"):
+        VoxelGrid.from_points(np.array([[1e10, 0, 0], [0, 0, 0]]), voxel_size=size)
+
+
+def test_ids_with_gaps_and_rows_without_an_id():
+    grid = VoxelGrid.from_ids(np.array([7, -1, 3, 7, -1, 1_000_000_000_000, 3]))
+    assert grid.cells.tolist() == [3, 7, 1_000_000_000_000]
+    assert grid.order.tolist() == [2, 6, 0, 3, 5]
+    assert grid.offsets.tolist() == [0, 2, 4, 5]
+
+
+def test_no_rows_no_cells():
+    for grid in (VoxelGrid.from_points(np.empty((0, 3))), VoxelGrid.from_ids(np.empty(0, np.int64))):
+        assert len(grid) == 0
+        assert grid.points == 0
+
+
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
+def test_torch_groups_alike(kind):
+    torch = pytest.importorskip("torch")
+    xyz = scene(20_001, kind, np.float64)
+    ours = VoxelGrid.from_points(xyz, voxel_size=0.05)
+    for theirs in (
+        VoxelGrid.from_points(xyz, voxel_size=0.05, device=torch.device("cpu")),
+        VoxelGrid.from_points(torch.from_numpy(xyz), voxel_size=0.05),
+    ):
+        for name in ("order", "offsets", "cells"):
+            assert (getattr(theirs, name).numpy() == getattr(ours, name)).all(), name
+    ids = np.random.default_rng(1).integers(-2, 300, 5000)
+    ours, theirs = VoxelGrid.from_ids(ids), VoxelGrid.from_ids(torch.from_numpy(ids))
+    for name in ("order", "offsets", "cells"):
+        assert (getattr(theirs, name).numpy() == getattr(ours, name)).all(), name
+
+
+def test_the_box_that_just_packs_and_the_one_that_just_does_not_agree():
+    """64 bits hold rows and cells together up to a box size; beyond, cells are numbered first."""
+    rng = np.random.default_rng(3)
+    base = rng.integers(0, 50, (4000, 3)).astype(np.float64)
+    for reach in (2.0**15, 2.0**17, 2.0**18, 2.0**25):
+        xyz = np.vstack([base, [[reach, reach, reach]]])
+        grid = VoxelGrid.from_points(xyz, voxel_size=1.0)
+        assert as_dictionary(grid) == grouped_one_by_one(xyz, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway"])
+@pytest.mark.parametrize("points_per_cell", [3, 20, 100])
+def test_the_chosen_size_is_the_nearest_round_one(kind, points_per_cell):
+    xyz = scene(30_000, kind, np.float64)
+    grid = VoxelGrid.from_points(xyz, points_per_cell=points_per_cell)
+    i = next(i for i in range(-200, 200) if cellsize.rung(i) == grid.voxel_size)
+
+    def miss(size):
+        found = len(xyz) / len(VoxelGrid.from_points(xyz, voxel_size=size))
+        return max(found / points_per_cell, points_per_cell / found)
+
+    best = min(range(i - 3, i + 4), key=lambda j: miss(cellsize.rung(j)))
+    assert abs(best - i) <= 1  # counted to 0.1 %: a neighbour may be as near
+    assert miss(grid.voxel_size) < 1.25 * miss(cellsize.rung(best))
+
+
+def test_the_chosen_size_does_not_depend_on_threads(monkeypatch):
+    xyz = np.asfortranarray(scene(300_000))
+    sizes = set()
+    for threads in ("1", "2", "7"):
+        monkeypatch.setenv("GSCLI_THREADS", threads)
+        sizes.add(cellsize.choose(xyz.T, 20, np.zeros(3)))
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(
+    "xyz",
+    [np.zeros((1, 3)), np.full((500, 3), 7.25), np.array([[0.0, 0, 0], [1, 0, 0]]), np.full((9, 3), -1e30)],
+)
+def test_a_size_is_found_for_degenerate_clouds(xyz):
+    grid = VoxelGrid.from_points(xyz)
+    assert grid.voxel_size > 0
+    assert grid.points == len(xyz)
+
+
+@pytest.mark.parametrize("aim", [1e-300, 1e-3, 1.0, 1e9, 1e300])
+def test_an_occupancy_that_cannot_be_had_gives_the_nearest_that_can(aim):
+    grid = VoxelGrid.from_points(scene(2000), points_per_cell=aim)
+    assert len(grid) == 2000 or aim > 1e-3
+    assert len(grid) < 50 or aim < 1e9
+
+
+@pytest.mark.parametrize(
+    "n", [0, 1, 2, 3, parallel.BLOCK * 2 - 1, parallel.BLOCK * 2, parallel.BLOCK * 5 + 3]
+)
+@pytest.mark.parametrize("distinct", [1, 7, 2**60])
+def test_parallel_sort_sorts(n, distinct, monkeypatch):
+    monkeypatch.setenv("GSCLI_THREADS", "3")
+    values = np.random.default_rng(n).integers(0, distinct, n).astype(np.uint64)
+    assert (parallel.sort(values.copy()) == np.sort(values)).all()
+
+
+def test_the_lattice_box_is_exact_at_cell_walls():
+    low, high = np.array([0.3, -0.1, 0.0]), np.array([0.9, 0.2, 0.1])
+    span = cells.lattice_span(low, high, 0.1, np.zeros(3))
+    assert span.low == tuple(math.floor(v / 0.1) for v in low)
+    assert span.number == tuple(
+        math.floor(b / 0.1) - math.floor(a / 0.1) + 1 for a, b in zip(low, high, strict=True)
+    )

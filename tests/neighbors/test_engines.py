@@ -1,0 +1,133 @@
+"""What every engine promises, asked of every file in gscli/neighbors."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gscli import neighbors
+from gscli.errors import EngineUnavailable, InputError, UsageError
+
+ENGINES = neighbors.names()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    try:
+        neighbors.module(request.param).Index(np.zeros((1, 3)))
+    except EngineUnavailable as missing:
+        pytest.skip(str(missing))
+    return neighbors.module(request.param)
+
+
+def same(found, expected):
+    distances, rows = expected
+    assert found.distances.dtype == np.float64
+    assert found.rows.dtype == np.int64
+    np.testing.assert_array_equal(found.distances, distances)
+    np.testing.assert_array_equal(found.rows, rows)
+    assert found.proven + found.fallback == len(distances)
+
+
+def test_the_directory_lists_the_engines():
+    assert {"brute", "kdtree", "faiss", "torch-tree"} <= set(ENGINES)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("q", "t"), [(400, 1), (1, 400), (700, 900)])
+def test_distances_are_bit_equal_to_trying_every_pair_and_ties_go_to_the_lowest_row(
+    engine, case, truth, dtype, q, t
+):
+    with np.errstate(over="ignore", under="ignore"):
+        queries, targets = (points.astype(dtype) for points in case(np.random.default_rng(1), q, t))
+    before = queries.copy(), targets.copy()
+    same(engine.Index(targets).nearest(queries), truth(queries, targets))
+    np.testing.assert_array_equal(queries, before[0])
+    np.testing.assert_array_equal(targets, before[1])
+
+
+@pytest.mark.parametrize("t", [2, 3, 7, 8, 9, 16, 17, 255, 256, 257, 1023, 1024, 1025])
+def test_any_number_of_points(engine, truth, t):
+    rng = np.random.default_rng(2)
+    queries, targets = rng.random((t + 1, 3)), rng.integers(0, 5, (t, 3)) / 4
+    same(engine.Index(targets).nearest(queries), truth(queries, targets))
+
+
+def test_a_tensor_is_answered_by_tensors(engine, truth):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    queries, targets = rng.random((50, 3)).astype(np.float32), rng.random((60, 3))
+    found = engine.Index(torch.from_numpy(targets)).nearest(torch.from_numpy(queries))
+    assert found.distances.dtype == torch.float64
+    assert found.rows.dtype == torch.int64
+    distances, rows = truth(queries, targets)
+    assert found.distances.tolist() == distances.tolist()
+    assert found.rows.tolist() == rows.tolist()
+
+
+def test_an_array_is_answered_by_arrays_whatever_the_targets_were(engine):
+    torch = pytest.importorskip("torch")
+    found = engine.Index(torch.eye(3)).nearest(np.eye(3))
+    assert isinstance(found.distances, np.ndarray)
+    assert isinstance(found.rows, np.ndarray)
+
+
+def test_an_engine_can_be_asked_again(engine, truth):
+    rng = np.random.default_rng(4)
+    targets, queries = rng.random((300, 3)), rng.random((200, 3))
+    index = engine.Index(targets)
+    for part in (queries[:7], queries[7:]):
+        same(index.nearest(part), truth(part, targets))
+
+
+def test_progress_counts_every_query_once(engine):
+    counts = []
+    engine.Index(np.eye(3)).nearest(np.random.default_rng(5).random((1000, 3)), advance=counts.append)
+    assert sum(counts) == 1000
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
+@pytest.mark.parametrize("column", [0, 2])
+def test_coordinates_that_are_not_finite_are_refused_with_their_count(engine, value, column):
+    good, bad = np.eye(3), np.eye(3)
+    bad[1:, column] = value
+    with pytest.raises(InputError, match="2 of 3 targets"):
+        engine.Index(bad)
+    with pytest.raises(InputError, match="2 of 3 queries"):
+        engine.Index(good).nearest(bad)
+
+
+def test_an_empty_cloud_is_refused_on_either_side(engine):
+    with pytest.raises(InputError, match="no points among the targets"):
+        engine.Index(np.zeros((0, 3)))
+    with pytest.raises(InputError, match="no points among the queries"):
+        engine.Index(np.eye(3)).nearest(np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((3, 2)), np.zeros(3), np.zeros((3, 3), int)])
+def test_what_is_not_a_list_of_positions_is_a_type_error(engine, wrong):
+    with pytest.raises(TypeError, match=r"\(N, 3\)"):
+        engine.Index(wrong)
+
+
+def test_an_unknown_engine_is_a_usage_error_that_names_the_known():
+    with pytest.raises(UsageError, match="brute"):
+        neighbors.module("octree")
+
+
+def test_listing_and_choosing_on_a_cpu_import_no_engine_library():
+    code = (
+        "import sys; from gscli import neighbors; neighbors.names(); neighbors.choose(9**9, 9**9);"
+        "print({'torch', 'faiss', 'pykdtree', 'scipy', 'numpy'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_the_cpu_engines_import_no_torch():
+    code = (
+        "import sys, numpy; from gscli import neighbors;"
+        "[neighbors.module(n).Index(numpy.eye(3)).nearest(numpy.eye(3)) for n in ('brute', 'kdtree')];"
+        "print('torch' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from gscli.errors import UsageError
+from gscli.neighbors import kdtree
+
+
+@pytest.mark.parametrize("q", [kdtree.BLOCK - 1, kdtree.BLOCK, kdtree.BLOCK + 1])
+def test_blocks_of_queries_meet(q):
+    rng = np.random.default_rng(0)
+    queries, targets = rng.random((q, 3)), np.array([[0.0, 0, 0], [0.9, 0.8, 0.7], [0.9, 0.1, 0.2]])
+    counts = []
+    found = kdtree.Index(targets).nearest(queries, advance=counts.append)
+    dx, dy, dz = (queries[:, None, axis] - targets[None, :, axis] for axis in range(3))
+    squared = dx * dx + dy * dy + dz * dz
+    np.testing.assert_array_equal(found.rows, squared.argmin(axis=1))
+    np.testing.assert_array_equal(found.distances, np.sqrt(squared.min(axis=1)))
+    assert counts == [min(kdtree.BLOCK, q - start) for start in range(0, q, kdtree.BLOCK)]
+
+
+@pytest.mark.parametrize("count", [2, 7, 8, 9, 31, 32, 33, 127, 128, 129, 600])
+def test_any_number_of_equally_near_targets_yields_the_lowest_row(count):
+    angle = np.arange(count) * (2 * np.pi / count)
+    ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
+    rng = np.random.default_rng(count)
+    targets = np.vstack([rng.random((50, 3)) + 9, ring[rng.permutation(count)]])
+    axis = np.stack([np.zeros(30), np.zeros(30), rng.permutation(30) / 10], axis=1)
+    found = kdtree.Index(targets).nearest(axis)
+    for query, row, distance in zip(axis, found.rows, found.distances, strict=True):
+        dx, dy, dz = (query - targets).T
+        squared = dx * dx + dy * dy + dz * dz
+        assert row == squared.argmin()
+        assert distance == np.sqrt(squared.min())
+
+
+def test_many_duplicates_do_not_slow_the_tree_into_a_standstill():
+    rng = np.random.default_rng(1)
+    targets = np.repeat(rng.random((3, 3)), 70_000, axis=0)
+    found = kdtree.Index(targets).nearest(targets)
+    np.testing.assert_array_equal(found.rows, np.repeat([0, 70_000, 140_000], 70_000))
+    assert not found.distances.any()
+
+
+def test_spacing_is_the_distance_to_the_nearest_other_position():
+    targets = np.array([[0.0, 0, 0], [0, 0, 0], [3, 4, 0], [3, 4, 1]])
+    assert kdtree.Index(targets).spacing(targets).tolist() == [5, 5, 1, 1]
+
+
+def test_spacing_agrees_with_trying_every_pair(case):
+    _, points = case(np.random.default_rng(3), 1, 500)
+    squared = sum((points[:, None, axis] - points[None, :, axis]) ** 2 for axis in range(3))
+    squared[squared == 0] = np.inf
+    np.testing.assert_array_equal(kdtree.Index(points).spacing(points), np.sqrt(squared.min(axis=1)))
+
+
+def test_one_position_has_no_spacing():
+    assert np.isinf(kdtree.Index(np.ones((5, 3))).spacing(np.ones((2, 3)))).all()
+
+
+def test_a_gpu_is_refused_rather_than_ignored():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(UsageError, match="CPU only"):
+        kdtree.Index(np.eye(3), device=torch.device("cuda"))

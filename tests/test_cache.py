@@ -1,0 +1,134 @@
+"""Grids on disk: found again, bounded, never in the way."""
+
+import multiprocessing
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from gscli import cache, files
+from gscli.cache import CacheWarning, GridCache
+from gscli.grid import VoxelGrid
+
+XYZ = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
+
+
+def grid(size=0.5):
+    return VoxelGrid.from_points(XYZ, voxel_size=size)
+
+
+def same(a, b):
+    arrays = all(
+        (getattr(a, n) == getattr(b, n)).all() and getattr(a, n).dtype == getattr(b, n).dtype
+        for n in ("order", "offsets", "cells")
+    )
+    return arrays and (a.rows, a.voxel_size, a.origin, a.why) == (b.rows, b.voxel_size, b.origin, b.why)
+
+
+def test_what_is_stored_comes_back(tmp_path):
+    store = GridCache(tmp_path / "new" / "folder")
+    assert store.load("k") is None
+    store.store("k", grid())
+    assert same(store.load("k"), grid())
+
+
+def test_two_scenes_of_equal_counts_do_not_collide():
+    """A cache keyed by numbers of points and cells would mix these up."""
+    other = XYZ.copy()
+    other[17, 2] = np.nextafter(other[17, 2], np.float32(9))
+    assert cache.key(XYZ.T) != cache.key(other.T)
+    assert cache.key(XYZ.T, voxel_size=0.5) != cache.key(XYZ.T, voxel_size=0.25)
+    assert cache.key(XYZ.T, origin="min") != cache.key(XYZ.T, origin=None)
+    assert cache.key(XYZ.T) == cache.key(np.ascontiguousarray(XYZ.T))
+    assert cache.key(XYZ.T) != cache.key(XYZ.T.astype(np.float64))
+    assert cache.key(np.zeros((3, 4), np.float32)) != cache.key(np.zeros((3, 5), np.float32))
+
+
+def test_a_digest_does_not_depend_on_threads(monkeypatch):
+    xyz = np.random.default_rng(1).normal(size=(3, 500_000))
+    monkeypatch.setenv("GSCLI_THREADS", "1")
+    one = cache.key(xyz)
+    monkeypatch.setenv("GSCLI_THREADS", "4")
+    assert cache.key(xyz) == one
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "garbage", "empty", "a pickle"])
+def test_a_damaged_entry_is_dropped_with_a_warning(tmp_path, damage):
+    store = GridCache(tmp_path)
+    store.store("k", grid())
+    path = store.path("k")
+    data = bytearray(path.read_bytes())
+    if damage == "truncated":
+        data = data[: len(data) // 2]
+    elif damage == "flipped":
+        data[len(data) // 3] ^= 0x10
+    elif damage == "garbage":
+        data = bytearray(b"not a zip file at all")
+    elif damage == "empty":
+        data = bytearray()
+    else:
+        with path.open("wb") as stream:
+            np.savez(stream, order=np.array([{}], object))
+        data = bytearray(path.read_bytes())
+    path.write_bytes(bytes(data))
+    with pytest.warns(CacheWarning, match="damaged"):
+        assert store.load("k") is None
+    assert not path.exists()
+
+
+def test_the_least_recently_used_go_first(tmp_path):
+    store = GridCache(tmp_path)
+    store.store("a", grid())
+    size = store.path("a").stat().st_size
+    store = GridCache(tmp_path, limit=size * 5 // 2)
+    store.store("b", grid())
+    for age, name in ((200, "a"), (100, "b")):
+        os.utime(store.path(name), (0, 1_000_000 - age))
+    store.load("a")  # used now: b is older
+    store.store("c", grid())
+    assert {p.stem for p, _ in store.entries()} == {"a", "c"}
+
+
+def test_a_grid_beyond_the_limit_is_not_kept(tmp_path):
+    GridCache(tmp_path, limit=100).store("k", grid())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_only_warns(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.warns(CacheWarning, match="not cached"):
+        GridCache(tmp_path / "file" / "cache").store("k", grid())
+
+
+def test_clear_removes_entries_and_leftovers_and_nothing_else(tmp_path):
+    store = GridCache(tmp_path)
+    store.store("k", grid())
+    (tmp_path / f".x.npz.0000{files.TEMPORARY_SUFFIX}").write_bytes(b"left by a kill")
+    (tmp_path / "mine.txt").write_text("not gscli's")
+    count, size = store.clear()
+    assert count == 1
+    assert size > 0
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def _hammer(folder, count):
+    warnings.simplefilter("error")
+    store = GridCache(folder, limit=250_000)
+    for i in range(count):
+        size = (0.5, 0.6, 0.7, 0.8)[i % 4]
+        store.store(f"k{size}", grid(size))
+        found = store.load(f"k{size}")
+        assert found is None or same(found, grid(size))
+
+
+def test_two_processes_share_a_folder(tmp_path):
+    """Each stores, reads and evicts what the other is reading."""
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_hammer, args=(tmp_path, 40)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert not list(tmp_path.glob(f"*{files.TEMPORARY_SUFFIX}"))
