@@ -86,7 +86,6 @@ class _Worker:
             "PYTHONPATH": os.pathsep.join(
                 [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
             ),
-            "PYTHONSAFEPATH": "1",  # a scene folder with a file random.py in it must not matter
         }
         for name in ("GSCLI_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             self.environment.setdefault(name, str(threads))
@@ -96,7 +95,8 @@ class _Worker:
         self.heard = b""
 
     def start(self, listening: selectors.BaseSelector) -> None:
-        code = "import sys; from gscli.batch.worker import main; main(*sys.argv[1:])"
+        # The current folder is no place for modules: there may be a random.py among the scenes.
+        code = "import sys; sys.path.remove(''); from gscli.batch.worker import main; main(*sys.argv[1:])"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, self.operation, *([] if self.folder is None else [self.folder])],
             bufsize=0,

@@ -1,7 +1,7 @@
 """A worker process of the local engine: tasks come in on stdin, records go out on stdout, a line each.
 
-It ends when its stdin does, in the middle of a task if need be: when the batch is killed, no process of
-it lives on to write over what a later run does.
+It kills itself when its stdin ends, in the middle of a task if need be: when the batch is killed, no
+process of it lives on to write over what a later run does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from importlib import import_module
@@ -35,7 +36,7 @@ def main(operation: str, folder: str | None = None) -> None:
 def _receive(lines: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
         lines.put(line)
-    os._exit(0)
+    signal.raise_signal(signal.SIGKILL)
 
 
 def _send(stream: BinaryIO, message: dict[str, Any]) -> None:
