@@ -20,7 +20,7 @@ from .run import FINISH, NOW, Stop
 from .tasks import Task
 
 POLL_SECONDS = 0.05
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Dask:
                 ): task
                 for number, task in enumerate(tasks)
             }
-            finished = distributed.as_completed(given)
+            finished = distributed.as_completed(given, loop=client.loop)
             stopping = False
             while given:
                 if stop.level >= NOW:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -36,21 +37,21 @@ def cluster(tmp_path: Path) -> Iterator[str]:
                 env=environment,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
 
     common = ("--scheduler-file", str(address_file), "--no-dashboard")
     scheduler = start("dask_scheduler", *common, "--host", "127.0.0.1", "--port", "0")
     until(address_file.exists)
-    workers = start("dask_worker", *common, "--nworkers", "2", "--nthreads", "1")
-    import json
-
+    workers = start(
+        "dask_worker", *common, "--nworkers", "2", "--nthreads", "1", "--local-directory", str(tmp_path)
+    )
     try:
         yield until(lambda: json.loads(address_file.read_text() or "{}").get("address"))
     finally:
         for process in (workers, scheduler):
-            process.terminate()
-        for process in (workers, scheduler):
-            process.wait(SECONDS)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def test_a_cluster_writes_what_one_machine_does(
