@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from .cache import GridCache
 from .cache import key as cache_key
 from .errors import GscliError, UsageError
 from .grid import Draw, VoxelGrid, check_lattice_options
-from .methods import Method, methods
+from .methods import NAMES, Method, methods
 from .progress import Timings, Track, silent
 
 
@@ -265,6 +266,11 @@ def draws(chosen: Sequence[Method], epoch: int, repeat: int) -> list[tuple[Metho
 def draw_name(stem: str, method: Method, epoch: int) -> str:
     """What the file of one draw among several is called, without its suffix."""
     return f"{stem}.{method.name}.e{epoch}"
+
+
+def drawn_from(name: str) -> str:
+    """The stem of the scene that a file with the stem `name` was drawn from; see `draw_name`."""
+    return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
 
 
 def _grid(

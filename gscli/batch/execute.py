@@ -88,7 +88,7 @@ def _done(task: Task, folder: str | None, answer: operations.Answer) -> Record:
         "status": status,
         "outputs": outputs,
         "missed": list(answer.missed),
-        "figures": answer.figures,
+        "figures": documents.finite(answer.figures),
         "result": documents.finite(answer.document),
     }
 

@@ -59,7 +59,8 @@ class Operation:
         outputs: the absolute paths that a task on this input writes; refuses bad parameters.
         writes: whether it has outputs, and therefore needs an output folder.
         compares: whether every input is held against another one.
-        paths: the parameters that name files or folders.
+        files: the parameters that name an output file; in a batch they name a folder of them.
+        paths: the parameters that name an input file, the same for every task.
         modules: what a worker imports before its first task.
     """
 
@@ -67,6 +68,7 @@ class Operation:
     outputs: Callable[[str, Place, Parameters], list[str]]
     writes: bool = False
     compares: bool = False
+    files: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
     modules: tuple[str, ...] = ()
 
@@ -157,13 +159,59 @@ def _info(task: Task) -> Answer:
     return Answer(report.document(found), figures)
 
 
+def _compare(task: Task) -> Answer:
+    from ..compare import compare
+    from ..report import compare as report
+
+    settings = {name: value for name, value in task.parameters.items() if name not in ("html", "distances")}
+    page, distances = (
+        next((path for path in task.outputs if path.endswith(suffix)), None) for suffix in (".html", ".ply")
+    )
+    result = compare(
+        task.source,
+        task.inputs[1].path,
+        device_name=settings.pop("device", "cpu"),
+        distances=distances,
+        overwrite=True,
+        **settings,
+    )
+    if page is not None:
+        from ..report import html
+
+        html.write(page, result, overwrite=True)
+    first = result.centers.source_to_target.at[0]
+    figures = {"threshold": first.threshold, "fitness": first.fitness, "inlier_rmse": first.inlier_rmse}
+    return Answer(
+        report.document(result), figures, tuple(str(gate) for gate in result.gates if not gate.passed)
+    )
+
+
+def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    from .. import formats
+
+    named = (("html", ".html"), ("distances", ".ply"))
+    return [
+        place.path(formats.stem(source) + suffix, parameters[name])
+        for name, suffix in named
+        if name in parameters
+    ]
+
+
 _REGISTRY = {
+    "compare": Operation(
+        _compare,
+        _compare_outputs,
+        compares=True,
+        files=frozenset({"html", "distances"}),
+        paths=frozenset({"pose"}),
+        modules=("gscli.compare", "gscli.report.compare"),
+    ),
     "info": Operation(_info, _no_outputs, modules=("gscli.info", "gscli.report.info")),
     "resample": Operation(
         _resample,
         _resample_outputs,
         writes=True,
-        paths=frozenset({"index"}),
+        files=frozenset({"index"}),
         modules=("gscli.resample", "gscli.report.resample"),
     ),
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import files, formats
 from ..errors import InputError, UsageError
+from ..resample import drawn_from
 from . import operations
 from .operations import Operation, Place
 from .tasks import Task, look
@@ -127,8 +128,8 @@ def plan(
         InputError: an input that is gone, or has no partner.
     """
     kind = operations.get(operation)
-    if kind.writes and folder is None:
-        raise UsageError(f"{operation} writes files", remedy="give --out-dir FOLDER")
+    if folder is None and (kind.writes or kind.files & set(parameters)):
+        raise UsageError(f"this {operation} writes files", remedy="give --out-dir FOLDER")
     parameters = json.loads(json.dumps(parameters))  # what a worker will see
     partners = _partners(kind, operation, inputs, against)
     tasks = []
@@ -172,11 +173,12 @@ def _partners(
         by_key[other.key] = other.path
     partners = {}
     for one in inputs:
-        if one.key not in by_key:
+        key = one.key if one.key in by_key else drawn_from(one.key)
+        if key not in by_key:
             raise InputError(
-                "has no partner in --reference", path=one.path, remedy=f"there should be one called {one.key}"
+                "has no partner in --reference", path=one.path, remedy=f"there should be one called {key}"
             )
-        partners[one.path] = [by_key[one.key]]
+        partners[one.path] = [by_key[key]]
     return partners
 
 

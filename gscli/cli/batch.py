@@ -6,6 +6,7 @@ with its values written down.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import signal
@@ -50,7 +51,11 @@ def _options(operation: str) -> list[click.Parameter]:
 
     kind = operations.get(operation)
     command = import_module(f"{__package__}.{operation}").command
-    theirs = [p for p in command.params if isinstance(p, click.Option) and p.name not in _MANAGED]
+    theirs = [
+        _folder_of(p) if p.name in kind.files else p
+        for p in command.params
+        if isinstance(p, click.Option) and p.name not in _MANAGED
+    ]
     need = "" if kind.writes else "; without it, nothing is kept"
     ours: list[click.Parameter] = [
         click.Argument(["patterns"], nargs=-1, required=True, metavar="PATTERN..."),
@@ -72,6 +77,13 @@ def _options(operation: str) -> list[click.Parameter]:
         ours.append(click.Option(["--on-disk-cache"], is_flag=True, help=what))
     shared = options.quiet(options.as_json(click.Command(None)))  # as on any command
     return [ours[0], *theirs, *ours[1:], *shared.params]
+
+
+def _folder_of(option: click.Option) -> click.Option:
+    """An option that names an output file, as one that names a folder with a file for each input."""
+    ours = copy.copy(option)
+    ours.metavar, ours.help = "FOLDER", f"{option.help} Here a folder of such files, laid out as --out-dir."
+    return ours
 
 
 class _Batch(click.Group):
@@ -122,7 +134,8 @@ def _job_command(job: Any) -> click.Command:
     """The operation's command with the file's values as its defaults; paths are relative to the file."""
     from ..batch import operations
 
-    paths = operations.get(job.operation).paths | {"out_dir", "relative_to"}
+    kind = operations.get(job.operation)
+    paths = kind.paths | kind.files | {"out_dir", "relative_to"}
     defaults: dict[str, Any] = {}
     command = _command(job.operation, default_map=defaults, obj=job.folder)
     named = {_key(parameter): parameter for parameter in command.params}
@@ -209,15 +222,14 @@ def _patterns(name: str) -> list[Any]:
 
 
 def _parameters(operation: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The operation's options that say something, with absolute paths."""
+    """The operation's options that were given, with absolute paths."""
     from ..batch import operations
 
-    paths = operations.get(operation).paths
-    said = {name: value for name, value in values.items() if value is not None and value is not False}
+    kind, ctx = operations.get(operation), click.get_current_context()
     return {
-        name: os.path.abspath(value) if name in paths else value
-        for name, value in said.items()
-        if value != ()
+        name: os.path.abspath(value) if name in kind.paths | kind.files else value
+        for name, value in values.items()
+        if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
 
 
