@@ -30,6 +30,11 @@ def execute(task: Task, folder: str | None = None) -> Record:
     Returns:
         The record: ``status`` is ``done``, ``missed`` (done, but a gate was not met) or ``failed``.
     """
+    return finish(task, attempt(task), folder)
+
+
+def attempt(task: Task) -> Record:
+    """The first half of `execute`: do the task. The record is not kept yet, nor are outputs in it."""
     start = time.perf_counter()
     record = _record(task)
     with warnings.catch_warnings(record=True) as caught:
@@ -38,9 +43,14 @@ def execute(task: Task, folder: str | None = None) -> Record:
             for parent in sorted({os.path.dirname(path) for path in task.outputs}):
                 files.make_folder(parent)
             answer = operations.get(task.operation).run(task)
-            record |= _done(task, folder, answer)
+            record |= {
+                "status": "missed" if answer.missed else "done",
+                "missed": list(answer.missed),
+                "figures": documents.finite(answer.figures),
+                "result": documents.finite(answer.document),
+            }
         except GateMissed as missed:
-            record |= {"status": "missed", "outputs": [], "missed": [str(missed)]}
+            record |= {"status": "missed", "missed": [str(missed)]}
         except GscliError as error:
             record |= _failed(str(error), error.exit_code)
         except MemoryError as error:
@@ -50,13 +60,27 @@ def execute(task: Task, folder: str | None = None) -> Record:
             record["traceback"] = traceback.format_exc()
     record["warnings"] = [str(w.message) for w in caught]
     record["seconds"] = round(time.perf_counter() - start, 4)
-    return _keep(record, folder)
+    return record
+
+
+def finish(task: Task, record: Record, folder: str | None) -> Record:
+    """The second half of `execute`: see the outputs safely onto the disk, then keep the record."""
+    if folder is None:
+        return record
+    try:
+        if record["status"] != "failed":
+            record["outputs"] = _outputs(task, folder)
+        Folder(Path(folder)).finish(record)
+    except (GscliError, OSError) as error:
+        if record["status"] != "failed":  # what is not recorded is done again next time
+            record |= _failed(f"{task.source}: done, but not recorded: {error}", 1)
+    return record
 
 
 def lost(task: Task, folder: str | None, why: str) -> Record:
     """The record of a task whose process ended before it did."""
     record = _record(task) | _failed(f"{task.source}: {why}", 1) | {"warnings": [], "seconds": None}
-    return _keep(record, folder)
+    return finish(task, record, folder)
 
 
 def _record(task: Task) -> Record:
@@ -72,48 +96,22 @@ def _record(task: Task) -> Record:
     }
 
 
-def _done(task: Task, folder: str | None, answer: operations.Answer) -> Record:
-    """What a record says of success, once the outputs are safely on the disk."""
-    outputs = []
-    if task.outputs:
-        assert folder is not None
-        with ThreadPoolExecutor(1) as aside:  # the disk works while the processor does
-            synced = aside.submit(_sync, task.outputs)
-            for path in task.outputs:
-                where = os.path.relpath(path, folder)
-                outputs.append({"path": where, "bytes": os.path.getsize(path), "sha256": _sha256(path)})
-            synced.result()
-    status = "missed" if answer.missed else "done"
-    return {
-        "status": status,
-        "outputs": outputs,
-        "missed": list(answer.missed),
-        "figures": documents.finite(answer.figures),
-        "result": documents.finite(answer.document),
-    }
+def _outputs(task: Task, folder: str) -> list[dict[str, Any]]:
+    """Path, size and digest of every output, once the disk holds them."""
+    if not task.outputs:
+        return []
+    with ThreadPoolExecutor(1) as aside:  # the disk works while the processor does
+        synced = aside.submit(records.sync, task.outputs)
+        outputs = [
+            {"path": os.path.relpath(path, folder), "bytes": os.path.getsize(path), "sha256": _sha256(path)}
+            for path in task.outputs
+        ]
+        synced.result()
+    return outputs
 
 
 def _failed(error: str, exit_code: int) -> Record:
     return {"status": "failed", "error": error, "exit_code": exit_code}
-
-
-def _keep(record: Record, folder: str | None) -> Record:
-    """Write the record; where that fails, the input counts as failed and is done again next time."""
-    if folder is None:
-        return record
-    try:
-        Folder(Path(folder)).finish(record)
-    except (GscliError, OSError) as error:
-        if record["status"] != "failed":
-            record |= _failed(f"{record['inputs'][0]['path']}: done, but not recorded: {error}", 1)
-    return record
-
-
-def _sync(paths: Any) -> None:
-    try:
-        records.sync(paths)
-    except OSError as error:
-        raise files.unwritable(paths[0], error) from None
 
 
 def _sha256(path: str) -> str:

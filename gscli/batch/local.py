@@ -26,6 +26,7 @@ from .run import FINISH, NOW, Stop
 from .tasks import Task
 
 POLL_SECONDS = 0.1  # how soon a request to stop is noticed
+FALSE_STARTS = 3  # in a row, of workers that die before they are ready
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,11 @@ class Local:
             with selectors.DefaultSelector() as listening:
                 for worker in crew:
                     worker.start(listening)
-                while any(worker.task for worker in crew) or (waiting and stop.level < FINISH):
+                while any(worker.busy for worker in crew) or (waiting and stop.level < FINISH):
                     if stop.level >= NOW:
                         return
                     for worker in crew:
-                        if (
-                            worker.ready
-                            and not worker.task
-                            and waiting
-                            and stop.level < FINISH
-                            and worker.give(waiting[0])
-                        ):
+                        if worker.idle and waiting and stop.level < FINISH and worker.give(waiting[0]):
                             waiting.popleft()
                     for key, _ in listening.select(POLL_SECONDS):
                         worker = key.data
@@ -69,6 +64,7 @@ class Local:
                         yield from worker.hear(data)
                         if not data:
                             yield from worker.bury(listening)
+                            waiting.extendleft(worker.left_over())
                             if waiting:
                                 worker.start(listening)
         finally:
@@ -77,7 +73,13 @@ class Local:
 
 
 class _Worker:
-    """One place at the bench: a process, or its successor."""
+    """One place at the bench: a process, or its successor.
+
+    Attributes:
+        computing: the task that the process is at.
+        finishing: the one before, if its record is not in yet. A process that dies leaves it over: it
+            is done again, because its death was not its doing.
+    """
 
     def __init__(self, operation: str, folder: str | None, threads: int, lock: int | None) -> None:
         self.operation, self.folder, self.lock = operation, folder, lock
@@ -90,13 +92,25 @@ class _Worker:
         for name in ("GSCLI_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             self.environment.setdefault(name, str(threads))
         self.process: subprocess.Popen[bytes] | None = None
-        self.task: Task | None = None
+        self.computing: Task | None = None
+        self.finishing: Task | None = None
         self.ready = False
+        self.false_starts = 0
         self.heard = b""
+
+    @property
+    def busy(self) -> bool:
+        return self.computing is not None or self.finishing is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can be given a task."""
+        return self.ready and self.computing is None
 
     def start(self, listening: selectors.BaseSelector) -> None:
         # The current folder is no place for modules: there may be a random.py among the scenes.
-        code = "import sys; sys.path.remove(''); from gscli.batch.worker import main; main(*sys.argv[1:])"
+        code = "import sys; sys.path[:] = filter(None, sys.path); "
+        code += "from gscli.batch.worker import main; main(*sys.argv[1:])"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, self.operation, *([] if self.folder is None else [self.folder])],
             bufsize=0,
@@ -119,17 +133,19 @@ class _Worker:
                 rest = rest[os.write(self.process.stdin.fileno(), rest) :]
         except BrokenPipeError:
             return False
-        self.task = task
+        self.computing = task
         return True
 
     def hear(self, data: bytes) -> Iterator[Record]:
-        """Take in what the process wrote; yields the record of the task that it finished."""
+        """Take in what the process wrote; yields the records of the tasks that it finished."""
         *lines, self.heard = (self.heard + data).split(b"\n")
         for message in map(json.loads, lines):
             if "ready" in message:
-                self.ready = True
+                self.ready, self.false_starts = True, 0
+            elif "computed" in message:
+                self.computing, self.finishing = None, self.computing
             else:
-                self.task = None
+                self.finishing = None
                 yield message
 
     def bury(self, listening: selectors.BaseSelector) -> Iterator[Record]:
@@ -139,16 +155,20 @@ class _Worker:
         listening.unregister(self.process.stdout)
         code = self.process.wait()
         self.end()
-        if not self.ready:
+        self.false_starts += not self.ready
+        if self.false_starts and (code > 0 or self.false_starts == FALSE_STARTS):
             raise GscliError(
                 f"a worker process could not start ({_cause(code)})", remedy="see its error above"
             )
         self.ready, self.heard = False, b""
-        if self.task is not None:
-            task, self.task = self.task, None
-            if self.folder is not None:
-                Folder(Path(self.folder)).sweep([task])
+        task, self.computing = self.computing, None
+        if task is not None:
             yield lost(task, self.folder, f"its worker process died ({_cause(code)})")
+
+    def left_over(self) -> list[Task]:
+        """The task whose record the dead process did not get to write."""
+        task, self.finishing = self.finishing, None
+        return [] if task is None else [task]
 
     def end(self) -> None:
         """End the process, in the middle of its task if it is at one, and clean up after it."""
@@ -156,14 +176,15 @@ class _Worker:
             return
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        if self.task is not None:
+        if self.busy:
             self.process.kill()
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
         self.process = None
-        if self.task is not None and self.folder is not None and self.ready:
-            Folder(Path(self.folder)).sweep([self.task])
+        if self.folder is not None:
+            tasks = (self.computing, self.finishing)
+            Folder(Path(self.folder)).sweep([task for task in tasks if task is not None])
 
 
 def _cause(code: int) -> str:

@@ -108,7 +108,7 @@ def test_ctrl_c_lets_what_runs_finish(
     if len(done) < 6:
         assert process.returncode == 130
         assert "interrupted" in said
-    assert done_before <= len(done) <= done_before + 1
+    assert done_before <= len(done) <= done_before + 2  # one being computed, one being written
     assert len(written(tmp_path / "out")) == len(done)
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["unfinished"] == 6 - len(done)
     assert batch(*ALL, "out", "--resume").returncode == 0
