@@ -52,7 +52,8 @@ def unreadable(path: str | os.PathLike[str], error: OSError) -> InputError:
 @contextmanager
 def spooled_stdin() -> Iterator[Path]:
     """Copy stdin to an unlinked temporary file; yields a path that reads it, any number of times."""
-    with tempfile.TemporaryFile(prefix="gscli-stdin-") as spool:
+    spool = tempfile.TemporaryFile(prefix="gscli-stdin-")  # noqa: SIM115
+    try:
         try:
             shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
             spool.flush()
@@ -62,6 +63,9 @@ def spooled_stdin() -> Iterator[Path]:
                 remedy="point TMPDIR at a folder with room",
             ) from None
         yield Path(f"/dev/fd/{spool.fileno()}")
+    finally:
+        with suppress(OSError):  # closing tries again to write what did not fit
+            spool.close()
 
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:

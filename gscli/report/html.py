@@ -152,10 +152,8 @@ def _table(table: tables.Table) -> str:
             cells.append(f"<td{verdict}>{_text(cell)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     head = f"<thead><tr>{heads}</tr></thead>" if any(table.columns) else ""
-    return (
-        f'<div{" class=wide" if table.wide else ""}><h3>{_text(table.title)}</h3><div class="wrap"><table>{head}'
-        f"<tbody>{''.join(rows)}</tbody></table></div></div>"
-    )
+    body = f'<div class="wrap"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+    return f"<div{' class=wide' if table.wide else ''}><h3>{_text(table.title)}</h3>{body}</div>"
 
 
 def _run(result: Compared) -> str:
