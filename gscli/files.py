@@ -167,7 +167,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
 
 
 def sweep(folder: str | os.PathLike[str], names: Container[str]) -> int:
-    """Remove what interrupted writes (see `replacing`) of files of these names left in a folder.
+    """Remove what interrupted writes (see `replacing`) of outputs of these names left in a folder.
 
     Nobody may be writing those files at the time. Returns how many leftovers there were.
     """
@@ -176,9 +176,43 @@ def sweep(folder: str | os.PathLike[str], names: Container[str]) -> int:
     with suppress(FileNotFoundError):
         for name in os.listdir(folder):
             if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in names:
-                Path(folder, name).unlink(missing_ok=True)
+                leftover = Path(folder, name)
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink(missing_ok=True)
                 count += 1
     return count
+
+
+@contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `path`, existing or not, once the block ends.
+
+    Whether an existing folder may be replaced is for the caller to decide. What the block leaves
+    behind is removed when it raises; an interrupted run leaves the old folder or the new one.
+
+    Raises:
+        GscliError: it cannot be written (no such parent, no permission, disk full).
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old{TEMPORARY_SUFFIX}")
+    try:
+        temporary.mkdir()
+        try:
+            yield temporary
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import GateMissed, UsageError
 from .tasks import Task
 
 Parameters = dict[str, Any]
@@ -197,6 +197,19 @@ def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[
     ]
 
 
+def _verify(task: Task) -> Answer:
+    from ..report import verify as report
+    from ..verify import verify
+
+    result = verify(task.inputs[1].path, [task.source], **task.parameters)
+    try:
+        result.require()
+        missed = []
+    except GateMissed as violation:
+        missed = [str(violation)]
+    return Answer(report.document(result), {"violations": result.violations}, tuple(missed))
+
+
 _REGISTRY = {
     "compare": Operation(
         _compare,
@@ -213,6 +226,13 @@ _REGISTRY = {
         writes=True,
         files=frozenset({"index"}),
         modules=("gscli.resample", "gscli.report.resample"),
+    ),
+    "verify": Operation(
+        _verify,
+        _no_outputs,
+        compares=True,
+        paths=frozenset({"grid_file"}),
+        modules=("gscli.verify", "gscli.report.verify"),
     ),
 }
 NAMES = tuple(_REGISTRY)

@@ -26,7 +26,16 @@ _OWN = (
     *("patterns", "out_dir", "relative_to", "workers", "scheduler", "shard", "resume", "overwrite"),
     *("dry_run", "json_lines", "reference", "as_json", "quiet"),
 )
-_MANAGED = {"source", "target", "out_dir", "as_json", "report", "quiet", "verbose", "overwrite", "no_cache"}
+_MANAGED = {"out_dir", "as_json", "report", "quiet", "verbose", "overwrite", "no_cache", "expect"}
+_EXAMPLES = {
+    "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir compared/",),
+    "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
+    "resample": (
+        "'scenes/*.ply' --out-dir half/ --seed 1 --workers 2",
+        "'scenes/*.ply' --out-dir views/ --method half --method one-per-grid --repeat 3",
+    ),
+    "verify": ("'half/*.ply' --reference 'scenes/*.ply'",),
+}
 
 
 class _Shard(click.ParamType[Any]):
@@ -115,6 +124,7 @@ class _Batch(click.Group):
 def _command(operation: str, **context: Any) -> click.Command:
     import_module(f"{__package__}.{operation}")
     summary = f"Run `gscli {operation}` on every input that a PATTERN matches."
+    examples = "\n        ".join(f"  gscli batch {operation} {words}" for words in _EXAMPLES[operation])
     return click.Command(
         operation,
         params=_options(operation),
@@ -125,6 +135,10 @@ def _command(operation: str, **context: Any) -> click.Command:
         Patterns are paths or globs in quotes: *, ?, [...], and ** for any depth; one that ends in a slash
         matches folders, and - reads paths from stdin. Outputs are laid out below --out-dir as inputs are
         below the longest part of their pattern without wildcards.
+
+        \b
+        Examples:
+        {examples}
         """,
         short_help=summary,
     )
@@ -285,15 +299,18 @@ def command() -> None:
 
     Workers are separate processes: one that fails or dies costs one input. With --out-dir, every
     finished input is recorded there, and --resume does only what is missing. Options are those of
-    the operation's own command (`gscli batch resample --help`), on the command line or in a YAML
-    file under the same names.
+    the operation's own command (`gscli batch resample --help`).
+
+    \b
+    In a YAML file the options stand under the same names, with operation and inputs:
+      gscli batch job.yaml --resume
+      gscli batch job.yaml --shard 3/16
+      gscli batch job.yaml --scheduler tcp://head:8786
 
     \b
     Examples:
       gscli batch resample 'scenes/*.ply' --out-dir half/ --seed 1 --workers 2
       gscli batch resample 'scenes/**/*.ply' --out-dir half/ --dry-run
-      gscli batch job.yaml --resume
-      gscli batch job.yaml --shard 3/16
-      gscli batch job.yaml --scheduler tcp://head:8786
-      find . -name '*.ply' | gscli batch resample - --out-dir half/ --json-lines
+      gscli batch compare 'half/*.ply' --reference 'scenes/*.ply' --min-fitness 0.99
+      find . -name '*.ply' | gscli batch info - --json-lines
     """

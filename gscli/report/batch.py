@@ -68,7 +68,7 @@ def progress(summary: Summary, total: int) -> str:
     if summary.count("failed"):
         line += f", {summary.count('failed'):,} failed"
     if rate:
-        line += f"; {rate:.3g} a second, {duration((total - done) / rate)} left"
+        line += f"; {rate:.3g} inputs/s, {duration((total - done) / rate)} left"
     return line
 
 
@@ -92,7 +92,7 @@ def table(summary: Summary) -> list[str]:
     new = len(summary.records) - summary.skipped
     took = f"{duration(summary.seconds)}"
     if new and summary.seconds:
-        took += f", {new / summary.seconds:.3g} a second, {size(summary.bytes)} read"
+        took += f", {new / summary.seconds:.3g} inputs/s, {size(summary.bytes)} read"
     return [*lines, f"batch    {len(summary.work.tasks):,} inputs: {', '.join(counts)}; {took}"]
 
 
@@ -100,11 +100,11 @@ def _columns(records: list[dict[str, Any]]) -> list[str]:
     if not records:
         return []
     names = sorted({name for r in records for name in r.get("figures", {})}, key=_order(records))
-    cells = [["input", "status", "seconds", *names]]
+    cells = [["input", "status", "time", *names]]
     for record in records:
         figures = record.get("figures", {})
         seconds = record["seconds"]
-        took = "-" if seconds is None else f"{seconds:.2f}"
+        took = "-" if seconds is None else f"{seconds:.2f} s"
         cells.append([_name(record), record["status"], took, *(_cell(figures.get(name)) for name in names)])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

@@ -32,7 +32,7 @@ def seconds(timings: dict[str, float]) -> dict[str, float]:
 
 
 def finite(value: Any) -> Any:
-    """The same content in JSON's own types; numbers that do not exist (NaN, infinity) become None."""
+    """The same value with null for every number that is not finite, and plain numbers for NumPy's."""
     if isinstance(value, dict):
         return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
