@@ -39,11 +39,13 @@ def _nothing() -> Iterator[Tell]:
 def _bar(summary: Any) -> Iterator[Tell]:
     from tqdm import tqdm
 
+    from ..report.batch import complaint
+
     with tqdm(total=len(summary.work.todo), unit=" inputs", leave=False, file=sys.stderr) as bar:
 
         def told(record: dict[str, Any]) -> None:
             if record["status"] == "failed":
-                tqdm.write(f"gscli: failed: {record['error']}", file=sys.stderr)
+                tqdm.write(complaint(record), file=sys.stderr)
             bar.set_postfix_str(f"{summary.count('failed')} failed", refresh=False)
             bar.update()
 
@@ -52,14 +54,14 @@ def _bar(summary: Any) -> Iterator[Tell]:
 
 @contextmanager
 def _lines(summary: Any) -> Iterator[Tell]:
-    from ..report.batch import progress
+    from ..report.batch import complaint, progress
 
     last = time.monotonic()
 
     def told(record: dict[str, Any]) -> None:
         nonlocal last
         if record["status"] == "failed":
-            click.echo(f"gscli: failed: {record['error']}", err=True)
+            click.echo(complaint(record), err=True)
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             click.echo(f"gscli: {progress(summary, len(summary.work.todo))}", err=True)

@@ -72,15 +72,22 @@ def progress(summary: Summary, total: int) -> str:
     return line
 
 
+def complaint(record: dict[str, Any]) -> str:
+    """What is wrong with an input that failed or missed a gate."""
+    path = record["inputs"][0]["path"]
+    if record["status"] == "missed":
+        return f"missed   {_near(path)}: {', '.join(record['missed'])}"
+    return f"failed   {record['error'].replace(path, _near(path))}"
+
+
 def table(summary: Summary) -> list[str]:
-    """The closing table: every input where they are few, failures and missed gates, and the totals."""
-    rows = summary.records if len(summary.records) <= TABLE_ROWS else []
+    """The closing table: every input where they are few, otherwise what went wrong, and the totals."""
+    few = len(summary.records) <= TABLE_ROWS
+    rows = summary.records if few else []
     lines = _columns(sorted(rows, key=lambda record: str(record["inputs"][0]["path"])))
-    for status, what in (("failed", "error"), ("missed", "missed")):
+    for status in ("missed",) if few else ("failed", "missed"):
         found = [record for record in summary.records if record["status"] == status]
-        for record in found[:FAILURE_ROWS]:
-            told = record[what] if what == "error" else f"{_name(record)}: {', '.join(record[what])}"
-            lines.append(f"{status:<8} {told}")
+        lines += [complaint(record) for record in found[:FAILURE_ROWS]]
         if len(found) > FAILURE_ROWS:
             lines.append(f"{status:<8} ... and {len(found) - FAILURE_ROWS:,} more")
     counts = [f"{summary.count('done'):,} done"]
