@@ -57,6 +57,7 @@ def soak(folder: Path, kills: int, scenes: int, points: int, chance: random.Rand
         except subprocess.TimeoutExpired:
             hits[hit(batch, chance)] += 1
             batch.wait()
+            print(f"\r{sum(hits.values())} of {kills} kills", end="", file=sys.stderr)
         check(outputs(out), expected)
         if len(outputs(out)) == len(expected):
             finish(folder, "out")
@@ -66,6 +67,7 @@ def soak(folder: Path, kills: int, scenes: int, points: int, chance: random.Rand
     finish(folder, "out")
     assert outputs(out) == expected
     assert not list(out.rglob("*.gscli-tmp")), "leftovers of interrupted writes"
+    print("\r", end="", file=sys.stderr)
     told = ", ".join(f"{count} {name}" for name, count in hits.items())
     print(f"{kills} kills ({told}); {finished + 1} batches resumed to the same {len(expected)} files")
 
