@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -163,6 +163,25 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         raise
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def sweep(folder: str | os.PathLike[str], names: Container[str]) -> int:
+    """Remove what interrupted writes (see `replacing`) of outputs of these names left in a folder.
+
+    Nobody may be writing those files at the time. Returns how many leftovers there were.
+    """
+    ending = len(f".{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    count = 0
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in names:
+                leftover = Path(folder, name)
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink(missing_ok=True)
+                count += 1
+    return count
 
 
 @contextmanager
