@@ -163,7 +163,7 @@ def _harmonics(
     if version == 2:
         values = _codebook(meta)[entries]
     else:
-        values = meta["mins"] + (meta["maxs"] - meta["mins"]) * entries / 255.0
+        values = meta["mins"] + (meta["maxs"] - meta["mins"]) * (entries / 255.0)
     rows: npt.NDArray[Any] = values.transpose(0, 2, 1).reshape(len(entries), -1).astype(np.float32)[chosen]
     return rows
 
