@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import GaussianCloud, Header
+from ..cloud import GaussianCloud, Header, release_pages
 from ..errors import InputError
 from ._pickles import Array, unwrap
 from ._rows import columns_of
@@ -98,7 +98,9 @@ class Model:
         for piece, view in views:
             target = columns_of(rows, piece.names)
             for start in range(0, len(rows), BLOCK_ROWS):
-                target[start : start + BLOCK_ROWS] = piece.convert(view[start : start + BLOCK_ROWS])
+                block = view[start : start + BLOCK_ROWS]
+                target[start : start + BLOCK_ROWS] = piece.convert(block)
+                release_pages(block)
         return GaussianCloud(
             rows, Header(format_name, comments=tuple(self.comments), notes=tuple(self.notes))
         )

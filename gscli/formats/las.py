@@ -172,6 +172,6 @@ def _check(path: Path) -> int:
         raise InputError("claims more header records than it has bytes", path=path, remedy="it is damaged")
     if kind & _COMPRESSED:
         check_expansion(path, len(data), count * width)
-        return max(1, count * width)
+        return max(1, int(count * width))
     table(data, "u1", count * width, offset, path, "bytes of points")
     return 0

@@ -132,30 +132,40 @@ def test_decompression_bombs_are_refused_before_they_unpack(tmp_path):
     refused(spz, "more than the")
 
 
-@pytest.mark.parametrize(
-    ("name", "head"),
-    [
-        ("x.ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 1000000000000\nproperty float x\n"
-                  b"property float y\nproperty float z\nend_header\n"),
-        ("x.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 3), }"
-                  + b" " * 44 + b"\n"),
-        ("x.pcd", b"VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 1000000000000\nHEIGHT 1\n"
-                  b"POINTS 1000000000000\nDATA binary\n"),
-        ("x.spz", b"NGSP" + struct.pack("<IIBBBB", 2, 2**32 - 1, 4, 12, 0, 0)),
-        ("x.spz", b"NGSP" + struct.pack("<IIBBBBI12x", 4, 2**32 - 1, 4, 12, 0, 6, 32)),
-        ("x.safetensors", struct.pack("<Q", 78)
-            + b'{"means":{"dtype":"F32","shape":[1000000000000,3],"data_offsets":[0,12000000000000]}}'[:78]),
-        ("x.safetensors", struct.pack("<Q", 2**63) + b'{"'),
-        ("x.compressed.ply", b"ply\nformat binary_little_endian 1.0\nelement chunk 3906250000\n"
-                             b"element vertex 1000000000000\nproperty uint packed_position\nend_header\n"),
-        ("x.ksplat", b"\0\1\0\0" + struct.pack("<IIIIH", 2**16 - 1, 1, 2**32 - 1, 2**32 - 1, 0) + bytes(4100)),
-        ("x.las", b"LASF" + bytes(20) + b"\1\2" + bytes(68) + struct.pack("<HIIBHI", 227, 227, 0, 0, 20, 2**32 - 1)
-            + bytes(200)),
-    ],
-)  # fmt: skip
+TRILLION = 10**12
+NPY = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({TRILLION}, 3), }}".ljust(117) + "\n"
+TENSOR = f'{{"means":{{"dtype":"F32","shape":[{TRILLION},3],"data_offsets":[0,{12 * TRILLION}]}}}}'
+LAS = struct.pack("<4s20xBB68xHIIBHI", b"LASF", 1, 2, 227, 227, 0, 0, 20, 2**32 - 1) + bytes(200)
+CLAIMS = [
+    (
+        "x.ply",
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {TRILLION}\nproperty float x\n"
+        "property float y\nproperty float z\nend_header\n",
+    ),
+    ("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(NPY)) + NPY.encode()),
+    (
+        "x.pcd",
+        "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\n"
+        f"WIDTH {TRILLION}\nHEIGHT 1\nPOINTS {TRILLION}\nDATA binary\n",
+    ),
+    ("x.spz", struct.pack("<4sIIBBBB", b"NGSP", 2, 2**32 - 1, 4, 12, 0, 0)),
+    ("y.spz", struct.pack("<4sIIBBBBI12x", b"NGSP", 4, 2**32 - 1, 4, 12, 0, 6, 32)),
+    ("x.safetensors", struct.pack("<Q", len(TENSOR)) + TENSOR.encode()),
+    ("y.safetensors", struct.pack("<Q", 2**63) + b'{"'),
+    (
+        "x.compressed.ply",
+        f"ply\nformat binary_little_endian 1.0\nelement chunk {TRILLION // 256}\n"
+        f"element vertex {TRILLION}\nproperty uint packed_position\nend_header\n",
+    ),
+    ("x.ksplat", struct.pack("<BBxxIIIIH", 0, 1, 2**16 - 1, 1, 2**32 - 1, 2**32 - 1, 0) + bytes(4100)),
+    ("x.las", LAS),
+]
+
+
+@pytest.mark.parametrize(("name", "head"), CLAIMS, ids=[name for name, _ in CLAIMS])
 def test_headers_that_claim_a_trillion_points_are_one_line(tmp_path, name, head):
     path = tmp_path / name
-    path.write_bytes(head + bytes(64))
+    path.write_bytes((head.encode() if isinstance(head, str) else head) + bytes(64))
     refused(path)
 
 
