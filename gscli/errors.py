@@ -8,6 +8,11 @@ from __future__ import annotations
 import os
 
 
+def printable(text: str) -> str:
+    """Text from a file as a terminal may show it: control characters and stray bytes are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class GscliError(Exception):
     """An expected failure, told in one line: ``PATH: what is wrong; what to do``.
 
@@ -31,7 +36,7 @@ class GscliError(Exception):
         line = self.what if self.path is None else f"{self.path}: {self.what}"
         if self.remedy:
             line += f"; {self.remedy}"
-        return " ".join(line.split())
+        return printable(" ".join(line.split()))
 
 
 class UsageError(GscliError):

@@ -23,6 +23,11 @@ def is_standard(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path) == STANDARD
 
 
+def display(path: str | os.PathLike[str]) -> str:
+    """An input's name as messages and reports give it."""
+    return "<stdin>" if is_standard(path) else os.fspath(path)
+
+
 def require_readable(path: Path) -> None:
     """Refuse, in the user's words, a path that cannot be opened for reading."""
     try:

@@ -97,7 +97,7 @@ class VoxelGrid:
         if voxel_size is None:
             aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
             voxel_size = cellsize.choose(columns, aim, corner)
-            why = f"the round size whose cells hold nearest to {aim:g} points on average"
+            why = f"the round size nearest to {aim:g} points a cell"
         span = lattice.lattice_span(low, high, voxel_size, corner)
         if is_torch(xyz):
             device = xyz.device

@@ -26,6 +26,7 @@ Array = npt.NDArray[Any]
 Surface = tuple[Array, Array, Array | float]  # (n, 3) points, (n, 3) unit normals, area per unit of share
 
 BLOCK = 1 << 16  # rows that share one random stream
+HORIZON = 12.0  # distance of the backdrop
 
 
 def make(
@@ -37,7 +38,7 @@ def make(
         points: how many rows.
         sh_degree: 0 to 4.
         seed: another seed, another scene of the same things.
-        flyaways: rows that lie 10 to 1,000 times as far out as the rest; default one in 10,000.
+        flyaways: rows that lie 10 to 1,000 times as far out as the backdrop; default one in 10,000.
 
     Raises:
         UsageError: a value out of range.
@@ -121,16 +122,14 @@ def _rows(span: range, points: int, flyaways: int, sh_degree: int, seed: int) ->
 
     numbers = np.arange(span.start, span.stop)  # flyaways are spread evenly over the rows
     far = (numbers + 1) * flyaways // points > numbers * flyaways // points
-    xyz[far] *= 10 ** rng.uniform(1, 3, (far.sum(), 1))
-    spacing[far] *= 10
+    xyz[far] = _directions(rng, far.sum()) * HORIZON * 10 ** rng.uniform(1, 3, (far.sum(), 1))
+    spacing[far] = HORIZON
 
     size = spacing * 0.6 * np.exp(rng.normal(0, 0.35, count))
     scale = size[:, None] * np.exp(rng.normal(0, 0.3, (count, 3)))
     scale[:, 2] *= flat
     order = np.repeat(np.arange(1, sh_degree + 1), 2 * np.arange(1, sh_degree + 1) + 1)
-    rest = (
-        rng.standard_normal((count, 3, len(order)), np.float32) * np.float32(0.12) / order.astype("f4") ** 2
-    )
+    rest = rng.standard_normal((count, 3, len(order)), np.float32) * (0.12 / order**2).astype("f4")
     out = np.concatenate(
         [
             xyz,
@@ -179,7 +178,7 @@ def _ball(rng: np.random.Generator, n: int) -> Surface:
 def _backdrop(rng: np.random.Generator, n: int) -> Surface:
     way = _directions(rng, n)
     way[:, 2] = np.abs(way[:, 2])
-    return way * 12.0, -way, 2 * np.pi * 12.0**2
+    return way * HORIZON, -way, 2 * np.pi * HORIZON**2
 
 
 def _box(low: tuple[float, ...], high: tuple[float, ...]) -> Callable[[np.random.Generator, int], Surface]:
@@ -252,7 +251,7 @@ def _leaves(xyz: Array) -> Array:
 
 
 def _sky(xyz: Array) -> Array:
-    return _blend(xyz[:, 2:] / 12, [0.75, 0.8, 0.85], [0.35, 0.55, 0.8])
+    return _blend(xyz[:, 2:] / HORIZON, [0.75, 0.8, 0.85], [0.35, 0.55, 0.8])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The samplers that gscli replaces, rewritten from their description as baselines. Do not use them.
+"""The algorithms that gscli replaces, rewritten from their description as baselines. Do not use them.
 
 They thin a scene for density-invariant training: `half` keeps floor(count r) of each cell with r
 uniform in [0.3, 0.7), `single` one point of each cell, `dense` everything; coordinates and features
@@ -72,6 +72,14 @@ def vectorised_single(cells: Cells) -> Any:
 
     step = (torch.rand(len(cells.counts), device=cells.order.device) * cells.counts).long()
     return cells.order[cells.starts + step]
+
+
+def nearest_by_cdist(queries: Any, targets: Any, batch: int = 10_000) -> Any:
+    """Distance of each query to its nearest target from all pairs, the monitors' way: float32, inexact."""
+    import torch
+
+    parts = [torch.cdist(queries[i : i + batch], targets).amin(1) for i in range(0, len(queries), batch)]
+    return torch.cat(parts)
 
 
 def scenarios(

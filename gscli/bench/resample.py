@@ -23,20 +23,20 @@ FEATURES = 16  # per point, as the origin's training carries along
 _PLYFILE_SCRIPT = """
 import sys, plyfile
 ply = plyfile.PlyData.read(sys.argv[1])
-vertex = plyfile.PlyElement.describe(ply["vertex"].data[::2], "vertex")
+vertex = plyfile.PlyElement.describe(ply["vertex"].data[::2].copy(), "vertex")
 plyfile.PlyData([vertex], byte_order="<").write(sys.argv[2])
 """
 _COPY_SCRIPT = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
 
 
-def bench(*, points: int, cells: int, repeats: int, device_name: str, loops: bool = True) -> list[Group]:
+def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool = True) -> list[Group]:
     """Time gscli's resampling beside its peers.
 
     Args:
         points, cells: size of the generated scene; the cell size follows.
         repeats: timed repeats after one warm-up; medians are reported.
         device_name: where draws are made; see `gscli.device.NAMES`.
-        loops: whether to time the origin's per-cell Python loops, which take seconds.
+        slow: whether to time the origin's per-cell Python loops, which take seconds.
     """
     where = device.resolve(device_name)
     cloud = scene.make(points)
@@ -44,7 +44,7 @@ def bench(*, points: int, cells: int, repeats: int, device_name: str, loops: boo
     grid = VoxelGrid.from_points(xyz, points_per_cell=points / cells)
     groups = [
         _draws(xyz, grid.to(where), where, repeats),
-        _scenarios(xyz, grid, where, repeats, loops),
+        _scenarios(xyz, grid, where, repeats, slow),
         _grids(xyz, grid, repeats),
     ]
     with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
@@ -66,7 +66,7 @@ def _draws(xyz: Any, grid: VoxelGrid, where: Any, repeats: int) -> Group:
     return compare_calls(title, calls, repeats=repeats, on=where)
 
 
-def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool) -> Group:
+def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) -> Group:
     title = "three scenarios (dense, half, single) of one training iteration"
     host_order, counts = grid.order, np.diff(grid.offsets)
     ids = np.empty(len(xyz), np.int64)
@@ -90,8 +90,8 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool)
             "origin, vectorised and cached": lambda: origin.scenarios(t_ids, t_xyz, t_features, cells=cells),
             "origin, vectorised": lambda: origin.scenarios(t_ids, t_xyz, t_features),
             "origin, loops": (lambda: origin.scenarios(t_ids, t_xyz, t_features, loop=True))
-            if loops
-            else "left out by --no-loops",
+            if slow
+            else "left out by --no-slow",
         }
         if where is not None:
             carried = [t_xyz, t_features]
@@ -103,7 +103,7 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, loops: bool)
         return [[array[rows] for array in carried] for rows in drawn]
 
     calls["gscli, ready grid"] = ours
-    return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where)
+    return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where, once={"origin, loops"})
 
 
 def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:

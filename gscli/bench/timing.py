@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,18 +42,25 @@ class Group:
 
 
 def compare_calls(
-    title: str, calls: dict[str, Callable[[], object] | str], *, repeats: int, on: Any = None
+    title: str,
+    calls: dict[str, Callable[[], object] | str],
+    *,
+    repeats: int,
+    on: Any = None,
+    once: Container[str] = (),
 ) -> Group:
     """Time calls in turn, A B C A B C, after one warm-up each.
 
     Args:
         calls: by name, a function, or why there is none to run.
+        repeats: timed repeats.
         on: the torch device whose queue must be empty before the clock is read.
+        once: names of calls so slow that one go without warm-up has to do.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for repeat in range(repeats + 1):
         for name, call in calls.items():
-            if isinstance(call, str):
+            if isinstance(call, str) or (name in once and repeat != 1):
                 continue
             device.synchronise(on)
             start = time.perf_counter()
@@ -75,7 +81,7 @@ def compare_processes(title: str, commands: dict[str, Sequence[str] | str], *, r
     for repeat in range(repeats + 1):
         for name, command in commands.items():
             if not isinstance(command, str):
-                measured = run_process(command)
+                measured = run_process(name, command)
                 if repeat:
                     found[name].append(measured)
     rows = []
@@ -88,25 +94,30 @@ def compare_processes(title: str, commands: dict[str, Sequence[str] | str], *, r
     return Group(title, _with_ratios(rows))
 
 
-def run_process(command: Sequence[str]) -> tuple[float, float]:
+# A process inherits its parent's peak memory: a small one has to start what is measured.
+_LAUNCHER = """
+import os, sys, time
+start = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ), 0)
+print(time.perf_counter() - start, usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def run_process(name: str, command: Sequence[str]) -> tuple[float, float]:
     """Run a command to its end; returns (seconds, peak resident MB).
 
     Raises:
         GscliError: it failed, with the last line that it said.
     """
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.stderr.close()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        last = said.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        raise GscliError(f"the benchmark's command {' '.join(command)!r} failed: {last[0]}")
+    launch = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    done = subprocess.run(launch, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise GscliError(f"the benchmark '{name}' failed: {last[0]}")
+    seconds, peak = done.stdout.splitlines()[-1].split()
     unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, usage.ru_maxrss * unit / 1e6
+    return float(seconds), int(peak) * unit / 1e6
 
 
 def _with_ratios(rows: list[Row]) -> tuple[Row, ...]:

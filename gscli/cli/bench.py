@@ -23,6 +23,7 @@ def command() -> None:
     """
 
 
+_no_slow = click.option("--no-slow", is_flag=True, help="Leave out the peers that take seconds a run.")
 _repeats = click.option(
     "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats."
 )
@@ -46,11 +47,11 @@ def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
 @click.option(
     "--cells", type=click.IntRange(1), default=50_000, show_default=True, help="About so many cells."
 )
-@click.option("--no-loops", is_flag=True, help="Leave the origin's per-cell loops out, which take seconds.")
+@_no_slow
 @_repeats
 @options.device
 @options.as_json
-def resample(points: int, cells: int, no_loops: bool, repeats: int, device: str, as_json: bool) -> None:
+def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, as_json: bool) -> None:
     """Time draws, grids and whole runs of ``gscli resample``.
 
     \b
@@ -60,5 +61,36 @@ def resample(points: int, cells: int, no_loops: bool, repeats: int, device: str,
     """
     from ..bench.resample import bench
 
-    groups = bench(points=points, cells=cells, repeats=repeats, device_name=device, loops=not no_loops)
+    groups = bench(points=points, cells=cells, repeats=repeats, device_name=device, slow=not no_slow)
     _show(groups, as_json, points=points, cells=cells, repeats=repeats, device=device)
+
+
+@command.command()
+@click.option(
+    "--points", type=click.IntRange(100), default=1_000_000, show_default=True, help="Size of whole scenes."
+)
+@click.option(
+    "--search-points",
+    type=click.IntRange(100),
+    default=50_000,
+    show_default=True,
+    help="Size of the clouds for the search alone.",
+)
+@_no_slow
+@_repeats
+@options.device
+@options.as_json
+def compare(points: int, search_points: int, no_slow: bool, repeats: int, device: str, as_json: bool) -> None:
+    """Time the search for neighbours and whole runs of ``gscli compare``.
+
+    \b
+    Examples:
+      gscli bench compare
+      gscli bench compare --search-points 50000 --device cuda
+    """
+    from ..bench.compare import bench
+
+    groups = bench(
+        points=points, search_points=search_points, repeats=repeats, device_name=device, slow=not no_slow
+    )
+    _show(groups, as_json, points=points, search_points=search_points, repeats=repeats, device=device)

@@ -27,7 +27,7 @@ def info(as_json: bool) -> None:
     """Say where the cache is, how many grids it holds and how large they are.
 
     \b
-    Example:
+    Examples:
       gscli cache info --json
     """
     from ..cache import GridCache, folder
@@ -52,7 +52,7 @@ def clear() -> None:
     """Remove every grid kept on disk.
 
     \b
-    Example:
+    Examples:
       gscli cache clear
     """
     from ..cache import GridCache, folder

@@ -62,3 +62,18 @@ report = click.option(
 quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Also say how long each stage took.")
 no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep grids on disk.")
+thresholds = click.option(
+    "-t",
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="D|Nspacing",
+    help="How near counts as a match; may be repeated.  [default: 2spacing]",
+)
+engine = click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="How to search: brute, kdtree, faiss or torch-tree. All give the same answer.",
+)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import files
-from ..errors import UsageError
+from ..errors import GateMissed, UsageError
 from ..progress import Track, silent
+
+if TYPE_CHECKING:
+    from ..gates import Gate
 
 
 def track(quiet: bool) -> Track:
@@ -27,10 +30,14 @@ def _bar(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int
         yield bar.update
 
 
+def on_stdout(*outputs: str | None) -> int:
+    """How many of these outputs are stdout."""
+    return sum(path is not None and files.is_standard(path) for path in outputs)
+
+
 def refuse_mixing(as_json: bool, *outputs: str | None) -> None:
     """Refuse two documents on one stdout."""
-    standard = [path for path in outputs if path is not None and files.is_standard(path)]
-    if len(standard) + as_json > 1:
+    if on_stdout(*outputs) + as_json > 1:
         raise UsageError(
             "stdout can carry one thing", remedy="give a file name, or --report FILE for the JSON"
         )
@@ -44,8 +51,13 @@ def result(
     report: str | None,
     quiet: bool,
     overwrite: bool,
+    answer: bool = False,
 ) -> None:
-    """Show a result: JSON where asked for, and a summary for people on stderr."""
+    """Show a result: JSON where asked for, and a summary for people on stderr.
+
+    Args:
+        answer: the summary is what the command was asked for, so it goes to stdout.
+    """
     from ..report import document as documents
 
     if report is not None:
@@ -54,4 +66,19 @@ def result(
         click.echo(documents.dumps(document))
     elif not quiet:
         for line in lines:
-            click.echo(line, err=True)
+            click.echo(line, err=not answer)
+
+
+def gates(checked: Sequence[Gate]) -> None:
+    """End with the exit code of a missed gate if one was missed."""
+    missed = [
+        f"{gate.metric} is {_value(gate.value)}, not {gate.comparison} {gate.limit:g}"
+        for gate in checked
+        if not gate.passed
+    ]
+    if missed:
+        raise GateMissed("; ".join(missed))
+
+
+def _value(value: float | None) -> str:
+    return "missing" if value is None else f"{value:.6g}"

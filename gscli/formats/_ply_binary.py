@@ -31,7 +31,7 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     """
     least = sum(e.count * e.least_bytes for e in header.elements)
     exact = not any(e.has_lists and e.count for e in header.elements)
-    if body < least or (exact and body > least):
+    if body < least:
         raise _wrong_size(body, least, exact)
     start = stream.tell()
     mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)

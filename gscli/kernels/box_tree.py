@@ -29,16 +29,12 @@ class BoxTree(NamedTuple):
         points: (leaves, m, 3) float64; leaves are filled up by repeating the last point.
         slots: (leaves, m) int64, the row of each among the points that the tree was built from.
         low, high: (2 * leaves - 1, 3) float64, the corners of each node's box.
-        axis: (leaves - 1,) int64, the axis on which each inner node is split.
-        split: (leaves - 1,) float64, the coordinate where its upper half begins.
     """
 
     points: Tensor
     slots: Tensor
     low: Tensor
     high: Tensor
-    axis: Tensor
-    split: Tensor
 
     @property
     def depth(self) -> int:
@@ -72,15 +68,11 @@ def build(points: Tensor) -> BoxTree:
     depth = max(0, (-(-len(points) // LEAF) - 1).bit_length())
     size = -(-len(points) // (1 << depth)) << depth
     slots = torch.arange(size, device=points.device).clamp(max=len(points) - 1)
-    axes, splits = [], []
     for level in range(depth):
         nodes = points[slots].view(1 << level, -1, 3)
         axis = (nodes.amax(dim=1) - nodes.amin(dim=1)).argmax(dim=1)
         keys = nodes.gather(2, axis[:, None, None].expand(-1, nodes.shape[1], 1))[..., 0]
-        keys, order = keys.sort(dim=1, stable=True)
-        slots = slots.view(1 << level, -1).gather(1, order).view(-1)
-        axes.append(axis)
-        splits.append(keys[:, keys.shape[1] // 2])
+        slots = slots.view(1 << level, -1).gather(1, keys.argsort(dim=1, stable=True)).view(-1)
     leaves = points[slots].view(1 << depth, -1, 3)
     low, high = [leaves.amin(dim=1)], [leaves.amax(dim=1)]
     for _ in range(depth):
@@ -91,8 +83,6 @@ def build(points: Tensor) -> BoxTree:
         slots=slots.view(1 << depth, -1),
         low=torch.cat(low),
         high=torch.cat(high),
-        axis=torch.cat(axes) if axes else slots[:0],
-        split=torch.cat(splits) if splits else points[:0, 0],
     )
 
 
@@ -110,10 +100,10 @@ def order(points: Tensor) -> Tensor:
 def search(tree: BoxTree, points: Tensor, queries: Tensor, *, piece: int) -> Found:
     """The nearest point of each query.
 
-    Each query takes its first bound from the leaf it would be sorted into. Then pairs of a query and
-    a box go down the tree together, `piece` of them at a time, the deepest first, as long as the box
-    is no farther than the query's bound. Where the boxes cannot tell points apart (queries at the
-    centre of a sphere), what is left is searched by trying every point.
+    Each query goes down to one leaf, always to the nearer child, for a first bound. Then pairs of a
+    query and a box go down together, `piece` of them at a time, the deepest first, as long as the box
+    is no farther than the query's bound. A query that takes more than `DENSE_TESTS` (at the centre of a
+    sphere all boxes are equally far) is answered by trying every point.
 
     Args:
         tree: `build(points)`.
@@ -123,17 +113,18 @@ def search(tree: BoxTree, points: Tensor, queries: Tensor, *, piece: int) -> Fou
     """
     import torch
 
-    home = _home_leaves(tree, queries)
+    home = _home_leaves(tree, queries)  # (Q,)
     squared = squared_distances(queries[:, None], tree.points[home])
     best = squared.amin(dim=1)
     slots = _lowest(squared == best[:, None], tree.slots[home], len(points))
-    box_tests, evaluations = 0, squared.numel()
+    tests = torch.full_like(slots, 2 * tree.depth)
+    evaluations = squared.numel()
     first_leaf = len(tree.slots) - 1
     everyone = torch.arange(len(queries), device=queries.device)
     stack = [(0, everyone, torch.zeros_like(everyone), torch.zeros_like(best))] if tree.depth else []
     while stack:
         level, query, node, bound = stack.pop()
-        alive = bound <= best[query]
+        alive = (bound <= best[query]) & (tests[query] <= DENSE_TESTS)
         if level == tree.depth:
             alive &= node != home[query] + first_leaf
         alive = alive.nonzero()[:, 0]
@@ -156,23 +147,24 @@ def search(tree: BoxTree, points: Tensor, queries: Tensor, *, piece: int) -> Fou
         query = query.repeat_interleave(2)
         node = torch.stack((2 * node + 1, 2 * node + 2), dim=1).view(-1)
         bound = _box_distances(queries[query], tree.low[node], tree.high[node])
-        box_tests += len(bound)
+        tests += torch.bincount(query, minlength=len(queries))
         stack.append((level + 1, query, node, bound))
-        if box_tests > DENSE_TESTS * len(queries):
-            left = torch.unique(torch.cat([q[b <= best[q]] for _, q, _, b in stack]))
-            for part in torch.split(left, max(1, piece >> 8)):
-                best[part], slots[part] = nearest_by_trial(queries[part], points, 256)
-            evaluations += len(left) * len(points)
-            break
-    return Found(best, slots, box_tests, evaluations)
+    defeated = (tests > DENSE_TESTS).nonzero()[:, 0]
+    for part in torch.split(defeated, max(1, piece >> 8)):
+        best[part], slots[part] = nearest_by_trial(queries[part], points, 256)
+        evaluations += len(part) * len(points)
+    return Found(best, slots, int(tests.sum()), evaluations)
 
 
 def _home_leaves(tree: BoxTree, queries: Tensor) -> Tensor:
-    """(Q,) the leaf that each query would be sorted into."""
+    """(Q,) the leaf that each query comes to by way of the nearer child."""
     node = queries.new_zeros(len(queries)).long()
     for _ in range(tree.depth):
-        along = queries.gather(1, tree.axis[node][:, None])[:, 0]
-        node = 2 * node + 1 + (along >= tree.split[node]).long()
+        first, second = (
+            _box_distances(queries, tree.low[child], tree.high[child])
+            for child in (2 * node + 1, 2 * node + 2)
+        )
+        node = 2 * node + 1 + (second < first).long()
     return node - (len(tree.slots) - 1)
 
 

@@ -36,8 +36,7 @@ _LADDER = (
     8.0,
     9.0,
 )
-_FINEST, _COARSEST = -20 * 45, 20 * 45  # rungs: 1e-45 to 1e45 scene units
-_ROUGH = 1 << 18  # points that are enough for a first guess
+_LEVELS = 21  # powers of two counted at once: three axes of 21 bits fill a word
 
 
 def rung(i: int) -> float:
@@ -48,6 +47,9 @@ def rung(i: int) -> float:
 
 def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[Any]) -> float:
     """The size whose occupied cells hold most nearly `points_per_cell` points on average.
+
+    Cells are counted at sizes that are powers of two, and the occupancy in between is interpolated on
+    logarithmic axes.
 
     Args:
         xyz: (3, N) finite positions.
@@ -60,62 +62,76 @@ def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[An
     n = xyz.shape[1]
     if n == 0:
         return 1.0
-    low_corner, high_corner = xyz.min(1).astype(np.float64), xyz.max(1).astype(np.float64)
-    extent = float((high_corner - low_corner).max())
-    reach = float(max(np.abs(low_corner - origin).max(), np.abs(high_corner - origin).max()))
-    finest = _rung_below(reach) - 20 * 15  # cell numbers stay near 1e15, well below 2^53
+    low, high = xyz.min(1).astype(np.float64), xyz.max(1).astype(np.float64)
+    reach = float(max(np.abs(low - origin).max(), np.abs(high - origin).max()))
+    extent = float((high - low).max())
+    finest = _exponent(reach) - 50  # cell numbers stay below 2^51
     if extent == 0.0:
-        return rung(max(0, finest))
-    sample = np.ascontiguousarray(xyz[:, :: max(1, n // _ROUGH)])
-    center = np.median(sample[:, :: max(1, sample.shape[1] // 4096)].astype(np.float64), axis=1)
-    low = max(_FINEST, finest, _rung_below(extent) - 20 * 12)  # finer than 1e-12 of the extent is noise
-    high = min(_COARSEST, _rung_below(extent) + 2)
-    start = _rung_below(_middle_spread(sample) * math.sqrt(points_per_cell / n))
-    if sample.shape[1] < n:
-        # Cells of a thinned cloud hold proportionally fewer points, as long as few run empty.
-        aim = max(1.5, points_per_cell * sample.shape[1] / n)
-        start = _closest_rung(sample, aim, start, low, high, center, origin)
-    return rung(_closest_rung(xyz, points_per_cell, start, low, high, center, origin))
-
-
-def _closest_rung(
-    xyz: npt.NDArray[Any],
-    points_per_cell: float,
-    start: int,
-    low: int,
-    high: int,
-    center: npt.NDArray[Any],
-    origin: npt.NDArray[Any],
-) -> int:
-    """Search [low, high] from `start` for two neighbouring rungs that bracket the occupancy."""
-    n = int(xyz.shape[1])
-    cells_wanted = min(1 << 21, math.ceil(n / max(points_per_cell, 1e-9)))
-    table = np.empty(1 << max(12, (8 * cells_wanted).bit_length()), bool)
-
-    def occupancy(i: int) -> float:
-        return n / _count_cells(xyz, rung(i), center, origin, table)
-
-    below, above = low - 1, high + 1  # the best rungs known with too few and with enough points a cell
-    few, enough = 0.0, math.inf
-    i, stride = min(max(start, low), high), 1
-    while above - below > 1:
-        found = occupancy(i)
-        if found < points_per_cell:
-            below, few = i, found
+        return rung(max(0, _nearest_rung(finest)))
+    coarsest = max(finest, _exponent(extent) + 1)
+    start = max(finest, _exponent(_middle_spread(xyz)) - 11)
+    while True:
+        occupancy = n / _count_cells(xyz, start, origin)
+        level = int(np.searchsorted(occupancy, points_per_cell, side="right")) - 1
+        if level < 0 and start > finest:
+            start = max(finest, start - _LEVELS + 1)
+        elif level == _LEVELS - 1 and start + level < coarsest:
+            start += _LEVELS - 1
         else:
-            above, enough = i, found
-        # Occupancy grows by a factor of 10 over 10 rungs of a surface: step to where that leads, and
-        # by twice as much each time, lest a flat stretch be walked rung by rung.
-        step = round(10 * math.log10(points_per_cell / found))
-        step = max(step, stride) if found < points_per_cell else min(step, -stride)
-        if low <= below and above <= high and not below < i + step < above:
-            step = (below + above) // 2 - i
-        i, stride = min(max(i + step, below + 1), above - 1), 2 * stride
-    if below < low:
-        return above
-    if above > high:
-        return below
-    return above if enough / points_per_cell < points_per_cell / few else below
+            break
+    if level < 0:
+        return rung(_nearest_rung(start))
+    if start + level >= coarsest:
+        return rung(_nearest_rung(coarsest))
+    below, above = np.log(occupancy[level : level + 2])
+    return rung(_nearest_rung(start + level + (math.log(points_per_cell) - below) / (above - below)))
+
+
+def _count_cells(xyz: npt.NDArray[Any], exponent: int, origin: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """How many cells of size 2^exponent, 2^(exponent + 1), ... are occupied, for 21 sizes.
+
+    Points are sorted by the Morton code of their finest cell; where the codes of neighbours first
+    differ tells at which sizes they part. Cell numbers wrap around at 2^21, so that a few points far
+    away cannot spoil the count.
+
+    Returns:
+        (21,) float64 counts, falling.
+    """
+    n = xyz.shape[1]
+    codes = np.empty(n, np.uint64)
+    size = math.ldexp(1.0, exponent)
+
+    def encode(part: slice) -> None:
+        code = np.zeros(part.stop - part.start, np.uint64)
+        for axis in range(3):
+            cell = np.floor((xyz[axis, part].astype(np.float64) - origin[axis]) / size)
+            code |= _spread(cell.astype(np.int64).view(np.uint64)) << np.uint64(axis)
+        codes[part] = code
+
+    parallel.for_each(encode, parallel.blocks(n))
+    codes = parallel.sort(codes)
+    parting = np.zeros(3 * _LEVELS + 2, np.int64)
+    for part in parallel.blocks(n - 1):
+        differing = codes[part] ^ codes[part.start + 1 : part.stop + 1]
+        # The exponent of a float is the number of bits of an integer.
+        parting += np.bincount(np.frexp(differing.astype(np.float64))[1], minlength=len(parting))
+    at_least = parting[::-1].cumsum()[::-1]
+    counts: npt.NDArray[Any] = 1.0 + at_least[1 : 3 * _LEVELS : 3]
+    return counts
+
+
+def _spread(cells: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The low 21 bits with two zero bits between any two."""
+    bits = cells & np.uint64(0x1FFFFF)
+    for shift, mask in (
+        (32, 0x1F00000000FFFF),
+        (16, 0x1F0000FF0000FF),
+        (8, 0x100F00F00F00F00F),
+        (4, 0x10C30C30C30C30C3),
+        (2, 0x1249249249249249),
+    ):
+        bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
+    return bits
 
 
 def _middle_spread(xyz: npt.NDArray[Any]) -> float:
@@ -123,45 +139,14 @@ def _middle_spread(xyz: npt.NDArray[Any]) -> float:
     some = np.sort(xyz[:, :: max(1, xyz.shape[1] // 4096)].astype(np.float64), axis=1)
     last = some.shape[1] - 1
     spreads = np.sort(some[:, last * 9 // 10] - some[:, last // 10])
-    return float(spreads[1])
+    return float(spreads[1] or spreads[2])
 
 
-def _rung_below(size: float) -> int:
-    return math.floor(20 * math.log10(size)) if size > 0 else _FINEST
+def _exponent(length: float) -> int:
+    """The power of two just above a length."""
+    return math.frexp(length)[1] if length > 0 else -1021
 
 
-def _count_cells(
-    xyz: npt.NDArray[Any],
-    size: float,
-    center: npt.NDArray[Any],
-    origin: npt.NDArray[Any],
-    table: npt.NDArray[Any],
-) -> float:
-    """Estimate how many cells are occupied, by linear counting (Whang et al. 1990): error about 0.1 %.
-
-    Cells are found in float32 about the middle of the cloud: an estimate may misplace a point.
-    """
-    table[:] = False
-    bits = len(table).bit_length() - 1
-    shift = (center - origin) / size
-    shift -= np.floor(shift)
-    scale = np.float32(min(1.0 / size, 3e38))
-    primes = (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D))
-
-    def mark(part: slice) -> None:
-        word = np.zeros(part.stop - part.start, np.uint32)
-        for axis in range(3):
-            x = (xyz[axis, part] - xyz.dtype.type(center[axis])).astype(np.float32, copy=False)
-            with np.errstate(over="ignore"):
-                x *= scale
-            x += np.float32(shift[axis])
-            np.floor(x, out=x)
-            if max(-x.min(), x.max()) >= 2.0e9:
-                np.clip(x, -2.0e9, 2.0e9, out=x)
-            word = (word ^ (word >> np.uint32(15))) + x.astype(np.int32).view(np.uint32)
-            word *= primes[axis]
-        table[word >> np.uint32(32 - bits)] = True
-
-    parallel.for_each(mark, parallel.blocks(xyz.shape[1]))
-    free = max(1, len(table) - int(np.count_nonzero(table)))
-    return float(len(table) * math.log(len(table) / free))
+def _nearest_rung(exponent: float) -> int:
+    """The rung nearest to 2^exponent."""
+    return round(exponent * len(_LADDER) * math.log10(2.0))

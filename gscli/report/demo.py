@@ -21,7 +21,7 @@ def summary(demo: Demo) -> list[str]:
     top = f"{int(counts.max()):,}" if len(grid) else "no"
     lines = [
         f"{'Made' if demo.made else 'Read'} {demo.source}: {first.points:,} points.",
-        f"Cut it into {len(grid):,} cells of {grid.voxel_size:g}: {grid.why}.",
+        f"Cut it into {len(grid):,} cells of {grid.voxel_size:g} ({grid.why}).",
         f"Its density is uneven: cells hold between 1 and {top} points.",
         "",
     ]

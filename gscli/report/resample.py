@@ -42,11 +42,13 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     if result.dropped:
         lines.append(f"dropped  {result.dropped:,} points that are not finite or in no cell")
     occupancy = _occupancy(grid)
-    held = f"{len(grid):,} cells"
+    size = "" if grid.voxel_size is None else f"{grid.voxel_size:g} wide: "
+    lines.append(f"cells    {size}{grid.why}; grid cache: {result.cache}")
     if occupancy["mean"] is not None:
-        held += f" of {occupancy['mean']:.1f} points on average, {occupancy['max']:,} at most"
-    size = "cells" if grid.voxel_size is None else f"cell size {grid.voxel_size:g},"
-    lines.append(f"grid     {size} {grid.why}: {held}; cache {result.cache}")
+        lines.append(
+            f"         {len(grid):,} occupied, by {occupancy['mean']:.1f} points on average"
+            f" and {occupancy['max']:,} at most"
+        )
     for output in result.outputs:
         line = f"wrote    {output.path}: {output.points:,} points, {output.fraction:.1%} kept"
         line += f" by {output.method.name}"

@@ -263,7 +263,9 @@ def test_changed_columns_are_written_in_the_encoding_of_the_file(tmp_path, encod
 def test_padded_strided_and_swapped_rows_are_written_packed(tmp_path):
     aligned = np.zeros(6, np.dtype([("label", "u1"), ("x", ">f8"), ("y", "f4"), ("z", "f4")], align=True))
     aligned["x"] = np.arange(6)
-    for rows in (aligned, aligned[::-2], aligned[["x", "y", "z"]]):
+    packed = np.zeros(6, [("x", "<f8"), ("y", "<f4"), ("z", "<f4")])
+    packed["x"] = np.arange(6)
+    for rows in (aligned, aligned[::-2], aligned[["x", "y", "z"]], packed[::-2]):
         found = independent(written(tmp_path, GaussianCloud(rows)))["vertex"].data
         assert found.dtype.names == rows.dtype.names
         assert found["x"].tolist() == rows["x"].tolist()

@@ -1,0 +1,114 @@
+"""``gscli compare``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, show
+
+
+@click.command()
+@options.source
+@click.argument("target")
+@options.thresholds
+@click.option(
+    "--pair",
+    metavar="nearest|rows|index:FILE",
+    help="Which Gaussians to hold against each other: nearest; row i with row i; or as the file says "
+    "that resample --index wrote.  [default: nearest]",
+)
+@click.option(
+    "--no-gaussians", "with_gaussians", is_flag=True, flag_value=False, default=True, help="Centres alone."
+)
+@click.option(
+    "--transform", "pose", metavar="FILE.json", help="A 4x4 matrix to apply to SOURCE, as four rows of four."
+)
+@click.option(
+    "--max-queries",
+    type=int,
+    metavar="N",
+    help="Ask only N points of each, chosen at random; gives standard errors. TARGET is never thinned.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of every random sample.")
+@options.engine
+@options.device
+@click.option("--min-fitness", type=float, metavar="F", help="Exit 6 if less of SOURCE has a match.")
+@click.option(
+    "--max-rmse", type=float, metavar="D", help="Exit 6 if the RMSE of SOURCE's matches is larger, or none."
+)
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="'KEY <= X'",
+    help="Exit 6 unless a number of the JSON keeps a limit; may be repeated.",
+)
+@click.option("--distances", metavar="FILE", help="Write SOURCE with each point's distance as a column.")
+@click.option("--colors", is_flag=True, help="In --distances, replace the colours by a scale of distance.")
+@click.option("--html", metavar="FILE", help="Write a page with histograms, views and all tables.")
+@options.overwrite
+@options.allow_lossy
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    target: str,
+    device: str,
+    html: str | None,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Measure how far SOURCE, which is judged, is from TARGET, the reference.
+
+    Distances to the exact nearest point, both ways; then opacity, shape and colour of paired Gaussians.
+    A --threshold says how near counts as a match, in scene units or as 2spacing in spacings of TARGET.
+
+    These numbers diagnose where and how two models differ. They do not judge appearance: models with
+    equal centres can render very differently.
+
+    Limits (--min-fitness, --max-rmse) read SOURCE to TARGET at the first threshold; --require reads any
+    number of the JSON. SOURCE or TARGET may be - for stdin.
+
+    \b
+    Examples:
+      gscli compare a.ply b.ply
+      gscli compare a.ply b.ply --threshold 0.05 --threshold 0.1 --json
+      gscli compare new.ply ref.ply --min-fitness 0.99 --max-rmse 0.002
+      gscli compare new.ply ref.ply --require 'gaussians.w2.p95 <= 0.01' --transform pose.json
+      gscli compare ref.ply half.ply --pair index:half.npy
+      gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html
+    """
+    show.refuse_mixing(as_json, report, html, settings["distances"])
+    from ..compare import compare
+    from ..report import compare as report_compare
+
+    result = compare(
+        source,
+        target,
+        device_name=device,
+        overwrite=overwrite,
+        also_written=[path for path in (report, html) if path is not None],
+        track=show.track(quiet),
+        **settings,
+    )
+    if html is not None:
+        from ..report import html as page
+
+        page.write(html, result, overwrite=overwrite)
+    show.result(
+        report_compare.document(result),
+        report_compare.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+        answer=not show.on_stdout(report, html, settings["distances"]),
+    )
+    show.gates(result.gates)

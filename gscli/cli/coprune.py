@@ -1,0 +1,82 @@
+"""``gscli coprune``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, show
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.option(
+    "-t",
+    "--threshold",
+    required=True,
+    metavar="D|Nspacing",
+    help="Drop what is farther than this from the other model: scene units, or as 2spacing.",
+)
+@click.option("--out-dir", required=True, metavar="FOLDER", help="Write both as FOLDER/STEM.coprune.ply.")
+@click.option(
+    "--min-points",
+    type=int,
+    default=5000,
+    show_default=True,
+    metavar="N",
+    help="Exit 6 and write nothing if a model would keep fewer.",
+)
+@click.option("--index", metavar="FOLDER", help="Also write the kept row numbers, as STEM.coprune.npy.")
+@options.engine
+@options.device
+@options.overwrite
+@options.allow_lossy
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    first: str,
+    second: str,
+    device: str,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Drop from FIRST and SECOND the points that have no counterpart in the other.
+
+    A counterpart is a point at most --threshold away. Both are matched as they are before either is
+    pruned, so that their order does not matter. Every field of what stays is kept. One spacing is the
+    larger of both models'. FIRST or SECOND may be - for stdin.
+
+    \b
+    Examples:
+      gscli coprune a.ply b.ply --threshold 2spacing --out-dir pruned/
+      gscli coprune a.ply b.ply --threshold 0.1 --min-points 1000 --out-dir pruned/ --index pruned/
+    """
+    show.refuse_mixing(as_json, report)
+    from ..coprune import coprune
+    from ..report import coprune as report_coprune
+
+    result = coprune(
+        first,
+        second,
+        device_name=device,
+        overwrite=overwrite,
+        also_written=() if report is None else (report,),
+        track=show.track(quiet),
+        **settings,
+    )
+    show.result(
+        report_coprune.document(result),
+        report_coprune.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

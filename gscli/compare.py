@@ -1,0 +1,348 @@
+"""How far two scenes disagree, centres and Gaussians, exactly: what ``gscli compare`` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy.typing as npt
+
+from . import (
+    __version__,
+    device,
+    fields,
+    files,
+    formats,
+    gates,
+    gaussians,
+    neighbors,
+    paint,
+    pairing,
+    search,
+    transform,
+    weights,
+)
+from .centers import Centers, compare_centers
+from .cloud import GaussianCloud
+from .errors import UsageError
+from .gates import Gate, Limit
+from .gaussians import Gaussians
+from .pairing import Pairing, Pairs
+from .progress import Timings, Track, silent
+from .spacing import parse_threshold
+from .transform import Similarity, Transform
+from .weights import Ratios, Side, Weighted
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A cloud that was compared; `spacing` is None with fewer than two distinct positions."""
+
+    path: str
+    format: str
+    points: int
+    spacing: float | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison found. The source is judged, the target is the reference.
+
+    Attributes:
+        centers: everything about positions.
+        pairing, gaussians, weighted, mass: None where Gaussians were not compared.
+        gates: limits and whether they were kept, in the order asked for.
+        clouds, positions: both clouds and their (N, 3) positions, the source's after the transformation.
+    """
+
+    source: Input
+    target: Input
+    centers: Centers
+    pairing: Pairing | None
+    gaussians: Gaussians | None
+    weighted: Weighted | None
+    mass: Ratios | None
+    device: str
+    timings: Timings
+    gates: tuple[Gate, ...] = ()
+    notes: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    clouds: tuple[GaussianCloud, GaussianCloud] = field(repr=False, kw_only=True)
+    positions: tuple[Array, Array] = field(repr=False, kw_only=True)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was."""
+        return all(gate.passed for gate in self.gates)
+
+    def numbers(self) -> dict[str, Any]:
+        """The tree of everything found, as the JSON report names it and gates ask for it."""
+        c = self.centers
+        return {
+            "source": self.source,
+            "target": self.target,
+            "thresholds": c.thresholds,
+            "source_to_target": c.source_to_target,
+            "target_to_source": c.target_to_source,
+            "symmetric": c.symmetric,
+            "conventions": c.conventions,
+            "pairing": self.pairing,
+            "gaussians": self.gaussians,
+            "weighted": self.weighted,
+            "mass": self.mass,
+        }
+
+
+def compare(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    thresholds: Sequence[float | str] = (),
+    pair: str | None = None,
+    with_gaussians: bool = True,
+    pose: str | os.PathLike[str] | None = None,
+    max_queries: int | None = None,
+    seed: int = 0,
+    engine: str = "auto",
+    device_name: str = "cpu",
+    min_fitness: float | None = None,
+    max_rmse: float | None = None,
+    require: Sequence[str] = (),
+    distances: str | os.PathLike[str] | None = None,
+    colors: bool = False,
+    overwrite: bool = False,
+    allow_lossy: bool = False,
+    also_written: Sequence[str] = (),
+    track: Track = silent,
+) -> Compared:
+    """Read two scenes and compare them; see `compare_clouds`.
+
+    Args:
+        source: the scene to judge; target: the reference. Files, or ``-`` for stdin as one of them.
+        pose: a JSON file of a 4x4 matrix to apply to the source.
+        device_name: see `gscli.device.NAMES`.
+        distances: also write the source, every field as stored, with a column ``distance``.
+        colors: paint it by distance, up to the 99th percentile; see `gscli.paint`.
+        overwrite, allow_lossy: see `gscli.formats.write`; both are about `distances`.
+        also_written: paths that the caller is going to write.
+
+    Raises:
+        GscliError: with the exit code that fits; no output is left half written.
+    """
+    if files.is_standard(source) and files.is_standard(target):
+        raise UsageError("stdin can be one of the two scenes, not both")
+    if distances is None:
+        refused = [name for name, given in (("--colors", colors), ("--allow-lossy", allow_lossy)) if given]
+        if refused:
+            raise UsageError(f"{refused[0]} has no effect without --distances FILE")
+    elif max_queries is not None:
+        raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
+    if distances is not None:
+        formats.format_for_writing(distances)
+    written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
+    files.check_outputs(written, overwrite=overwrite)
+    settings: dict[str, Any] = {
+        "thresholds": thresholds,
+        "pair": pair,
+        "with_gaussians": with_gaussians,
+        "moved": None if pose is None else transform.read(pose),
+        "max_queries": max_queries,
+        "seed": seed,
+        "engine": engine,
+        "where": device.resolve(device_name),
+        "limits": gates.limits(min_fitness, max_rmse, require),
+    }
+    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
+    timings = Timings()
+    with timings.stage("read"):
+        clouds = formats.read(source), formats.read(target)
+    names = files.display(source), files.display(target)
+    result = compare_clouds(*clouds, names=names, timings=timings, track=track, **settings)
+    if distances is not None:
+        with timings.stage("write"):
+            _write_distances(distances, result, colors, overwrite, allow_lossy)
+    return result
+
+
+def compare_clouds(
+    source: GaussianCloud,
+    target: GaussianCloud,
+    *,
+    thresholds: Sequence[float | str] = (),
+    pair: str | None = None,
+    with_gaussians: bool = True,
+    moved: Transform | None = None,
+    max_queries: int | None = None,
+    seed: int = 0,
+    engine: str = "auto",
+    where: Any = None,
+    limits: Sequence[Limit] = (),
+    names: tuple[str, str] = ("source", "target"),
+    timings: Timings | None = None,
+    track: Track = silent,
+) -> Compared:
+    """Compare two clouds: their centres and, where both have them, their Gaussians.
+
+    Args:
+        source: the cloud to judge; target: the reference.
+        thresholds: distances that count as a match: scene units, or ``2spacing`` (the default) in
+            spacings of the target.
+        pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
+            with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.pairing`.
+        with_gaussians: false compares centres alone.
+        moved: applied to the source first.
+        max_queries: ask at most so many points of each cloud. The target is never thinned.
+        seed: of every sample.
+        engine: one of `gscli.neighbors.names()`, or ``auto``.
+        where: what `gscli.device.resolve` returned.
+        limits: what has to hold; see `gscli.gates`.
+        names: what messages and the report call the two.
+
+    Raises:
+        InputError: an empty cloud, or coordinates that are not finite.
+        UsageError: an option that cannot be honoured or has no effect.
+        EngineUnavailable: the engine's library or device is missing.
+    """
+    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
+    timings = Timings() if timings is None else timings
+    with timings.stage("read"):
+        positions = [search.positions(c, name) for c, name in zip((source, target), names, strict=True)]
+        if moved is not None:
+            positions[0] = moved.apply(positions[0])
+    lacking = [
+        name for c, name in zip((source, target), names, strict=True) if not fields.is_gaussian(c.fields)
+    ]
+    paired = with_gaussians and not lacking
+    similarity = _similarity(moved) if paired else None
+    if lacking and pair is not None:
+        raise UsageError(f"--pair has no effect: {lacking[0]} has no opacity, scales and rotation")
+    pairs_asked = pairing.parse(pair or "nearest") if paired else None
+    known = None
+    if pairs_asked is not None and pairs_asked.kind != "nearest":
+        known = pairing.given_pairs(pairs_asked, len(source), len(target))
+    centers = compare_centers(
+        *positions,
+        thresholds=thresholds,
+        max_queries=max_queries,
+        seed=seed,
+        engine=engine,
+        where=where,
+        names=names,
+        timings=timings,
+        track=track,
+    )
+    notes = [*source.header.notes, *target.header.notes, *centers.notes]
+    if lacking and with_gaussians:
+        notes.append(f"centres only: {lacking[0]} has no opacity, scales and rotation")
+    result = Compared(
+        Input(names[0], source.header.format, len(source), centers.spacings[0]),
+        Input(names[1], target.header.format, len(target), centers.spacings[1]),
+        centers,
+        pairing=None,
+        gaussians=None,
+        weighted=None,
+        mass=None,
+        device=device.describe(where),
+        timings=timings,
+        notes=tuple(notes),
+        options={
+            "threshold": [str(t) for t in thresholds] or None,
+            "pair": None if pairs_asked is None else pair or "nearest",
+            "gaussians": with_gaussians,
+            "transform": None if moved is None else moved.matrix.tolist(),
+            "max_queries": max_queries,
+            "seed": seed,
+            "engine": engine,
+        },
+        clouds=(source, target),
+        positions=(positions[0], positions[1]),
+    )
+    if pairs_asked is not None:
+        with timings.stage("gaussians"):
+            result = _with_gaussians(result, pairs_asked, known, similarity)
+    report = result.numbers()
+    return replace(result, gates=tuple(gates.check(limit, report) for limit in limits))
+
+
+def check_options(
+    thresholds: Sequence[float | str],
+    pair: str | None,
+    with_gaussians: bool,
+    max_queries: int | None,
+    seed: int,
+    engine: str,
+) -> None:
+    """Refuse options that no two clouds could make sense of, before any is read."""
+    for threshold in thresholds:
+        parse_threshold(threshold)
+    if pair is not None:
+        if not with_gaussians:
+            raise UsageError("--pair has no effect with --no-gaussians")
+        pairing.parse(pair)
+    if max_queries is not None and max_queries < 1:
+        raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    if not 0 <= seed < 2**64:
+        raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
+    if engine != "auto":
+        neighbors.module(engine)
+
+
+def _similarity(moved: Transform | None) -> Similarity | None:
+    if moved is None:
+        return None
+    found = moved.similarity()
+    if found is None:
+        raise UsageError(
+            "stretches some directions more than others, which rotations and scales cannot follow",
+            path=moved.path,
+            remedy="add --no-gaussians to compare centres alone",
+        )
+    return found
+
+
+def _with_gaussians(
+    result: Compared, asked: Pairing, known: Pairs | None, similarity: Similarity | None
+) -> Compared:
+    forth, back = result.centers.forth, result.centers.back
+    source = Side(result.clouds[0], result.positions[0], forth.distances, forth.asked, similarity)
+    target = Side(result.clouds[1], result.positions[1], back.distances, back.asked)
+    pairs = known or Pairs("source", forth.asked, forth.rows, forth.distances)
+    mass_a, held_a = weights.weigh(source, hold=pairs.streamed == "target")
+    mass_b, held_b = weights.weigh(target, hold=pairs.streamed == "source")
+    held = held_b if held_a is None else held_a
+    assert held is not None
+    found = gaussians.differences(source, target, pairs, held, result.target.spacing)
+    notes = list(result.notes)
+    for mass, name in ((mass_a, result.source.path), (mass_b, result.target.path)):
+        if mass.invalid:
+            notes.append(
+                f"{mass.invalid:,} Gaussians of {name} have an opacity or a scale that is no finite size: "
+                "they weigh nothing"
+            )
+    if found.invalid:
+        notes.append(
+            f"{found.invalid:,} of {found.pairs:,} pairs lack a finite number of some kind: "
+            "each number leaves out the pairs that lack it"
+        )
+    return replace(
+        result,
+        pairing=replace(asked, pairs=found.pairs),
+        gaussians=found,
+        weighted=weights.weighted(mass_a, mass_b),
+        mass=weights.ratios(mass_a, mass_b),
+        notes=tuple(notes),
+    )
+
+
+def _write_distances(
+    path: str | os.PathLike[str], result: Compared, colors: bool, overwrite: bool, allow_lossy: bool
+) -> None:
+    target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
+    top = result.centers.source_to_target.p99 if colors else None
+    with paint.with_distances(result.clouds[0], result.centers.forth.distances, colors_to=top) as cloud:
+        line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
+        formats.write(path, cloud.with_comment(line), overwrite=overwrite, allow_lossy=allow_lossy)

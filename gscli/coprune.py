@@ -1,0 +1,181 @@
+"""Drop from each of two models what has no counterpart in the other: what ``gscli coprune`` does.
+
+Co-pruning of CoR-GS (Zhang et al., ECCV 2024): where two models of one scene disagree, both are
+unreliable. Both masks are computed before either model is pruned, so that the order does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import __version__, conventions, device, files, formats, neighbors, search
+from .errors import GateMissed, UsageError
+from .progress import Timings, Track, silent
+from .resample import write_index
+from .search import Engine
+from .spacing import diagonal, parse_threshold
+
+MIN_POINTS = 5000
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """One of the two models: what it had and what is left.
+
+    Attributes:
+        rows: (K,) int64 ascending, the rows kept.
+        output: the file written; index: the file of row numbers, if one was asked for.
+    """
+
+    path: str
+    format: str
+    points: int
+    kept: int
+    spacing: float | None
+    output: str
+    index: str | None
+    rows: npt.NDArray[np.int64] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Copruned:
+    """What a run of `coprune` read, matched and wrote; `threshold` is in scene units."""
+
+    first: Pruned
+    second: Pruned
+    threshold: float
+    min_points: int
+    engine: Engine
+    device: str
+    timings: Timings
+    notes: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def masks(forth: Any, back: Any, threshold: float) -> tuple[Any, Any]:
+    """Which points of each model have a counterpart in the other within a distance: d <= threshold.
+
+    Args:
+        forth: (N,) distances from the first model's points to the nearest of the second.
+        back: (M,) distances from the second's to the nearest of the first.
+        threshold: in the same units.
+
+    Returns:
+        (N,) and (M,) bool.
+    """
+    return conventions.kept(forth, threshold), conventions.kept(back, threshold)
+
+
+def coprune(
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    *,
+    threshold: float | str,
+    out_dir: str | os.PathLike[str],
+    min_points: int = MIN_POINTS,
+    index: str | os.PathLike[str] | None = None,
+    engine: str = "auto",
+    device_name: str = "cpu",
+    overwrite: bool = False,
+    allow_lossy: bool = False,
+    also_written: tuple[str, ...] = (),
+    track: Track = silent,
+) -> Copruned:
+    """Prune two models by each other and write them as ``STEM.coprune.ply``.
+
+    Args:
+        first, second: scene files; one of them may be ``-`` for stdin.
+        threshold: points farther than this from the other model are dropped: scene units, or
+            ``2spacing`` in spacings, of which the larger of both models' counts.
+        out_dir: the folder to write to; made if need be. Where both files have one stem, the outputs
+            are named ``STEM.1.coprune.ply`` and ``STEM.2.coprune.ply``.
+        min_points: write nothing unless each model keeps at least so many.
+        index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
+        engine, device_name: see `gscli.compare.compare`.
+        also_written: paths that the caller is going to write.
+
+    Raises:
+        GateMissed: a model would keep fewer than `min_points`.
+        GscliError: with the exit code that fits; no output is left half written.
+    """
+    wanted = parse_threshold(threshold)
+    if min_points < 0:
+        raise UsageError(f"--min-points must be 0 or more, not {min_points}")
+    if files.is_standard(first) and files.is_standard(second):
+        raise UsageError("stdin can be one of the two models, not both")
+    if engine != "auto":
+        neighbors.module(engine)
+    where = device.resolve(device_name)
+    outputs, indices = _plan(first, second, out_dir, index)
+    made = [folder for folder in (out_dir, index) if folder is not None]
+    written = [path for path in (*also_written, *outputs, *indices) if path is not None]
+    files.check_outputs(written, overwrite=overwrite, will_be_made=made)
+
+    names = files.display(first), files.display(second)
+    timings = Timings()
+    with timings.stage("read"):
+        clouds = formats.read(first), formats.read(second)
+        xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
+    forth, back, spacings, used = search.search_both(
+        *xyz, engine=engine, where=where, names=names, timings=timings, track=track
+    )
+    known = [spacing for spacing in spacings if spacing is not None]
+    limit = wanted.in_scene_units(max(known, default=None), "each model")
+    notes = [*clouds[0].header.notes, *clouds[1].header.notes, *neighbors.notes()]
+    extents = [diagonal(points) for points in xyz]
+    if 0 < max(extents) < limit:
+        notes.append(
+            f"the threshold {limit:g} exceeds both scenes, whose diagonals are "
+            f"{extents[0]:g} and {extents[1]:g}"
+        )
+    rows = [np.flatnonzero(mask) for mask in masks(forth.distances, back.distances, limit)]
+    for name, cloud, kept in zip(names, clouds, rows, strict=True):
+        if len(kept) < min_points:
+            raise GateMissed(
+                f"would keep {len(kept):,} of {len(cloud):,} points, fewer than {min_points:,}: "
+                "nothing is written",
+                path=name,
+                remedy="raise --threshold, or lower --min-points",
+            )
+    for folder in made:
+        files.make_folder(folder)
+    pruned = []
+    for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
+        other = ascii(Path(names[1 - number]).name)
+        line = f"gscli {__version__} coprune threshold={limit!r} against={other}"
+        path, npy = outputs[number], indices[number]
+        with timings.stage("write"):
+            formats.write(
+                path, cloud.with_comment(line), overwrite=overwrite, index=kept, allow_lossy=allow_lossy
+            )
+            if npy is not None:
+                write_index(npy, kept, overwrite=overwrite)
+        form, spacing = cloud.header.format, spacings[number]
+        pruned.append(
+            Pruned(names[number], form, len(cloud), len(kept), spacing, path, npy, kept.astype(np.int64))
+        )
+    options = {"threshold": str(threshold), "min_points": min_points, "engine": engine}
+    described = device.describe(where)
+    return Copruned(pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options)
+
+
+def _plan(
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str],
+    index: str | os.PathLike[str] | None,
+) -> tuple[list[str], list[str | None]]:
+    """The files to write: two clouds, and two lists of rows or None."""
+    stems = ["stdin" if files.is_standard(path) else formats.stem(path) for path in (first, second)]
+    if stems[0] == stems[1]:
+        stems = [f"{stem}.{number}" for number, stem in enumerate(stems, 1)]
+    outputs = [os.fspath(Path(out_dir) / f"{stem}.coprune.ply") for stem in stems]
+    if index is None:
+        return outputs, [None, None]
+    return outputs, [os.fspath(Path(index) / f"{stem}.coprune.npy") for stem in stems]

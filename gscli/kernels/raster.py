@@ -1,0 +1,93 @@
+"""Arrays into pictures: histograms with logarithmic bins, and views of points from one side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+EMPTY = 255  # the level of a pixel without points
+
+
+def log_edges(values: Sequence[Array], marks: Sequence[float], bins: int) -> Array:
+    """Edges of logarithmic bins that span what is positive, at most ten decades of it.
+
+    Args:
+        values: arrays of (N,) distances >= 0.
+        marks: positive values that have to be in range.
+        bins: how many.
+
+    Returns:
+        (bins + 1,) float64, ascending; from a power of ten to a power of ten.
+    """
+    positive = [part[part > 0] for part in values]
+    tops = [float(part.max()) for part in positive if len(part)] + list(marks) or [1.0]
+    lows = [float(np.quantile(part, 0.002)) for part in positive if len(part)] + list(marks) or [1.0]
+    high = np.ceil(np.log10(max(tops)) * 2) / 2
+    low = np.floor(np.log10(min(lows)) * 2) / 2
+    return np.logspace(max(low, high - 10), max(high, low + 0.5), bins + 1)
+
+
+def log_histogram(values: Array, edges: Array) -> tuple[int, Array]:
+    """Count values between edges.
+
+    Args:
+        values: (N,) distances >= 0, none beyond the last edge.
+        edges: (B + 1,) ascending.
+
+    Returns:
+        How many are zero; (B,) int64, how many of the others each bin holds: what is below the first
+        edge is in the first bin, and an edge belongs to the bin above it, the last one excepted.
+    """
+    positive = values[values > 0]
+    bins = np.clip(np.searchsorted(edges, positive, side="right") - 1, 0, len(edges) - 2)
+    return len(values) - len(positive), np.bincount(bins, minlength=len(edges) - 1)
+
+
+def frame(clouds: Sequence[Array], margin: float = 0.05) -> tuple[Array, float]:
+    """A cube around the bulk of several clouds.
+
+    Args:
+        clouds: (N, 3) positions each.
+        margin: share of the extent to add on every side.
+
+    Returns:
+        (3,) its middle; its edge. It spans the 0.5th to 99.5th percentile of each axis.
+    """
+    stride = [cloud[:: -(-len(cloud) // 100_000)].astype(np.float64) for cloud in clouds]
+    low = np.min([np.quantile(part, 0.005, axis=0) for part in stride], axis=0)
+    high = np.max([np.quantile(part, 0.995, axis=0) for part in stride], axis=0)
+    edge = float((high - low).max()) * (1 + 2 * margin)
+    return (low + high) / 2, edge or 1.0
+
+
+def view(across: Array, up: Array, levels: Array, pixels: int, dot: int) -> tuple[Array, int]:
+    """Points seen from one side; each pixel shows the largest level of the points behind it.
+
+    Args:
+        across, up: (N,) coordinates in the picture, 0 to 1 from left to right and bottom to top.
+        levels: (N,) uint8 below 255.
+        pixels: edge of the square picture.
+        dot: radius of a point in pixels; 0 is a single pixel.
+
+    Returns:
+        (pixels, pixels) uint8, `EMPTY` where no point is; how many points are outside.
+    """
+    column, row = np.floor(across * pixels), np.floor((1.0 - up) * pixels)
+    inside = (column >= 0) & (column < pixels) & (row >= 0) & (row < pixels)
+    where = (row[inside] * pixels + column[inside]).astype(np.int64)
+    picture = np.full(pixels * pixels, -1, np.int16)
+    np.maximum.at(picture, where, levels[inside].astype(np.int16))
+    padded = np.pad(picture.reshape(pixels, pixels), dot, constant_values=-1)
+    out = np.full((pixels, pixels), -1, np.int16)
+    for dy in range(-dot, dot + 1):
+        for dx in range(-dot, dot + 1):
+            if dx * dx + dy * dy <= dot * dot + dot:
+                moved = padded[dot + dy : dot + dy + pixels, dot + dx : dot + dx + pixels]
+                np.maximum(out, moved, out=out)
+    out[out < 0] = EMPTY
+    return out.astype(np.uint8), int(len(across) - np.count_nonzero(inside))

@@ -1,0 +1,109 @@
+"""A cloud with its distances as one more column and, if wanted, as its colours."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import fields
+from .cloud import GaussianCloud
+from .errors import GscliError, WriteRefused
+from .kernels import colormap
+
+COLUMN = "distance"
+RGB = ("red", "green", "blue")
+
+
+@contextmanager
+def with_distances(
+    cloud: GaussianCloud, distances: npt.NDArray[Any], *, colors_to: float | None = None
+) -> Iterator[GaussianCloud]:
+    """The same rows and a float32 column ``distance``, for as long as the block lasts.
+
+    The rows are spooled to a temporary file a few megabytes at a time, so that this costs no memory.
+
+    Args:
+        cloud: N rows.
+        distances: (N,) in scene units.
+        colors_to: if given, replace the colours by `gscli.kernels.colormap`, up to this distance:
+            f_dc_* where the cloud has them, and then f_rest_* become 0, so that the colour is the
+            same from everywhere; otherwise red, green and blue, which are added where missing.
+
+    Raises:
+        WriteRefused: there is a column of that name already.
+    """
+    if COLUMN in cloud.fields:
+        raise WriteRefused(
+            f"the source has a column {COLUMN} already", remedy="rename it, so that it is not replaced"
+        )
+    with tempfile.TemporaryFile(prefix="gscli-distances-") as spool:
+        dtype = _extended(cloud, colors_to is not None)
+        try:
+            for block in _painted(cloud, dtype, distances, colors_to):
+                spool.write(block.view(np.uint8).data)
+            spool.flush()
+        except OSError as error:
+            raise GscliError(
+                f"cannot spool rows to {tempfile.gettempdir()} ({error.strerror or error})",
+                remedy="point TMPDIR at a folder with room",
+            ) from None
+        mapping = mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
+        yield replace(cloud, rows=np.frombuffer(mapping, dtype))
+
+
+def _painted(
+    cloud: GaussianCloud, dtype: np.dtype[Any], distances: npt.NDArray[Any], colors_to: float | None
+) -> Iterator[npt.NDArray[Any]]:
+    """The rows with their new columns, a few megabytes at a time."""
+    width = cloud.rows.dtype.itemsize
+    for start, block in cloud.blocks():
+        rows = np.zeros(len(block), dtype)
+        as_bytes = rows.view(np.uint8).reshape(len(rows), -1)
+        as_bytes[:, :width] = np.ascontiguousarray(block).view(np.uint8).reshape(len(rows), -1)
+        part = distances[start : start + len(block)]
+        rows[COLUMN] = part
+        if colors_to is not None:
+            _paint(rows, part, colors_to)
+        yield rows
+
+
+def _extended(cloud: GaussianCloud, colored: bool) -> np.dtype[Any]:
+    """The columns of a cloud as they lie, and the new ones behind them."""
+    old = cloud.rows.dtype
+    assert old.fields is not None
+    names = list(cloud.fields)
+    formats: list[Any] = [old.fields[name][0] for name in names]
+    offsets = [old.fields[name][1] for name in names]
+    end = old.itemsize
+    added: list[tuple[str, np.dtype[Any]]] = [(COLUMN, np.dtype("<f4"))]
+    if colored and fields.SH_DC[0] not in names:
+        added += [(name, np.dtype("u1")) for name in RGB if name not in names]
+    for name, kind in added:
+        names.append(name)
+        formats.append(kind)
+        offsets.append(end)
+        end += kind.itemsize
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": end})
+
+
+def _paint(rows: npt.NDArray[Any], distances: npt.NDArray[Any], top: float) -> None:
+    rgb = colormap.palette()[colormap.levels(distances, top)]
+    names = rows.dtype.names or ()
+    if fields.SH_DC[0] not in names:
+        for channel, name in enumerate(RGB):
+            as_share = rows.dtype[name].kind == "f"
+            rows[name] = rgb[:, channel] / 255.0 if as_share else rgb[:, channel]
+        return
+    f_dc = fields.dc_from_rgb(rgb / 255.0)
+    for channel, name in enumerate(fields.SH_DC):
+        rows[name] = f_dc[:, channel]
+    for name in names:
+        if name.startswith("f_rest_"):
+            rows[name] = 0

@@ -1,0 +1,198 @@
+"""`gscli.compare.Compared` as a JSON document, as tables and as a summary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+from ..compare import Compared
+from ..gaussians import Gaussians, Stat, Wasserstein
+from . import document as documents
+
+SCHEMA = "gscli/compare/1"
+CAVEAT = (
+    "These numbers diagnose where and how two models differ. They do not judge appearance: "
+    "models with equal centres can render very differently."
+)
+THERE, BACK = "source -> target", "target -> source"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, the heads of its columns (the first one's is empty) and rows of text.
+
+    Attributes:
+        wide: it needs the width of two.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    wide: bool = False
+
+
+def document(result: Compared) -> dict[str, Any]:
+    """Keys as in the README; numbers that do not exist are null."""
+    tree = {
+        name: asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
+        for name, part in result.numbers().items()
+    }
+    return documents.document(
+        SCHEMA,
+        **tree,
+        threshold_why=result.centers.threshold_why,
+        gates=[asdict(gate) for gate in result.gates],
+        engine=asdict(result.centers.engine),
+        device=result.device,
+        options=result.options,
+        notes=[*result.notes, CAVEAT],
+        timings_s=documents.seconds(result.timings),
+    )
+
+
+def summary(result: Compared, *, verbose: bool = False) -> list[str]:
+    """Lines for people: what was compared, the tables, the gates, how long it took."""
+    lines = [f"{name:10}{text}" for name, text in facts(result)]
+    for table in tables(result):
+        lines += ["", *_aligned(table)]
+    lines.append("")
+    lines += [f"note      {note}" for note in (*result.notes, CAVEAT)]
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
+    total = sum(result.timings.values())
+    lines.append(f"took      {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
+    return lines
+
+
+def facts(result: Compared) -> list[tuple[str, str]]:
+    """What was compared with what, and how, as pairs of a word and a phrase."""
+    c = result.centers
+    engine = f"{c.engine.name} ({c.engine.why}): {c.engine.proven:,} answers proven exact"
+    if c.engine.fallback:
+        engine += f", {c.engine.fallback:,} by the k-d tree"
+    thresholds = ", ".join(number(t) for t in c.thresholds)
+    found = []
+    for role, cloud in (("source", result.source), ("target", result.target)):
+        part = "judged" if role == "source" else "the reference"
+        spacing = "none" if cloud.spacing is None else number(cloud.spacing)
+        found.append((role, f"{cloud.path}: {cloud.points:,} points, spacing {spacing} ({part})"))
+    return [*found, ("engine", engine), ("threshold", f"{thresholds}: {c.threshold_why}")]
+
+
+def tables(result: Compared) -> list[Table]:
+    """Everything found, for people."""
+    found = []
+    if result.gates:
+        rows = tuple(
+            (gate.metric, f"{gate.comparison} {gate.limit:g}", number(gate.value), _passed(gate.passed))
+            for gate in result.gates
+        )
+        found.append(Table("Limits", ("", "limit", "value", ""), rows, wide=True))
+    found += [_distances(result), _conventions(result)]
+    if result.gaussians is not None:
+        found += [_gaussians(result, result.gaussians), _weights(result)]
+    return found
+
+
+def number(value: float | None) -> str:
+    """A number to four digits; a dash where it does not exist."""
+    return "-" if value is None or value != value or abs(value) == float("inf") else f"{value:.4g}"
+
+
+def _passed(passed: bool) -> str:
+    return "passed" if passed else "MISSED"
+
+
+def _distances(result: Compared) -> Table:
+    c = result.centers
+    there, back = c.source_to_target, c.target_to_source
+    both = {
+        "mean": f"{number(c.symmetric.chamfer)} Chamfer",
+        "max": f"{number(c.symmetric.hausdorff)} Hausdorff",
+    }
+    rows: list[tuple[str, ...]] = [("points asked", f"{there.queries:,}", f"{back.queries:,}", "")]
+    for name in ("mean", "rms", "median", "p95", "p99", "max"):
+        label = name.upper() if name == "rms" else name
+        rows.append((label, number(getattr(there, name)), number(getattr(back, name)), both.get(name, "")))
+        errors = [getattr(side.standard_error, name, None) for side in (there, back)]
+        if any(error is not None for error in errors):
+            rows.append(("  standard error", *(number(error) for error in errors), ""))
+    for i, at in enumerate(c.symmetric.at):
+        a, b = there.at[i], back.at[i]
+        rows.append(
+            (
+                f"matched, d < {number(at.threshold)}",
+                f"{a.fitness:.2%}",
+                f"{b.fitness:.2%}",
+                f"{number(at.fscore)} F-score",
+            )
+        )
+        if there.standard_error or back.standard_error:
+            shares = [
+                None if side.standard_error is None else side.standard_error.fitness[i]
+                for side in (there, back)
+            ]
+            rows.append(("  standard error", *("-" if s is None else f"{s:.2%}" for s in shares), ""))
+        rows.append(("  RMSE of matched", number(a.inlier_rmse), number(b.inlier_rmse), ""))
+    return Table("Distances to the nearest point", ("", THERE, BACK, "both"), tuple(rows), wide=True)
+
+
+def _conventions(result: Compared) -> Table:
+    named = result.centers.conventions
+    rows = [
+        (name, number(at.threshold), f"{at.fitness:.6g}", number(at.rmse))
+        for name in ("open3d", "corgs", "coprune")
+        for at in getattr(named, name).at
+    ]
+    return Table("By convention", ("", "threshold", "fitness", "RMSE"), tuple(rows))
+
+
+def _gaussians(result: Compared, found: Gaussians) -> Table:
+    w2, color = found.w2, found.color
+    stats: list[tuple[str, Stat | Wasserstein | None]] = [
+        ("Wasserstein-2", w2),
+        ("  in spacings", None if w2 is None else w2.spacings),
+        ("  shape alone", None if w2 is None else w2.shape),
+        ("opacity", found.opacity),
+        ("log-scale", found.log_scale),
+        ("colour, DC", None if color is None else color.dc),
+        ("colour, SH energy", None if color is None else color.sh_energy),
+    ]
+    rows = tuple(
+        (name, *(("-", "-", "-") if s is None else (number(s.mean), number(s.rms), number(s.p95))))
+        for name, s in stats
+    )
+    kind = "" if result.pairing is None else result.pairing.kind
+    by = {
+        "nearest": "source Gaussians and their nearest target",
+        "rows": "pairs of equal row",
+        "index": "pairs by index",
+    }
+    return Table(
+        f"Differences of Gaussians: {found.pairs:,} {by.get(kind, '')}", ("", "mean", "RMS", "p95"), rows
+    )
+
+
+def _weights(result: Compared) -> Table:
+    assert result.weighted is not None
+    assert result.mass is not None
+    rows = (
+        ("mean distance", number(result.weighted.source_to_target), THERE),
+        ("mean distance", number(result.weighted.target_to_source), BACK),
+        ("number of Gaussians", number(result.mass.count), "source / target"),
+        ("sum of weights", number(result.mass.alpha_area), "source / target"),
+        ("second moment", number(result.mass.second_moment), "source / target"),
+    )
+    return Table("Weighted by opacity x surface area", ("", "", ""), rows)
+
+
+def _aligned(table: Table) -> list[str]:
+    """A table as text: the first column to the left, numbers to the right."""
+    cells = [(table.title if not any(table.columns) else "", *table.columns[1:]), *table.rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    widths[0] = max(widths[0], 22)
+    lines = [table.title]
+    for row in cells if any(table.columns) else table.rows:
+        parts = [f"  {row[0]:{widths[0]}}"]
+        parts += [f"{text:>{max(width, 12)}}" for text, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(parts).rstrip())
+    return lines

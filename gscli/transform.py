@@ -1,0 +1,111 @@
+"""A 4x4 transformation of a scene: of its positions, and of its Gaussians where that is possible."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import files
+from .errors import InputError
+
+Array = npt.NDArray[Any]
+
+TOLERANCE = 1e-5  # of a rotation's entries: poses are often stored as float32 or printed to six digits
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """A rotation (or a rotation with a reflection), a uniform scale and a shift.
+
+    Attributes:
+        scale: factor of every length.
+        rotation: (4,) quaternion w x y z. Of a reflection it is the rotation left when all axes are
+            turned round, which covariances do not notice.
+    """
+
+    scale: float
+    rotation: Array
+
+
+@dataclass(frozen=True)
+class Transform:
+    """x -> matrix @ (x, 1).
+
+    Attributes:
+        matrix: (4, 4) float64 whose last row is 0 0 0 1.
+        path: where it was read from.
+    """
+
+    matrix: Array
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.matrix.shape != (4, 4) or not np.isfinite(self.matrix).all():
+            raise InputError("is no 4x4 matrix of finite numbers", path=self.path)
+        if (self.matrix[3] != (0, 0, 0, 1)).any():
+            raise InputError(
+                "is no affine transformation: its last row is not 0 0 0 1",
+                path=self.path,
+                remedy="write it row by row, the shift in the last column",
+            )
+
+    def apply(self, xyz: Array) -> Array:
+        """(N, 3) float64 of (N, 3) positions; each coordinate is summed in the order x, y, z, shift."""
+        out = np.empty((len(xyz), 3))
+        for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
+            out[:, axis] = ((a * xyz[:, 0] + b * xyz[:, 1]) + c * xyz[:, 2]) + shift
+        return out
+
+    def similarity(self) -> Similarity | None:
+        """Rotation and scale, or None where lengths change with direction or vanish."""
+        linear = self.matrix[:3, :3]
+        determinant = float(np.linalg.det(linear))
+        scale = abs(determinant) ** (1 / 3)
+        if not 0 < scale < math.inf:
+            return None
+        rotation = linear / math.copysign(scale, determinant)
+        if np.abs(rotation.T @ rotation - np.eye(3)).max() > TOLERANCE:
+            return None
+        return Similarity(scale, _quaternion(rotation))
+
+
+def read(path: str | os.PathLike[str]) -> Transform:
+    """Read a 4x4 matrix from JSON: four rows of four numbers.
+
+    Raises:
+        InputError: unreadable, no JSON, or no such matrix.
+    """
+    files.require_readable(Path(path))
+    try:
+        matrix = np.array(json.loads(Path(path).read_text("utf-8")), np.float64)
+    except (OSError, ValueError, TypeError):
+        raise InputError(
+            "is no JSON of a 4x4 matrix", path=path, remedy="write four rows of four numbers"
+        ) from None
+    return Transform(matrix, os.fspath(path))
+
+
+def _quaternion(rotation: Array) -> Array:
+    """The unit quaternion w x y z of a rotation matrix, from its largest component (Shepperd 1978)."""
+    m = rotation
+    trace = np.trace(m)
+    largest = int(np.argmax([trace, *np.diag(m)]))
+    if largest == 0:
+        q = np.array([1 + trace, m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]])
+    else:
+        i = largest - 1
+        j, k = (i + 1) % 3, (i + 2) % 3
+        q = np.empty(4)
+        q[0] = m[k, j] - m[j, k]
+        q[1 + i] = 1 + m[i, i] - m[j, j] - m[k, k]
+        q[1 + j] = m[i, j] + m[j, i]
+        q[1 + k] = m[i, k] + m[k, i]
+    unit: Array = q / np.linalg.norm(q)
+    return unit

@@ -1,0 +1,61 @@
+"""The first run of a newcomer, and the commands that look at the machine."""
+
+import json
+
+import numpy as np
+from click.testing import CliRunner
+
+import gscli
+from gscli import doctor
+from gscli.cli import main
+from gscli.errors import EngineUnavailable
+
+
+def run(*args):
+    return CliRunner().invoke(main, args, catch_exceptions=False)
+
+
+def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
+    result = run("demo", "--out-dir", str(tmp_path))
+    assert result.exit_code == 0
+    points = len(gscli.read(tmp_path / "scene.ply"))
+    assert f"Made {tmp_path / 'scene.ply'}: {points:,} points." in result.output
+    for method in ("half-density", "one-per-grid", "k-per-grid"):
+        kept = len(gscli.read(tmp_path / f"{method}.ply"))
+        assert f"{method}: kept {kept:,} points" in result.output
+        assert 0 < kept < points
+    commands = [line.split() for line in result.output.splitlines() if line.startswith("  gscli ")]
+    assert len(commands) == 3
+    for command in commands:
+        assert run(*command[1:]).exit_code == 0, command
+
+
+def test_a_demo_on_a_scene_of_the_users_leaves_it_alone(tmp_path, scene_file):
+    before = scene_file.read_bytes()
+    result = run("demo", str(scene_file), "--out-dir", str(tmp_path / "out"))
+    assert result.output.startswith(f"Read {scene_file}: 500 points.")
+    assert scene_file.read_bytes() == before
+
+
+def test_a_demo_does_not_overwrite_without_leave(tmp_path):
+    (tmp_path / "scene.ply").write_text("mine")
+    assert run("demo", "--out-dir", str(tmp_path)).exit_code == 4
+    assert (tmp_path / "scene.ply").read_text() == "mine"
+
+
+def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
+    findings = {(f["kind"], f["name"]): f for f in json.loads(run("doctor", "--json").output)["findings"]}
+    assert findings["device", "cpu"]["works"]
+    assert findings["engine", "kdtree"]["works"]
+    assert findings["format", "ply"]["works"]
+    assert findings["system", "numpy"]["detail"] == np.__version__
+
+    def missing(name):
+        raise EngineUnavailable(f"no {name} here", remedy="pip install it")
+
+    monkeypatch.setattr(doctor.device, "resolve", missing)
+    monkeypatch.setitem(doctor.EXTRAS, "torch", ("a_package_that_is_not_there", "nothing"))
+    said = run("doctor").output
+    assert "  no  cuda" in said
+    assert "no cuda here; pip install it" in said
+    assert "pip install 'gscli[torch]'" in said

@@ -1,0 +1,141 @@
+"""README and --help tell the truth: everything is documented, and what they show is what happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from gscli.cli import main
+
+from .update_readme import README, ROOT, SCENE, Example, examples, run, updated
+
+TEXT = README.read_text("utf-8")
+
+
+def commands(group: click.Group = main, *above: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command and its full name, those of groups included."""
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
+        yield " ".join([*above, name]), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+
+COMMANDS = dict(commands())
+
+
+def says(text: str, word: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
+
+
+def help_examples(command: click.Command) -> list[list[str]]:
+    """The arguments of each gscli command line under Example(s): in a command's help."""
+    shown = re.split(r"^\s*Examples?:$", command.help or "", maxsplit=1, flags=re.MULTILINE)[1:]
+    parts = (part.split("#")[0].strip() for lines in shown for part in re.split(r"[|\n]", lines))
+    return [shlex.split(part)[1:] for part in parts if part.startswith("gscli ")]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_readme_names_every_command_and_option(name: str) -> None:
+    options = [p for p in COMMANDS[name].params if isinstance(p, click.Option)]
+    longest = [max([*option.opts, *option.secondary_opts], key=len) for option in options]
+    assert [word for word in (f"gscli {name}", *longest) if not says(TEXT, word)] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_examples_that_parse(name: str) -> None:
+    shown = help_examples(COMMANDS[name])
+    assert any(args[: len(name.split())] == name.split() for args in shown)
+    for args in shown:
+        command: click.Command | None = main
+        while isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), args[0])
+            args = args[1:]
+        assert command is not None
+        command.make_context(name, args).close()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help(name: str) -> None:
+    options = [p for p in COMMANDS[name].params if isinstance(p, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+def test_readme_links_to_files_that_exist() -> None:
+    links = re.findall(r"\]\((?!\w+:|#)([^)#]+)", TEXT)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_readme_shows_what_its_commands_print(tmp_path: Path) -> None:
+    if not SCENE.exists():
+        pytest.skip(f"the examples of README use {SCENE}")
+    shutil.copy(SCENE, tmp_path)
+    for example in examples(TEXT):
+        output = run(example.command, tmp_path)
+        assert "Traceback" not in output
+        if not example.matches(output):
+            pytest.fail(
+                f"README.md:{example.line}: $ {example.command}\nprints now:\n{output}", pytrace=False
+            )
+
+
+DOCUMENT = """
+```console
+$ echo took 1.25 s; \\
+  echo done >&2
+took 0.5 s
+done
+$ seq 5
+1
+...
+5
+$ true
+```
+<!-- not run -->
+```console
+$ rm -r precious
+```
+```sh
+$ no example
+```
+"""
+
+
+def test_examples_are_found_with_their_output() -> None:
+    first, second, third = examples(DOCUMENT)
+    assert (first.command, first.output) == (
+        "echo took 1.25 s; \\\n  echo done >&2",
+        "took 0.5 s\ndone\n",
+    )
+    assert (second.command, second.line, third.output) == ("seq 5", 7, "")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("took 0.12 s\n", "took 13 s\n", True),
+        ("41 ms, 3.1 M points/s\n", "8 ms, 900 k points/s\n", True),
+        ('{"timings_s": {"read": 0.1}, "n": 3}\n', '{"timings_s": {}, "n": 3}\n', True),
+        ("a\n...\nz\n", "a\nb\nc\nz\n", True),
+        ("22,229 points\n", "22,230 points\n", False),
+        ("a\n", "a\nb\n", False),
+        ("axb\n", "a.b\n", False),
+    ],
+)
+def test_only_times_may_differ(shown: str, printed: str, same: bool) -> None:
+    assert Example("", shown, 1, (0, 0)).matches(printed) is same
+
+
+@pytest.mark.skipif(not SCENE.exists(), reason=f"needs {SCENE}")
+def test_updating_changes_only_what_is_out_of_date(tmp_path: Path) -> None:
+    stale = DOCUMENT.replace("\ndone\n", "\nfinished\n").replace("$ true\n", "$ ls\n")
+    right = DOCUMENT.replace("took 0.5 s", "took 1.25 s").replace("$ true\n", "$ ls\ndonut.ply\n")
+    assert updated(stale, tmp_path) == right

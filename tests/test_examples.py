@@ -1,0 +1,56 @@
+"""The examples run as they stand."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gscli import read, scene
+
+from .update_readme import ROOT, surroundings
+
+EXAMPLES = ROOT / "examples"
+SCRIPTS = [*sorted(EXAMPLES.glob("*.sh")), ROOT / ".ci" / "run"]
+
+
+def run(folder: Path, *args: object) -> str:
+    """What a script prints, run in `folder`."""
+    done = subprocess.run(
+        [str(arg) for arg in args],
+        cwd=folder,
+        env=surroundings(folder),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_make_scene_writes_the_scene_asked_for(tmp_path: Path) -> None:
+    run(tmp_path, sys.executable, EXAMPLES / "make_scene.py", "a.ply", "--points", 500, "--sh-degree", 1)
+    assert read(tmp_path / "a.ply").rows.tobytes() == scene.make(500, sh_degree=1).rows.tobytes()
+
+
+def test_the_pipeline_thins_a_scene(tmp_path: Path) -> None:
+    scene.write(tmp_path / "scene.ply", 5000, sh_degree=0)
+    first, second = run(tmp_path, EXAMPLES / "pipeline.sh", "scene.ply", ".").splitlines()
+    one, four = (re.fullmatch(r".*: (\d+) of 5000 points", line) for line in (first, second))
+    assert one is not None
+    assert four is not None
+    assert 0 < int(one[1]) < int(four[1]) < 5000
+    assert len(read(tmp_path / "flat.ply")) == int(four[1])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_shell_scripts_are_sound(script: Path) -> None:
+    shellcheck = shutil.which("shellcheck", path=surroundings(ROOT)["PATH"])
+    if shellcheck is None:
+        pytest.skip("needs shellcheck")
+    assert subprocess.run([shellcheck, script], capture_output=True, text=True, check=False).stdout == ""

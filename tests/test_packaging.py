@@ -1,0 +1,120 @@
+"""What surrounds the code fits it: dependencies, licence, container."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from typing import Any
+
+import pytest
+
+from .test_layers import MODULES, imports, text
+from .update_readme import ROOT, surroundings
+
+PROVIDED_BY = {"yaml": "pyyaml", "faiss": "faiss-cpu", "PIL": "pillow"}  # where the names differ
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    tomllib = pytest.importorskip("tomllib", reason="reading pyproject.toml needs Python 3.11")
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return table
+
+
+def distributions(requirements: list[str]) -> set[str]:
+    return {match[0].lower() for line in requirements if (match := re.match(r"[\w.-]+", line))}
+
+
+def test_everything_imported_is_a_declared_dependency(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    declared = distributions(project["dependencies"]).union(
+        *(distributions(extras[name]) for name in extras if name != "dev")
+    )
+    names = {name.split(".")[0] for module in MODULES for _, name in imports(text(module), module)}
+    foreign = names - sys.stdlib_module_names - {"gscli"}
+    assert {PROVIDED_BY.get(name, name).lower() for name in foreign} - declared == set()
+
+
+def test_the_core_is_light(project: dict[str, Any]) -> None:
+    assert distributions(project["dependencies"]) == {"numpy", "click", "tqdm", "pyyaml", "pykdtree"}
+
+
+def test_the_development_extra_has_every_other_extra(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    included = set(re.findall(r"[\w-]+", extras["dev"][0].partition("[")[2]))
+    assert extras["dev"][0].startswith("gscli[")
+    assert included | {"dev", "torch", "gpu"} == set(extras)  # torch is pinned in dev; gpu excludes faiss-cpu
+
+
+def test_the_licence_is_whole() -> None:
+    licence = (ROOT / "LICENSE").read_text("utf-8")
+    assert licence.split()[:4] == ["Apache", "License", "Version", "2.0,"]
+    assert "END OF TERMS AND CONDITIONS" in licence
+
+
+def stages() -> dict[str, list[list[str]]]:
+    """The instructions of each stage of the Dockerfile as words, after those of the stage it builds on."""
+    lines = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text("utf-8")).splitlines()
+    found: dict[str, list[list[str]]] = {}
+    current: list[list[str]] = []
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["FROM"]:
+            current = list(found.get(words[1], []))
+            found[words[3]] = current
+        elif words:
+            current.append(words)
+    return found
+
+
+def last(stage: str, instruction: str) -> str:
+    return [" ".join(words[1:]) for words in stages()[stage] if words[0] == instruction][-1]
+
+
+def in_context(path: str) -> bool:
+    """Whether .dockerignore lets a path at the top of the checkout into the build."""
+    kept = True
+    for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
+        if line and not line.startswith("#") and fnmatch(path, line.removeprefix("!").rstrip("/")):
+            kept = line.startswith("!")
+    return kept
+
+
+def test_the_container_copies_what_exists() -> None:
+    found = stages()
+    copies = [words[1:] for stage in found.values() for words in stage if words[0] == "COPY"]
+    sources = {path for words in copies if not words[0].startswith("--from=") for path in words[:-1]}
+    origins = {words[0].removeprefix("--from=") for words in copies if words[0].startswith("--from=")}
+    assert [path for path in sources if not (ROOT / path).exists() or not in_context(path)] == []
+    assert origins - set(found) == set()
+
+
+def test_the_container_installs_extras_that_exist(project: dict[str, Any]) -> None:
+    asked = re.findall(r"\.\[([\w,]+)\]", (ROOT / "Dockerfile").read_text("utf-8"))
+    assert len(asked) == 2
+    assert set(",".join(asked).split(",")) - set(project["optional-dependencies"]) == set()
+
+
+@pytest.mark.parametrize("stage", ["cpu", "cuda"])
+def test_the_container_runs_gscli_in_data_as_nobody_special(stage: str) -> None:
+    assert last(stage, "ENTRYPOINT") == "[gscli]"
+    assert last(stage, "WORKDIR") == "/data"
+    assert int(last(stage, "USER")) >= 1000
+
+
+def test_the_container_without_a_target_is_the_one_for_cpus() -> None:
+    assert list(stages())[-1] == "cpu"
+
+
+def test_the_dockerfile_is_sound() -> None:
+    hadolint = shutil.which("hadolint", path=surroundings(ROOT)["PATH"])
+    if hadolint is None:
+        pytest.skip("needs hadolint")
+    done = subprocess.run(
+        [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout + done.stderr == ""

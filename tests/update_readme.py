@@ -1,0 +1,110 @@
+"""Run README's examples. As a script, write what they print into it: python tests/update_readme.py
+
+An example is a fenced block marked ``console``: lines that start with ``$ ``, continued while they end in
+a backslash, each followed by what it prints to stdout and stderr. All run in order in one folder that
+holds donut.ply. A line ``...`` stands for any lines. Seconds and rates may differ. A block after
+``<!-- not run -->`` is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+SCENE = ROOT.parent / "shared" / "data" / "donut.ply"
+BLOCK = re.compile(r"(?P<skip><!-- not run -->\s*)?^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+VARYING = (
+    (re.compile(r'"timings_s": \{[^}]*\}'), '"timings_s": {}'),
+    (re.compile(r"\b\d[\d.,]*(e-?\d+)? ?([kMG]? ?\w*/)?(s|ms)\b"), "# s"),
+    (re.compile(r"[ \t]+"), " "),  # a column may grow with a number in it
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A command of README, what README says it prints, and where in README it says so."""
+
+    command: str
+    output: str
+    line: int
+    span: tuple[int, int]
+
+    def matches(self, output: str) -> bool:
+        lines = normal(self.output).splitlines(keepends=True)
+        wanted = "".join("(.*\n)*" if line == "...\n" else re.escape(line) for line in lines)
+        return re.fullmatch(wanted, normal(output)) is not None
+
+
+def examples(text: str) -> list[Example]:
+    """The examples of a document, in order, less those not to be run."""
+    found = []
+    for block in BLOCK.finditer(text):
+        if block["skip"]:
+            continue
+        start = block.start("body")
+        for part in COMMAND.finditer(block["body"]):
+            span = (start + part.start("output"), start + part.end("output"))
+            line = text.count("\n", 0, start + part.start()) + 1
+            found.append(Example(part["command"], part["output"], line, span))
+    return found
+
+
+def normal(output: str) -> str:
+    """Output without what varies from run to run."""
+    for pattern, instead in VARYING:
+        output = pattern.sub(instead, output)
+    return output
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment in which ``gscli`` is this checkout's, with a cache of its own in `folder`."""
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": str(ROOT),
+        "GSCLI_CACHE_DIR": str(folder / ".cache"),
+        "COLUMNS": "80",
+    }
+
+
+def run(command: str, folder: Path) -> str:
+    """What a shell command prints in `folder`."""
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=surroundings(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    return "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
+
+
+def updated(text: str, folder: Path) -> str:
+    """A document with the output of those of its examples that print something else now."""
+    shutil.copy(SCENE, folder)
+    fresh = [(example, run(example.command, folder)) for example in examples(text)]
+    for example, output in reversed(fresh):
+        if not example.matches(output):
+            start, stop = example.span
+            text = text[:start] + output + text[stop:]
+    return text
+
+
+if __name__ == "__main__":
+    if not SCENE.exists():
+        sys.exit(f"{SCENE}: no such file; the examples of {README.name} use it")
+    with tempfile.TemporaryDirectory() as scratch:
+        README.write_text(updated(README.read_text("utf-8"), Path(scratch)), "utf-8")
