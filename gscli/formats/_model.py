@@ -120,7 +120,8 @@ def numbers(tensor: Any) -> Values:
         return tensor
     if isinstance(tensor, Array | Tensor):
         return tensor.value if isinstance(tensor, Array) else tensor.numpy()
-    array: Values = tensor.detach().cpu().numpy()  # of PyTorch itself, from a trusted pickle
+    tensor = tensor.detach().cpu()  # of PyTorch itself, from a trusted pickle
+    array: Values = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     return array
 
 

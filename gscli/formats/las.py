@@ -49,11 +49,15 @@ def read(path: Path) -> GaussianCloud:
     packed = _check(path)
     import laspy
 
-    with malformed(path, "LAS"), _laz.unpacked(path, packed) if packed else nullcontext(path) as plain:
+    with (
+        malformed(path, "LAS"),
+        nullcontext(path) if packed is None else _laz.unpacked(path, packed) as plain,
+    ):
         try:
             las = laspy.read(plain)
         except laspy.errors.LaspyException as error:
             raise ValueError(str(error)) from None
+        las.header.vlrs.extract("LasZipVlr")
         others = [name for name in las.point_format.dimension_names if name not in "XYZ"]
         columns = {name: np.asarray(las[axis]) for name, axis in zip("xyz", "xyz", strict=True)}
         columns |= {name: np.asarray(las[name]) for name in others}
@@ -151,11 +155,11 @@ def _type(kind: np.dtype[Any]) -> str:
     return kind.str[1:] if not kind.shape else ""
 
 
-def _check(path: Path) -> int:
+def _check(path: Path) -> int | None:
     """Refuse a header whose counts the file cannot hold.
 
     Returns:
-        How many bytes the points take once unpacked; 0 if they are not packed.
+        How many bytes the points take once unpacked; None if they are not packed.
     """
     data = mapped(path)
     head = table(data, "u1", min(len(data), 375), 0, path, "header bytes").tobytes()
@@ -172,6 +176,6 @@ def _check(path: Path) -> int:
         raise InputError("claims more header records than it has bytes", path=path, remedy="it is damaged")
     if kind & _COMPRESSED:
         check_expansion(path, len(data), count * width)
-        return max(1, int(count * width))
+        return int(count * width)
     table(data, "u1", count * width, offset, path, "bytes of points")
-    return 0
+    return None

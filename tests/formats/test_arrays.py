@@ -303,3 +303,15 @@ def test_a_cloud_of_other_columns_stays_whole_through_archives(tmp_path):
     rows["feature"] = np.arange(12).reshape(3, 4)
     formats.write(tmp_path / "a.npy", GaussianCloud(rows))
     assert np.array_equal(formats.read(tmp_path / "a.npy").rows, rows)
+
+
+@pytest.mark.parametrize("suffix", ["las", "laz", "spz", "npz", "npy", "csv", "pcd", "safetensors"])
+def test_stdin_may_hold_any_format_that_its_bytes_tell(tmp_path, make_scene, suffix, monkeypatch):
+    if suffix in ("las", "laz"):
+        pytest.importorskip("lazrs")
+    path = tmp_path / f"x.{suffix}"
+    formats.write(path, make_scene(30, 0, normals=False), allow_lossy=True)
+    wanted = formats.read(path)
+    with path.open("rb") as stream:
+        monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": stream}))
+        assert np.array_equal(formats.read("-").rows, wanted.rows)

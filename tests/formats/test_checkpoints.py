@@ -222,6 +222,12 @@ def test_other_precisions_keep_their_values(tmp_path, kind):
     assert np.array_equal(columns(cloud, fields.POSITION).astype(np.float64), wanted)
 
 
+@pytest.mark.parametrize("saved", [trainers.graphdeco(), trainers.gsplat(), (trainers.r2_capture(), 1)])
+def test_a_trusted_checkpoint_gives_the_same_cloud(tmp_path, saved):
+    path = trainers.save(tmp_path / "c.pth", saved)
+    assert np.array_equal(formats.read(path, trust_pickle=True).rows, formats.read(path).rows)
+
+
 def test_views_and_shared_storages_are_followed(tmp_path):
     whole = torch.arange(40 * 8, dtype=torch.float32).reshape(40, 8)
     saved = trainers.gsplat()
