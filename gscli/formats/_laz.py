@@ -94,7 +94,7 @@ def _layout(path: Path, data: npt.NDArray[np.uint8]) -> bytes:
     """The record that tells how the points are packed."""
     at, count = (int(table(data, kind, 1, where, path, "header fields")[0]) for kind, where in _RECORDS)
     for _ in range(count):
-        owner, kind, length = _RECORD.unpack(table(data, "u1", _RECORD.size, at, path, "record bytes"))
+        owner, kind, length = _RECORD.unpack(table(data, "u1", _RECORD.size, at, path, "record bytes").data)
         body = table(data, "u1", length, at + _RECORD.size, path, "record bytes")
         if owner.rstrip(b"\0") == _OWNER and kind == _KIND:
             return body.tobytes()
