@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -143,7 +142,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
             with target.open("wb") as stream:
                 yield stream
             return
-        temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        temporary = _temporary_beside(target)
         descriptor = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
         )
@@ -177,8 +176,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         GscliError: it cannot be written (no such parent, no permission, disk full).
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old{TEMPORARY_SUFFIX}")
+    temporary, old = _temporary_beside(target), _temporary_beside(target)
     try:
         temporary.mkdir()
         try:
@@ -194,6 +192,11 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def _temporary_beside(target: Path) -> Path:
+    """A hidden name in the same folder, short enough where the target's is the longest possible."""
+    return target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:

@@ -1,0 +1,67 @@
+"""What monitoring two models costs their training, against none and against torch.cdist in the loop.
+
+Blocks of iterations of three kinds alternate in one run, so that a busy machine disturbs all alike;
+medians are compared. Run it as ``python examples/monitor_overhead.py``.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from gscli.training import DisagreementMonitor
+
+
+def train_step(model, target, optimizer):
+    optimizer.zero_grad(set_to_none=True)
+    loss = sum(((torch.sin(m @ m.T[:, :24]) - target) ** 2).mean() for m in model)
+    loss.backward()
+    optimizer.step()
+
+
+def cdist_fitness(a, b, threshold, batch=10_000):
+    nearest = [torch.cdist(part, b).min(1).values for part in a.split(batch)]
+    return (torch.cat(nearest) < threshold).float().mean().item()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--points", type=int, default=50_000)
+    parser.add_argument("--every", type=int, default=500, help="iterations in a block, measured once")
+    parser.add_argument("--blocks", type=int, default=7, help="blocks of each kind")
+    parser.add_argument("--cdist-blocks", type=int, default=2)
+    options = parser.parse_args()
+
+    torch.manual_seed(0)
+    model = [torch.randn(options.points, 3, requires_grad=True) for _ in range(2)]
+    target = torch.zeros(options.points, 24)
+    optimizer = torch.optim.Adam(model, lr=1e-4)
+    seen = []
+    seconds = {"none": [], "monitor": [], "cdist in the loop": []}
+    with DisagreementMonitor(lambda scalars, step: seen.append(step)) as monitor:
+        for _ in range(20):
+            train_step(model, target, optimizer)
+        for block in range(options.blocks):
+            kinds = ["none", "monitor"] if block % 2 else ["monitor", "none"]
+            for kind in kinds + ["cdist in the loop"] * (block < options.cdist_blocks):
+                start = time.perf_counter()
+                if kind == "monitor":
+                    monitor(*model, block)
+                elif kind != "none":
+                    with torch.no_grad():
+                        cdist_fitness(*model, 0.3)
+                for _ in range(options.every):
+                    train_step(model, target, optimizer)
+                seconds[kind].append(time.perf_counter() - start)
+    assert len(seen) == options.blocks
+    base = statistics.median(seconds["none"])
+    print(f"two models of {options.points:,} points, measured every {options.every} iterations, medians")
+    for kind, times in seconds.items():
+        if times:
+            each = statistics.median(times) / options.every * 1e3
+            print(f"  {kind:18} {each:7.2f} ms per iteration  {statistics.median(times) / base - 1:+7.1%}")
+
+
+if __name__ == "__main__":
+    main()
