@@ -12,6 +12,7 @@ from gscli import fields, formats
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GscliError, WriteRefused
 
+UNCOUNTED = ("csv", "splat", "xyz")
 WRITABLE = [name for name in formats.names() if hasattr(formats.module(name), "write")]
 
 
