@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,16 @@ import numpy.typing as npt
 from .errors import InputError
 
 BLOCK_BYTES = 4 << 20  # bytes of rows handled at a time: enough to amortise, small enough to stay out of RSS
+
+
+class Attached(Protocol):
+    """Per-point data that are no columns, such as a feature array: they follow the rows."""
+
+    def take(self, index: npt.NDArray[Any]) -> Attached:
+        """The data of the rows at `index`."""
+
+    def describe(self) -> list[str]:
+        """What another format would lose, one entry each."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,14 @@ class Header:
         native: whatever ``formats/<format>.py`` needs to write the file back as it was
             (property order, encoding, other elements); other formats ignore it.
         notes: what a reader has to tell the user, such as a field that had no place.
+        attached: per-point data that are no columns; only the format they came from can write them.
     """
 
     format: str = "ply"
     comments: tuple[str, ...] = ()
     native: Any = None
     notes: tuple[str, ...] = ()
+    attached: Attached | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,10 @@ class GaussianCloud:
         index = np.asarray(index)
         if index.dtype == bool:
             index = np.flatnonzero(index)
-        return replace(self, rows=take_rows(self.rows, index))
+        header = self.header
+        if header.attached is not None:
+            header = replace(header, attached=header.attached.take(index))
+        return replace(self, rows=take_rows(self.rows, index), header=header)
 
     def with_comment(self, line: str) -> GaussianCloud:
         """The same rows with one more comment line."""

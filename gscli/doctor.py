@@ -18,7 +18,6 @@ EXTRAS = {
     "torch": ("torch", "--device torch-cpu and cuda, gscli.training"),
     "faiss": ("faiss", "compare --engine faiss"),
     "formats": ("laspy", "LAS and LAZ"),
-    "tensorboard": ("tensorboardX", "watch --tensorboard"),
     "cluster": ("distributed", "batch --scheduler"),
 }
 

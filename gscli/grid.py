@@ -238,6 +238,8 @@ class VoxelGrid:
     def _rows(self, chosen: Any) -> Any:
         """Chosen rows in ascending order; a mask over the input beats sorting many."""
         if isinstance(chosen, np.ndarray):
+            if len(chosen) == self.rows:
+                return np.arange(self.rows)
             if len(chosen) < self.rows // 8:
                 return np.sort(chosen).astype(np.int64)
             kept = np.zeros(self.rows, bool)

@@ -54,3 +54,34 @@ def test_shell_scripts_are_sound(script: Path) -> None:
     if shellcheck is None:
         pytest.skip("needs shellcheck")
     assert subprocess.run([shellcheck, script], capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_the_training_example_trains_and_says_where_its_time_goes(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    said = run(
+        tmp_path,
+        sys.executable,
+        EXAMPLES / "train_density_invariant.py",
+        "--iterations",
+        12,
+        "--points",
+        8000,
+    )
+    moved = {
+        title: [float(v) for v in re.findall(r"([\d.]+)%", line)]
+        for line in said.splitlines()
+        if "probability moved" in line
+        for title in [line.split()[2]]
+    }
+    assert set(moved) == {"without", "with"}
+    assert all(values[0] == 0 and values[1] > 0 for values in moved.values())
+    for stage in ("sampling", "data", "forward", "consistency", "backward"):
+        assert re.search(rf"{stage} +[\d.]+ ms +[\d.]+%", said)
+
+
+def test_the_overhead_of_a_monitor_can_be_measured_anywhere(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    args = ("--points", 500, "--every", 5, "--blocks", 2, "--cdist-blocks", 1)
+    said = run(tmp_path, sys.executable, EXAMPLES / "monitor_overhead.py", *args)
+    assert re.search(r"monitor +[\d.]+ ms per iteration", said)
+    assert re.search(r"cdist in the loop +[\d.]+ ms per iteration", said)

@@ -13,6 +13,7 @@ import pytest
 
 from gscli import scene, write
 from gscli.cli import main
+from gscli.resample import resample
 
 from .update_readme import ROOT
 
@@ -29,13 +30,20 @@ HEAVY = (
     "distributed",
 )
 
-# For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to.
+# For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to,
+# with drawn.ply, a draw from it, and run, a training run.
 EXAMPLES = {
+    "batch compare": ["{scene}", "--reference", "{scene}", "--workers", "1"],
+    "batch info": ["{scene}", "--workers", "1"],
+    "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
+    "batch verify": ["{scene}", "--reference", "{scene}", "--dry-run"],
     "cache clear": [],
     "cache info": [],
     "demo": ["{scene}", "--out-dir", "{out}/demo"],
     "info": ["{scene}", "--json"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
+    "verify": ["{scene}", "{out}/drawn.ply"],
+    "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
 WITH_TORCH = ("bench resample", "doctor")  # times what was written in torch; says whether a GPU works
 
@@ -100,6 +108,10 @@ def test_every_command_has_an_example_here() -> None:
 def test_a_command_on_the_cpu_imports_no_torch(name: str, tmp_path: Path) -> None:
     path = tmp_path / "scene.ply"
     write(path, scene.make(300))
+    resample(path, tmp_path / "drawn.ply")
+    for step in (1, 2):
+        (tmp_path / f"run/iteration_{step}").mkdir(parents=True)
+        write(tmp_path / f"run/iteration_{step}/point_cloud.ply", scene.make(300))
     args = [arg.format(scene=path, out=tmp_path) for arg in EXAMPLES[name]]
     assert imported(running(*name.split(), *args), "torch", GSCLI_CACHE_DIR=str(tmp_path / "cache")) == set()
 

@@ -13,7 +13,7 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = {
     **dict.fromkeys(("errors", "cloud", "fields", "files", "device", "progress"), 0),
-    **dict.fromkeys(("formats", "kernels"), 1),
+    **dict.fromkeys(("formats", "mapping", "kernels"), 1),
     **dict.fromkeys(("methods", "grid", "cache", "neighbors", "spacing"), 2),
     # 3: the tools and the training helpers, which is everything else
     "report": 4,

@@ -3,7 +3,7 @@
 A format module defines
 
 * ``DESCRIPTION``: one line for people;
-* ``SUFFIXES``: the file name endings it is written under, first the usual one;
+* ``SUFFIXES``: the file name endings it is written under, first the usual one; ``/`` is a folder;
 * ``sniff(head) -> bool``: whether the first bytes of a file are its (see `head_of`);
 * ``read(path) -> GaussianCloud``;
 
@@ -13,6 +13,14 @@ and, where it can be written,
   in order, `advance` is told of rows done;
 * ``unsupported(cloud) -> list[str]``: what writing that cloud would lose.
 
+It may also define
+
+* ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
+* ``SPECIALISES``: a format whose files it is a special kind of, and before which it is asked;
+* ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
+* ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
+  ``OPTIONAL``: those that only some of its files need.
+
 Modules import their libraries inside the functions that need them.
 """
 
@@ -20,8 +28,11 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,11 +41,12 @@ import numpy.typing as npt
 
 from .. import files
 from ..cloud import GaussianCloud
-from ..errors import GscliError, InputError, UsageError, WriteRefused
+from ..errors import EngineUnavailable, GscliError, InputError, UsageError, WriteRefused
 from ..progress import nothing
 
 HEAD_BYTES = 1 << 16
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
+PART = "::"  # FILE::PART is one model of a file with several
 
 
 def names() -> list[str]:
@@ -46,13 +58,81 @@ def module(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
+@dataclass(frozen=True)
+class Format:
+    """One row of the table that ``gscli formats`` shows.
+
+    Attributes:
+        name: the format's name, that of its module.
+        description: one line.
+        suffixes: file name endings, the usual one first.
+        can_read: whether it is read.
+        can_write: whether it is written.
+        lossy: whether writing it always loses precision.
+        requires: the packages it needs beyond the core.
+        missing: those of them that are not installed here.
+        install: the command that installs them; empty where nothing is missing.
+    """
+
+    name: str
+    description: str
+    suffixes: tuple[str, ...]
+    can_read: bool
+    can_write: bool
+    lossy: bool
+    requires: tuple[str, ...]
+    missing: tuple[str, ...]
+    install: str
+
+
+def table() -> list[Format]:
+    """What can be read and written here, and what is missing, by name."""
+    rows = []
+    for name in names():
+        found = module(name)
+        requires = (*getattr(found, "REQUIRES", ()), *getattr(found, "OPTIONAL", ()))
+        missing = tuple(package for package in requires if find_spec(package) is None)
+        rows.append(
+            Format(
+                name,
+                found.DESCRIPTION,
+                tuple(found.SUFFIXES),
+                hasattr(found, "read"),
+                hasattr(found, "write"),
+                getattr(found, "LOSSY", False),
+                requires,
+                missing,
+                "pip install 'gscli[formats]'" if missing else "",
+            )
+        )
+    return rows
+
+
+def require(name: str, path: str | os.PathLike[str]) -> None:
+    """Refuse, with the install command, a format whose packages are not here.
+
+    Raises:
+        EngineUnavailable: a package is missing.
+    """
+    missing = [p for p in getattr(module(name), "REQUIRES", ()) if find_spec(p) is None]
+    if missing:
+        raise EngineUnavailable(
+            f"needs {' and '.join(missing)}, not installed here",
+            path=path,
+            remedy="pip install 'gscli[formats]'",
+        )
+
+
 def head_of(path: Path) -> bytes:
     """The first 64 KiB of a file; of a folder, `FOLDER_HEAD` and its entries' names, one a line."""
     files.require_readable(path)
     if path.is_dir():
-        return FOLDER_HEAD + "\n".join(sorted(os.listdir(path))).encode()
-    with path.open("rb") as stream:
-        return stream.read(HEAD_BYTES)
+        return FOLDER_HEAD + "\n".join(sorted(os.listdir(path))).encode("utf-8", "surrogateescape")
+    try:
+        with path.open("rb") as stream:
+            return stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise files.unreadable(path, error) from None
 
 
 def identify(path: Path) -> str:
@@ -64,43 +144,81 @@ def identify(path: Path) -> str:
     head = head_of(path)
     if not head:
         raise InputError("is empty", path=path, remedy="check that its writer finished")
-    for name in names():
+    special_first = sorted(names(), key=lambda name: not hasattr(module(name), "SPECIALISES"))
+    for name in special_first:
         if module(name).sniff(head):
             return name
-    for name in names():
-        if path.name.lower().endswith(tuple(module(name).SUFFIXES)):
-            return name
+    if not head.startswith(FOLDER_HEAD):
+        for name in special_first:
+            if path.name.lower().endswith(tuple(module(name).SUFFIXES)):
+                return name
     raise InputError(
         "is of no format that gscli reads", path=path, remedy="`gscli formats` lists what can be read"
     )
 
 
-def read(path: str | os.PathLike[str]) -> GaussianCloud:
-    """Read a scene of any known format; ``-`` is stdin.
+def locate(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """Split ``FILE::PART``; a file that is really called so goes first.
+
+    >>> locate("run/ckpt.pth::gs1")
+    (PosixPath('run/ckpt.pth'), 'gs1')
+    """
+    text = os.fspath(path)
+    file, separator, part = text.rpartition(PART)
+    if not separator or not file or not part or os.path.lexists(text):
+        return Path(text), None
+    return Path(file), part
+
+
+def read(
+    path: str | os.PathLike[str], *, only: Sequence[str] | None = None, trust_pickle: bool = False
+) -> GaussianCloud:
+    """Read a scene of any known format; ``-`` is stdin, ``FILE::PART`` one model of several.
+
+    Args:
+        path: the file or folder.
+        only: columns that will do. Formats that can leave the others unread do so; the rest give all.
+        trust_pickle: unpickle with the full power of pickle, which runs whatever code the file holds.
 
     Raises:
         InputError: missing, unreadable, malformed, or of no known format.
+        UsageError: `trust_pickle` for a format that is no pickle, or a part of one that has none.
+        EngineUnavailable: the format needs a package that is not installed.
     """
-    if files.is_standard(path):
-        with files.spooled_stdin() as spool:
-            try:
-                return module(identify(spool)).read(spool)  # type: ignore[no-any-return]
-            except GscliError as error:
+    standard = files.is_standard(path)
+    with files.spooled_stdin() if standard else nullcontext() as spool:
+        source, part = (spool, None) if spool else locate(path)
+        try:
+            return _read(source, part, only, trust_pickle)
+        except GscliError as error:
+            if standard:
                 error.path = "<stdin>"
-                raise
-    source = Path(path)
-    return module(identify(source)).read(source)  # type: ignore[no-any-return]
+            raise
+
+
+def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool) -> GaussianCloud:
+    name = identify(source)
+    require(name, source)
+    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
+    if part is not None and "part" not in taken:
+        raise UsageError(f"holds one model ({name}), so {PART}{part} selects nothing", path=source)
+    if trust_pickle and "trust_pickle" not in taken:
+        raise UsageError(f"is no pickle ({name})", path=source, remedy="drop --trust-pickle")
+    given = {"part": part, "only": only, "trust_pickle": trust_pickle}
+    cloud: GaussianCloud = module(name).read(source, **{k: v for k, v in given.items() if k in taken})
+    return cloud
 
 
 def stem(path: str | os.PathLike[str]) -> str:
     """A scene's name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
-    name = Path(path).name
-    suffixes = [s for n in names() for s in module(n).SUFFIXES if name.lower().endswith(s)]
-    return name[: -max(map(len, suffixes))] or name if suffixes else Path(path).stem
+    file, part = locate(path)
+    suffixes = [s for n in names() for s in module(n).SUFFIXES if file.name.lower().endswith(s)]
+    bare = file.name[: -max(map(len, suffixes))] if suffixes else file.stem
+    return (bare or file.name) + (f".{part}" if part else "")
 
 
-def format_for_writing(path: str | os.PathLike[str]) -> str:
-    """The format that an output's suffix asks for; ``-`` is PLY."""
+def format_for_writing(path: str | os.PathLike[str], like: str | None = None) -> str:
+    """The format that an output's suffix asks for; ``-`` is PLY, a name without suffix is as `like`."""
     if files.is_standard(path):
         return "ply"
     lower = os.fspath(path).lower()
@@ -111,11 +229,31 @@ def format_for_writing(path: str | os.PathLike[str]) -> str:
         for suffix in module(name).SUFFIXES
         if lower.endswith(suffix)
     ]
-    if not matches:
-        if Path(path).exists() and not Path(path).is_file():  # /dev/stdout, a pipe
-            return "ply"
-        raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
-    return max(matches)[1]
+    if matches:
+        return max(matches)[1]
+    folders = [name for name in names() if "/" in module(name).SUFFIXES and hasattr(module(name), "write")]
+    target = Path(path)
+    if like in folders and not target.suffix and not target.is_file():
+        return str(like)
+    if target.is_dir() and folders:
+        return folders[0]
+    if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+        return "ply"
+    raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
+
+
+def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:
+    """What writing `cloud` to `path` would lose; empty if nothing.
+
+    Raises:
+        UsageError: `path` has no suffix of a format that gscli writes.
+    """
+    name = format_for_writing(path, cloud.header.format)
+    lost: list[str] = module(name).unsupported(cloud)
+    attached = cloud.header.attached
+    if attached is not None and name != cloud.header.format:
+        lost = [*lost, *attached.describe()]
+    return lost
 
 
 def write(
@@ -132,11 +270,13 @@ def write(
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something
             and `allow_lossy` is false.
+        EngineUnavailable: the format needs a package that is not installed.
     """
-    writer = module(format_for_writing(path))
-    lost = writer.unsupported(cloud)
+    name = format_for_writing(path, cloud.header.format)
+    require(name, path)
+    lost = losses(path, cloud)
     if lost and not allow_lossy:
         raise WriteRefused(
             f"would lose {'; '.join(lost)}", path=path, remedy="add --allow-lossy, or write .ply"
         )
-    writer.write(path, cloud, overwrite=overwrite, index=index, advance=advance)
+    module(name).write(path, cloud, overwrite=overwrite, index=index, advance=advance)

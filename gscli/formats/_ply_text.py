@@ -54,12 +54,12 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     return rows, before, after
 
 
-def print_rows(rows: npt.NDArray[Any], newline: bytes) -> Iterator[bytes]:
+def print_rows(rows: npt.NDArray[Any], newline: bytes, separator: str = " ") -> Iterator[bytes]:
     """Rows as lines of the shortest numbers that read back as the same values."""
     for start in range(0, len(rows), PRINTED_ROWS):
         block = rows[start : start + PRINTED_ROWS]
         columns = [_numbers(block[name]) for name in block.dtype.names or ()]
-        yield b"".join(" ".join(row).encode("ascii") + newline for row in zip(*columns, strict=True))
+        yield b"".join(separator.join(row).encode("ascii") + newline for row in zip(*columns, strict=True))
 
 
 def _numbers(column: npt.NDArray[Any]) -> Iterator[str]:

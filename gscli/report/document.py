@@ -17,7 +17,7 @@ def document(schema: str, **content: Any) -> dict[str, Any]:
 
 def dumps(content: dict[str, Any]) -> str:
     """JSON text; numbers that do not exist (NaN, infinity) become null."""
-    return json.dumps(_finite(content), indent=2, allow_nan=False)
+    return json.dumps(finite(content), indent=2, allow_nan=False)
 
 
 def write(path: str | os.PathLike[str], content: dict[str, Any], *, overwrite: bool) -> None:
@@ -31,11 +31,12 @@ def seconds(timings: dict[str, float]) -> dict[str, float]:
     return {stage: round(value, 4) for stage, value in timings.items()}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same value with null for every number that is not finite, and plain numbers for NumPy's."""
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if hasattr(value, "item"):  # a NumPy number
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

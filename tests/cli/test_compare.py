@@ -197,7 +197,7 @@ def test_stdin_is_one_of_the_two(run, two):
         (("--max-queries", "0"), "at least 1"),
         (("--seed", "-1"), "between 0 and"),
         (("--report", "x", "--html", "x"), "written twice"),
-        (("--distances", "d.txt"), "no suffix"),
+        (("--distances", "d.doc"), "no suffix"),
         (("--json", "--report", "-"), "stdout can carry one thing"),
     ],
 )

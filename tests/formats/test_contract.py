@@ -12,6 +12,7 @@ from gscli import fields, formats
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GscliError, WriteRefused
 
+UNCOUNTED = ("csv", "splat", "xyz")
 WRITABLE = [name for name in formats.names() if hasattr(formats.module(name), "write")]
 
 
@@ -210,3 +211,20 @@ def test_a_damaged_file_is_one_line_or_other_values_but_never_a_crash(writer, ma
 def assert_one_line(message: str, path: Path) -> None:
     assert message.startswith(str(path)[:-1])
     assert "\n" not in message
+
+
+def test_a_truncated_file_is_an_error_of_one_line(writer, make_scene, tmp_path):
+    if writer.__name__.rpartition(".")[2] in UNCOUNTED:
+        pytest.skip("does not say how many rows it has")
+    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
+    if not write(writer, path, make_scene(60, 0, normals=False)):
+        return
+    if path.is_dir():
+        path = path / "coord.npy"
+    whole = path.read_bytes()
+    for size in (len(whole) - 1, len(whole) // 2):
+        path.write_bytes(whole[:size])
+        with pytest.raises(GscliError) as caught:
+            formats.read(path.parent if path.name == "coord.npy" else path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,87 @@
+"""The checkpoints that trainers leave in a run's folder, found by the names they give them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# graphdeco and forks; gsplat; nerfstudio. A number in a folder's name counts for the file in it.
+_NAMES = (
+    re.compile(r"iteration_(?P<step>\d+)/[^/]+\.(?:ply|pickle)"),
+    re.compile(r"point_cloud_(?P<step>\d+)\.ply"),
+    re.compile(r"chkpnt_?(?P<step>\d+)\.pth"),
+    re.compile(r"ckpt_(?P<step>\d+)(?:_rank(?P<rank>\d+))?\.pt"),
+    re.compile(r"step-(?P<step>\d+)\.ckpt"),
+)
+DEEPEST = 3  # folders below a run that are looked into
+PART = "::"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One model as of one step.
+
+    Attributes:
+        step: the iteration in its name.
+        path: the file to read, with ``::part`` where the run was named so.
+        files: every file of the model; several ranks make one.
+    """
+
+    step: int
+    path: str
+    files: tuple[Path, ...]
+
+    def state(self) -> tuple[tuple[int, int], ...]:
+        """Size and time of change of every file.
+
+        Raises:
+            FileNotFoundError: the trainer deleted one.
+        """
+        found = (file.stat() for file in self.files)
+        return tuple((s.st_size, s.st_mtime_ns) for s in found)
+
+
+def checkpoints(run: str | os.PathLike[str]) -> dict[int, Checkpoint]:
+    """The checkpoint of each step in a run's folder; of several for one step, the first kind of the list.
+
+    ``iteration_30000/point_cloud.ply``, ``point_cloud_30000.ply``, ``chkpnt30000.pth``,
+    ``ckpt_29999_rank0.pt`` (with all ranks), ``step-000029999.ckpt``, up to three folders down.
+
+    Args:
+        run: a folder, which need not exist yet; ``FOLDER::part`` takes that model of each file.
+    """
+    folder, _, part = os.fspath(run).partition(PART)
+    ranks: dict[tuple[int, int], dict[int, Path]] = {}
+    for path, name in _files(Path(folder), DEEPEST):
+        for kind, pattern in enumerate(_NAMES):
+            match = pattern.fullmatch(name) or pattern.fullmatch(path.name)
+            if match:
+                rank = int(match.groupdict().get("rank") or 0)
+                ranks.setdefault((int(match["step"]), kind), {}).setdefault(rank, path)
+                break
+    found: dict[int, Checkpoint] = {}
+    for (step, _), paths in sorted(ranks.items()):
+        files = tuple(paths[rank] for rank in sorted(paths))
+        if step not in found:
+            found[step] = Checkpoint(step, f"{files[0]}{PART}{part}" if part else str(files[0]), files)
+    return found
+
+
+def _files(folder: Path, depth: int) -> Iterator[tuple[Path, str]]:
+    """Files with ``FOLDER/NAME``, in order of their names; what vanishes meanwhile is not there."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir():
+                if depth:
+                    yield from _files(Path(entry.path), depth - 1)
+            elif entry.is_file():
+                yield Path(entry.path), f"{folder.name}/{entry.name}"
+        except OSError:
+            continue

@@ -1,0 +1,71 @@
+"""``gscli verify``."""
+
+from __future__ import annotations
+
+import click
+
+from . import options, show
+
+
+@click.command()
+@options.source
+@click.argument("draws", nargs=-1, required=True, metavar="DRAW...")
+@click.option(
+    "--expect",
+    metavar="REPORT",
+    help="The JSON that resample wrote.  [default: believe the comment in each DRAW]",
+)
+@click.option(
+    "--grid", "grid_file", metavar="FILE", help="The mapping that the draws were made with, if they were."
+)
+@options.overwrite
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    draws: tuple[str, ...],
+    expect: str | None,
+    grid_file: str | None,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Check that every DRAW is the sample of SOURCE that it claims to be.
+
+    \b
+    Checks of each DRAW:
+      columns     it has the columns of SOURCE
+      subset      every row is a row of SOURCE, byte for byte
+      duplicates  no row is used twice
+      cells       every cell keeps exactly as many rows as the method says
+      report      the totals of the report are true (with --expect)
+      rows        drawing again with its seed gives these rows
+    Several draws of one method are also tested together: whether every row and every pair of rows of
+    a cell is kept equally often, and cells and epochs are independent. Exit status 6 if anything is wrong.
+
+    \b
+    Examples:
+      gscli verify scene.ply half.ply
+      gscli resample scene.ply half.ply --report half.json
+      gscli verify scene.ply half.ply --expect half.json
+      gscli resample scene.ply --out-dir views/ --repeat 8
+      gscli verify scene.ply views/*.ply
+    """
+    show.refuse_mixing(as_json, report)
+    from ..report import verify as report_verify
+    from ..verify import verify
+
+    result = verify(source, draws, expect=expect, grid_file=grid_file, track=show.track(quiet))
+    show.result(
+        report_verify.document(result),
+        report_verify.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )
+    result.require()

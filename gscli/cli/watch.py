@@ -1,0 +1,55 @@
+"""``gscli watch``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+from . import options
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN_B]")
+@click.option("--reference", metavar="FILE", help="Also compare every checkpoint with this scene.")
+@click.option("--tensorboard", metavar="LOGDIR", help="Write the scalars to LOGDIR/gscli/.")
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="T",
+    default=0.3,
+    show_default=True,
+    help="A center is matched when its counterpart is nearer, in scene units.",
+)
+@click.option(
+    "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."
+)
+@click.option("--once", is_flag=True, help="Measure every step that is there, oldest first, and end.")
+@click.option("--until", type=int, metavar="STEP", help="End after this step.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="End after so long without a new step.")
+@options.quiet
+def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
+    """Follow training by its checkpoints; print one line of JSON for each step.
+
+    With RUN and RUN_B, two models of one scene: how far they disagree at each step that both have
+    saved. With RUN alone: how far each checkpoint moved from the one before.
+
+    Checkpoints are found by their names: iteration_30000/point_cloud.ply, chkpnt30000.pth,
+    ckpt_29999_rank0.pt, step-000029999.ckpt. A file is read once it has not changed between two looks.
+    The newest step comes first, older ones are dropped. The training is not touched.
+
+    \b
+    Examples:
+      gscli watch run_a/ run_b/ --tensorboard logs/ --every 10
+      gscli watch run/point_cloud_gs1 run/point_cloud_gs2 --until 30000
+      gscli watch run/ --reference final.ply --once
+    """
+    from ..report import watch as report_watch
+    from ..watch import watch
+
+    if len(runs) > 2:
+        raise UsageError(f"give one run or two, not {len(runs)}")
+    say = (lambda line: None) if quiet else (lambda line: click.echo(f"note     {line}", err=True))
+    for measured in watch(runs, say=say, **settings):
+        click.echo(report_watch.line(measured))

@@ -1,0 +1,133 @@
+"""Convert a scene from any format that is read to any that is written, and say what it costs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import fields, files, formats
+from .cloud import GaussianCloud
+from .progress import nothing
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What a conversion did, or would do.
+
+    Attributes:
+        source: the path read; ``-`` for stdin.
+        target: the path written; ``-`` for stdout.
+        source_format: the format that was read.
+        target_format: the format that was (or would be) written.
+        points: rows converted.
+        lost: what the target format cannot hold, one entry each; empty if nothing is lost.
+        largest: how far the target's values are from the source's at most, by `differences`; empty
+            where nothing is lost, or nothing was written that could be read again.
+        notes: what reading the source had to tell.
+        written: false for a dry run.
+    """
+
+    source: str
+    target: str
+    source_format: str
+    target_format: str
+    points: int
+    lost: tuple[str, ...]
+    largest: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    written: bool = True
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    allow_lossy: bool = False,
+    dry_run: bool = False,
+    trust_pickle: bool = False,
+    advance: Callable[[int], object] = nothing,
+) -> ConvertResult:
+    """Read `source`, write it to `target` in the format of its suffix, and measure what was lost.
+
+    Args:
+        source: any path that `formats.read` takes, ``FILE::PART`` and ``-`` included.
+        target: the file or folder to write; ``-`` is stdout, as PLY.
+        overwrite: whether an existing file may be replaced.
+        allow_lossy: whether what ``lost`` names may be lost.
+        dry_run: read and name the losses, but write nothing and refuse nothing.
+        trust_pickle: unpickle with the full power of pickle.
+        advance: is told of rows written.
+
+    Raises:
+        InputError: `source` cannot be read.
+        WriteRefused: the target exists and `overwrite` is false, or something would be lost and
+            `allow_lossy` is false.
+        UsageError: `target` has no suffix of a format that gscli writes.
+    """
+    cloud = formats.read(source, trust_pickle=trust_pickle)
+    name = formats.format_for_writing(target, cloud.header.format)
+    lost = formats.losses(target, cloud)
+    largest = {}
+    if not dry_run:
+        formats.write(target, cloud, overwrite=overwrite, allow_lossy=allow_lossy, advance=advance)
+        if lost and not files.is_standard(target):
+            module = formats.module(name)
+            wanted = cloud.take(module.order(cloud)) if hasattr(module, "order") else cloud
+            largest = differences(wanted, formats.read(target))
+    return ConvertResult(
+        os.fspath(source),
+        os.fspath(target),
+        cloud.header.format,
+        name,
+        len(cloud),
+        tuple(lost),
+        largest,
+        cloud.header.notes,
+        written=not dry_run,
+    )
+
+
+def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]:
+    """The largest differences between two clouds of the same rows, of what both of them hold.
+
+    Returns:
+        ``position`` in scene units, ``scale`` as a ratio minus one, ``rotation`` in degrees, ``colour``
+        in 0..1, ``opacity`` in 0..1 after the sigmoid, ``harmonics`` as stored; whatever applies.
+    """
+    both = [name for name in wanted.fields if name in found.fields]
+    largest: dict[str, float] = {}
+
+    def compare(label: str, names: tuple[str, ...], measure: Callable[..., npt.NDArray[Any]]) -> None:
+        if names and set(names) <= set(both) and len(wanted):
+            pair = (cloud.columns(names).astype(np.float64) for cloud in (wanted, found))
+            largest[label] = float(np.max(measure(*pair)))
+
+    compare("position", fields.POSITION, lambda a, b: np.linalg.norm(a - b, axis=0))
+    compare("scale", fields.scale_names(both), lambda a, b: np.expm1(np.abs(a - b)))
+    compare("rotation", fields.ROTATION, _degrees)
+    compare("colour", fields.SH_DC, lambda a, b: np.abs(a - b) * fields.SH_C0)
+    compare("opacity", (fields.OPACITY,), lambda a, b: np.abs(fields.sigmoid(a) - fields.sigmoid(b)))
+    if fields.sh_degree(wanted.fields) == fields.sh_degree(found.fields):
+        rest = fields.sh_rest(fields.sh_degree(wanted.fields) or 0)
+        compare("harmonics", rest, lambda a, b: np.abs(a - b))
+    return largest
+
+
+def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Angles between (4, N) quaternions of any length; a zero one counts as the identity."""
+    a, b = (_unit(q) for q in (a, b))
+    chord = np.minimum(np.linalg.norm(a - b, axis=0), np.linalg.norm(a + b, axis=0))
+    angle: npt.NDArray[Any] = np.degrees(4.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
+    return angle
+
+
+def _unit(quaternions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    lengths = np.linalg.norm(quaternions, axis=0)
+    identity = np.array([[1.0], [0.0], [0.0], [0.0]])
+    return np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), identity)

@@ -1,0 +1,138 @@
+"""Hostile bytes, met safely: maps instead of copies, counts checked before they are believed.
+
+A file's own count is never trusted further than its size allows, whatever is decompressed has a
+bound before it is, and whatever a decoder raises on the way becomes one line.
+"""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import files
+from ..errors import InputError
+
+# Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
+MAX_RATIO = 100
+SMALL = 32 << 20  # bytes that may be unpacked whatever the ratio
+
+# What Python code and NumPy raise over bytes that do not mean what their header says.
+_MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    pickle.PickleError,
+    struct.error,
+    tokenize.TokenError,  # of NumPy's own header parser
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@contextmanager
+def malformed(path: Path, what: str) -> Iterator[None]:
+    """Tell any failure to decode `path` as a one-line InputError: ``cannot be read as {what}``.
+
+    Numbers that overflow or make no sense become inf or NaN without a warning.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except MemoryError:
+        raise InputError(
+            f"needs more memory than there is to be read as {what}",
+            path=path,
+            remedy="check that it is intact",
+        ) from None
+    except OSError as error:
+        raise files.unreadable(path, error) from None
+    except _MALFORMED as error:
+        reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
+        raise InputError(
+            f"cannot be read as {what} ({reason})", path=path, remedy="check that it is intact"
+        ) from None
+
+
+def mapped(path: Path) -> npt.NDArray[np.uint8]:
+    """The bytes of a file, (size,) uint8, as a read-only memory map; pipes are read whole.
+
+    Raises:
+        InputError: missing, unreadable or empty.
+    """
+    files.require_readable(path)
+    try:
+        with path.open("rb") as stream:
+            stream.seek(0, 2)
+            if stream.tell() == 0:
+                raise InputError("is empty", path=path, remedy="check that its writer finished")
+            return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    except OSError as error:
+        raise files.unreadable(path, error) from None
+
+
+def table(
+    data: npt.NDArray[np.uint8], dtype: npt.DTypeLike, count: int, offset: int, path: Path, what: str
+) -> npt.NDArray[Any]:
+    """(count,) items of `dtype` that lie at a byte offset, as a view.
+
+    Raises:
+        InputError: the file ends before they do; the line gives both byte counts.
+    """
+    dtype = np.dtype(dtype)
+    need = offset + count * dtype.itemsize
+    if count < 0 or offset < 0 or need > len(data):
+        raise InputError(
+            f"ends after {len(data):,} bytes where {count:,} {what} need {need:,}",
+            path=path,
+            remedy="it is cut short or its header is wrong",
+        )
+    view: npt.NDArray[Any] = data[offset:need].view(dtype)
+    return view
+
+
+def check_expansion(path: Path, packed: int, unpacked: int) -> None:
+    """Refuse to unpack what could not be a scene: more than 32 MiB at more than a hundredfold.
+
+    Raises:
+        InputError: a decompression bomb, or a header that claims too much.
+    """
+    if unpacked > max(SMALL, MAX_RATIO * packed):
+        raise InputError(
+            f"claims to unpack {packed:,} bytes to {unpacked:,}, which no scene does",
+            path=path,
+            remedy="it is damaged or a decompression bomb",
+        )
+
+
+def gunzip(data: npt.NDArray[np.uint8], limit: int, path: Path) -> bytes:
+    """Unpack a gzip stream of at most `limit` bytes.
+
+    Raises:
+        InputError: it is damaged, or goes on beyond `limit`.
+    """
+    with malformed(path, "gzip data"):
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        out = unpacker.decompress(data.data, limit)
+        # A stream that ends exactly at the limit still has its trailer to read.
+        if not unpacker.eof and unpacker.decompress(unpacker.unconsumed_tail, 1):
+            raise ValueError(f"more than the {limit:,} bytes its header implies")
+        if not unpacker.eof:
+            raise EOFError(f"cut short after {len(out):,} unpacked bytes")
+        return out

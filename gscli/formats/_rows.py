@@ -1,0 +1,166 @@
+"""Rows of splats: made from arrays, and taken apart for codecs that hold the 3DGS fields and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields
+from ..cloud import GaussianCloud, take_rows
+from ..errors import GscliError
+
+Array = npt.NDArray[Any]
+
+# Opacity in one byte: 0 and 255 stand for the ends of the range, whose logits are infinite. Half a
+# quantum further in, they are finite and still come back as the same byte.
+_ALPHAS = np.arange(256) / 255.0
+_ALPHAS[[0, -1]] = 0.25 / 255, 254.75 / 255
+LOGITS = fields.logit(_ALPHAS).astype(np.float32)  # (256,): the logit that an opacity byte stands for
+
+
+def splat_names(degree: int = 0) -> tuple[str, ...]:
+    """The columns of a splat of an SH degree, in the usual order without normals."""
+    tail = (fields.OPACITY, *fields.SCALE, *fields.ROTATION)
+    return (*fields.POSITION, *fields.SH_DC, *fields.sh_rest(degree), *tail)
+
+
+def empty_splats(count: int, degree: int = 0) -> Array:
+    """(count,) float32 rows to be filled by `columns_of`."""
+    return np.empty(count, [(name, "<f4") for name in splat_names(degree)])
+
+
+def columns_of(rows: Array, names: Sequence[str]) -> Array:
+    """Neighbouring columns of one type, as a writable (N, len(names)) view of the rows."""
+    kind, first = rows.dtype.fields[names[0]][:2]  # type: ignore[index]
+    if not len(rows):
+        return np.empty((0, len(names)), kind)
+    return np.ndarray(
+        (len(rows), len(names)), kind, rows, offset=first, strides=(rows.dtype.itemsize, kind.itemsize)
+    )
+
+
+def splats(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
+    """The rows at `index`, or all, for a codec of splats.
+
+    Raises:
+        GscliError: they lack a field that every splat has.
+    """
+    missing = [name for name in splat_names() if name not in cloud.fields]
+    if missing or fields.sh_degree(cloud.fields) is None:
+        raise GscliError(
+            f"the points have no {', '.join(missing) or 'f_rest of an SH degree'}, which every splat has",
+            remedy="write .ply, which holds any columns",
+        )
+    return selected(cloud, index)
+
+
+def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
+    """The rows at `index`, or all, without what is attached to them."""
+    if index is None:
+        return cloud
+    index = np.asarray(index)
+    return GaussianCloud(
+        take_rows(cloud.rows, np.flatnonzero(index) if index.dtype == bool else index), cloud.header
+    )
+
+
+def planes(cloud: GaussianCloud, names: Sequence[str]) -> Array:
+    """(N, len(names)) float64 values for a codec.
+
+    Raises:
+        GscliError: a column is missing, or a value is not finite, which no codec can hold.
+    """
+    values = cloud.columns(names).T.astype(np.float64)
+    if not np.isfinite(values).all():
+        row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
+        raise GscliError(
+            f"row {row} has {names[column]} = {values[row, column]}, which this format cannot hold",
+            remedy="write .ply, or drop such rows first",
+        )
+    return values
+
+
+def alpha_bytes(cloud: GaussianCloud) -> npt.NDArray[np.uint8]:
+    """(N,) opacity as a byte; infinite logits are 0 and 255."""
+    logits = cloud.columns((fields.OPACITY,))[0]
+    if np.isnan(logits).any():
+        row = int(np.flatnonzero(np.isnan(logits))[0])
+        raise GscliError(f"row {row} has opacity = nan, which this format cannot hold", remedy="write .ply")
+    return to_bytes(fields.sigmoid(logits) * 255.0)
+
+
+def to_bytes(values: Array) -> npt.NDArray[np.uint8]:
+    """Round to the nearest byte, clipped to 0 and 255."""
+    out: npt.NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return out
+
+
+def unit(quaternions: Array) -> Array:
+    """(N, 4) quaternions of length one; a zero one becomes the identity (w first)."""
+    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
+    identity = np.array([1.0, 0.0, 0.0, 0.0])
+    return np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), identity)
+
+
+def split_largest(quaternions: Array) -> tuple[Array, Array]:
+    """Unit quaternions as the place of their largest component and the other three.
+
+    The sign is turned so that the largest is positive: q and -q are one rotation.
+
+    Returns:
+        (N,) which component is the largest, and (N, 3) the others in order, within 1 / sqrt 2.
+    """
+    largest = np.abs(quaternions).argmax(axis=1)
+    rows = np.arange(len(quaternions))
+    turned = quaternions * np.where(quaternions[rows, largest] < 0, -1.0, 1.0)[:, None]
+    others = turned[_others(largest)].reshape(len(quaternions), 3)
+    return largest, others
+
+
+def join_largest(largest: Array, others: Array) -> Array:
+    """The inverse of `split_largest`: (N, 4) unit quaternions."""
+    out = np.empty((len(largest), 4), np.float64)
+    out[np.arange(len(largest)), largest] = np.sqrt(np.maximum(0.0, 1.0 - (others**2).sum(axis=1)))
+    out[_others(largest)] = others.reshape(-1)
+    return out
+
+
+def _others(largest: Array) -> Array:
+    """(N, 4) mask of the three components that are not the largest."""
+    mask: Array = np.arange(4)[None, :] != largest[:, None]
+    return mask
+
+
+def dropped(
+    cloud: GaussianCloud, degree: int, comments: bool = False, beside: Sequence[str] = ()
+) -> list[str]:
+    """What a codec of the 3DGS fields up to an SH degree leaves out: other columns and comments.
+
+    Args:
+        cloud: what is to be written.
+        degree: the highest SH degree that the codec holds.
+        comments: whether it holds comments.
+        beside: columns that it holds besides the 3DGS fields.
+
+    A cloud that lacks a field which every splat has cannot be written at all (see `splats`): that
+    is named too.
+    """
+    missing = [name for name in splat_names() if name not in cloud.fields]
+    held = fields.sh_degree(cloud.fields)
+    if missing or held is None:
+        return [
+            f"everything (without {', '.join(missing) or 'the f_rest of an SH degree'} there are no splats)"
+        ]
+    lost = []
+    if held > degree:
+        lost.append(f"SH degree {held} (to {degree})")
+    extra = [name for name in cloud.fields if name not in (*splat_names(held), *beside)]
+    if extra:
+        more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
+        lost.append(f"columns {', '.join(extra[:6])}{more}")
+    if cloud.header.comments and not comments:
+        lost.append(f"{len(cloud.header.comments)} comments")
+    return lost

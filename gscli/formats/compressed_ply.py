@@ -1,0 +1,242 @@
+"""Compressed PLY of PlayCanvas: chunks of 256 splats, each value 8 to 11 bits within its chunk's range.
+
+A PLY file by its first line; the elements ``chunk`` (minima and maxima), ``vertex`` (four uint32
+each) and, with spherical harmonics, ``sh`` (a byte each) tell it apart. Own NumPy code: gaussforge
+0.6 knows it only as a whole file and drops what follows, gsply 0.4 compiles for 3 s at first use.
+
+Rows are written along a Morton curve, so that a chunk spans little space and loses little precision.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, files
+from ..cloud import GaussianCloud, Header
+from ..errors import InputError
+from ..kernels import morton
+from ..progress import nothing
+from . import _rows
+from ._bytes import malformed, mapped, table
+
+DESCRIPTION = "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 along a Morton curve"
+SUFFIXES = (".compressed.ply",)
+SPECIALISES = "ply"
+LOSSY = True
+CHUNK = 256
+_PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
+_AXES = {"xyz": "{}_{}", "scale": "{}_scale_{}", "rgb": "{}_{}"}
+_POSITION_BITS, _COLOUR_BITS, _ROTATION_BITS = (11, 10, 11), (8, 8, 8, 8), (10, 10, 10)
+
+
+def _chunk_names(groups: tuple[str, ...]) -> list[str]:
+    """The properties of a chunk: min_x min_y min_z max_x ... min_scale_x ... min_r ..."""
+    return [
+        _AXES[group].format(end, axis)
+        for group in groups
+        for end in ("min", "max")
+        for axis in ("rgb" if group == "rgb" else "xyz")
+    ]
+
+
+def sniff(head: bytes) -> bool:
+    text = head[: head.find(b"end_header")] if b"end_header" in head else b""
+    return text.startswith(b"ply") and b"element chunk " in text and b"packed_position" in text
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read a compressed PLY.
+
+    Raises:
+        InputError: other elements or properties than the format has, or a body of another size.
+    """
+    data = mapped(path)
+    with malformed(path, "a compressed PLY"):
+        elements, comments, at = _header(path, data)
+        names = list(elements)
+        groups: tuple[str, ...] = ("xyz", "scale", "rgb")
+        if names not in (["chunk", "vertex"], ["chunk", "vertex", "sh"]):
+            raise InputError(f"has the elements {', '.join(names)}, not chunk, vertex and sh", path=path)
+        if elements["chunk"][1] == [("float", n) for n in _chunk_names(groups[:2])]:
+            groups = groups[:2]  # an early version without colour ranges
+        count, rest = elements["vertex"][0], len(elements["sh"][1]) if "sh" in elements else 0
+        expected: dict[str, tuple[int, list[tuple[str, str]]]] = {
+            "chunk": (-(-count // CHUNK), [("float", n) for n in _chunk_names(groups)]),
+            "vertex": (count, [("uint", n) for n in _PACKED]),
+            "sh": (count, [("uchar", f"f_rest_{i}") for i in range(rest)]),
+        }
+        degree = next((d for d in range(5) if len(fields.sh_rest(d)) == rest), None)
+        wrong = [name for name in names if elements[name] != expected[name]]
+        if wrong or degree is None:
+            raise InputError(f"has an element {(wrong or ['sh'])[0]} of another layout", path=path)
+        chunks = table(data, "<f4", expected["chunk"][0] * len(_chunk_names(groups)), at, path, "bounds")
+        at += chunks.nbytes
+        packed = table(data, "<u4", count * 4, at, path, "packed values").reshape(count, 4)
+        at += packed.nbytes
+        harmonics = table(data, "u1", count * rest, at, path, "harmonics").reshape(count, rest)
+        if at + harmonics.nbytes != len(data):
+            raise InputError(f"has {len(data) - at - harmonics.nbytes:,} bytes too many", path=path)
+        bounds = chunks.reshape(-1, 2 * len(groups), 3).astype(np.float64)
+        rows = _decoded(bounds, packed, harmonics, degree)
+        return GaussianCloud(rows, Header("compressed_ply", tuple(comments)))
+
+
+def order(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> npt.NDArray[np.int64]:
+    """The rows (of those at `index`) in the order they are written: along a Morton curve."""
+    chosen = np.arange(len(cloud)) if index is None else np.asarray(index)
+    if chosen.dtype == bool:
+        chosen = np.flatnonzero(chosen)
+    xyz = _rows.planes(_rows.selected(cloud, chosen), fields.POSITION)
+    if not len(xyz):
+        return chosen.astype(np.int64)
+    ordered: npt.NDArray[np.int64] = chosen[morton.order_of(xyz)].astype(np.int64)
+    return ordered
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write the 3DGS fields of a cloud, sorted as `order` says.
+
+    Raises:
+        GscliError: a value is not finite.
+    """
+    degree = min(fields.sh_degree(cloud.fields) or 0, 3)
+    chosen = _rows.splats(cloud, order(cloud, index))
+    bounds, packed, harmonics = _encoded(chosen, degree)
+    lines = ["ply", "format binary_little_endian 1.0"]
+    lines += [f"comment {comment}" for comment in cloud.header.comments]
+    lines += [f"element chunk {len(bounds)}"]
+    lines += [f"property float {name}" for name in _chunk_names(("xyz", "scale", "rgb"))]
+    lines += [f"element vertex {len(chosen)}", *(f"property uint {name}" for name in _PACKED)]
+    if degree:
+        lines += [f"element sh {len(chosen)}"]
+        lines += [f"property uchar {name}" for name in fields.sh_rest(degree)]
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.write("\n".join([*lines, "end_header\n"]).encode("utf-8", "surrogateescape"))
+        for part in (bounds.astype("<f4"), packed, harmonics):
+            stream.write(part.tobytes())
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """What compressed PLY cannot hold: a few bits a value; nothing but the 3DGS fields to degree 3."""
+    lost = "precision (10 or 11 bits within each 256 rows for positions and scales, 10 for rotations, 8 else)"
+    return [lost, "the order of rows", *_rows.dropped(cloud, degree=3, comments=True)]
+
+
+def _header(path: Path, data: npt.NDArray[np.uint8]) -> tuple[dict[str, Any], list[str], int]:
+    head = data[: 1 << 16].tobytes()
+    end = re.search(rb"end_header\r?\n", head)
+    if not end or not re.match(rb"ply\r?\nformat binary_little_endian 1\.0\r?\n", head):
+        raise InputError("is not a binary little-endian PLY with an end to its header", path=path)
+    elements: dict[str, tuple[int, list[tuple[str, str]]]] = {}
+    comments = []
+    spelled = {"float32": "float", "uint32": "uint", "uint8": "uchar"}
+    for line in head[: end.start()].decode("utf-8", "surrogateescape").splitlines()[2:]:
+        match line.split():
+            case ["comment", *_]:
+                comments.append(line[8:])
+            case ["element", name, number] if re.fullmatch(r"\d{1,10}", number) and name not in elements:
+                elements[name] = int(number), []
+            case ["property", kind, name] if elements:
+                elements[list(elements)[-1]][1].append((spelled.get(kind, kind), name))
+            case [] | ["obj_info", *_]:
+                pass
+            case _:
+                raise InputError(f"header line {line[:60]!r} is not understood", path=path)
+    return elements, comments, end.end()
+
+
+def _decoded(
+    bounds: npt.NDArray[Any], packed: npt.NDArray[Any], harmonics: npt.NDArray[Any], degree: int
+) -> npt.NDArray[Any]:
+    rows = _rows.empty_splats(len(packed), degree)
+    chunk = np.arange(len(packed)) // CHUNK
+
+    def within(group: int, share: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        low, high = bounds[chunk, 2 * group], bounds[chunk, 2 * group + 1]
+        values: npt.NDArray[Any] = low * (1 - share) + high * share
+        return values
+
+    columns = _rows.columns_of
+    colour = _unpacked(packed[:, 3], _COLOUR_BITS)
+    rgb = within(2, colour[:, :3]) if bounds.shape[1] > 4 else colour[:, :3]
+    others = (_unpacked(packed[:, 1], _ROTATION_BITS) - 0.5) * np.sqrt(2.0)
+    columns(rows, fields.POSITION)[...] = within(0, _unpacked(packed[:, 0], _POSITION_BITS))
+    columns(rows, fields.SCALE)[...] = within(1, _unpacked(packed[:, 2], _POSITION_BITS))
+    columns(rows, fields.SH_DC)[...] = fields.dc_from_rgb(rgb)
+    rows[fields.OPACITY] = _rows.LOGITS[packed[:, 3] & 255]
+    columns(rows, fields.ROTATION)[...] = _rows.join_largest((packed[:, 1] >> 30).astype(np.int64), others)
+    if degree:
+        share = np.where(harmonics == 0, 0.0, np.where(harmonics == 255, 1.0, (harmonics + 0.5) / 256))
+        columns(rows, fields.sh_rest(degree))[...] = (share - 0.5) * 8
+    return rows
+
+
+def _encoded(
+    cloud: GaussianCloud, degree: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    count = len(cloud)
+    starts = np.arange(0, count, CHUNK)
+    groups = [
+        _rows.planes(cloud, fields.POSITION),
+        np.clip(_rows.planes(cloud, fields.SCALE), -20, 20),
+        fields.rgb_from_dc(_rows.planes(cloud, fields.SH_DC)),
+    ]
+    bounds = np.empty((len(starts), 6, 3), np.float32)
+    shares = []
+    for i, values in enumerate(groups):
+        if count:
+            bounds[:, 2 * i] = np.minimum.reduceat(values, starts)
+            bounds[:, 2 * i + 1] = np.maximum.reduceat(values, starts)
+        stored = bounds[np.arange(count) // CHUNK, 2 * i : 2 * i + 2].astype(np.float64)
+        span = stored[:, 1] - stored[:, 0]
+        shares.append(np.where(span > 0, (values - stored[:, 0]) / np.where(span > 0, span, 1.0), 0.0))
+    largest, others = _rows.split_largest(_rows.unit(_rows.planes(cloud, fields.ROTATION)))
+    packed = np.empty((count, 4), "<u4")
+    packed[:, 0] = _packed(shares[0], _POSITION_BITS)
+    packed[:, 1] = _packed(others / np.sqrt(2.0) + 0.5, _ROTATION_BITS) | largest.astype(np.uint32) << 30
+    packed[:, 2] = _packed(shares[1], _POSITION_BITS)
+    packed[:, 3] = _packed(shares[2], _COLOUR_BITS[:3]) << 8 | _rows.alpha_bytes(cloud)
+    harmonics = np.empty((count, 0), np.uint8)
+    if degree:
+        names = _kept_rest(fields.sh_degree(cloud.fields) or 0, degree)
+        share = _rows.planes(cloud, names) / 8 + 0.5
+        harmonics = np.clip(np.floor(share * 256), 0, 255).astype(np.uint8)
+    return bounds, packed, harmonics
+
+
+def _kept_rest(held: int, degree: int) -> list[str]:
+    """The columns of the first degrees: those of each channel lie apart where more are held."""
+    stride, kept = (held + 1) ** 2 - 1, (degree + 1) ** 2 - 1
+    return [f"f_rest_{channel * stride + i}" for channel in range(3) for i in range(kept)]
+
+
+def _unpacked(words: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[Any]:
+    """(N, len(bits)) shares in 0..1, the first in the highest bits."""
+    shifts = [sum(bits[i + 1 :]) for i in range(len(bits))]
+    return np.stack(
+        [(words >> s & ((1 << b) - 1)) / ((1 << b) - 1) for s, b in zip(shifts, bits, strict=True)], 1
+    )
+
+
+def _packed(shares: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[np.uint32]:
+    """The inverse of `_unpacked`, to the nearest step."""
+    word = np.zeros(len(shares), np.uint32)
+    for share, width in zip(shares.T, bits, strict=True):
+        top = (1 << width) - 1
+        word = word << np.uint32(width) | np.clip(np.floor(share * top + 0.5), 0, top).astype(np.uint32)
+    return word

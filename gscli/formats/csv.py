@@ -1,0 +1,60 @@
+"""Points as comma- or semicolon-separated values, with or without a line of names.
+
+Numbers are printed with all the digits of their value, and are read as double.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from .. import files
+from ..cloud import GaussianCloud, Header
+from ..progress import nothing
+from . import _text
+from ._ply_text import print_rows
+from ._rows import selected
+
+DESCRIPTION = "CSV, with or without names; commas or semicolons"
+SUFFIXES = (".csv",)
+
+
+def sniff(head: bytes) -> bool:
+    start = _text.preamble(head)
+    return start is not None and start.delimiter is not None
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read separated values.
+
+    Raises:
+        InputError: something else than three or more numbers on each line.
+    """
+    rows, comments = _text.read(path, "CSV")
+    return GaussianCloud(rows, Header("csv", comments))
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write a line of names and one for each point."""
+    rows = _text.kept(selected(cloud, index).rows)
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.write(",".join(rows.dtype.names or ()).encode("utf-8", "surrogateescape") + b"\n")
+        stream.writelines(print_rows(rows, b"\n", ","))
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """Comments, and columns that text cannot hold."""
+    comments = [f"{len(cloud.header.comments)} comments"] if cloud.header.comments else []
+    return [*_text.unsupported(cloud.rows), *comments]

@@ -1,0 +1,90 @@
+"""NumPy arrays: a structured array with the columns by name, or (N, D >= 3) with x, y, z first.
+
+Further columns of a plain array have no names: they become ``column_3``, ``column_4`` and so on.
+Objects are never loaded (``allow_pickle=False``) and a file is mapped, so that its header cannot
+claim more than there is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, files
+from ..cloud import GaussianCloud, Header
+from ..errors import InputError
+from ..progress import nothing
+from ._npy import MAGIC, array_in
+from ._rows import selected
+
+DESCRIPTION = "NumPy array: structured, or (N, 3 or more) with x y z first"
+SUFFIXES = (".npy",)
+
+
+def sniff(head: bytes) -> bool:
+    return head.startswith(MAGIC)
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read a .npy file.
+
+    Raises:
+        InputError: damaged, holds objects, or is no array of points.
+    """
+    array = array_in(path)
+    return GaussianCloud(as_rows(path, array), Header("npy", native=array.ndim))
+
+
+def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The rows of a structured array, or of a plain (N, D >= 3) one.
+
+    Raises:
+        InputError: another shape, no positions, or columns that are not numbers.
+    """
+    if array.dtype.names is not None:
+        if array.ndim != 1 or not set(fields.POSITION) <= set(array.dtype.names):
+            raise InputError(f"has the columns {', '.join(array.dtype.names)}, not x, y and z", path=path)
+        if any(array.dtype[name].kind not in "biuf" for name in fields.POSITION):
+            raise InputError("has positions that are no numbers", path=path)
+        return array
+    if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "biuf":
+        raise InputError(
+            f"is an array of shape {list(array.shape)} and type {array.dtype}",
+            path=path,
+            remedy="points are numbers of shape (N, 3) or wider",
+        )
+    if array.shape[1] > 4096:
+        raise InputError(f"has {array.shape[1]:,} columns", path=path, remedy="points are its rows")
+    names = (*fields.POSITION, *(f"column_{i}" for i in range(3, array.shape[1])))
+    rows: npt.NDArray[Any] = (
+        np.ascontiguousarray(array).reshape(-1).view([(name, array.dtype) for name in names])
+    )
+    return rows
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write a structured array; what was read as a plain (N, D) array is written as one."""
+    rows = selected(cloud, index).rows
+    if cloud.header.format == "npy" and cloud.header.native == 2:
+        kind = rows.dtype[0]
+        rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), len(cloud.fields))
+    with files.replacing(path, overwrite=overwrite) as stream:
+        np.lib.format.write_array(stream, rows, allow_pickle=False)
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """What a .npy file cannot hold: comments."""
+    return [f"{len(cloud.header.comments)} comments"] if cloud.header.comments else []

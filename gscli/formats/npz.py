@@ -1,0 +1,112 @@
+"""NumPy archives: one array for each column by name, or gsplat's names, or one (N, D >= 3) array.
+
+Objects are never loaded, and an archive that unpacks to more than a scene can is refused unopened.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, files
+from ..cloud import GaussianCloud, Header
+from ..errors import InputError
+from ..progress import nothing
+from ._bytes import check_expansion, malformed
+from ._gsplat import named
+from ._model import Model, add_extra
+from ._rows import selected
+from ._zip import Zip, first_member
+from .npy import as_rows
+
+DESCRIPTION = "NumPy archive: an array for each column, gsplat's names, or one (N, 3 or more) array"
+SUFFIXES = (".npz",)
+COMMENTS = "__comments__"
+POSITIONS = ("xyz", "points", "positions", "pos", "coord")
+
+
+def sniff(head: bytes) -> bool:
+    return first_member(head).endswith(".npy")
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read a .npz file.
+
+    Raises:
+        InputError: damaged, a decompression bomb, holds objects, or no points.
+    """
+    with malformed(path, "a NumPy archive"):
+        arrays = load(path)
+        comments = tuple(str(line) for line in arrays.pop(COMMENTS, np.empty(0, "U1")).reshape(-1))
+        return GaussianCloud(_rows(path, arrays), Header("npz", comments))
+
+
+def load(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """All arrays of an archive by name."""
+    archive = Zip(path, "a NumPy archive")
+    infos = archive.members.values()
+    check_expansion(path, len(archive.data), sum(info.file_size for info in infos))
+    return {name.removesuffix(".npy"): archive.array(name) for name in archive.members}
+
+
+def _rows(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    if set(fields.POSITION) <= set(arrays):
+        kinds = [(name, array.dtype) for name, array in arrays.items()]
+        count = len(arrays["x"])
+        odd = [name for name, array in arrays.items() if array.shape != (count,)]
+        if odd:
+            raise InputError(f"has {odd[0]} of shape {list(arrays[odd[0]].shape)} beside x", path=path)
+        rows = np.empty(count, kinds)
+        for name, array in arrays.items():
+            rows[name] = array
+        return rows
+    if "means" in arrays:
+        return named(path, arrays).cloud("npz").rows
+    key = next((name for name in POSITIONS if name in arrays), None)
+    if key is None and len(arrays) == 1:
+        return as_rows(path, next(iter(arrays.values())))
+    if key is None:
+        raise InputError(
+            f"holds {', '.join(list(arrays)[:12]) or 'nothing'}, none of which are positions",
+            path=path,
+            remedy=f"name them x, y, z, means or one of {', '.join(POSITIONS)}",
+        )
+    model = Model(path)
+    model.add(key, fields.POSITION, arrays.pop(key))
+    for name, array in arrays.items():
+        add_extra(model, name, array)
+    return model.cloud("npz").rows
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write an uncompressed archive with one array for each column, and one of the comments."""
+    chosen = selected(cloud, index)
+    arrays = {name: chosen.rows[name] for name in chosen.fields}
+    if chosen.header.comments:
+        arrays[COMMENTS] = np.array(chosen.header.comments, dtype="U")
+    with files.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            # A fixed date: the same chosen gives the same bytes.
+            with archive.open(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True
+            ) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """Nothing: every column and comment has its place."""
+    return []

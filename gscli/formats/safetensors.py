@@ -1,0 +1,175 @@
+"""safetensors with gsplat's names: means, scales, quats, opacities, sh0, shN, and a tensor for any other
+column. The metadata keep the column order and the comments, so that nothing is lost.
+
+Own code: the format is a length, a JSON header and the bytes, and here they are mapped, not copied.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, files
+from ..cloud import GaussianCloud, Header
+from ..errors import InputError
+from ..progress import nothing
+from ._bytes import malformed, mapped, table
+from ._gsplat import named
+from ._rows import selected
+from ._torch_file import BFLOAT16
+
+DESCRIPTION = "safetensors with gsplat's tensor names"
+SUFFIXES = (".safetensors",)
+SPECIALISES = "pickle"  # a header length may look like the start of a pickle
+OPTIONS = frozenset({"only"})
+MAX_HEADER = 1 << 22
+_TYPES: dict[str, Any] = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": BFLOAT16,
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+}
+
+
+def sniff(head: bytes) -> bool:
+    length = int.from_bytes(head[:8], "little")
+    return 2 <= length <= MAX_HEADER and head[8:10] == b'{"'
+
+
+def read(path: Path, *, only: Sequence[str] | None = None) -> GaussianCloud:
+    """Read the Gaussians of a safetensors file; with `only`, just the tensors with one of those columns.
+
+    Raises:
+        InputError: damaged, or without ``means``.
+    """
+    data = mapped(path)
+    with malformed(path, "safetensors"):
+        length = int(table(data, "<u8", 1, 0, path, "header length")[0])
+        if length > MAX_HEADER:
+            raise InputError(f"claims a header of {length:,} bytes", path=path, remedy="it is damaged")
+        header = json.loads(table(data, "u1", length, 8, path, "header bytes").tobytes())
+        about = header.pop("__metadata__", {})
+        tensors = {}
+        for name, entry in header.items():
+            start, stop = entry["data_offsets"]
+            if entry["dtype"] not in _TYPES:
+                raise InputError(f"has {name} of type {entry['dtype']}, which is not read", path=path)
+            kind, shape = np.dtype(_TYPES[entry["dtype"]]), [int(n) for n in entry["shape"]]
+            if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != stop - start or start < 0:
+                raise InputError(f"has {name} of another size than its shape", path=path)
+            flat = table(data, kind, math.prod(shape), 8 + length + start, path, f"numbers of {name}")
+            if kind == BFLOAT16:
+                flat = (flat["bfloat16"].astype("<u4") << 16).view(np.float32)
+            tensors[name] = flat.reshape(shape)
+        model = named(path, tensors)
+        model.comments += json.loads(about.get("comments", "[]"))
+        cloud = model.cloud("safetensors", only)
+        order = [name for name in json.loads(about.get("columns", "[]")) if name in cloud.fields]
+        if sorted(order) == sorted(cloud.fields) and order != list(cloud.fields):
+            rows = np.empty(len(cloud), [(name, cloud.rows.dtype[name]) for name in order])
+            for name in order:
+                rows[name] = cloud.rows[name]
+            cloud = GaussianCloud(rows, cloud.header)
+        return GaussianCloud(
+            cloud.rows, Header("safetensors", cloud.header.comments, notes=cloud.header.notes)
+        )
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write every column of a cloud.
+
+    Raises:
+        GscliError: a column that `unsupported` names.
+    """
+    chosen = selected(cloud, index)
+    header: dict[str, Any] = {
+        "__metadata__": {
+            "format": "3dgs",
+            "columns": json.dumps(chosen.fields),
+            "comments": json.dumps(chosen.header.comments),
+        }
+    }
+    tensors = _tensors(chosen)
+    at = 0
+    for name, array in tensors.items():
+        kind = next(code for code, stored in _TYPES.items() if np.dtype(stored) == array.dtype)
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
+        at += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for array in tensors.values():
+            stream.write(array.tobytes())
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """Columns of types that safetensors do not have."""
+    kinds = [np.dtype(kind) for kind in _TYPES.values()]
+    types = {name: cloud.rows.dtype[name] for name in cloud.fields}
+    return [
+        f"column {name} ({kind})"
+        for name, kind in types.items()
+        if kind.shape or kind.newbyteorder("<") not in kinds
+    ]
+
+
+def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
+    """Gsplat's tensors from the columns of one type, and a tensor for each column that is left."""
+    degree = fields.sh_degree(cloud.fields)
+    rest = fields.sh_rest(degree or 0)
+    groups: list[tuple[str, tuple[str, ...], tuple[int, ...]]] = [
+        ("means", fields.POSITION, (3,)),
+        ("normals", fields.NORMAL, (3,)),
+        ("sh0", fields.SH_DC, (1, 3)),
+        ("shN", rest, (3, len(rest) // 3)),
+        ("opacities", (fields.OPACITY,), ()),
+        ("scales", fields.scale_names(cloud.fields), (len(fields.scale_names(cloud.fields)),)),
+        ("quats", fields.ROTATION, (4,)),
+    ]
+    out: dict[str, npt.NDArray[Any]] = {}
+    left = [name for name in cloud.fields if name not in dict.fromkeys(unsupported_names(cloud))]
+    for label, names, shape in groups:
+        if not names or not set(names) <= set(left):
+            continue
+        kinds = {cloud.rows.dtype[name] for name in names}
+        if label == "means" and len(kinds) > 1:
+            kinds = {np.result_type(*kinds)}
+        if len(kinds) > 1 or (label == "scales" and names != fields.SCALE[: len(names)]):
+            continue
+        kind = kinds.pop().newbyteorder("<")
+        array = np.stack([cloud.rows[name].astype(kind) for name in names], 1).reshape(len(cloud), *shape)
+        out[label] = np.ascontiguousarray(array.transpose(0, 2, 1)) if label == "shN" else array
+        left = [name for name in left if name not in names]
+    for name in left:
+        kind = cloud.rows.dtype[name].newbyteorder("<")
+        out[name] = np.ascontiguousarray(cloud.rows[name].astype(kind))
+    return out
+
+
+def unsupported_names(cloud: GaussianCloud) -> list[str]:
+    return [text.split()[1] for text in unsupported(cloud)]

@@ -1,0 +1,149 @@
+"""SceneSplat scene folders: one ``.npy`` file for each array, values as they are rendered.
+
+``coord`` (N, 3), ``color`` (N, 3) uint8, ``opacity`` (N) or (N, 1) in 0..1, ``scale`` (N, 3) in world
+units, ``quat`` (N, 4), w first; maybe ``normal``, ``segment``, ``instance``. They become the raw
+columns of 3DGS. Everything else (features, masks, grids, other files) stays attached: it follows the
+rows and is written back, each array subset with them, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, files
+from ..cloud import GaussianCloud, Header
+from ..errors import InputError, WriteRefused
+from ..progress import nothing
+from . import _rows
+from ._bytes import malformed
+from ._scene_folder import COLOUR, SceneFolder
+
+DESCRIPTION = "SceneSplat scene folder (coord.npy, color.npy ...) with its features and grids"
+SUFFIXES = ("/",)
+FOLDER_HEAD = b"\0folder\n"  # as in the registry
+_LABELS = ("segment", "instance")
+
+
+def sniff(head: bytes) -> bool:
+    return head.startswith(FOLDER_HEAD) and b"coord.npy" in head[len(FOLDER_HEAD) :].split(b"\n")
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read a scene folder; large arrays are mapped and not read.
+
+    Raises:
+        InputError: an array is damaged, holds objects, or has another number of rows than ``coord``.
+    """
+    with malformed(path, "a scene folder"):
+        if not path.is_dir():
+            raise InputError("is no folder", path=path)
+        folder = SceneFolder.open(path)
+        columns: dict[str, npt.NDArray[Any]] = {}
+
+        def add(names: tuple[str, ...], file: str, values: npt.NDArray[Any]) -> None:
+            flat = values.reshape(len(values), math.prod(values.shape[1:]))
+            if flat.shape[1] != len(names):
+                raise InputError(f"has {file}.npy of shape {list(values.shape)}", path=path)
+            columns.update(zip(names, flat.T, strict=True))
+
+        arrays = folder.arrays
+        add(fields.POSITION, "coord", arrays["coord"])
+        if "normal" in arrays:
+            add(fields.NORMAL, "normal", arrays["normal"])
+        if COLOUR in arrays:
+            rgb = arrays[COLOUR] / (255.0 if arrays[COLOUR].dtype.kind in "iu" else 1.0)
+            add(fields.SH_DC, COLOUR, fields.dc_from_rgb(rgb).astype(np.float32))
+        if "opacity" in arrays:
+            add((fields.OPACITY,), "opacity", _logit(arrays["opacity"]))
+        if "scale" in arrays:
+            add(fields.SCALE, "scale", _logarithm(arrays["scale"]))
+        if "quat" in arrays:
+            add(fields.ROTATION, "quat", arrays["quat"])
+        for label in _LABELS:
+            if label in arrays and arrays[label].size == folder.rows:
+                add((label,), label, arrays[label])
+        rows = np.empty(folder.rows, [(name, values.dtype) for name, values in columns.items()])
+        for name, values in columns.items():
+            rows[name] = values
+        return GaussianCloud(rows, Header("scenesplat", notes=folder.notes(), attached=folder))
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write a scene folder: a scene read from one with all of its files, any other as activated arrays.
+
+    Raises:
+        WriteRefused: the folder exists and `overwrite` is false, or it is no scene folder.
+        GscliError: a field is missing that scene folders have.
+    """
+    target = Path(path)
+    if target.is_file():
+        raise WriteRefused("is a file", path=path, remedy="name a folder")
+    if target.is_dir() and any(target.iterdir()):
+        if not overwrite:
+            raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+        if not (target / "coord.npy").is_file():
+            raise WriteRefused("is a folder, but no scene folder: it is not replaced", path=path)
+    if index is not None:
+        index = np.asarray(index)
+        index = np.flatnonzero(index) if index.dtype == bool else index
+    attached = cloud.header.attached
+    with files.replacing_folder(path) as folder:
+        if isinstance(attached, SceneFolder):
+            chosen = attached if index is None else attached.take(index)
+            chosen.write(folder)
+        else:
+            for name, array in _activated(_rows.splats(cloud, index)).items():
+                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """What a scene folder cannot hold: colours beyond 8 bits, harmonics, other columns, comments."""
+    if isinstance(cloud.header.attached, SceneFolder):
+        return cloud.header.attached.left_out()
+    lost = _rows.dropped(cloud, degree=0, beside=(*fields.NORMAL, *_LABELS))
+    return ["precision (colour clipped to 0..1 and 8 bits)", *lost]
+
+
+def _activated(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
+    types = {name: cloud.rows.dtype[name] for name in cloud.fields}
+    real = np.float64 if types["x"] == np.float64 else np.float32
+    out: dict[str, npt.NDArray[Any]] = {
+        "coord": cloud.xyz.astype(real),
+        COLOUR: _rows.to_bytes(fields.rgb_from_dc(_rows.planes(cloud, fields.SH_DC)) * 255),
+        "opacity": fields.sigmoid(cloud.columns((fields.OPACITY,))[0]).astype(np.float32),
+        "scale": np.exp(cloud.columns(fields.SCALE).T.astype(np.float64)).astype(np.float32),
+        "quat": cloud.columns(fields.ROTATION).T.astype(np.float32),
+    }
+    if set(fields.NORMAL) <= set(cloud.fields):
+        out["normal"] = cloud.columns(fields.NORMAL).T.astype(np.float32)
+    out |= {name: np.ascontiguousarray(cloud.rows[name]) for name in _LABELS if name in cloud.fields}
+    return out
+
+
+def _logit(opacity: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if opacity.size and not (opacity.min() >= 0 and opacity.max() <= 1):
+        raise ValueError("opacity beyond 0..1")
+    return fields.logit(opacity).astype(np.float32)
+
+
+def _logarithm(scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if scale.size and not scale.min() >= 0:
+        raise ValueError("scale below 0")
+    with np.errstate(divide="ignore"):
+        out: npt.NDArray[Any] = np.log(scale.astype(np.float64)).astype(np.float32)
+    return out

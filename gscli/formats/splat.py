@@ -1,0 +1,92 @@
+""".splat: 32 bytes for each Gaussian, nothing else; no header, so only the name tells.
+
+Position (3 float32), scale (3 float32, linear), colour and opacity (4 bytes), rotation (4 bytes,
+w x y z as 128 + 128 q). Read and written here with NumPy: the layout is a dtype, and the libraries
+that read it take the whole file as one object.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, files
+from ..cloud import GaussianCloud, Header
+from ..errors import GscliError, InputError
+from ..progress import nothing
+from ._bytes import malformed, mapped
+from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, splats, to_bytes, unit
+
+DESCRIPTION = ".splat, 32 bytes a Gaussian: 8-bit colour, opacity and rotation, no spherical harmonics"
+SUFFIXES = (".splat",)
+LOSSY = True
+RECORD = np.dtype([("xyz", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
+
+
+def sniff(head: bytes) -> bool:
+    return False  # there is nothing to recognise
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read a .splat file.
+
+    Raises:
+        InputError: its size is no multiple of 32, or its scales are not positive numbers.
+    """
+    data = mapped(path)
+    if len(data) % RECORD.itemsize:
+        raise InputError(
+            f"has {len(data):,} bytes, not a multiple of the {RECORD.itemsize} that a splat takes", path=path
+        )
+    with malformed(path, "a .splat file"):
+        stored = data.view(RECORD)
+        if not (stored["scale"] >= 0).all():  # NaN fails too
+            raise InputError("has scales that are not positive: it is no .splat file", path=path)
+        rows = empty_splats(len(stored))
+        columns_of(rows, fields.POSITION)[...] = stored["xyz"]
+        columns_of(rows, fields.SH_DC)[...] = fields.dc_from_rgb(stored["rgba"][:, :3] / 255.0)
+        rows[fields.OPACITY] = LOGITS[stored["rgba"][:, 3]]
+        smallest = np.finfo(np.float32).tiny
+        columns_of(rows, fields.SCALE)[...] = np.log(np.maximum(stored["scale"], smallest))
+        columns_of(rows, fields.ROTATION)[...] = (stored["rot"].astype(np.float32) - 128) / 128
+        return GaussianCloud(rows, Header("splat"))
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write the 3DGS fields of a cloud; `unsupported` names what is lost.
+
+    Raises:
+        GscliError: there are no points, or a value is not finite.
+    """
+    chosen = splats(cloud, index)
+    if not len(chosen):
+        raise GscliError("has no points: a .splat file would be empty", path=path, remedy="write .ply")
+    out = np.empty(len(chosen), RECORD)
+    out["xyz"] = planes(chosen, fields.POSITION)
+    out["scale"] = np.exp(np.minimum(planes(chosen, fields.SCALE), np.log(np.finfo(np.float32).max)))
+    out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(chosen, fields.SH_DC)) * 255)
+    out["rgba"][:, 3] = alpha_bytes(chosen)
+    out["rot"] = to_bytes(unit(planes(chosen, fields.ROTATION)) * 128 + 128)
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.write(out.tobytes())
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """What .splat cannot hold: bytes for colour, opacity and rotation; nothing but the 3DGS fields."""
+    return [
+        "precision (colour clipped to 0..1, opacity and rotation to 8 bits)",
+        *dropped(cloud, degree=0),
+    ]

@@ -1,0 +1,63 @@
+"""Points as text: x y z and further numbers on each line, separated by blanks.
+
+Names of further columns stand in a comment line that starts with ``# x y z``. Numbers are printed
+with all the digits of their value, and are read as double.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from .. import files
+from ..cloud import GaussianCloud, Header
+from ..progress import nothing
+from . import _text
+from ._ply_text import print_rows
+from ._rows import selected
+
+DESCRIPTION = "text, x y z first on each line"
+SUFFIXES = (".xyz", ".txt", ".pts", ".asc")
+
+
+def sniff(head: bytes) -> bool:
+    start = _text.preamble(head)
+    return start is not None and start.delimiter is None
+
+
+def read(path: Path) -> GaussianCloud:
+    """Read lines of numbers.
+
+    Raises:
+        InputError: something else than three or more numbers on each line.
+    """
+    rows, comments = _text.read(path, "lines of numbers")
+    return GaussianCloud(rows, Header("xyz", comments))
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write a line for each point; a line of names where it is needed."""
+    rows = _text.kept(selected(cloud, index).rows)
+    lines = [f"# {comment}" for comment in cloud.header.comments]
+    if rows.dtype.names != ("x", "y", "z") or not len(rows):
+        lines.append(f"# {' '.join(rows.dtype.names or ())}")
+    with files.replacing(path, overwrite=overwrite) as stream:
+        stream.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
+        stream.writelines(print_rows(rows, b"\n"))
+    advance(len(cloud))
+
+
+def unsupported(cloud: GaussianCloud) -> list[str]:
+    """Columns that text cannot hold."""
+    return _text.unsupported(cloud.rows)

@@ -1,0 +1,120 @@
+"""Grid files: which cell of a precomputed grid each point belongs to.
+
+Density-invariant training groups points by a grid whose cells were merged by feature similarity, so
+that it cannot be computed from the coordinates again and the file must be honoured. ``.npz`` files
+hold ``indices``, one for each *valid* point where a mask says which points are valid; ``.npy`` files
+hold one id for each point. -1 is "no cell". Ids may have gaps.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, UsageError
+from .formats._bytes import mapped
+from .formats._npy import MAGIC, array_in
+from .formats._zip import Zip
+
+INDICES = "indices"
+MASK = "valid_feat_mask"
+NO_CELL = -1
+_RANKED = re.compile(r"lang_feat_grid_svd_r(\d+)\.npz")
+
+
+def find_mapping(source: str | os.PathLike[str], name: str | None = None) -> Path:
+    """The grid file that `name` means for a scene: as given, or within the scene's folder.
+
+    Without a name it is the ``lang_feat_grid_svd_r<rank>.npz`` of the highest rank in the folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = Path(source)
+    if name is not None:
+        for candidate in (Path(name), folder / name):
+            if candidate.is_file():
+                return candidate
+        raise UsageError(f"no grid file {name}, nor one in {os.fspath(source)}", path=name)
+    ranked = [(int(m[1]), p) for p in _entries(folder) if (m := _RANKED.fullmatch(p.name))]
+    if not ranked:
+        raise UsageError("holds no grid file", path=source, remedy="name one with --grid FILE")
+    return max(ranked)[1]
+
+
+def read_mapping(
+    path: str | os.PathLike[str], n_rows: int, *, mask: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.int64]:
+    """Read the cell of each point.
+
+    Args:
+        path: ``.npz`` with ``indices`` (and, maybe, ``valid_feat_mask``), or ``.npy``.
+        n_rows: how many points the scene has.
+        mask: (n_rows,) which points are valid; by default what the ``.npz`` or a
+            ``valid_feat_mask.npy`` beside it says. It is needed only where there are fewer ids than points.
+
+    Returns:
+        (n_rows,) int64 ids; -1 for points that are not valid or in no cell.
+
+    Raises:
+        InputError: damaged, no ids, ids below -1, or another number of them than there are (valid) points.
+    """
+    path = Path(path)
+    arrays = _arrays(path)
+    if INDICES not in arrays:
+        raise InputError(
+            f"holds {', '.join(arrays) or 'nothing'}, no {INDICES}", path=path, remedy="name a grid file"
+        )
+    ids = arrays[INDICES].reshape(-1) if arrays[INDICES].ndim == 2 else arrays[INDICES]
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise InputError(f"has {INDICES} of shape {list(ids.shape)} and type {ids.dtype}", path=path)
+    out = np.full(n_rows, NO_CELL, np.int64)
+    if len(ids) == n_rows:
+        out[:] = ids
+    else:
+        if mask is None:
+            mask = _mask(path, arrays)
+        if mask is None or len(mask) != n_rows or int(mask.sum()) != len(ids):
+            valid = f" of which {int(mask.sum()):,} are valid" if mask is not None else ""
+            raise InputError(
+                f"has {len(ids):,} ids for {n_rows:,} points{valid}",
+                path=path,
+                remedy=f"it belongs to another scene, or {MASK}.npy is missing",
+            )
+        out[mask] = ids
+    if n_rows and out.min() < NO_CELL:
+        raise InputError(f"has the id {out.min()}; ids are -1 or more", path=path)
+    return out
+
+
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """What a grid file holds that matters here, the features not among it."""
+    if mapped(path)[: len(MAGIC)].tobytes() == MAGIC:
+        return {INDICES: array_in(path)}
+    archive = Zip(path, "a grid file")
+    return {
+        name: archive.array(f"{name}.npy") for name in (INDICES, MASK) if f"{name}.npy" in archive.members
+    }
+
+
+def _mask(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
+    beside = path.parent / f"{MASK}.npy"
+    if MASK in arrays:
+        mask = arrays[MASK]
+    elif beside.is_file():
+        mask = array_in(beside)
+    else:
+        return None
+    return mask.reshape(-1).astype(bool)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

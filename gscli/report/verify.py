@@ -1,0 +1,84 @@
+"""`gscli.verify.Verified` as a JSON document and as a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..verify import Check, Verified
+from . import document as documents
+
+SCHEMA = "gscli/verify/1"
+
+
+def document(result: Verified) -> dict[str, Any]:
+    """Keys as in the README."""
+    return documents.document(
+        SCHEMA,
+        source={"path": result.path, "points": result.points},
+        passed=result.violations == 0,
+        violations=result.violations,
+        draws=[
+            {
+                "path": path,
+                "method": claim.method.name,
+                "seed": claim.seed,
+                "epoch": claim.epoch,
+                "voxel_size": claim.voxel_size,
+                "origin": claim.origin,
+                "said_by": claim.said_by,
+                "checks": [_check(check) for check in checks],
+            }
+            for path, claim, checks in result.draws
+        ],
+        statistics=[
+            {"name": t.name, "statistic": t.statistic, "freedom": t.freedom, "p": t.p}
+            for t in result.uniformity
+        ],
+        together=[_check(check) for check in result.together],
+        notes=list(result.notes),
+        timings_s=documents.seconds(result.timings),
+    )
+
+
+def summary(result: Verified, *, verbose: bool = False) -> list[str]:
+    """One line per draw, then the violations, the tests and the verdict."""
+    lines = [f"scene    {result.path}: {result.points:,} points"]
+    for path, claim, checks in result.draws:
+        passed = [check.name for check in checks if check.passed]
+        line = f"draw     {path}: {claim.method.name}, seed {claim.seed} epoch {claim.epoch}"
+        lines.append(f"{line} by its {claim.said_by}; passed {', '.join(passed) or 'nothing'}")
+        lines += _violations(checks)
+    for test in result.uniformity:
+        value = (
+            f"chi-square {test.statistic:.1f} / {test.freedom}"
+            if test.freedom
+            else f"z {test.statistic:+.2f}"
+        )
+        lines.append(f"test     {test.name}: {value}, p {test.p:.2g}")
+    lines += _violations(result.together)
+    lines += [f"note     {note}" for note in result.notes]
+    total = sum(result.timings.values())
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
+    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    if not result.violations:
+        which = "it is the sample" if len(result.draws) == 1 else "they are the samples"
+        lines.append(f"verdict  {which} that was claimed")
+    return lines
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "passed": check.passed,
+        "violations": check.violations,
+        "examples": list(check.examples),
+    }
+
+
+def _violations(checks: tuple[Check, ...]) -> list[str]:
+    lines = []
+    for check in checks:
+        lines += [f"WRONG    {check.name}: {example}" for example in check.examples]
+        if check.violations > len(check.examples):
+            lines.append(f"WRONG    {check.name}: {check.violations - len(check.examples):,} more")
+    return lines

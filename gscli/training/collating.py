@@ -1,0 +1,65 @@
+"""Several scenarios of a scene as one batch, for one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from .sampler import Scenario
+
+RESERVED = ("batch", "offset", "cell")
+
+
+def collate(
+    views: Mapping[str, Scenario] | Iterable[Scenario], **per_point: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Gather per-point tensors for the scenarios, one after the other, as Pointcept batches scenes.
+
+    Every tensor is named, and none is chosen by its length: what is not given is not in the batch.
+
+    Args:
+        views: what `GridSampler.scenarios` returned.
+        per_point: tensors with one row per point of the scene, (N, ...), on the sampler's device.
+
+    Returns:
+        The tensors gathered, (M, ...) with M rows of all scenarios together, and
+
+        * ``batch``: (M,) int64, which scenario a row belongs to;
+        * ``offset``: (S,) int64, where each scenario ends;
+        * ``cell``: (M,) int64, the cell of each row; equal numbers are the same cell in every scenario.
+
+        They share no memory with their sources: dropping the batch frees it.
+
+    Raises:
+        UsageError: a tensor of another length or device, a reserved name, or no scenario.
+    """
+    drawn = list(views.values() if isinstance(views, Mapping) else views)
+    if not drawn:
+        raise UsageError("there is no scenario to collate")
+    if len({view.points for view in drawn}) > 1:
+        raise UsageError("the scenarios are of scenes with different numbers of points")
+    points, device = drawn[0].points, drawn[0].rows.device
+    for name, tensor in per_point.items():
+        if name in RESERVED:
+            raise UsageError(f"{name} is what collate itself adds", remedy="give the tensor another name")
+        if tensor.ndim == 0 or len(tensor) != points:
+            raise UsageError(
+                f"{name} has shape {tuple(tensor.shape)}, but the scene has {points} points",
+                remedy="collate takes tensors with one row per point",
+            )
+        if tensor.device != device:
+            raise UsageError(f"{name} is on {tensor.device}, but the sampler draws on {device}")
+    rows = torch.cat([view.rows for view in drawn])
+    out = {name: tensor.index_select(0, rows) for name, tensor in per_point.items()}
+    sizes = torch.tensor([len(view.rows) for view in drawn], device=device)
+    out["batch"] = torch.repeat_interleave(
+        torch.arange(len(drawn), device=device), sizes, output_size=len(rows)
+    )
+    out["offset"] = sizes.cumsum(0)
+    out["cell"] = torch.cat([view.cells for view in drawn])
+    return out

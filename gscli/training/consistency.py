@@ -1,0 +1,109 @@
+"""The loss that makes a network's output independent of density."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from ..errors import UsageError
+
+KINDS = ("mse", "cosine", "kl")
+
+
+def density_consistency(
+    out: torch.Tensor,
+    batch: Mapping[str, torch.Tensor],
+    kind: str = "mse",
+    *,
+    temperature: float | None = None,
+) -> torch.Tensor:
+    """How much the mean output of a cell differs between scenarios; gradients flow to all of them.
+
+    For each pair of scenarios, over the cells that both have rows in, the mean of
+
+    * ``mse``: the squared difference of the cell means, averaged over the D features;
+    * ``cosine``: 1 - the cosine of the angle between them;
+    * ``kl``: (KL(p || q) + KL(q || p)) / 2 of p, q = softmax(cell means / temperature).
+
+    Pairs are weighted by how many cells they share. Without a shared cell the loss is 0.
+
+    Memory, with S scenarios of C cells: tables of (S C, D) numbers. Three scenarios need at most
+    three of them at once with ``mse`` and six otherwise, and keep one (four with ``cosine``, five
+    with ``kl``) for the backward pass, which makes the gradient of `out` and no more. Neither `out`
+    nor `batch` is kept, beyond (M,) int64 of slots.
+    An output in half precision is copied to float32, so that large cells add up right.
+
+    Args:
+        out: (M, D) the network's output, one row per row of the batch.
+        batch: from `collate`.
+        kind: one of `KINDS`.
+        temperature: of ``kl``, default 0.5.
+
+    Returns:
+        A scalar: float64 for a float64 `out`, otherwise float32. Where torch adds in no fixed order
+        (``index_add`` on CUDA) the last digits may vary.
+
+    Raises:
+        UsageError: an unknown kind, a temperature that is not positive or without effect, or shapes
+            that do not fit.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"no kind {kind!r} of consistency", remedy=f"choose one of {', '.join(KINDS)}")
+    if temperature is not None and kind != "kl":
+        raise UsageError(f"a temperature has no effect on {kind}")
+    if temperature is None:
+        temperature = 0.5
+    if not 0 < temperature < float("inf"):
+        raise UsageError(f"the temperature must be a positive number, not {temperature}")
+    cell, scenario = batch["cell"], batch["batch"]
+    if out.ndim != 2 or len(out) != len(cell):
+        raise UsageError(f"the output has shape {tuple(out.shape)}, the batch {len(cell)} rows")
+    scenarios = len(batch["offset"])
+    if scenarios < 2:
+        raise UsageError("consistency needs at least two scenarios in the batch")
+    if out.dtype in (torch.float16, torch.bfloat16):
+        out = out.float()
+    cells = int(cell.max()) + 1 if len(cell) else 0
+    slot = scenario * cells + cell
+    rows = torch.bincount(slot, minlength=scenarios * cells)
+    means = _CellMeans.apply(out, slot, rows)  # type: ignore[no-untyped-call]
+    if kind == "kl":
+        means = functional.log_softmax(means / temperature, dim=1)
+    present = (rows > 0).view(scenarios, cells)
+    total, shared = out.new_zeros(()), 0
+    for i, j in combinations(range(scenarios), 2):
+        both = torch.nonzero(present[i] & present[j]).squeeze(1)
+        a, b = means.index_select(0, both + i * cells), means.index_select(0, both + j * cells)
+        total = total + _distance(a, b, kind).sum()
+        shared += len(both)
+    return total / max(1, shared)
+
+
+class _CellMeans(torch.autograd.Function):
+    """The mean of the rows in each slot; torch's own ``index_add`` would keep all rows for its backward."""
+
+    @staticmethod
+    def forward(ctx: Any, out: torch.Tensor, slot: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(slot, rows)
+        means = out.new_zeros(len(rows), out.shape[1]).index_add_(0, slot, out)
+        return means.div_(rows.clamp(min=1).to(out.dtype)[:, None])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        slot, rows = ctx.saved_tensors
+        (gradient,) = gradients
+        share = gradient / rows.clamp(min=1).to(gradient.dtype)[:, None]
+        return share.index_select(0, slot), None, None
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor, kind: str) -> torch.Tensor:
+    """(cells,) distances between (cells, D) means, or log probabilities for ``kl``."""
+    if kind == "mse":
+        return (a - b).square().mean(1)
+    if kind == "cosine":
+        return 1 - functional.cosine_similarity(a, b, dim=1)
+    return 0.5 * ((a.exp() - b.exp()) * (a - b)).sum(1)

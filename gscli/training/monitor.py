@@ -1,0 +1,256 @@
+"""DisagreementMonitor: how far two models disagree while they train, computed beside the training."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..device import is_torch
+from ..disagreement import DEFAULT_THRESHOLD
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+say = logging.getLogger(__name__)
+DEATHS = 3  # after so many in a row the monitor gives up
+
+
+@dataclass(frozen=True)
+class _Job:
+    kind: str
+    step: int
+    arrays: tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
+
+class DisagreementMonitor:
+    """Measures two models in a process of its own, with one thread at low priority.
+
+    Call it with both sets of centres every so many iterations. It copies them and returns; the
+    scalars of `gscli.disagreement` come back later and are handed to `log` in the caller's own thread, at
+    its next call, `poll` or `close`. Nothing here raises into the training: what goes wrong is told
+    through `logging` and counted.
+
+    >>> with DisagreementMonitor(writer) as monitor:                       # doctest: +SKIP
+    ...     for step in range(30_000):
+    ...         train(step)
+    ...         if step % 500 == 0:
+    ...             monitor(gaussians_a.xyz, gaussians_b.xyz, step)
+
+    Args:
+        log: called as ``log(scalars, step)`` with a dict of names and numbers; or an object with
+            ``add_scalar(name, number, step)``, such as TensorBoard's SummaryWriter.
+        threshold: a centre is matched when its counterpart is nearer than this, in scene units.
+        queue: how many measurements may wait. One more drops the oldest, so that memory is bounded
+            by `queue` + 1 copies.
+
+    Attributes:
+        dropped: measurements that a newer one pushed out of the queue.
+        failed: measurements that could not be made.
+        restarts: how often the process died and was started again.
+
+    Raises:
+        UsageError: `log` is neither of both, a threshold or queue that makes no sense.
+    """
+
+    def __init__(
+        self,
+        log: Callable[[dict[str, float], int], object] | Any,
+        *,
+        threshold: float = DEFAULT_THRESHOLD,
+        queue: int = 4,
+    ) -> None:
+        if not (callable(log) or hasattr(log, "add_scalar")):
+            raise UsageError("log is neither callable nor has it add_scalar")
+        if not 0 < threshold < float("inf"):
+            raise UsageError(f"the threshold must be a positive number, not {threshold}")
+        if queue < 1:
+            raise UsageError(f"the queue must hold at least one measurement, not {queue}")
+        self.dropped = self.failed = self.restarts = 0
+        self._log = log
+        self._settings = {"threshold": threshold}
+        self._size = queue
+        self._pending: deque[_Job] = deque()
+        self._results: deque[tuple[dict[str, float], int]] = deque()
+        self._wake = threading.Condition()
+        self._closing = self._disabled = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
+        self._thread = threading.Thread(target=self._serve, name="gscli-monitor", daemon=True)
+        self._thread.start()
+        atexit.register(self.close, 10.0)
+
+    def __call__(self, centers_a: Any, centers_b: Any, step: int) -> None:
+        """Measure two sets of (N, 3) centres, tensors on any device or arrays, as of `step`."""
+        self._submit("points", centers_a, centers_b, step)
+
+    def renders(self, image_a: Any, image_b: Any, step: int) -> None:
+        """Measure two renders of one camera, as of `step`; see `gscli.disagreement.renders`."""
+        self._submit("renders", image_a, image_b, step)
+
+    def poll(self) -> None:
+        """Hand to `log` what has been measured."""
+        while self._results:
+            scalars, step = self._results.popleft()
+            try:
+                if hasattr(self._log, "add_scalar"):
+                    for name, number in scalars.items():
+                        self._log.add_scalar(name, number, step)
+                else:
+                    self._log(scalars, step)
+            except Exception:  # noqa: BLE001 - a broken logger must not end a training run
+                self.failed += 1
+                say.warning("logging the disagreement of step %d failed", step, exc_info=True)
+
+    def close(self, timeout: float = 60.0) -> None:
+        """Finish what waits, for `timeout` seconds at most, hand it over, and end the process."""
+        if self._owner != os.getpid():  # a fork of the trainer: the process is not its own
+            return
+        with self._wake:
+            if self._closing:
+                return
+            self._closing = True
+            self._wake.notify()
+        atexit.unregister(self.close)
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            say.warning("the disagreement monitor did not finish in %g s and is ended", timeout)
+            if self._process is not None:
+                self._process.kill()
+            self._thread.join(5.0)
+        self._end_process()
+        self.poll()
+        if self.dropped:
+            say.warning("%d measurements of disagreement were dropped: too many waited", self.dropped)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _submit(self, kind: str, a: Any, b: Any, step: int) -> None:
+        try:
+            job = None if self._disabled or self._closing else _Job(kind, int(step), (_copied(a), _copied(b)))
+        except Exception:  # noqa: BLE001 - a monitor must not end a training run
+            self.failed += 1
+            say.warning("the models of step %s cannot be measured", step, exc_info=True)
+            job = None
+        self.poll()
+        if job is None:
+            return
+        with self._wake:
+            if len(self._pending) == self._size:
+                oldest = self._pending.popleft()
+                self.dropped += 1
+                if self.dropped == 1:
+                    say.warning("dropped the disagreement of step %d: measuring is too slow", oldest.step)
+            self._pending.append(job)
+            self._wake.notify()
+
+    def _serve(self) -> None:
+        """Hand jobs to the process, one at a time, until told to close."""
+        deaths = 0
+        with suppress(OSError):
+            self._start()
+        while True:
+            with self._wake:
+                while not self._pending and not self._closing:
+                    self._wake.wait()
+                if not self._pending:
+                    return
+                job = self._pending.popleft()
+            try:
+                answer = self._exchange(job)
+            except (OSError, ValueError) as error:
+                self.failed += 1
+                deaths += 1
+                self._end_process()
+                if self._closing or deaths == DEATHS:
+                    self._disabled = True
+                    self._pending.clear()
+                    say.warning("the disagreement monitor's process failed (%s); no more is measured", error)
+                    return
+                self.restarts += 1
+                say.warning("the disagreement monitor's process ended at step %d; starting anew", job.step)
+                continue
+            deaths = 0
+            if "error" in answer:
+                self.failed += 1
+                say.warning("the disagreement of step %d: %s", job.step, answer["error"])
+            else:
+                self._results.append((answer["scalars"], job.step))
+
+    def _exchange(self, job: _Job) -> Any:
+        process = self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        shapes = [(array.dtype.str, array.shape) for array in job.arrays]
+        settings = self._settings if job.kind == "points" else {}
+        head = {"kind": job.kind, "arrays": shapes, "settings": settings}
+        process.stdin.write(json.dumps(head).encode() + b"\n")
+        for array in job.arrays:
+            process.stdin.write(array.data)
+        process.stdin.flush()
+        line = process.stdout.readline()
+        if not line:
+            raise ConnectionError(f"it ended with status {process.wait()}")
+        return json.loads(line)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+            one = dict.fromkeys(
+                ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GSCLI_THREADS"), "1"
+            )
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gscli.training.monitor_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **one, "PYTHONPATH": os.pathsep.join(p for p in path if p)},
+                start_new_session=True,  # Ctrl-C is for the trainer, which then closes this
+            )
+        return self._process
+
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(OSError):
+            assert process.stdin is not None
+            process.stdin.close()
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _copied(values: Any) -> npt.NDArray[Any]:
+    """A copy in this process's memory: float32, float64 or uint8, contiguous."""
+    if is_torch(values):
+        values = values.detach()
+        if str(values.dtype) in ("torch.float16", "torch.bfloat16"):
+            values = values.float()
+        values = values.cpu().numpy()
+    array = np.array(values, order="C", copy=True)
+    return array if array.dtype in (np.float32, np.float64, np.uint8) else array.astype(np.float64)

@@ -1,0 +1,229 @@
+"""GridSampler: the scenarios of a scene for density-invariant training, drawn anew each epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .. import formats, mapping
+from ..errors import InputError, UsageError
+from ..grid import VoxelGrid
+from ..kernels import hashing
+from ..methods import Method, method
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+SCENARIOS = ("dense", "half", "single")
+_PARTITION = 0x70617274  # the stream that cells are dealt to ranks by: the same for every seed
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The rows that one draw kept.
+
+    Attributes:
+        name: as it was asked for.
+        rows: (K,) int64 rows of the scene, ascending, on the sampler's device.
+        cells: (K,) int64, the cell of each row: a position in the grid's `cells`.
+        points: how many rows the scene has, which is how long its per-point tensors are.
+        forced_cells: cells that the method's minimum made keep more than its ratio asked for.
+    """
+
+    name: str
+    rows: torch.Tensor
+    cells: torch.Tensor
+    points: int
+    forced_cells: int
+
+
+class GridSampler:
+    """Draws scenarios of one scene: the rows that ``gscli resample`` keeps for that seed and epoch.
+
+    Nothing is random but by `seed`, the epoch and the row's number, and nothing global is read or
+    changed. Copies, such as those of DataLoader workers, draw the same.
+
+    Memory: 8 bytes per point and 32 per cell. CPU scenes are drawn from by NumPy, which is faster
+    than torch there; CUDA scenes by torch. Both keep the same rows.
+
+    Args:
+        grid: the cells, as NumPy arrays or as tensors on the device to draw on.
+        seed: 0 to 2^64 - 1.
+        rank, world_size: draw from this rank's share of the cells only. Which rank a cell belongs to
+            follows from the cell alone; together the ranks draw what one process would.
+    """
+
+    def __init__(self, grid: VoxelGrid, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+        if not 0 <= rank < world_size:
+            raise UsageError(f"rank {rank} is not within a world of {world_size}")
+        if not 0 <= seed < 2**64:
+            raise UsageError(f"the seed must be between 0 and 2^64 - 1, not {seed}")
+        self.seed = seed
+        self.epoch = 0
+        self.world_size = world_size
+        self._scene = _fingerprint(grid)
+        self.grid = grid if world_size == 1 else _share(grid, rank, world_size)
+        self._cell_of_row = _cell_of_row(self.grid)
+
+    @classmethod
+    def from_points(
+        cls,
+        coord: torch.Tensor,
+        *,
+        voxel_size: float | None = None,
+        points_per_cell: float | None = None,
+        origin: Sequence[float] | str | None = None,
+        drop_invalid: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> Self:
+        """Group (N, 3) positions into lattice cells; see `VoxelGrid.from_points`."""
+        grid = VoxelGrid.from_points(
+            _as_grid_input(coord),
+            voxel_size=voxel_size,
+            points_per_cell=points_per_cell,
+            origin=origin,
+            drop_invalid=drop_invalid,
+        )
+        return cls(grid, seed=seed, rank=rank, world_size=world_size)
+
+    @classmethod
+    def from_ids(
+        cls, point_to_grid: torch.Tensor, *, seed: int = 0, rank: int = 0, world_size: int = 1
+    ) -> Self:
+        """Group points by (N,) given integer ids; those with a negative id are in no scenario."""
+        if point_to_grid.is_floating_point() or point_to_grid.ndim != 1:
+            kind, shape = point_to_grid.dtype, tuple(point_to_grid.shape)
+            raise UsageError(f"cell ids must be (N,) integers, not {kind} of shape {shape}")
+        grid = VoxelGrid.from_ids(_as_grid_input(point_to_grid))
+        return cls(grid, seed=seed, rank=rank, world_size=world_size)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        grid_file: str | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> Self:
+        """Take the precomputed grid of a scene folder.
+
+        Such grids were merged cell by cell after they were made, so they cannot be computed from the
+        coordinates. Points without a valid feature are in no cell.
+
+        Args:
+            grid_file: by default the ``lang_feat_grid_svd_r*.npz`` of the highest rank in it; see
+                `gscli.mapping`.
+            device: where the per-point tensors will be.
+        """
+        points = len(formats.read(folder))
+        ids = mapping.read_mapping(mapping.find_mapping(folder, grid_file), points)
+        return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
+
+    def scenarios(
+        self, names: Sequence[str | Method] = SCENARIOS, *, epoch: int | None = None
+    ) -> dict[str, Scenario]:
+        """Draw one scenario for each name.
+
+        Args:
+            names: methods of `gscli.methods`, or `Method` objects, which are named after theirs.
+            epoch: every epoch is an independent draw. None takes the next one and counts on, which a
+                DataLoader worker must not do: it has a copy, and the others would draw the same.
+        """
+        if epoch is None:
+            if torch.utils.data.get_worker_info() is not None:
+                raise UsageError("a DataLoader worker must name the epoch", remedy="pass epoch=")
+            epoch = self.epoch
+            self.epoch += 1
+        drawn: dict[str, Scenario] = {}
+        for name in names:
+            how = method(name) if isinstance(name, str) else name
+            label = name if isinstance(name, str) else how.name
+            if label in drawn:
+                raise UsageError(f"the scenario {label} is asked for twice", remedy="draw it for two epochs")
+            if how.pick != "random":
+                raise UsageError(f"a sampler draws at random and cannot pick by {how.pick}")
+            if how.target is not None and self.world_size > 1:
+                raise UsageError(
+                    "a target is shared over all cells, and a rank has only some", remedy="use a ratio"
+                )
+            draw = self.grid.draw(how, seed=self.seed, epoch=epoch)
+            rows, cells = draw.rows, self._cell_of_row[draw.rows]
+            if isinstance(rows, np.ndarray):
+                rows, cells = torch.from_numpy(rows), torch.from_numpy(cells)
+            drawn[label] = Scenario(label, rows, cells.long(), self.grid.rows, draw.forced_cells)
+        return drawn
+
+    def state_dict(self) -> dict[str, Any]:
+        """What resuming needs, whatever the number of ranks then."""
+        return {"seed": self.seed, "epoch": self.epoch, "scene": self._scene}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken.
+
+        Raises:
+            UsageError: the state is of a sampler of another scene, or of other cells.
+        """
+        if state["scene"] != self._scene:
+            raise UsageError(
+                "this sampler state belongs to another scene or other cells",
+                remedy="build the sampler as it was built before",
+            )
+        self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
+
+
+def _as_grid_input(tensor: torch.Tensor) -> Any:
+    """A tensor as what VoxelGrid groups it best from: NumPy for a CPU."""
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:  # NumPy has none; float32 holds it exactly
+        tensor = tensor.float()
+    return tensor.numpy() if tensor.device.type == "cpu" else tensor
+
+
+def _fingerprint(grid: VoxelGrid) -> str:
+    """A digest of the grid: which rows are in which cells."""
+    digest = hashlib.blake2b(repr((grid.rows, grid.voxel_size, grid.origin)).encode(), digest_size=16)
+    for array in (grid.order, grid.offsets, grid.cells):
+        on_cpu = array if isinstance(array, np.ndarray) else array.cpu().numpy()
+        digest.update(np.ascontiguousarray(on_cpu).data)
+    return digest.hexdigest()
+
+
+def _cell_of_row(grid: VoxelGrid) -> Any:
+    """(rows,) int32 cell of each row of the scene, -1 for those in none."""
+    if len(grid) >= 2**31:
+        raise InputError(f"{len(grid)} cells are more than a sampler can number")
+    if isinstance(grid.order, np.ndarray):
+        cells = np.full(grid.rows, -1, np.int32)
+        cells[grid.order] = np.repeat(np.arange(len(grid), dtype=np.int32), grid.counts)
+        return cells
+    device = grid.order.device
+    found = torch.full((grid.rows,), -1, dtype=torch.int32, device=device)
+    found[grid.order.long()] = torch.repeat_interleave(
+        torch.arange(len(grid), dtype=torch.int32, device=device), grid.counts
+    )
+    return found
+
+
+def _share(grid: VoxelGrid, rank: int, world_size: int) -> VoxelGrid:
+    """The cells of one rank: those whose hash, scaled to the world's size, falls to it."""
+    owner = hashing.cell_uniforms(grid.cells, _PARTITION) * world_size
+    mine = (owner >= rank) & (owner < rank + 1)
+    counts = grid.counts[mine]
+    if isinstance(mine, np.ndarray):
+        rows: Any = np.repeat(mine, grid.counts)
+        offsets: Any = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    else:
+        rows = torch.repeat_interleave(mine, grid.counts)
+        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return replace(grid, order=grid.order[rows], offsets=offsets, cells=grid.cells[mine])

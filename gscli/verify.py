@@ -1,0 +1,281 @@
+"""Is a file really the density-invariant sample of a scene that it says it is? ``gscli verify``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import claims, fields, files, formats, mapping
+from .claims import Claim
+from .cloud import GaussianCloud, take_rows
+from .errors import GateMissed, GscliError, UsageError
+from .grid import VoxelGrid
+from .kernels import rowsets, statistics
+from .kernels.statistics import Uniformity
+from .progress import Timings, Track, silent
+
+SHOWN = 5  # violations of one kind that are spelled out
+LEAST_P = 1e-6  # an ideal sampler fails one test of a million
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about one draw, or about all of them together.
+
+    Attributes:
+        name: ``columns``, ``subset``, ``duplicates``, ``cells``, ``report``, ``rows`` or ``statistics``.
+        violations: how many there are.
+        examples: the first of them, in words.
+    """
+
+    name: str
+    violations: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.violations == 0
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `verify` found.
+
+    Attributes:
+        draws: path, claim and checks of each draw.
+        uniformity: the statistical tests over several draws; empty where none were made.
+        together: the check that the statistical tests make, if they were made.
+    """
+
+    path: str
+    points: int
+    draws: tuple[tuple[str, Claim, tuple[Check, ...]], ...]
+    uniformity: tuple[Uniformity, ...]
+    together: tuple[Check, ...]
+    notes: tuple[str, ...]
+    timings: Timings
+
+    @property
+    def violations(self) -> int:
+        every = [check for _, _, checks in self.draws for check in checks] + list(self.together)
+        return sum(check.violations for check in every)
+
+    def require(self) -> None:
+        """Nothing if all checks passed.
+
+        Raises:
+            GateMissed: naming the first violation.
+        """
+        for path, _, checks in (*self.draws, (self.path, None, self.together)):
+            for check in checks:
+                if not check.passed:
+                    more = f", and {self.violations - 1:,} more" if self.violations > 1 else ""
+                    raise GateMissed(f"{check.examples[0]}{more}", path=path)
+
+
+def verify(
+    source: str | os.PathLike[str],
+    draws: Sequence[str | os.PathLike[str]],
+    *,
+    expect: str | os.PathLike[str] | None = None,
+    grid_file: str | None = None,
+    track: Track = silent,
+) -> Verified:
+    """Check draws against the scene they were drawn from.
+
+    Of each: the columns are the scene's (``columns``); every row is a row of the scene, byte for byte
+    (``subset``), none used twice (``duplicates``); every cell keeps exactly as many as the method says
+    (``cells``); the report's totals are true (``report``); and drawing again with its seed and epoch
+    gives these rows in this order (``rows``). Two or more draws with one method and grid are also tested
+    for uniformity, see `gscli.kernels.statistics`.
+
+    Args:
+        source: the scene.
+        draws: files that ``gscli resample`` made of it.
+        expect: the report of the run that made them; without it their comment lines are believed.
+        grid_file: the mapping that draws without a lattice were made with; by default the one in
+            the scene's folder, see `gscli.mapping`.
+
+    Raises:
+        InputError: a file is missing or malformed, or does not say how it was drawn.
+    """
+    if not draws:
+        raise UsageError("there is no draw to verify")
+    if sum(files.is_standard(path) for path in (source, *draws, *([expect] if expect else []))) > 1:
+        raise UsageError("stdin can be read once")
+    timings = Timings()
+    with timings.stage("read"):
+        cloud = formats.read(source)
+    grids: dict[Any, VoxelGrid] = {}
+    groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
+    found, notes = [], []
+    with track("verifying", len(draws), "draws") as advance:
+        for draw in draws:
+            path = os.fspath(draw)
+            with timings.stage("read"):
+                drawn = formats.read(path)
+            if expect is None:
+                claim = claims.from_comment(drawn, path)
+            else:
+                claim = claims.from_report(expect, path, alone=len(draws) == 1)
+            lattice = (claim.voxel_size, claim.origin)
+            with timings.stage("grid"):
+                if lattice not in grids:
+                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file)
+            with timings.stage("check"):
+                checks, rows = _check(cloud, drawn, claim, grids[lattice], path)
+            found.append((path, claim, checks))
+            if claim.method.pick == "random" and claim.method.name != "dense":
+                group = groups.setdefault((lattice, claim.method), {})
+                if (claim.seed, claim.epoch) in group:
+                    notes.append(f"{path} is a draw of the same seed and epoch as another: tested once")
+                group[claim.seed, claim.epoch] = rows
+            advance(1)
+    uniformity: list[Uniformity] = []
+    with timings.stage("statistics"):
+        for (lattice, how), group in groups.items():
+            if len(group) > 1:
+                for test in _uniformity(grids[lattice], list(group.values())):
+                    name = f"{how.name} {test.name}" if len(groups) > 1 else test.name
+                    uniformity.append(replace(test, name=name))
+    odd = tuple(_unlikely(test) for test in uniformity if test.p < LEAST_P)
+    return Verified(
+        path=os.fspath(source),
+        points=len(cloud),
+        draws=tuple(found),
+        uniformity=tuple(uniformity),
+        together=(Check("statistics", len(odd), odd),) if uniformity else (),
+        notes=tuple(notes),
+        timings=timings,
+    )
+
+
+def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None) -> VoxelGrid:
+    if claim.voxel_size is None:
+        found = mapping.find_mapping(source, grid_file)
+        return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud)))
+    if grid_file is not None:
+        raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
+    xyz = cloud.columns(fields.POSITION)
+    return VoxelGrid.from_points(xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True)
+
+
+def _check(
+    cloud: GaussianCloud, drawn: GaussianCloud, claim: Claim, grid: VoxelGrid, path: str
+) -> tuple[tuple[Check, ...], npt.NDArray[Any]]:
+    """Every check of one draw, and which rows of the scene it kept."""
+    rows = drawn.rows
+    if rows.dtype != cloud.rows.dtype:
+        ours, theirs = (d.newbyteorder("=") for d in (rows.dtype, cloud.rows.dtype))
+        if ours != theirs:
+            return (_columns(drawn, cloud),), np.empty(0, np.int64)
+        rows = rows.astype(cloud.rows.dtype)
+    source = rowsets.match(rows, cloud.rows)
+    kept = source[source >= 0]
+    try:
+        keys = grid.pick_keys(cloud, claim.method.pick)
+        again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys)
+        wanted, _ = claim.method.counts(grid, claim.seed, claim.epoch)
+    except GscliError as error:
+        error.path = error.path or path
+        raise
+    checks = [
+        Check("columns", 0),
+        _listed("subset", source == rowsets.ABSENT, "row {} is no row of the scene"),
+        _listed("duplicates", source == rowsets.SURPLUS, "row {} occurs more often than in the scene"),
+        _cells(grid, kept, wanted),
+    ]
+    if claim.said_by == "report":
+        checks.append(_report(claim, len(rows), len(cloud), grid, again.forced_cells))
+    checks.append(_reproduced(cloud, rows, source, again.rows))
+    return tuple(checks), kept
+
+
+def _columns(drawn: GaussianCloud, cloud: GaussianCloud) -> Check:
+    missing = [name for name in cloud.fields if name not in drawn.fields]
+    added = [name for name in drawn.fields if name not in cloud.fields]
+    example = "its columns have another order or other types than the scene's"
+    if missing or added:
+        example = "; ".join(
+            f"{verb} {', '.join(names[:8])}" for verb, names in (("lacks", missing), ("adds", added)) if names
+        )
+    return Check("columns", 1, (example,))
+
+
+def _listed(name: str, wrong: npt.NDArray[Any], text: str) -> Check:
+    at = np.flatnonzero(wrong)
+    return Check(name, len(at), tuple(text.format(int(row)) for row in at[:SHOWN]))
+
+
+def _cells(grid: VoxelGrid, kept: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> Check:
+    chosen = np.zeros(grid.rows, bool)
+    chosen[kept] = True
+    taken = np.add.reduceat(chosen[grid.order], grid.offsets[:-1], dtype=np.int64) if len(grid) else wanted
+    wrong = np.flatnonzero(taken != wanted)
+    names = [",".join(map(str, grid.cells[c].reshape(-1).tolist())) for c in wrong[:SHOWN]]
+    examples = [
+        f"cell {name} keeps {taken[c]} of {grid.counts[c]} rows, not {wanted[c]}"
+        for name, c in zip(names, wrong[:SHOWN], strict=True)
+    ]
+    outside = int(np.count_nonzero(chosen)) - int(taken.sum())
+    if outside:
+        examples.insert(0, f"{outside} rows of the scene that are in no cell are kept")
+    return Check("cells", len(wrong) + outside, tuple(examples))
+
+
+def _report(claim: Claim, rows: int, points: int, grid: VoxelGrid, forced_cells: int) -> Check:
+    facts = (
+        ("points in the scene", claim.source_points, points),
+        ("cells", claim.cells, len(grid)),
+        ("points kept", claim.points, rows),
+        ("the kept share", claim.fraction, rows / points if points else 0.0),
+        ("forced cells", claim.forced_cells, forced_cells),
+    )
+    wrong = [f"the report says {said} {what}, there are {true}" for what, said, true in facts if said != true]
+    return Check("report", len(wrong), tuple(wrong))
+
+
+def _reproduced(
+    cloud: GaussianCloud, rows: npt.NDArray[Any], source: npt.NDArray[Any], again: npt.NDArray[Any]
+) -> Check:
+    """Drawn again with the same seed, the rows have the same bytes in the same order."""
+    examples = []
+    if len(rows) != len(again):
+        examples.append(f"its seed draws {len(again):,} rows, not {len(rows):,}")
+    both = min(len(rows), len(again))
+    step = 1 << 16
+    wrong: list[int] = []
+    total = abs(len(rows) - len(again))
+    for start in range(0, both, step):
+        part = slice(start, min(start + step, both))
+        at = rowsets.differing(rows[part], take_rows(cloud.rows, again[part])) + start
+        total += len(at)
+        wrong += at[: SHOWN - len(wrong)].tolist() if len(wrong) < SHOWN else []
+    for row in wrong:
+        here = f"row {source[row]} of the scene" if source[row] >= 0 else "no row of the scene"
+        examples.append(f"row {row} is {here}, its seed draws row {again[row]}")
+    return Check("rows", total, tuple(examples[:SHOWN]))
+
+
+def _uniformity(grid: VoxelGrid, draws: list[npt.NDArray[Any]]) -> list[Uniformity]:
+    if not len(grid):
+        return []
+    kept = np.zeros((len(draws), grid.points), bool)
+    for number, rows in enumerate(draws):
+        chosen = np.zeros(grid.rows, bool)
+        chosen[rows] = True
+        kept[number] = chosen[grid.order]
+    return statistics.uniformity(grid.offsets, kept)
+
+
+def _unlikely(test: Uniformity) -> str:
+    if test.freedom:
+        value = f"chi-square {test.statistic:.4g} with {test.freedom:,} degrees of freedom"
+    else:
+        value = f"{test.statistic:.3g} standard deviations"
+    return f"{test.name} is not that of a uniform sampler: {value}, p = {test.p:.1g}"

@@ -1,0 +1,293 @@
+"""Every trainer's checkpoints become the same columns, and nothing else is touched."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gscli import fields, formats
+from gscli.errors import InputError, UsageError
+from tests.formats import trainers
+
+torch = pytest.importorskip("torch")
+
+
+def columns(cloud, names):
+    return cloud.columns(names).T
+
+
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "legacy"])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_a_graphdeco_checkpoint_has_the_columns_of_its_ply(tmp_path, degree, options):
+    saved = trainers.graphdeco(degree=degree, active=degree)
+    cloud = formats.read(trainers.save(tmp_path / "chkpnt30000.pth", saved, **options))
+    _, xyz, f_dc, f_rest, scaling, rotation, opacity, *_ = saved[0]
+    n = len(xyz)
+    # save_ply of the reference code: transpose(1, 2).flatten(start_dim=1)
+    rest = (
+        trainers.values(f_rest.transpose(1, 2).flatten(start_dim=1).contiguous())
+        if degree
+        else np.empty((n, 0))
+    )
+    for names, tensor in (
+        (fields.POSITION, trainers.values(xyz)),
+        (fields.SH_DC, trainers.values(f_dc).reshape(n, 3)),
+        (fields.SCALE, trainers.values(scaling)),
+        (fields.ROTATION, trainers.values(rotation)),
+        ((fields.OPACITY,), trainers.values(opacity)),
+        *([(fields.sh_rest(degree), rest)] if degree else []),
+    ):
+        assert np.array_equal(columns(cloud, names), tensor)
+    assert fields.sh_degree(cloud.fields) == degree
+    assert cloud.rows.dtype["x"] == np.float32
+
+
+def test_harmonics_beyond_the_active_degree_are_left_out_and_that_is_said(tmp_path):
+    saved = trainers.graphdeco(degree=3, active=1)
+    cloud = formats.read(trainers.save(tmp_path / "c.pth", saved))
+    assert fields.sh_degree(cloud.fields) == 1
+    first = trainers.values(saved[0][3])[:, :3].transpose(0, 2, 1).reshape(-1, 9)
+    assert np.array_equal(columns(cloud, fields.sh_rest(1)), first)
+    assert "SH degree 1 of 3" in cloud.header.notes[0]
+
+
+def test_flat_splats_keep_their_two_scales(tmp_path):
+    cloud = formats.read(trainers.save(tmp_path / "c.pth", trainers.graphdeco(scales=2)))
+    assert fields.scale_names(cloud.fields) == ("scale_0", "scale_1")
+
+
+def test_a_mip_splatting_checkpoint_is_told_by_its_options(tmp_path):
+    path = trainers.save(tmp_path / "chkpnt30000.pth", trainers.graphdeco())
+    assert formats.read(path).header.notes == ()
+    (tmp_path / "cfg_args").write_text("Namespace(kernel_size=0.1, sh_degree=3)")
+    assert "filter_3D" in formats.read(path).header.notes[0]
+
+
+def test_a_scaffold_checkpoint_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match="Scaffold-GS"):
+        formats.read(trainers.save(tmp_path / "c.pth", trainers.scaffold()))
+
+
+def test_bounded_scales_of_r2_become_logarithms_and_the_bound_is_kept(tmp_path):
+    saved = trainers.r2_capture()
+    cloud = formats.read(trainers.save(tmp_path / "chkpnt.pth", (saved, 30_000)))
+    raw = trainers.values(saved[1]).astype(np.float64)
+    wanted = np.log(1 / (1 + np.exp(-raw)) * (0.5 - 0.0005) + 0.0005)
+    assert np.allclose(columns(cloud, fields.SCALE), wanted, atol=1e-6)
+    assert cloud.header.comments == ("scale_bound 0.0005 0.5",)
+    assert np.array_equal(columns(cloud, ("density",)), trainers.values(saved[3]))
+    assert fields.OPACITY not in cloud.fields
+
+
+def test_unbounded_scales_of_r2_are_logarithms_already(tmp_path):
+    saved = trainers.r2_capture(bound=None)
+    cloud = formats.read(trainers.save(tmp_path / "chkpnt.pth", (saved, 1)))
+    assert np.array_equal(columns(cloud, fields.SCALE), trainers.values(saved[1]))
+    assert cloud.header.comments == ()
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {
+            "gs0": trainers.r2_fork_capture(seed=1),
+            "gs1": trainers.r2_fork_capture(30, seed=2),
+            "iteration": 5,
+        },
+        {"iteration": 5, "models": [trainers.r2_fork_capture(seed=1), trainers.r2_fork_capture(30, seed=2)]},
+    ],
+    ids=["gs0 gs1", "models"],
+)
+def test_one_of_two_models_is_selected_by_name_or_number(tmp_path, container):
+    path = trainers.save(tmp_path / "ckpt.pth", container)
+    with pytest.raises(InputError, match=r"holds 2 models.*select one as ckpt\.pth::"):
+        formats.read(path)
+    name = "gs1" if "gs0" in container else "1"
+    second = formats.read(f"{path}::{name}")
+    assert len(second) == 30
+    assert len(formats.read(f"{path}::0")) == trainers.POINTS
+    assert np.array_equal(formats.read(f"{path}::1").rows, second.rows)
+    capture = trainers.r2_fork_capture(30, seed=2)
+    assert np.array_equal(
+        columns(second, ("nu", "opacity")), np.hstack([trainers.values(c) for c in capture[4:6]])
+    )
+    assert "use_student_t True" in second.header.comments
+    with pytest.raises(InputError, match="none called gs7"):
+        formats.read(f"{path}::gs7")
+
+
+def test_a_part_of_a_file_with_one_model_is_an_error(tmp_path, scene_file):
+    path = trainers.save(tmp_path / "c.pth", trainers.graphdeco())
+    with pytest.raises(InputError, match="drop ::gs1"):
+        formats.read(f"{path}::gs1")
+    with pytest.raises(UsageError, match="selects nothing"):
+        formats.read(f"{scene_file}::gs1")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_r2_pickles_of_every_protocol_are_read_whatever_they_are_called(tmp_path, protocol):
+    saved = trainers.r2_pickle(nu=np.ones((trainers.POINTS, 1), np.float32), use_student_t=np.True_)
+    path = trainers.save_pickle(tmp_path / "point_cloud.ply", saved, protocol)
+    if protocol < 2:
+        path = path.rename(tmp_path / "point_cloud.pickle")
+    cloud = formats.read(path)
+    assert cloud.header.format == "pickle"
+    assert np.array_equal(columns(cloud, fields.POSITION), saved["xyz"])
+    assert np.array_equal(columns(cloud, ("density", "nu")), np.hstack([saved["density"], saved["nu"]]))
+
+
+@pytest.mark.parametrize("degree", [0, 3])
+def test_ranks_of_gsplat_are_one_model(tmp_path, degree):
+    parts = [trainers.gsplat(n, degree, seed=n) for n in (10, 20, 30)]
+    for rank, part in enumerate(parts):
+        trainers.save(tmp_path / f"ckpt_29999_rank{rank}.pt", part)
+    trainers.save(tmp_path / "ckpt_6999_rank0.pt", trainers.gsplat(5, degree))
+    cloud = formats.read(tmp_path / "ckpt_29999_rank0.pt")
+    means = np.concatenate([trainers.values(p["splats"]["means"]) for p in parts])
+    assert np.array_equal(columns(cloud, fields.POSITION), means)
+    opacities = np.concatenate([trainers.values(p["splats"]["opacities"]) for p in parts])
+    assert np.array_equal(cloud.rows["opacity"], opacities)
+    assert fields.sh_degree(cloud.fields) == degree
+    assert "3 ranks read as one model" in cloud.header.notes[0]
+    (tmp_path / "ckpt_29999_rank1.pt").unlink()
+    with pytest.raises(InputError, match="rank 1 is missing"):
+        formats.read(tmp_path / "ckpt_29999_rank2.pt")
+
+
+def test_appearance_models_of_gsplat_are_refused_by_name(tmp_path):
+    saved = trainers.gsplat()
+    splats = saved["splats"]
+    splats["features"], splats["colors"] = torch.zeros(len(splats["means"]), 32), splats["means"]
+    with pytest.raises(InputError, match="appearance"):
+        formats.read(trainers.save(tmp_path / "c.pt", saved))
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["gauss_params", "old"])
+def test_a_splatfacto_checkpoint_is_read_from_its_pipeline(tmp_path, old):
+    saved = trainers.nerfstudio(old=old)
+    cloud = formats.read(trainers.save(tmp_path / "step-000029999.ckpt", saved))
+    key = "_model." if old else "_model.gauss_params."
+    assert np.array_equal(
+        columns(cloud, fields.SH_DC), trainers.values(saved["pipeline"][f"{key}features_dc"])
+    )
+    assert fields.sh_degree(cloud.fields) == 3
+
+
+def test_colour_of_splatfacto_at_degree_0_is_a_sigmoid(tmp_path):
+    saved = trainers.nerfstudio(degree=0)
+    cloud = formats.read(trainers.save(tmp_path / "c.ckpt", saved))
+    raw = trainers.values(saved["pipeline"]["_model.gauss_params.features_dc"])
+    rgb = fields.rgb_from_dc(columns(cloud, fields.SH_DC))
+    assert np.allclose(rgb, 1 / (1 + np.exp(-raw)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("saved", "found"),
+    [
+        ((1, 2, 3), "a tuple of 3"),
+        ({"model": 1, "epoch": 2}, "a dict with the keys model, epoch"),
+        (torch.zeros(3, 4), r"an array of shape \[3, 4\]"),
+        ({"step": 1, "pipeline": {"_model.field.weight": torch.zeros(3)}}, "without Gaussians"),
+        (([torch.zeros(1)] * 11, 7), "a list of 11"),
+        ({"gs0": (1, 2), "gs1": (1, 2)}, "holds, as gs0, a tuple of 2"),
+    ],
+)
+def test_what_no_trainer_writes_is_refused_with_what_was_found(tmp_path, saved, found):
+    with pytest.raises(InputError, match=found):
+        formats.read(trainers.save(tmp_path / "c.pth", saved))
+
+
+def test_tensors_of_different_lengths_are_refused_with_both(tmp_path):
+    saved, iteration = trainers.graphdeco()
+    saved = (*saved[:6], torch.zeros(39, 1), *saved[7:])
+    with pytest.raises(InputError, match="opacity has 39 rows where its positions have 40"):
+        formats.read(trainers.save(tmp_path / "c.pth", (saved, iteration)))
+
+
+def test_a_model_without_points_is_an_error_of_its_own(tmp_path):
+    saved = trainers.gsplat(0)
+    with pytest.raises(InputError, match="without points"):
+        formats.read(trainers.save(tmp_path / "c.pt", saved))
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_keep_their_values(tmp_path, kind):
+    saved = trainers.gsplat(degree=1)
+    saved["splats"] = {name: tensor.to(kind) for name, tensor in saved["splats"].items()}
+    cloud = formats.read(trainers.save(tmp_path / "c.pt", saved))
+    wanted = saved["splats"]["means"].to(torch.float64).numpy()
+    assert np.array_equal(columns(cloud, fields.POSITION).astype(np.float64), wanted)
+
+
+@pytest.mark.parametrize("saved", [trainers.graphdeco(), trainers.gsplat(), (trainers.r2_capture(), 1)])
+def test_a_trusted_checkpoint_gives_the_same_cloud(tmp_path, saved):
+    path = trainers.save(tmp_path / "c.pth", saved)
+    assert np.array_equal(formats.read(path, trust_pickle=True).rows, formats.read(path).rows)
+
+
+def test_views_and_shared_storages_are_followed(tmp_path):
+    whole = torch.arange(40 * 8, dtype=torch.float32).reshape(40, 8)
+    saved = trainers.gsplat()
+    saved["splats"]["means"], saved["splats"]["quats"] = whole[:, 1:4], whole.T[4:8].T
+    cloud = formats.read(trainers.save(tmp_path / "c.pt", saved))
+    assert np.array_equal(columns(cloud, fields.POSITION), whole[:, 1:4].numpy())
+    assert np.array_equal(columns(cloud, fields.ROTATION), whole[:, 4:8].numpy())
+
+
+def test_only_positions_reads_only_positions(tmp_path):
+    saved = trainers.graphdeco()
+    cloud = formats.read(trainers.save(tmp_path / "c.pth", saved), only=fields.POSITION)
+    assert cloud.fields == fields.POSITION
+    assert np.array_equal(columns(cloud, fields.POSITION), trainers.values(saved[0][1]))
+
+
+def test_a_checkpoint_saved_on_a_gpu_is_read_without_one(tmp_path):
+    path = trainers.save(tmp_path / "c.pt", trainers.gsplat())
+    data = path.read_bytes()
+    # The device is a string in the pickle; a longer one needs no other bytes in protocol 2's BINUNICODE.
+    from zipfile import ZipFile
+
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    changed = {
+        name: body.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+        for name, body in members.items()
+    }
+    assert changed != members
+    with ZipFile(path, "w") as archive:
+        for name, body in changed.items():
+            archive.writestr(name, body)
+    assert path.read_bytes() != data
+    assert len(formats.read(path)) == trainers.POINTS
+
+
+def test_reading_a_checkpoint_imports_no_torch(tmp_path):
+    import subprocess
+
+    path = trainers.save(tmp_path / "c.pth", trainers.graphdeco())
+    code = f"import sys; from gscli import formats; formats.read({str(path)!r}); "
+    code += "assert 'torch' not in sys.modules"
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_optimiser_state_may_be_missing_from_the_file_for_all_that_is_read_of_it(tmp_path):
+    from zipfile import ZipFile
+
+    saved = trainers.graphdeco()
+    path = trainers.save(tmp_path / "c.pth", saved)
+    wanted = formats.read(path)
+    sizes = {40 * 3 * 4, 40 * 45 * 4, 40 * 4 * 4, 40 * 4}
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    storages = sorted((n for n in members if "/data/" in n), key=lambda n: int(n.rpartition("/")[2]))
+    state = [name for name in storages[6:] if len(members[name]) in sizes]
+    assert state
+    with ZipFile(path, "w") as archive:
+        for name, body in members.items():
+            if name not in state:
+                archive.writestr(name, body)
+    assert np.array_equal(formats.read(path).rows, wanted.rows)

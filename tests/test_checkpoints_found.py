@@ -1,0 +1,61 @@
+"""Which files of a run's folder are checkpoints, and of which step."""
+
+import pytest
+
+from gscli.checkpoints import checkpoints
+
+
+def touch(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("point_cloud/iteration_30000/point_cloud.ply", 30000),
+        ("point_cloud_gs2/iteration_500/point_cloud.pickle", 500),
+        ("iteration_7/point_cloud.ply", 7),
+        ("chkpnt30000.pth", 30000),
+        ("ckpt/chkpnt_2000.pth", 2000),
+        ("ckpts/ckpt_29999_rank0.pt", 29999),
+        ("ckpts/ckpt_6999.pt", 6999),
+        ("ply/point_cloud_29999.ply", 29999),
+        ("nerfstudio_models/step-000029999.ckpt", 29999),
+        ("outputs/scene/nerfstudio_models/step-000000100.ckpt", 100),
+    ],
+)
+def test_each_trainers_name_gives_its_step(tmp_path, name, step):
+    found = checkpoints(touch(tmp_path, name))
+    assert {s: c.path for s, c in found.items()} == {step: str(tmp_path / name)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["input.ply", "cfg.json", "train/ours_30000/renders/00000.png", "a/b/c/d/chkpnt1.pth", "chkpnt.pth"],
+)
+def test_other_files_are_none(tmp_path, name):
+    assert checkpoints(touch(tmp_path, name)) == {}
+
+
+def test_the_smallest_kind_is_taken_where_a_step_has_several(tmp_path):
+    touch(tmp_path, "chkpnt100.pth", "point_cloud/iteration_100/point_cloud.ply")
+    assert checkpoints(tmp_path)[100].path.endswith("point_cloud.ply")
+
+
+def test_ranks_of_one_model_belong_together(tmp_path):
+    touch(tmp_path, *(f"ckpts/ckpt_99_rank{rank}.pt" for rank in (0, 1, 10, 2)))
+    (found,) = checkpoints(tmp_path).values()
+    assert [file.name for file in found.files] == [f"ckpt_99_rank{rank}.pt" for rank in (0, 1, 2, 10)]
+
+
+def test_a_part_of_each_file_can_be_named(tmp_path):
+    touch(tmp_path, "chkpnt5.pth")
+    assert checkpoints(f"{tmp_path}::gs1")[5].path == f"{tmp_path}/chkpnt5.pth::gs1"
+
+
+def test_a_folder_that_is_not_there_yet_has_none(tmp_path):
+    assert checkpoints(tmp_path / "later") == {}

@@ -1,0 +1,283 @@
+"""Watching training runs by the checkpoints they write."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import gscli
+from gscli import disagreement
+from gscli.cli import main
+from gscli.cloud import GaussianCloud
+from gscli.errors import InputError, UsageError
+from gscli.watch import watch
+
+SOON = 0.02
+
+
+def model(seed, n=60):
+    rows = np.zeros(n, [("x", "<f4"), ("y", "<f4"), ("z", "<f4")])
+    for name in "xyz":
+        rows[name] = np.random.default_rng(seed).normal(size=n) if name == "x" else seed / 10
+    return GaussianCloud(rows)
+
+
+def save(run, step, seed):
+    path = run / f"point_cloud/iteration_{step}/point_cloud.ply"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    gscli.write(path, model(seed), overwrite=True)
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "a", tmp_path / "b"
+
+
+def events(logdir):
+    """What TensorBoard's own reader finds in a folder."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    reader = accumulator.EventAccumulator(str(logdir))
+    reader.Reload()
+    return {tag: [(e.step, e.value) for e in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
+
+
+def steps_of(watched):
+    return [measured.step for measured in watched]
+
+
+def test_two_runs_are_compared_at_every_step_that_both_have(runs):
+    for step in (100, 200, 300):
+        save(runs[0], step, step)
+    for step in (300, 100, 400):
+        save(runs[1], step, step + 1)
+    measured = list(watch(runs, once=True, every=SOON))
+    assert steps_of(measured) == [100, 300]
+    expected = disagreement.points(model(300).xyz, model(301).xyz)
+    assert measured[1].scalars == expected
+    assert [Path(p).parts[-4] for p in measured[1].paths] == ["a", "b"]
+
+
+def test_one_run_is_compared_with_its_own_step_before(runs):
+    for step in (1, 2, 30):
+        save(runs[0], step, step)
+    measured = list(watch(runs[:1], once=True, every=SOON))
+    assert steps_of(measured) == [2, 30]
+    expected = disagreement.points(model(2).xyz, model(30).xyz, tag="successive/point")
+    assert measured[1].scalars == expected
+
+
+def test_every_checkpoint_is_also_compared_with_a_reference(runs, tmp_path):
+    gscli.write(tmp_path / "final.ply", model(5))
+    save(runs[0], 1, 1)
+    save(runs[1], 1, 2)
+    (alone,) = watch(runs[:1], reference=tmp_path / "final.ply", once=True, every=SOON)
+    assert alone.scalars == disagreement.points(model(1).xyz, model(5).xyz, tag="reference/point")
+    (both,) = watch(runs, reference=tmp_path / "final.ply", once=True, every=SOON)
+    assert {name.rpartition("/")[0] for name in both.scalars} == {"corgs", "reference_a", "reference_b"}
+    assert (
+        both.scalars["reference_b/point_rmse"]
+        == disagreement.points(model(2).xyz, model(5).xyz)["corgs/point_rmse"]
+    )
+
+
+WRITER = """
+import os, sys, time
+from pathlib import Path
+out, sources = Path(sys.argv[1]), sys.argv[2:]
+for step in range(100, 500, 100):
+    for run, source in zip("ab", sources):
+        target = out / run / f"point_cloud/iteration_{step}/point_cloud.ply"
+        target.parent.mkdir(parents=True)
+        data = Path(source).read_bytes()
+        with open(target, "wb") as stream:          # slowly, as over a network
+            for start in range(0, len(data), len(data) // 8 + 1):
+                stream.write(data[start:start + len(data) // 8 + 1])
+                stream.flush()
+                time.sleep(0.02)
+    while not (out / f"seen{step}").exists():       # so that no step is dropped here
+        time.sleep(0.01)
+"""
+
+
+def test_checkpoints_that_another_process_writes_are_followed_into_tensorboard(tmp_path, runs):
+    for name, seed in (("a.ply", 1), ("b.ply", 2)):
+        gscli.write(tmp_path / name, model(seed))
+    script = tmp_path / "trainer.py"
+    script.write_text(WRITER)
+    logs = tmp_path / "logs"
+    command = [sys.executable, script, tmp_path, tmp_path / "a.ply", tmp_path / "b.ply"]
+    steps = []
+    with subprocess.Popen(command) as trainer:
+        for measured in watch(runs, tensorboard=logs, every=0.06, until=400, timeout=60):
+            steps.append(measured.step)
+            (tmp_path / f"seen{measured.step}").touch()
+        trainer.wait(60)
+    assert trainer.returncode == 0
+    assert steps == [100, 200, 300, 400]
+    expected = disagreement.points(model(1).xyz, model(2).xyz)
+    found = events(logs / "gscli")
+    assert set(found) == set(expected)
+    for tag, values in found.items():
+        assert [step for step, _ in values] == steps
+        assert all(value == pytest.approx(expected[tag], rel=1e-6) for _, value in values)
+
+
+def test_a_file_that_still_grows_or_does_not_parse_is_waited_for(runs):
+    save(runs[0], 1, 1)
+    save(runs[1], 1, 2)
+    whole = save(runs[0], 2, 1)
+    save(runs[1], 2, 3)
+    data = whole.read_bytes()
+    whole.write_bytes(data[:-5])
+    said = []
+    following = watch(runs, every=SOON, until=2, say=said.append)
+    assert next(following).step == 1
+    whole.write_bytes(data)
+    assert steps_of(following) == [2]
+
+
+def test_a_file_that_never_parses_is_told_once(runs):
+    save(runs[0], 1, 1).write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n")
+    save(runs[1], 1, 2)
+    said = []
+    assert list(watch(runs, every=SOON, timeout=0.5, say=said.append)) == []
+    assert len(said) == 1
+    assert "step 1 is left out" in said[0]
+
+
+def test_the_newest_step_comes_first_and_stale_ones_are_dropped_and_said(runs):
+    for step in (100, 200, 300):
+        for seed, run in enumerate(runs):
+            save(run, step, seed)
+    said = []
+    assert steps_of(watch(runs, every=SOON, until=300, say=said.append)) == [300]
+    assert said == ["dropped 2 older steps (100, 200) for step 300"]
+
+
+def test_a_lone_run_that_is_joined_late_starts_from_its_newest(runs):
+    save(runs[0], 1, 1)
+    save(runs[0], 2, 2)
+    following = watch(runs[:1], every=SOON, until=3, say=lambda line: save(runs[0], 3, 3))
+    (measured,) = following
+    assert measured.step == 3
+    assert measured.scalars == disagreement.points(model(2).xyz, model(3).xyz, tag="successive/point")
+
+
+def test_files_that_the_trainer_deletes_do_no_harm(runs):
+    for step in (1, 2):
+        for seed, run in enumerate(runs):
+            save(run, step, seed)
+    following = watch(runs, every=SOON, until=3)
+    assert next(following).step == 2
+    for run in runs:
+        for step in (1, 2):
+            (run / f"point_cloud/iteration_{step}/point_cloud.ply").unlink()
+        save(run, 3, 7)
+    assert steps_of(following) == [3]
+
+
+def test_started_again_it_goes_on_after_the_last_step(runs, tmp_path):
+    for seed, run in enumerate(runs):
+        save(run, 1, seed)
+    logs = tmp_path / "logs"
+    assert steps_of(watch(runs, tensorboard=logs, once=True, every=SOON)) == [1]
+    for seed, run in enumerate(runs):
+        save(run, 2, seed)
+    assert steps_of(watch(runs, tensorboard=logs, once=True, every=SOON)) == [2]
+    assert steps_of(watch(runs, tensorboard=logs, once=True, every=SOON)) == []
+    assert [step for step, _ in events(logs / "gscli")["corgs/point_fitness"]] == [1, 2]
+
+
+def test_a_lone_run_started_again_compares_with_the_step_before(runs, tmp_path):
+    save(runs[0], 1, 1)
+    assert list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON)) == []
+    save(runs[0], 2, 2)
+    (measured,) = watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON)
+    assert measured.scalars == disagreement.points(model(1).xyz, model(2).xyz, tag="successive/point")
+
+
+def test_two_watches_do_not_mix_in_one_folder(runs, tmp_path):
+    for seed, run in enumerate(runs):
+        save(run, 1, seed)
+    list(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON))
+    with pytest.raises(UsageError, match="other runs or another threshold"):
+        list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON))
+    (tmp_path / "logs/gscli/watch.json").write_text("{")
+    with pytest.raises(InputError, match=r"watch\.json: is damaged"):
+        list(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON))
+
+
+def test_models_that_cannot_be_compared_are_told_and_passed_over(runs):
+    save(runs[0], 1, 1)
+    save(runs[1], 1, 2)
+    gscli.write(runs[1] / "point_cloud/iteration_1/point_cloud.ply", model(0, n=0), overwrite=True)
+    save(runs[0], 2, 1)
+    save(runs[1], 2, 2)
+    said = []
+    assert steps_of(watch(runs, once=True, every=SOON, say=said.append)) == [2]
+    assert "step 1 is left out" in said[0]
+
+
+def test_the_command_prints_one_line_of_json_for_each_step(runs):
+    for step in (1, 2):
+        for seed, run in enumerate(runs):
+            save(run, step, seed * 100)
+    args = ["watch", *map(str, runs), "--once", "--every", str(SOON), "--threshold", "0.001"]
+    done = CliRunner().invoke(main, args)
+    assert done.exit_code == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert lines[0]["scalars"]["corgs/point_fitness"] == 0
+    assert lines[0]["scalars"]["corgs/point_rmse"] is None  # infinite: nothing matched
+    assert set(lines[0]) == {"step", "scalars", "paths", "seconds"}
+
+
+def test_infinite_numbers_reach_tensorboard_as_they_are(runs, tmp_path):
+    for seed, run in enumerate(runs):
+        save(run, 1, seed * 100)
+    list(watch(runs, tensorboard=tmp_path, threshold=0.001, once=True, every=SOON))
+    assert events(tmp_path / "gscli")["corgs/point_rmse"] == [(1, math.inf)]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "says"),
+    [
+        (["{a}", "{b}", "{a}"], 2, "one run or two"),
+        (["{a}", "--every", "0"], 2, "--every"),
+        (["{a}", "--every", "nan"], 2, "--every"),
+        (["{a}", "--threshold", "-1"], 2, "--threshold"),
+        (["{a}", "--once", "--until", "5"], 2, "--once"),
+        (["{a}", "{b}", "--once", "--every", "0.01"], 3, "no step to measure"),
+        (["{a}", "--reference", "{a}/none.ply", "--once"], 3, "no such file"),
+        (["{a}", "--tensorboard", "{a}/file", "--once", "--every", "0.01"], 1, "cannot be written"),
+    ],
+)
+def test_mistakes_are_one_line_with_their_exit_status(runs, args, status, says):
+    runs[0].mkdir()
+    (runs[0] / "file").write_text("")
+    filled = [arg.format(a=runs[0], b=runs[1]) for arg in args]
+    done = CliRunner().invoke(main, ["watch", *filled])
+    assert done.exit_code == status
+    assert says in done.stderr
+
+
+def test_an_interrupt_ends_it_with_its_status(runs):
+    for seed, run in enumerate(runs):
+        save(run, 1, seed)
+    env = {**os.environ, "PYTHONPATH": str(Path(gscli.__file__).parents[1])}
+    command = [sys.executable, "-m", "gscli", "watch", *map(str, runs), "--every", "0.05"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True
+    ) as process:
+        assert json.loads(process.stdout.readline())["step"] == 1
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 130

@@ -1,0 +1,239 @@
+"""Collating scenarios and the consistency loss between them."""
+
+import gc
+import weakref
+from itertools import combinations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
+from gscli.errors import UsageError  # noqa: E402
+from gscli.training import GridSampler, collate, density_consistency  # noqa: E402
+
+KINDS = ("mse", "cosine", "kl")
+
+
+def scene(n=400, seed=0):
+    torch.manual_seed(seed)
+    coord = torch.randn(n, 3)
+    return coord, GridSampler.from_points(coord, voxel_size=0.5).scenarios(epoch=0)
+
+
+def twin(out, batch, kind, temperature=0.5):
+    """Cell by cell and pair by pair, as the definition says."""
+    means = []
+    for s in range(len(batch["offset"])):
+        own = batch["batch"] == s
+        cells = batch["cell"][own]
+        means.append({c: out[own][cells == c].mean(0) for c in cells.unique().tolist()})
+    total, weight = 0.0, 0
+    for i, j in combinations(range(len(means)), 2):
+        common = sorted(means[i].keys() & means[j].keys())
+        if not common:
+            continue
+        terms = []
+        for c in common:
+            a, b = means[i][c], means[j][c]
+            if kind == "mse":
+                terms.append(((a - b) ** 2).mean())
+            elif kind == "cosine":
+                terms.append(1 - (a @ b) / (a.norm() * b.norm()))
+            else:
+                p, q = (a / temperature).softmax(0), (b / temperature).softmax(0)
+                terms.append(((p * (p / q).log()).sum() + (q * (q / p).log()).sum()) / 2)
+        total = total + len(common) * torch.stack(terms).mean()
+        weight += len(common)
+    return total / weight
+
+
+def test_a_batch_holds_the_scenarios_one_after_the_other():
+    coord, views = scene()
+    labels = torch.arange(len(coord))
+    batch = collate(views, coord=coord, segment=labels)
+    assert set(batch) == {"coord", "segment", "batch", "offset", "cell"}
+    start = 0
+    for s, (view, end) in enumerate(zip(views.values(), batch["offset"].tolist(), strict=True)):
+        part = slice(start, end)
+        assert torch.equal(batch["segment"][part], view.rows)
+        assert torch.equal(batch["coord"][part], coord[view.rows])
+        assert torch.equal(batch["cell"][part], view.cells)
+        assert (batch["batch"][part] == s).all()
+        start = end
+    assert start == len(batch["coord"])
+    assert batch["offset"].dtype == batch["batch"].dtype == batch["cell"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("length", [399, 401, 1])
+def test_a_tensor_of_another_length_is_an_error_that_names_it(length):
+    coord, views = scene()
+    with pytest.raises(UsageError, match=r"prototypes has shape .*400 points"):
+        collate(views, coord=coord, prototypes=torch.zeros(length, 4))
+
+
+def test_reserved_names_and_no_scenarios_are_errors():
+    coord, views = scene()
+    with pytest.raises(UsageError, match="offset"):
+        collate(views, offset=coord)
+    with pytest.raises(UsageError, match="no scenario"):
+        collate({}, coord=coord)
+
+
+def test_a_batch_shares_no_memory_with_the_scene():
+    coord, views = scene()
+    batch = collate(views, coord=coord)
+    before = batch["coord"].clone()
+    coord.zero_()
+    assert torch.equal(batch["coord"], before)
+    assert batch["coord"].untyped_storage().nbytes() == before.numel() * 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 7, 400])
+def test_the_loss_is_what_a_loop_over_cells_and_pairs_says(kind, n):
+    coord, views = scene(n)
+    batch = collate(views, coord=coord)
+    out = torch.randn(len(batch["coord"]), 5, dtype=torch.float64)
+    assert density_consistency(out, batch, kind).item() == pytest.approx(
+        twin(out, batch, kind).item(), rel=1e-9, abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pairs_weigh_as_many_cells_as_they_share(kind):
+    # Cells 0..3; the second scenario lacks 3, the third has 3 alone and 9 that no other has.
+    batch = {
+        "cell": torch.tensor([0, 0, 1, 2, 3, 0, 1, 1, 2, 3, 9]),
+        "batch": torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2]),
+        "offset": torch.tensor([5, 9, 11]),
+    }
+    out = torch.randn(11, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    assert density_consistency(out, batch, kind).item() == pytest.approx(twin(out, batch, kind).item())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gradient_is_that_of_finite_differences(kind):
+    coord, views = scene(30)
+    batch = collate(views, coord=coord)
+    out = torch.randn(len(batch["coord"]), 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: density_consistency(x, batch, kind), out)
+    (gradient,) = torch.autograd.grad(density_consistency(out, batch, kind), out)
+    assert (gradient.abs().sum(1) > 0).float().mean() > 0.5
+
+
+def test_scenarios_that_agree_in_every_cell_cost_nothing():
+    coord, views = scene()
+    batch = collate(views, coord=coord)
+    out = torch.randn(int(batch["cell"].max()) + 1, 4)[batch["cell"]]
+    for kind in KINDS:
+        assert density_consistency(out, batch, kind).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_scenarios_without_a_shared_cell_cost_nothing_and_train_nothing():
+    batch = {"cell": torch.tensor([0, 1]), "batch": torch.tensor([0, 1]), "offset": torch.tensor([1, 2])}
+    out = torch.randn(2, 3, requires_grad=True)
+    loss = density_consistency(out, batch)
+    loss.backward()
+    assert loss.item() == 0
+    assert not out.grad.any()
+
+
+def test_the_temperature_of_kl_is_used_and_of_the_others_refused():
+    coord, views = scene()
+    batch = collate(views, coord=coord)
+    out = torch.randn(len(batch["coord"]), 4, dtype=torch.float64)
+    assert density_consistency(out, batch, "kl", temperature=2.0).item() == pytest.approx(
+        twin(out, batch, "kl", 2.0).item()
+    )
+    assert density_consistency(out, batch, "kl", temperature=0.5) == density_consistency(out, batch, "kl")
+    for bad in ({"kind": "mse", "temperature": 1.0}, {"kind": "kl", "temperature": 0.0}, {"kind": "l1"}):
+        with pytest.raises(UsageError):
+            density_consistency(out, batch, **bad)
+
+
+def test_half_precision_adds_up_large_cells_in_float32():
+    cell = torch.zeros(40_000, dtype=torch.long)
+    batch = {"cell": cell, "batch": (torch.arange(40_000) >= 20_000).long(), "offset": torch.tensor([1, 2])}
+    out = torch.ones(40_000, 2, dtype=torch.bfloat16)
+    assert density_consistency(out, batch).item() == 0
+
+
+def test_one_scenario_has_nothing_to_be_consistent_with():
+    batch = {"cell": torch.zeros(2).long(), "batch": torch.zeros(2).long(), "offset": torch.tensor([2])}
+    with pytest.raises(UsageError, match="two scenarios"):
+        density_consistency(torch.zeros(2, 3), batch)
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of storages that operations made and that are still alive."""
+
+    def __init__(self):
+        super().__init__()
+        self.live = self.peak = 0
+        self.known = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if id(storage) not in self.known:
+                    size, key = storage.nbytes(), id(storage)
+                    self.known.add(key)
+                    self.live += size
+                    self.peak = max(self.peak, self.live)
+                    weakref.finalize(storage, self.release, key, size)
+        return result
+
+    def release(self, key, size):
+        self.known.discard(key)
+        self.live -= size
+
+
+@pytest.mark.parametrize(("kind", "at_once", "kept"), [("mse", 3, 1), ("cosine", 6, 4), ("kl", 6, 5)])
+def test_memory_stays_within_the_documented_number_of_tables(kind, at_once, kept):
+    n, cells, d = 60_000, 500, 256
+    ids = torch.arange(n) % cells
+    batch = collate(GridSampler.from_ids(ids).scenarios(epoch=0), ids=ids)
+    m = len(batch["ids"])
+    out = torch.randn(m, d, requires_grad=True)
+    table = 3 * cells * d * 4
+    index = 3 * m * 8  # int64 of slots, on the way and kept
+    assert out.numel() * 4 > 40 * table
+    with LiveBytes() as memory:
+        loss = density_consistency(out, batch, kind)
+        gc.collect()
+        assert memory.peak <= at_once * table + index + table // 4
+        assert memory.live <= kept * table + m * 8 + table // 4
+    loss.backward()
+
+
+def test_the_loss_keeps_neither_the_output_nor_the_batch_alive():
+    coord, views = scene()
+    batch = collate(views, coord=coord, feat=torch.randn(400, 8))
+    out = torch.randn(len(batch["coord"]), 4, requires_grad=True) * 1.0
+    loss = density_consistency(out, batch)
+    gone = [weakref.ref(t) for t in (out, batch["coord"], batch["feat"], batch["cell"], batch["batch"])]
+    del out, batch, views
+    gc.collect()
+    assert [ref() for ref in gone] == [None] * 5
+    loss.backward()
+
+
+@pytest.mark.gpu
+def test_the_loss_and_its_gradient_are_the_same_on_a_gpu():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    coord, views = scene()
+    batch = collate(views, coord=coord)
+    there = {name: tensor.cuda() for name, tensor in batch.items()}
+    for kind in KINDS:
+        a = torch.randn(len(batch["coord"]), 4, dtype=torch.float64, requires_grad=True)
+        b = a.detach().cuda().requires_grad_()
+        la, lb = density_consistency(a, batch, kind), density_consistency(b, there, kind)
+        la.backward()
+        lb.backward()
+        assert torch.allclose(la, lb.cpu(), rtol=1e-12)
+        assert torch.allclose(a.grad, b.grad.cpu(), rtol=1e-9, atol=1e-12)

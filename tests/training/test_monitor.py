@@ -1,0 +1,291 @@
+"""DisagreementMonitor: right scalars, no waiting, and nothing that can end a training run."""
+
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gscli import disagreement
+from gscli.errors import UsageError
+from gscli.training import DisagreementMonitor
+
+RNG = np.random.default_rng(0)
+
+
+def models(n=400, noise=0.05):
+    a = RNG.normal(size=(n, 3)).astype(np.float32)
+    return a, (a + noise * RNG.normal(size=a.shape)).astype(np.float32)[: n - 10]
+
+
+def fitness_twin(a, b, threshold):
+    d = np.sqrt(((a[:, None].astype(np.float64) - b[None]) ** 2).sum(-1)).min(1)
+    matched = d < threshold
+    return matched.mean(), math.sqrt((d[matched] ** 2).mean()) if matched.any() else math.inf
+
+
+def eventually(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def children(monitor):
+    return monitor._process.pid
+
+
+def test_scalars_of_every_step_come_back_in_order_with_their_steps():
+    seen, pairs = [], [models() for _ in range(3)]
+    with DisagreementMonitor(lambda scalars, step: seen.append((step, scalars)), threshold=0.1) as monitor:
+        for i, (a, b) in enumerate(pairs):
+            monitor(a, b, 500 * i)
+    assert [step for step, _ in seen] == [0, 500, 1000]
+    for (_, scalars), (a, b) in zip(seen, pairs, strict=True):
+        fitness, rmse = fitness_twin(a, b, 0.1)
+        assert scalars["corgs/point_fitness"] == pytest.approx(fitness)
+        assert scalars["corgs/point_rmse"] == pytest.approx(rmse)
+        fitness, rmse = fitness_twin(b, a, 0.1)
+        assert scalars["corgs/point_fitness_reverse"] == pytest.approx(fitness)
+        assert scalars["corgs/point_rmse_reverse"] == pytest.approx(rmse)
+
+
+def test_models_without_any_match_have_fitness_0_and_an_infinite_rmse():
+    a, _ = models(50)
+    scalars = disagreement.points(a, a + 100)
+    assert scalars["corgs/point_fitness"] == 0
+    assert scalars["corgs/point_rmse"] == math.inf
+
+
+class Writer:
+    def __init__(self):
+        self.scalars = []
+
+    def add_scalar(self, name, number, step):
+        self.scalars.append((name, number, step))
+
+
+def test_a_summary_writer_gets_one_scalar_at_a_time():
+    writer = Writer()
+    image = RNG.random((16, 16, 3))
+    with DisagreementMonitor(writer) as monitor:
+        monitor(*models(), 7)
+        monitor.renders(image, image, 7)
+    assert [name for name, _, _ in writer.scalars] == [
+        "corgs/point_fitness",
+        "corgs/point_rmse",
+        "corgs/point_fitness_reverse",
+        "corgs/point_rmse_reverse",
+        "corgs/render_psnr_diff",
+        "corgs/render_ssim_diff",
+    ]
+    assert {step for _, _, step in writer.scalars} == {7}
+    assert writer.scalars[4][1] == pytest.approx(80)
+    assert writer.scalars[5][1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("shape", [(12, 18), (1, 12, 18), (3, 12, 18), (12, 18, 3)])
+@pytest.mark.parametrize("kind", [np.float32, np.uint8])
+def test_renders_of_any_layout_give_the_same_numbers(shape, kind):
+    grey = RNG.random((12, 18))
+    layout = {2: grey, 3: grey[None] if shape[0] < 4 else grey[..., None]}[len(shape)]
+    a = np.broadcast_to(layout, shape)
+    b = a * 0.5
+    if kind == np.uint8:
+        a, b = (a * 255).round().astype(np.uint8), (b * 255).round().astype(np.uint8)
+    scalars = disagreement.renders(a.astype(kind), b.astype(kind))
+    expected = disagreement.renders(grey, grey * 0.5)
+    for name, number in expected.items():
+        assert scalars[name] == pytest.approx(number, rel=2e-3)
+
+
+def test_the_models_are_copied_at_the_call():
+    torch = pytest.importorskip("torch")
+    a = torch.nn.Parameter(torch.from_numpy(models(200)[0]))
+    seen = []
+    with DisagreementMonitor(lambda scalars, step: seen.append(scalars)) as monitor:
+        b = a.detach().clone()
+        monitor(a, b, 0)
+        with torch.no_grad():
+            a += 100
+            b -= 100
+    assert seen[0]["corgs/point_fitness"] == 1
+    assert seen[0]["corgs/point_rmse"] == 0
+
+
+def test_logging_happens_in_the_thread_of_the_trainer():
+    threads = []
+    with DisagreementMonitor(lambda scalars, step: threads.append(threading.current_thread())) as monitor:
+        monitor(*models(), 0)
+        eventually(lambda: monitor._results)
+        assert not threads
+        monitor.poll()
+        assert threads == [threading.main_thread()]
+
+
+def test_a_full_queue_drops_the_oldest_counts_it_and_says_so(caplog):
+    steps = []
+    monitor = DisagreementMonitor(lambda scalars, step: steps.append(step), queue=2)
+    monitor(*models(), 0)
+    eventually(lambda: monitor._results)
+    os.kill(children(monitor), signal.SIGSTOP)
+    for step in range(1, 6):
+        monitor(*models(), step)
+        eventually(lambda: len(monitor._pending) < 3)
+        if step == 1:
+            eventually(lambda: not monitor._pending)  # it is the one being measured
+    assert monitor.dropped == 2
+    os.kill(children(monitor), signal.SIGCONT)
+    monitor.close()
+    assert steps == [0, 1, 4, 5]
+    assert "dropped the disagreement of step 2" in caplog.text
+    assert "2 measurements" in caplog.text
+
+
+def test_a_process_that_dies_is_started_anew_and_said(caplog):
+    steps = []
+    monitor = DisagreementMonitor(lambda scalars, step: steps.append(step))
+    monitor(*models(), 0)
+    eventually(lambda: monitor._results)
+    os.kill(children(monitor), signal.SIGKILL)
+    monitor(*models(), 1)
+    eventually(lambda: monitor.restarts == 1)
+    monitor(*models(), 2)
+    monitor.close()
+    assert steps == [0, 2]
+    assert monitor.failed == 1
+    assert "starting anew" in caplog.text
+
+
+def test_a_process_that_keeps_dying_is_given_up(caplog, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monitor = DisagreementMonitor(lambda scalars, step: None)
+    for step in range(3):
+        monitor(*models(50), step)
+        eventually(lambda: monitor.failed == step + 1)  # noqa: B023
+    monitor(*models(50), 3)
+    monitor.close()
+    assert monitor.failed == 3
+    assert "no more is measured" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (np.full((5, 3), np.nan), np.zeros((5, 3))),
+        (np.zeros((0, 3)), np.zeros((5, 3))),
+        (np.zeros((5, 2)), np.zeros((5, 3))),
+        ("text", None),
+        (object(), object()),
+    ],
+)
+def test_models_that_cannot_be_measured_are_told_and_training_goes_on(a, b, caplog):
+    steps = []
+    with DisagreementMonitor(lambda scalars, step: steps.append(step)) as monitor:
+        monitor(a, b, 1)
+        monitor.renders(a, b, 2)
+        monitor(*models(), 3)
+    assert steps == [3]
+    assert monitor.failed == 2
+    assert "step 1" in caplog.text
+    assert monitor.restarts == 0
+
+
+def test_a_logger_that_raises_does_not_end_the_training(caplog):
+    def log(scalars, step):
+        raise RuntimeError("disk full")
+
+    with DisagreementMonitor(log) as monitor:
+        monitor(*models(), 1)
+    assert monitor.failed == 1
+    assert "disk full" in caplog.text
+
+
+def test_closing_ends_the_process_and_may_be_repeated():
+    monitor = DisagreementMonitor(lambda scalars, step: None)
+    monitor(*models(), 1)
+    eventually(lambda: monitor._results)
+    process = monitor._process
+    monitor.close()
+    monitor.close()
+    assert process.poll() == 0
+    monitor(*models(), 2)  # without effect, without error
+
+
+def test_a_process_that_hangs_is_ended_at_closing(caplog):
+    monitor = DisagreementMonitor(lambda scalars, step: None)
+    eventually(lambda: monitor._process)
+    process = monitor._process
+    os.kill(process.pid, signal.SIGSTOP)
+    monitor(*models(), 1)
+    monitor.close(timeout=0.2)
+    assert process.poll() == -signal.SIGKILL
+    assert "did not finish" in caplog.text
+
+
+def test_the_process_is_nice_and_single_threaded():
+    monitor = DisagreementMonitor(lambda scalars, step: None)
+    monitor(*models(2000), 1)
+    eventually(lambda: monitor._results)
+    pid = children(monitor)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, own + 10)
+    status = Path(f"/proc/{pid}/status").read_text()
+    assert "Threads:\t1\n" in status
+    monitor.close()
+
+
+SCRIPT = """
+import logging, numpy as np, sys
+from gscli.training import DisagreementMonitor
+monitor = DisagreementMonitor(lambda scalars, step: print(step, scalars["corgs/point_fitness"], flush=True))
+monitor(np.zeros((9, 3)), np.zeros((9, 3)), 5)
+{end}
+"""
+
+
+@pytest.mark.parametrize(("end", "status"), [("", 0), ("sys.exit(3)", 3), ("raise KeyError(1)", 1)])
+def test_a_script_without_a_main_guard_that_never_closes_ends_with_its_scalars(tmp_path, end, status):
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT.format(end=end))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (status, "5 1.0\n")
+
+
+def test_the_process_ends_with_a_trainer_that_is_killed(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        SCRIPT.format(
+            end="import time\nwhile not monitor._results: time.sleep(.01)\n"
+            "print(monitor._process.pid, flush=True)\ntime.sleep(60)"
+        )
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as trainer:
+        pid = int(trainer.stdout.readline())
+        trainer.kill()
+    eventually(
+        lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    )
+
+
+def test_measuring_imports_no_torch():
+    code = "import sys, gscli.training.monitor_process; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("bad", [{"threshold": 0}, {"threshold": float("nan")}, {"queue": 0}, {"log": 3}])
+def test_settings_that_make_no_sense_are_refused_at_once(bad):
+    with pytest.raises(UsageError):
+        DisagreementMonitor(**{"log": print, **bad})
+
+
+@pytest.fixture(autouse=True)
+def _capture_warnings(caplog):
+    caplog.set_level(logging.WARNING)
