@@ -13,7 +13,7 @@ from ..kernels import colormap, raster
 
 WIDTH, LEFT, RIGHT, TOP, PANEL, GAP, BOTTOM = 820, 62, 14, 46, 150, 40, 48
 BINS = 72
-ZERO = 34  # room at the left for what is exactly zero
+ZERO = 56  # room at the left for what is exactly zero
 
 
 def svg(
@@ -28,7 +28,8 @@ def svg(
     """
     edges = raster.log_edges([values for _, values in series], [value for _, value in marks], BINS)
     low, high = math.log10(edges[0]), math.log10(edges[-1])
-    start = LEFT + ZERO
+    any_zero = any((values == 0).any() for _, values in series)
+    start = LEFT + (ZERO if any_zero else 0)
     height = TOP + len(series) * (PANEL + GAP) - GAP + BOTTOM
 
     def x(distance: float) -> float:
@@ -68,12 +69,13 @@ def svg(
                 out.append(_bar(left, right - left - 0.6, y(count), floor, fills[i], tip))
         if zeros:
             tip = f"{zeros:,} points at distance 0"
-            out.append(_bar(LEFT + 6, ZERO - 16, y(zeros), floor, first, tip))
+            out.append(_bar(LEFT + 6, 18, y(zeros), floor, first, tip))
         out.append(f'<line class="axis" {ends} y1="{floor}" y2="{floor}"/>')
         out.append(f'<text class="title" x="{LEFT}" y="{floor - PANEL - 10}">{escape(title)}</text>')
         out += [_upright("mark", x(value), floor - PANEL, floor) for _, value in marks]
     floor = height - BOTTOM
-    out.append(_tick(LEFT + ZERO / 2 - 2, floor + 18, "0"))
+    if any_zero:
+        out.append(_tick(LEFT + 15, floor + 18, "0"))
     for power in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1):
         out.append(_tick(x(10.0**power), floor + 18, f"{10.0**power:g}"))
         out.append(_upright("axis", x(10.0**power), floor, floor + 4))

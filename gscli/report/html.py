@@ -30,7 +30,7 @@ def write(path: str | os.PathLike[str], result: Compared, *, overwrite: bool) ->
 
 def page(result: Compared) -> str:
     """The page as text."""
-    names = [_base(cloud.path) for cloud in (result.source, result.target)]
+    names = _names(result.source.path, result.target.path)
     title = f"{names[0]} against {names[1]}"
     top = scale_top(result)
     return "\n".join(
@@ -70,8 +70,10 @@ def scale_top(result: Compared) -> float:
     return max(c.source_to_target.p99, c.target_to_source.p99)
 
 
-def _base(path: str) -> str:
-    return os.path.basename(path) or path
+def _names(*paths: str) -> list[str]:
+    """File names; whole paths where the names are one."""
+    names = [os.path.basename(path) or path for path in paths]
+    return names if len(set(names)) > 1 else list(paths)
 
 
 def _direction(side: int, names: list[str]) -> str:

@@ -46,8 +46,16 @@ def test_a_frame_holds_both_clouds_and_has_a_size_even_for_one_point():
     a, b = np.zeros((100, 3)), np.full((100, 3), 10.0)
     middle, edge = raster.frame([a, b])
     assert middle.tolist() == [5, 5, 5]
-    assert edge == pytest.approx(11)
+    assert edge == pytest.approx(12.4)
     assert raster.frame([a[:1]])[1] > 0
+
+
+def test_a_few_far_points_do_not_shrink_the_rest():
+    rng = np.random.default_rng(0)
+    near, far = rng.uniform(-1, 1, (970, 3)), rng.uniform(-1e4, 1e4, (30, 3))
+    middle, edge = raster.frame([np.concatenate([near, far])])
+    assert 2 < edge < 3
+    assert np.abs(middle).max() < 0.2
 
 
 def test_colours_run_from_none_to_the_top_and_stay_there():

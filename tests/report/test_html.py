@@ -5,6 +5,7 @@ import shutil
 import struct
 import subprocess
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,15 @@ def test_it_needs_nothing_else(page):
 def test_names_are_text(page):
     assert "&lt;new&gt;&amp;co.ply" in page
     assert "<new>" not in page
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(result):
+    folders = ("gs1/cloud.ply", "gs2/cloud.ply")
+    inputs = [
+        replace(part, path=path) for part, path in zip((result.source, result.target), folders, strict=True)
+    ]
+    page = html.page(replace(result, source=inputs[0], target=inputs[1]))
+    assert "<h1>gs1/cloud.ply against gs2/cloud.ply</h1>" in page
 
 
 def test_it_shows_the_numbers_the_limits_and_what_they_do_not_say(page, result):
