@@ -130,7 +130,9 @@ def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: 
             found["sh_energy"][part] = np.abs(a[-1] - b[-1])
 
     parallel.for_each(one, parallel.blocks(count, BLOCK))
-    finite = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+    finite = np.ones(count, bool)
+    for values in found.values():
+        finite &= np.isfinite(values)
     stats = {name: _stat(values) for name, values in found.items()}
     w2, shape = stats["w2"], stats["shape"]
     dc, energy = stats.get("dc"), stats.get("sh_energy")
@@ -147,7 +149,7 @@ def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: 
 
 
 def _stat(values: Array) -> Stat | None:
-    """Statistics of the values that are finite; None if there are none."""
+    """Statistics of the values that are finite, None if there are none; leaves them in another order."""
     finite = np.isfinite(values)
     if not finite.all():
         values = values[finite]
@@ -155,7 +157,7 @@ def _stat(values: Array) -> Stat | None:
         return None
     count = len(values)
     rms = math.sqrt(metrics.power_sum(values, 2) / count)
-    return Stat(metrics.power_sum(values) / count, rms, metrics.quantiles(values, [0.95])[0])
+    return Stat(metrics.power_sum(values) / count, rms, metrics.quantiles(values, [0.95], reorder=True)[0])
 
 
 def _in_units(stat: Stat, unit: float | None) -> Stat | None:

@@ -19,7 +19,7 @@ from .device import is_torch
 from .errors import GscliError, InputError, UsageError
 from .grid import finite_rows
 from .kernels import metrics
-from .neighbors import Neighbors, kdtree
+from .neighbors import kdtree
 from .progress import Timings, Track, silent
 from .spacing import median_spacing
 
@@ -49,7 +49,7 @@ class Nearest:
 
     Attributes:
         distances: (Q,) float64, scene units.
-        rows: (Q,) int64, the nearest row of the other cloud.
+        rows: (Q,) int32 (int64 beyond 2^31 points), the nearest row of the other cloud.
         asked: (Q,) int64 ascending, the rows that were asked; None for all.
     """
 
@@ -94,18 +94,21 @@ def search_both(
                 raise _Stopped
             show(done)
 
-        def one_way(side: int) -> tuple[Nearest, Neighbors, float | None]:
+        def one_way(side: int) -> tuple[Nearest, tuple[int, int], float | None]:
             points, others = (source, target) if side == 0 else (target, source)
             rows = asked[side]
             with _naming(names[1 - side]):
                 index = module.Index(others, device=where)
             with _naming(names[side]):
                 found = index.nearest(points if rows is None else points[rows], advance=advance)
-            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows), rows)
+            number = np.int32 if len(others) < 2**31 else np.int64
+            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows).astype(number), rows)
+            proven = found.proven, found.fallback
+            del found
             stored = as_numpy(others)
             if not isinstance(index, kdtree.Index):
                 index = kdtree.Index(stored)
-            return nearest, found, median_spacing(index, stored, seed=seed)
+            return nearest, proven, median_spacing(index, stored, seed=seed)
 
         together = engine == "kdtree" and len(source) + len(target) <= TOGETHER
         with ThreadPoolExecutor(1) as pool:
@@ -116,7 +119,7 @@ def search_both(
             except BaseException:
                 stopped.set()
                 raise
-    proven, fallback = forth[1].proven + back[1].proven, forth[1].fallback + back[1].fallback
+    proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
     return forth[0], back[0], (back[2], forth[2]), Engine(engine, why, proven, fallback)
 
 
