@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +58,8 @@ class GridCache:
 
     def load(self, key: str) -> VoxelGrid | None:
         """The grid stored under a key, or None. A damaged entry is removed with a `CacheWarning`."""
+        from zipfile import BadZipFile
+
         path = self.path(key)
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as entry:
@@ -74,7 +75,7 @@ class GridCache:
             os.utime(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, BadZipFile) as error:
             warnings.warn(
                 f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -17,6 +16,7 @@ from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 TEMPORARY_SUFFIX = ".gscli-tmp"
+_SHOWN, _RANDOM = 40, 4  # characters of the target's name, and random bytes, in a temporary one
 
 
 def is_standard(path: str | os.PathLike[str]) -> bool:
@@ -143,7 +143,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
             with target.open("wb") as stream:
                 yield stream
             return
-        temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        temporary = _temporary_beside(target)
         descriptor = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
         )
@@ -166,6 +166,26 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         raise unwritable(path, error) from None
 
 
+def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:
+    """Remove what interrupted writes (see `replacing`) of outputs of these names left in a folder.
+
+    Nobody may be writing those files at the time. Returns how many leftovers there were.
+    """
+    stems = {name[:_SHOWN] for name in names}
+    ending = 1 + 2 * _RANDOM + len(TEMPORARY_SUFFIX)
+    count = 0
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in stems:
+                leftover = Path(folder, name)
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink(missing_ok=True)
+                count += 1
+    return count
+
+
 @contextmanager
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path`, existing or not, once the block ends.
@@ -177,8 +197,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         GscliError: it cannot be written (no such parent, no permission, disk full).
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old{TEMPORARY_SUFFIX}")
+    temporary, old = _temporary_beside(target), _temporary_beside(target)
     try:
         temporary.mkdir()
         try:
@@ -194,6 +213,11 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def _temporary_beside(target: Path) -> Path:
+    """A hidden name in the same folder, short enough where the target's is the longest possible."""
+    return target.with_name(f".{target.name[:_SHOWN]}.{os.urandom(_RANDOM).hex()}{TEMPORARY_SUFFIX}")
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:

@@ -58,6 +58,10 @@ class Gate:
     value: float | None
     passed: bool
 
+    def __str__(self) -> str:
+        value = "missing" if self.value is None else f"{self.value:.6g}"
+        return f"{self.metric} is {value}, {'' if self.passed else 'not '}{self.comparison} {self.limit:g}"
+
 
 def parse(text: str) -> Limit:
     """Read ``PATH COMPARISON NUMBER``.

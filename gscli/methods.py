@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
@@ -176,6 +175,8 @@ def rows_wanted(target: str, points: int | None) -> int:
         raise UsageError(
             f"--target {target} is neither a number of points nor a percentage", remedy="write N or P%"
         )
+    from fractions import Fraction
+
     number = Fraction(target.removesuffix("%"))
     if percent and number > 100:
         raise UsageError(f"--target {target} is more than everything", remedy="ask for 100% at most")

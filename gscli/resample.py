@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from .cache import GridCache
 from .cache import key as cache_key
 from .errors import GscliError, UsageError
 from .grid import Draw, VoxelGrid, check_lattice_options
-from .methods import Method, methods
+from .methods import NAMES, Method, methods
 from .progress import Timings, Track, silent
 
 
@@ -112,7 +113,7 @@ def resample(
     names = [method] if isinstance(method, str) else list(method)
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=total, pick=pick)
     check_lattice_options(voxel_size, points_per_cell, origin)
-    _check_draws(chosen, seed, epoch, repeat)
+    check_draws(chosen, seed, epoch, repeat)
     where = device.resolve(device_name)
     jobs = _plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
     written = [path for job in jobs for path in (job.path, job.index) if path is not None]
@@ -214,7 +215,8 @@ def _output(job: _Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: in
     return Output(job.path, len(rows), job.method, seed, job.epoch, fraction, draw.forced_cells, job.index)
 
 
-def _check_draws(chosen: list[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
+def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
+    """Refuse numbers of draws that make no sense, or that nothing would depend on."""
     if repeat is not None and repeat < 1:
         raise UsageError(f"--repeat must be at least 1, not {repeat}")
     if not any(m.uses_seed for m in chosen):
@@ -249,12 +251,26 @@ def _plan(
     assert out_dir is not None
     stem = "stdin" if files.is_standard(source) else formats.stem(source)
     jobs = []
-    for m in chosen:
-        for e in range(epoch, epoch + (repeat if m.uses_seed else 1)):
-            name = f"{stem}.{m.name}.e{e}"
-            rows = None if index is None else os.path.join(index, name + ".npy")
-            jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))
+    for m, e in draws(chosen, epoch, repeat):
+        name = draw_name(stem, m, e)
+        rows = None if index is None else os.path.join(index, name + ".npy")
+        jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))
     return jobs
+
+
+def draws(chosen: Sequence[Method], epoch: int, repeat: int) -> list[tuple[Method, int]]:
+    """Every draw that is asked for, as its method and epoch; what has no chance in it is drawn once."""
+    return [(m, e) for m in chosen for e in range(epoch, epoch + (repeat if m.uses_seed else 1))]
+
+
+def draw_name(stem: str, method: Method, epoch: int) -> str:
+    """What the file of one draw among several is called, without its suffix."""
+    return f"{stem}.{method.name}.e{epoch}"
+
+
+def drawn_from(name: str) -> str:
+    """The stem of the scene that a file with the stem `name` was drawn from; see `draw_name`."""
+    return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
 
 
 def _grid(

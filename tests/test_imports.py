@@ -33,6 +33,10 @@ HEAVY = (
 # For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to,
 # with drawn.ply, a draw from it, and run, a training run.
 EXAMPLES = {
+    "batch compare": ["{scene}", "--reference", "{scene}", "--workers", "1"],
+    "batch info": ["{scene}", "--workers", "1"],
+    "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
+    "batch verify": ["{scene}", "--reference", "{scene}", "--dry-run"],
     "cache clear": [],
     "cache info": [],
     "demo": ["{scene}", "--out-dir", "{out}/demo"],

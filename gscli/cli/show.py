@@ -71,14 +71,6 @@ def result(
 
 def gates(checked: Sequence[Gate]) -> None:
     """End with the exit code of a missed gate if one was missed."""
-    missed = [
-        f"{gate.metric} is {_value(gate.value)}, not {gate.comparison} {gate.limit:g}"
-        for gate in checked
-        if not gate.passed
-    ]
+    missed = [str(gate) for gate in checked if not gate.passed]
     if missed:
         raise GateMissed("; ".join(missed))
-
-
-def _value(value: float | None) -> str:
-    return "missing" if value is None else f"{value:.6g}"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import GaussianCloud, Header
+from ..cloud import GaussianCloud, Header, release_pages
 from ..errors import InputError
 from ._pickles import Array, unwrap
 from ._rows import columns_of
@@ -98,7 +98,9 @@ class Model:
         for piece, view in views:
             target = columns_of(rows, piece.names)
             for start in range(0, len(rows), BLOCK_ROWS):
-                target[start : start + BLOCK_ROWS] = piece.convert(view[start : start + BLOCK_ROWS])
+                block = view[start : start + BLOCK_ROWS]
+                target[start : start + BLOCK_ROWS] = piece.convert(block)
+                release_pages(block)
         return GaussianCloud(
             rows, Header(format_name, comments=tuple(self.comments), notes=tuple(self.notes))
         )
@@ -118,7 +120,8 @@ def numbers(tensor: Any) -> Values:
         return tensor
     if isinstance(tensor, Array | Tensor):
         return tensor.value if isinstance(tensor, Array) else tensor.numpy()
-    array: Values = tensor.detach().cpu().numpy()  # of PyTorch itself, from a trusted pickle
+    tensor = tensor.detach().cpu()  # of PyTorch itself, from a trusted pickle
+    array: Values = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     return array
 
 

@@ -101,6 +101,8 @@ class Tensor:
         view: npt.NDArray[Any] = np.lib.stride_tricks.as_strided(
             flat[self.offset :], self.shape, [n * dtype.itemsize for n in self.stride], writeable=False
         )
+        if view.flags.c_contiguous:  # the usual case: a slice, through which the map can be seen
+            view = flat[self.offset : self.offset + view.size].reshape(self.shape)
         if dtype == BFLOAT16:
             return (view["bfloat16"].astype("<u4") << 16).view(np.float32)
         return view

@@ -12,6 +12,7 @@ import os
 import re
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
 from ..progress import nothing
+from . import _laz
 from ._bytes import check_expansion, malformed, mapped, table
 from ._rows import selected
 
 DESCRIPTION = "LAS and LAZ, all dimensions, scale and offset kept"
 SUFFIXES = (".las", ".laz")
 REQUIRES = ("laspy",)
+OPTIONAL = ("lazrs",)
 _EXTRA_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 _POINT_FORMAT = 6  # of files that were no LAS before: the plainest of LAS 1.4
 _COMPRESSED = 0x80
@@ -43,18 +46,18 @@ def read(path: Path) -> GaussianCloud:
     Raises:
         InputError: damaged, cut short, or a header that claims too much.
     """
-    _check(path)
+    packed = _check(path)
     import laspy
 
-    with malformed(path, "LAS"):
+    with (
+        malformed(path, "LAS"),
+        nullcontext(path) if packed is None else _laz.unpacked(path, packed) as plain,
+    ):
         try:
-            las = laspy.read(path)
+            las = laspy.read(plain)
         except laspy.errors.LaspyException as error:
             raise ValueError(str(error)) from None
-        except BaseException as error:
-            if type(error).__name__ != "PanicException":  # of lazrs, on damaged data
-                raise
-            raise ValueError("damaged LAZ data") from None
+        las.header.vlrs.extract("LasZipVlr")
         others = [name for name in las.point_format.dimension_names if name not in "XYZ"]
         columns = {name: np.asarray(las[axis]) for name, axis in zip("xyz", "xyz", strict=True)}
         columns |= {name: np.asarray(las[name]) for name in others}
@@ -152,8 +155,12 @@ def _type(kind: np.dtype[Any]) -> str:
     return kind.str[1:] if not kind.shape else ""
 
 
-def _check(path: Path) -> None:
-    """Refuse a header whose counts the file cannot hold."""
+def _check(path: Path) -> int | None:
+    """Refuse a header whose counts the file cannot hold.
+
+    Returns:
+        How many bytes the points take once unpacked; None if they are not packed.
+    """
     data = mapped(path)
     head = table(data, "u1", min(len(data), 375), 0, path, "header bytes").tobytes()
     if not sniff(head) or len(head) < 227:
@@ -169,5 +176,6 @@ def _check(path: Path) -> None:
         raise InputError("claims more header records than it has bytes", path=path, remedy="it is damaged")
     if kind & _COMPRESSED:
         check_expansion(path, len(data), count * width)
-    else:
-        table(data, "u1", count * width, offset, path, "bytes of points")
+        return int(count * width)
+    table(data, "u1", count * width, offset, path, "bytes of points")
+    return None

@@ -4,7 +4,9 @@
 scene's bounds after log(1 + |x|); a rotation three bytes and the place of the largest component;
 scales and colours are indices of 256 values (version 2) or bytes between bounds (version 1);
 harmonics are rows of a palette. Pillow decodes the pictures once their size is checked against the
-count. It is not written: its palettes need a clustering that the libraries at hand take minutes for.
+count. It is not written: the harmonics need a clustered
+palette, over which the one library at hand, gaussforge 0.6, spent 32 s for 20,000 splats of degree 3
+on a busy laptop-sized machine.
 """
 
 from __future__ import annotations
@@ -163,7 +165,7 @@ def _harmonics(
     if version == 2:
         values = _codebook(meta)[entries]
     else:
-        values = meta["mins"] + (meta["maxs"] - meta["mins"]) * entries / 255.0
+        values = meta["mins"] + (meta["maxs"] - meta["mins"]) * (entries / 255.0)
     rows: npt.NDArray[Any] = values.transpose(0, 2, 1).reshape(len(entries), -1).astype(np.float32)[chosen]
     return rows
 

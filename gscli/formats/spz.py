@@ -143,7 +143,7 @@ def unsupported(cloud: GaussianCloud) -> list[str]:
     kept = all(comment == ANTIALIASED_COMMENT for comment in cloud.header.comments)
     return [
         "precision (positions to 24 bits, scales to 1/16 of a logarithm within -10..5.9, "
-        "rotations to 10 bits, the rest to 8)",
+        "rotations to 10 bits, the rest to 8; colours within -0.44..1.44, harmonics within -1..1)",
         *_rows.dropped(cloud, degree=4, comments=kept),
     ]
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from . import parallel
+from .axis import Axis, GappedAxis
 
 MAX_INDEX = 2**53  # beyond this, neighbouring cells are the same float64
 
@@ -107,19 +108,28 @@ def _group_ids_torch(ids: Any) -> Groups:
 def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
     n = xyz.shape[1]
     row_bits = max(1, (n - 1).bit_length())
-    if math.prod(span.number) << row_bits <= 1 << 64:
+    axes = [Axis(low, number) for low, number in zip(*span, strict=True)]
+    if not _fits(axes, row_bits):
+        axes = [
+            GappedAxis(
+                span.low[axis],
+                span.number[axis],
+                (_lattice(xyz[axis, part], size, origin[axis]) for part in parallel.blocks(n)),
+            )
+            for axis in range(3)
+        ]
+    if _fits(axes, row_bits):
         words = np.empty(n, np.uint64)
 
         def pack(part: slice) -> None:
             key = np.zeros(part.stop - part.start, np.uint64)
-            for axis in range(3):
-                index = _lattice(xyz[axis, part], size, origin[axis]) - span.low[axis]
-                key = key * np.uint64(span.number[axis]) + index.astype(np.uint64)
+            for x, axis, corner in zip(xyz, axes, origin, strict=True):
+                key = key * np.uint64(axis.number) + axis.rank(_lattice(x[part], size, corner))
             words[part] = (key << np.uint64(row_bits)) | np.arange(part.start, part.stop, dtype=np.uint64)
 
         parallel.for_each(pack, parallel.blocks(n))
         parallel.sort(words)
-        return _split_words(words, row_bits, span)
+        return _split_words(words, row_bits, axes)
     indices = [_lattice(xyz[axis], size, origin[axis]) for axis in range(3)]
     keys, decode = _compress(indices)
     order = np.argsort(keys, kind="stable")
@@ -128,7 +138,12 @@ def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], s
     return Groups(order.astype(_row_type(n)), _offsets(starts, n), decode(keys[starts]))
 
 
-def _split_words(words: npt.NDArray[Any], row_bits: int, span: Span) -> Groups:
+def _fits(axes: list[Axis], row_bits: int) -> bool:
+    """Whether a cell and a row fit in one 64-bit word."""
+    return math.prod(axis.number for axis in axes) << row_bits <= 1 << 64
+
+
+def _split_words(words: npt.NDArray[Any], row_bits: int, axes: list[Axis]) -> Groups:
     """Take sorted words apart into row (low bits) and cell (high bits)."""
     n = len(words)
     order = np.empty(n, _row_type(n))
@@ -145,15 +160,14 @@ def _split_words(words: npt.NDArray[Any], row_bits: int, span: Span) -> Groups:
     starts = np.flatnonzero(changes)
     key = words[starts] >> shift
     cells = np.empty((len(starts), 3), np.int64)
-    for axis in (2, 1, 0):
-        count = np.uint64(span.number[axis])
-        cells[:, axis] = (key % count).astype(np.int64) + span.low[axis]
-        key //= count
+    for column, axis in reversed(list(enumerate(axes))):
+        cells[:, column] = axis.index(key % np.uint64(axis.number))
+        key //= np.uint64(axis.number)
     return Groups(order, _offsets(starts, n), cells)
 
 
 def _compress(indices: list[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], Any]:
-    """Number the occupied cells of a box too wide to pack, keeping lexicographic order.
+    """Number the occupied cells of a cloud too scattered to pack, keeping lexicographic order.
 
     Axis ranks are below N, and so are ranks of pairs: every product stays below 2^63.
     """

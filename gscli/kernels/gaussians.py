@@ -42,7 +42,8 @@ def shape_squared(scales_a: Array, rotation: Array, scales_b: Array) -> Array:
     """
     a, b = _three(scales_a), _three(scales_b)
     unit = np.maximum(a.max(axis=0), b.max(axis=0))  # products of six scales would overflow
-    divisor = np.where(unit > 0, unit, 1.0)
+    unit[~np.isfinite(unit)] = np.nan
+    divisor = np.where(unit == 0, 1.0, unit)
     a /= divisor
     b /= divisor
     share = np.square(_matrix(rotation))  # (3, 3, N)
@@ -57,11 +58,11 @@ def shape_squared(scales_a: Array, rotation: Array, scales_b: Array) -> Array:
         e = np.sqrt(g + d2 * n)
         slope = 2.0 * n - d2 / np.where(e > 0, e, 1.0)
         n -= (n * n - f - 2.0 * e) / np.where(slope > 0, slope, 1.0)
-    traces = a2.sum(axis=0) + b2.sum(axis=0)
-    rest = traces - 2.0 * n
+    traces: Array = a2.sum(axis=0) + b2.sum(axis=0)
+    rest: Array = traces - 2.0 * n
     rest[rest < RESOLVED * traces] = 0.0
     rest *= unit * unit
-    return np.where(np.isfinite(unit), rest, np.nan)
+    return rest
 
 
 def relative_rotation(a: Array, b: Array) -> Array:

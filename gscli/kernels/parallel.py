@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,9 +33,28 @@ def for_each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
         for part in todo:
             work(part)
         return
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, todo):
+    queue: SimpleQueue[Part] = SimpleQueue()
+    for part in todo:
+        queue.put(part)
+    failures: list[BaseException] = []
+
+    def drain() -> None:
+        try:
+            while not failures:
+                work(queue.get_nowait())
+        except Empty:
             pass
+        except BaseException as failure:  # noqa: BLE001  raised again below, by the caller's thread
+            failures.append(failure)
+
+    helpers = [Thread(target=drain, daemon=True) for _ in range(workers - 1)]
+    for helper in helpers:
+        helper.start()
+    drain()
+    for helper in helpers:
+        helper.join()
+    if failures:
+        raise failures[0]
 
 
 def blocks(count: int, size: int = BLOCK) -> list[slice]:

@@ -23,7 +23,7 @@ BYTES = 500 << 20
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """One of: flipped bits, a cut, a splice of its own bytes, an extreme number, rubbish, the header repeated."""
+    """Flipped bits, rubbish in the header, a cut, a splice, an extreme number, a hole, or odd digits."""
     out = bytearray(data)
     head = min(len(out), 600)
     kind = rng.randrange(7)

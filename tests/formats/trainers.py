@@ -1,4 +1,4 @@
-"""Checkpoints as each trainer's own code makes them: parameters with gradients, a stepped Adam, NumPy scalars.
+"""Checkpoints as each trainer's own code makes them: parameters, a stepped Adam, NumPy scalars.
 
 The layouts follow the trainers' ``capture``, ``save_ply`` and checkpoint code; the values are random.
 """

@@ -131,12 +131,14 @@ def test_torch_groups_alike(kind):
         assert (getattr(theirs, name).numpy() == getattr(ours, name)).all(), name
 
 
-def test_the_box_that_just_packs_and_the_one_that_just_does_not_agree():
-    """64 bits hold rows and cells together up to a box size; beyond, cells are numbered first."""
+@pytest.mark.parametrize("reach", [2.0**15, 2.0**17, 2.0**18, 2.0**21, 2.0**25, 2.0**40])
+def test_boxes_that_pack_plainly_without_gaps_and_not_at_all_agree(reach):
+    """Up to a box size 64 bits hold row and cell; then gaps are left out; then cells are numbered."""
     rng = np.random.default_rng(3)
-    base = rng.integers(0, 50, (4000, 3)).astype(np.float64)
-    for reach in (2.0**15, 2.0**17, 2.0**18, 2.0**25):
-        xyz = np.vstack([base, [[reach, reach, reach]]])
+    near = rng.integers(0, 50, (4000, 3)).astype(np.float64)
+    flyaways = np.array([[reach, reach, reach], [-reach, 3, reach / 3]])
+    scattered = np.round(rng.uniform(-reach, reach, (4000, 3)))
+    for xyz in (np.vstack([near, flyaways]), scattered):
         grid = VoxelGrid.from_points(xyz, voxel_size=1.0)
         assert as_dictionary(grid) == grouped_one_by_one(xyz, 1.0)
 

@@ -150,3 +150,20 @@ def test_a_total_is_shared_by_largest_remainder(total):
     assert kept.tolist() == expected
     assert kept.sum() == total
     assert all(math.floor(e) <= k <= math.ceil(e) for k, e in zip(kept, exact, strict=True))
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_a_failure_in_a_thread_is_the_callers(threads, monkeypatch):
+    monkeypatch.setenv("GSCLI_THREADS", threads)
+    done = []
+
+    def work(part):
+        if part == 3:
+            raise MemoryError("no room")
+        done.append(part)
+
+    with pytest.raises(MemoryError, match="no room"):
+        parallel.for_each(work, range(100))
+    done.clear()
+    parallel.for_each(done.append, range(100))
+    assert sorted(done) == list(range(100))

@@ -1,0 +1,122 @@
+"""From a task to its record: the one function that every engine calls, in whatever process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import traceback
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, files
+from ..errors import GateMissed, GscliError
+from ..report import document as documents
+from . import operations, records
+from .records import Folder, Record
+from .tasks import Task
+
+_CHUNK = 1 << 20
+
+
+def execute(task: Task, folder: str | None = None) -> Record:
+    """Do a task and record it. No failure of the task escapes; a failure is a record too.
+
+    Args:
+        folder: the batch's output folder, where the record is kept; None keeps none.
+
+    Returns:
+        The record: ``status`` is ``done``, ``missed`` (done, but a gate was not met) or ``failed``.
+    """
+    return finish(task, attempt(task), folder)
+
+
+def attempt(task: Task) -> Record:
+    """The first half of `execute`: do the task. The record is not kept yet, nor are outputs in it."""
+    start = time.perf_counter()
+    record = _record(task)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            for parent in sorted({os.path.dirname(path) for path in task.outputs}):
+                files.make_folder(parent)
+            answer = operations.get(task.operation).run(task)
+            record |= {
+                "status": "missed" if answer.missed else "done",
+                "missed": list(answer.missed),
+                "figures": documents.finite(answer.figures),
+                "result": documents.finite(answer.document),
+            }
+        except GateMissed as missed:
+            record |= {"status": "missed", "missed": [str(missed)]}
+        except GscliError as error:
+            record |= _failed(str(error), error.exit_code)
+        except MemoryError as error:
+            record |= _failed(f"{task.source}: out of memory ({error}); use fewer workers", 1)
+        except Exception as bug:  # noqa: BLE001 (one input's bug must not end the batch)
+            record |= _failed(f"{task.source}: {type(bug).__name__}: {bug}", 1)
+            record["traceback"] = traceback.format_exc()
+    record["warnings"] = [str(w.message) for w in caught]
+    record["seconds"] = round(time.perf_counter() - start, 4)
+    return record
+
+
+def finish(task: Task, record: Record, folder: str | None) -> Record:
+    """The second half of `execute`: see the outputs safely onto the disk, then keep the record."""
+    if folder is None:
+        return record
+    try:
+        if record["status"] != "failed":
+            record["outputs"] = _outputs(task, folder)
+        Folder(Path(folder)).finish(record)
+    except (GscliError, OSError) as error:
+        if record["status"] != "failed":  # what is not recorded is done again next time
+            record |= _failed(f"{task.source}: done, but not recorded: {error}", 1)
+    return record
+
+
+def lost(task: Task, folder: str | None, why: str) -> Record:
+    """The record of a task whose process ended before it did."""
+    record = _record(task) | _failed(f"{task.source}: {why}", 1) | {"warnings": [], "seconds": None}
+    return finish(task, record, folder)
+
+
+def _record(task: Task) -> Record:
+    return {
+        "schema": records.SCHEMA,
+        "version": __version__,
+        "id": task.id,
+        "status": "failed",
+        "operation": task.operation,
+        "inputs": [{"path": i.path, "bytes": i.bytes} for i in task.inputs],
+        "parameters": task.parameters,
+        "fingerprint": task.fingerprint,
+    }
+
+
+def _outputs(task: Task, folder: str) -> list[dict[str, Any]]:
+    """Path, size and digest of every output, once the disk holds them."""
+    if not task.outputs:
+        return []
+    with ThreadPoolExecutor(1) as aside:  # the disk works while the processor does
+        synced = aside.submit(records.sync, task.outputs)
+        outputs = [
+            {"path": os.path.relpath(path, folder), "bytes": os.path.getsize(path), "sha256": _sha256(path)}
+            for path in task.outputs
+        ]
+        synced.result()
+    return outputs
+
+
+def _failed(error: str, exit_code: int) -> Record:
+    return {"status": "failed", "error": error, "exit_code": exit_code}
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""A batch written down: a YAML file of option names and values.
+
+    operation: resample
+    inputs: scenes/**/*.ply          # or a list
+    out-dir: half
+    method: [half-density, one-per-grid]
+    seed: 1
+
+Values are text exactly as written, as on a command line: YAML's own ideas of numbers, dates and
+truth (``1:30`` is 90, ``no`` is false) would only come between.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from .. import files
+from ..errors import InputError
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job file says.
+
+    Attributes:
+        path: the file.
+        operation: what to run.
+        settings: every other key; a text, or a list of texts.
+        lines: the line of each key.
+    """
+
+    path: str
+    operation: str
+    settings: dict[str, str | list[str]]
+    lines: dict[str, int]
+
+    @property
+    def folder(self) -> str:
+        """What the file's paths are relative to."""
+        return os.path.dirname(os.path.abspath(self.path))
+
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Refuse keys that nothing would read, with the name that was probably meant."""
+        for key in self.settings:
+            if key not in known:
+                near = difflib.get_close_matches(key, sorted(known), 1)
+                remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+                raise InputError(
+                    f"line {self.lines[key]}: unknown key {key!r}", path=self.path, remedy=remedy
+                )
+
+
+def read(path: str) -> Job:
+    """Read a job file. ``${NAME}`` is expanded only where the file says ``expand-env: true``.
+
+    Raises:
+        InputError: unreadable, no YAML, or not a plain mapping of names to texts and lists of texts.
+    """
+    import yaml
+
+    try:
+        with open(path, encoding="utf-8") as stream:
+            root = yaml.compose(stream, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise files.unreadable(path, error) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is no YAML: {error}", path=path) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise InputError("is no mapping of option names to values", path=path)
+    settings: dict[str, str | list[str]] = {}
+    lines: dict[str, int] = {}
+    for key_node, value_node in root.value:
+        key, line = _text(key_node, path), key_node.start_mark.line + 1
+        if key in settings:
+            raise InputError(f"line {line}: {key!r} is there twice", path=path)
+        many = isinstance(value_node, yaml.SequenceNode)
+        settings[key] = [_text(v, path) for v in value_node.value] if many else _text(value_node, path)
+        lines[key] = line
+    expand = settings.pop("expand-env", "false")
+    if expand not in ("true", "false"):
+        raise InputError(f"line {lines['expand-env']}: expand-env is true or false", path=path)
+    if expand == "true":
+        settings = {key: _expanded(value, path, lines[key]) for key, value in settings.items()}
+    operation = settings.pop("operation", None)
+    if not isinstance(operation, str):
+        raise InputError("says no operation", path=path, remedy="add a line such as `operation: resample`")
+    return Job(path, operation, settings, lines)
+
+
+def _text(node: Any, path: str) -> str:
+    import yaml
+
+    if not isinstance(node, yaml.ScalarNode) or (node.value == "" and node.style is None):
+        line = node.start_mark.line + 1
+        raise InputError(f"line {line}: expected a text, a number, or a list of them", path=path)
+    return str(node.value)
+
+
+def _expanded(value: Any, path: str, line: int) -> Any:
+    if isinstance(value, list):
+        return [_expanded(v, path, line) for v in value]
+
+    def look_up(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in os.environ:
+            raise InputError(f"line {line}: ${{{name}}} is not set", path=path, remedy=f"export {name}=...")
+        return os.environ[name]
+
+    return re.sub(r"\$\{(\w+)\}", look_up, value)

@@ -1,0 +1,238 @@
+"""The operations that a batch can run: for each, which files it writes and the function that does it.
+
+An operation knows its tool, and nothing of engines or records. Its parameters are the options of the
+command of the same name, under Click's names for them; options that were not given are absent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import GateMissed, UsageError
+from .tasks import Task
+
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the outputs of one input go.
+
+    Attributes:
+        folder: the batch's output folder, absolute.
+        below: the input's folder in it, relative; empty for the top.
+    """
+
+    folder: str
+    below: str = ""
+
+    def path(self, name: str, folder: str | None = None) -> str:
+        """A file of this name, in the output folder or in another one that is laid out the same way."""
+        return os.path.join(self.folder if folder is None else folder, self.below, name)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an operation found.
+
+    Attributes:
+        document: its JSON document.
+        figures: the few numbers of it that stand in the batch's table.
+        missed: the gates that the input missed.
+    """
+
+    document: dict[str, Any]
+    figures: dict[str, Any]
+    missed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One entry of the registry.
+
+    Attributes:
+        run: does the task and returns what it found. A pure function of the task: the files it reads
+            and the parameters decide what it writes, byte for byte.
+        outputs: the absolute paths that a task on this input writes; refuses bad parameters.
+        writes: whether it has outputs, and therefore needs an output folder.
+        compares: whether every input is held against another one.
+        files: the parameters that name an output file; in a batch they name a folder of them.
+        paths: the parameters that name an input file, the same for every task.
+        modules: what a worker imports before its first task.
+    """
+
+    run: Callable[[Task], Answer]
+    outputs: Callable[[str, Place, Parameters], list[str]]
+    writes: bool = False
+    compares: bool = False
+    files: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+    modules: tuple[str, ...] = ()
+
+
+def get(name: str) -> Operation:
+    """The operation of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in _REGISTRY:
+        raise UsageError(f"no batch operation {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
+    return _REGISTRY[name]
+
+
+def _no_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    return []
+
+
+def _cache(parameters: Parameters) -> Any:
+    """The grid cache, which a batch uses only where asked to: thousands of scenes would flush it."""
+    if not parameters.pop("on_disk_cache", False):
+        return None
+    from ..cache import GridCache, folder
+
+    return GridCache(folder())
+
+
+def _resample(task: Task) -> Answer:
+    from ..report import resample as report
+    from ..resample import resample
+
+    settings = dict(task.parameters)
+    clouds = [path for path in task.outputs if not path.endswith(".npy")]
+    rows = [path for path in task.outputs if path.endswith(".npy")]
+    index = settings.pop("index", None)
+    if len(clouds) == 1:
+        target, out_dir, index = clouds[0], None, rows[0] if rows else None
+    else:
+        target, out_dir, index = None, os.path.dirname(clouds[0]), os.path.dirname(rows[0]) if rows else None
+    result = resample(
+        task.source,
+        target,
+        out_dir=out_dir,
+        index=index,
+        device_name=settings.pop("device", "cpu"),
+        cache=_cache(settings),
+        overwrite=True,
+        **settings,
+    )
+    kept = sum(output.points for output in result.outputs)
+    return Answer(report.document(result), {"points": result.points, "written": kept})
+
+
+def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    """One draw keeps the name of its scene; several are named after their method and epoch too."""
+    from .. import formats
+    from ..grid import check_lattice_options
+    from ..methods import methods
+    from ..resample import check_draws, draw_name, draws
+
+    given = parameters.get
+    chosen = methods(
+        given("method", ["half-density"]),
+        ratio=given("ratio"),
+        min_per_cell=given("min_per_cell"),
+        k=given("k"),
+        target=given("total"),
+        pick=given("pick"),
+    )
+    check_lattice_options(given("voxel_size"), given("points_per_cell"), given("origin"))
+    check_draws(chosen, given("seed"), given("epoch"), given("repeat"))
+    stem = formats.stem(source)
+    wanted = draws(chosen, given("epoch", 0), given("repeat", 1))
+    names = [stem] if len(wanted) == 1 else [draw_name(stem, m, e) for m, e in wanted]
+    outputs = [place.path(f"{name}.ply") for name in names]
+    if "index" in parameters:
+        outputs += [place.path(f"{name}.npy", parameters["index"]) for name in names]
+    return outputs
+
+
+def _info(task: Task) -> Answer:
+    from ..info import info
+    from ..report import info as report
+
+    found = info(task.source, **task.parameters)
+    figures = {"points": found.points, "invalid": found.invalid, "spacing": found.spacing}
+    return Answer(report.document(found), figures)
+
+
+def _compare(task: Task) -> Answer:
+    from ..compare import compare
+    from ..report import compare as report
+
+    settings = {name: value for name, value in task.parameters.items() if name not in ("html", "distances")}
+    page, distances = (
+        next((path for path in task.outputs if path.endswith(suffix)), None) for suffix in (".html", ".ply")
+    )
+    result = compare(
+        task.source,
+        task.inputs[1].path,
+        device_name=settings.pop("device", "cpu"),
+        distances=distances,
+        overwrite=True,
+        **settings,
+    )
+    if page is not None:
+        from ..report import html
+
+        html.write(page, result, overwrite=True)
+    first = result.centers.source_to_target.at[0]
+    figures = {"threshold": first.threshold, "fitness": first.fitness, "inlier_rmse": first.inlier_rmse}
+    return Answer(
+        report.document(result), figures, tuple(str(gate) for gate in result.gates if not gate.passed)
+    )
+
+
+def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    from .. import formats
+
+    named = (("html", ".html"), ("distances", ".ply"))
+    return [
+        place.path(formats.stem(source) + suffix, parameters[name])
+        for name, suffix in named
+        if name in parameters
+    ]
+
+
+def _verify(task: Task) -> Answer:
+    from ..report import verify as report
+    from ..verify import verify
+
+    result = verify(task.inputs[1].path, [task.source], **task.parameters)
+    try:
+        result.require()
+        missed = []
+    except GateMissed as violation:
+        missed = [str(violation)]
+    return Answer(report.document(result), {"violations": result.violations}, tuple(missed))
+
+
+_REGISTRY = {
+    "compare": Operation(
+        _compare,
+        _compare_outputs,
+        compares=True,
+        files=frozenset({"html", "distances"}),
+        paths=frozenset({"pose"}),
+        modules=("gscli.compare", "gscli.report.compare"),
+    ),
+    "info": Operation(_info, _no_outputs, modules=("gscli.info", "gscli.report.info")),
+    "resample": Operation(
+        _resample,
+        _resample_outputs,
+        writes=True,
+        files=frozenset({"index"}),
+        modules=("gscli.resample", "gscli.report.resample"),
+    ),
+    "verify": Operation(
+        _verify,
+        _no_outputs,
+        compares=True,
+        paths=frozenset({"grid_file"}),
+        modules=("gscli.verify", "gscli.report.verify"),
+    ),
+}
+NAMES = tuple(_REGISTRY)

@@ -1,0 +1,223 @@
+"""From patterns to tasks: which inputs, what they are held against, and where their outputs go."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import files, formats
+from ..errors import InputError, UsageError
+from ..resample import drawn_from
+from . import operations
+from .operations import Operation, Place
+from .tasks import Task, look
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A path or a glob (``*``, ``?``, ``[...]``, and ``**`` for any depth), relative to `root`.
+
+    Matches are files and pipes; a pattern that ends in a slash matches folders. A `listed` one is a
+    path of a list, and stands for itself.
+    """
+
+    text: str
+    root: str = "."
+    listed: bool = False
+
+    @property
+    def base(self) -> str:
+        """The longest folder without wildcards, absolute: outputs are laid out relative to it.
+
+        Of a listed path, the folder that the list is relative to.
+        """
+        if self.listed:
+            return os.path.abspath(self.root)
+        folder = os.path.dirname(self.text.rstrip("/"))
+        while not self.literal and glob.has_magic(folder):
+            folder = os.path.dirname(folder)
+        return os.path.abspath(os.path.join(self.root, folder))
+
+    @property
+    def literal(self) -> bool:
+        """Whether it names one path, wildcards or not: a file may be called ``scene[1].ply``."""
+        path = os.path.join(self.root, self.text)
+        return self.listed or os.path.lexists(path) or not glob.has_magic(self.text)
+
+    def paths(self) -> list[str]:
+        """Every match, absolute and sorted.
+
+        Raises:
+            InputError: nothing matches.
+        """
+        if self.literal:
+            return [os.path.abspath(os.path.join(self.root, self.text))]
+        found = glob.glob(self.text, root_dir=self.root, recursive=True)
+        matches = sorted(os.path.abspath(os.path.join(self.root, match)) for match in found)
+        if not self.text.endswith("/"):
+            matches = [match for match in matches if not os.path.isdir(match)]
+        if not matches:
+            raise InputError("matches no file", path=self.text, remedy="check it with ls, and quote it")
+        return matches
+
+
+def listed(text: bytes) -> list[Pattern]:
+    """The paths of a list, one a line or, as ``find -print0`` writes them, with a zero byte after each."""
+    separator = b"\0" if b"\0" in text else b"\n"
+    return [Pattern(os.fsdecode(line), listed=True) for line in text.split(separator) if line.strip()]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An input, and its path below the folder that outputs are laid out by."""
+
+    path: str
+    relative: str
+
+    @property
+    def key(self) -> str:
+        """The relative path without the format's suffix: what a pair of scenes has in common."""
+        return os.path.join(os.path.dirname(self.relative), formats.stem(self.relative))
+
+
+def find(
+    patterns: Iterable[Pattern], *, relative_to: str | None = None, outside: str | None = None
+) -> list[Found]:
+    """The inputs that patterns match, each once, in the order of the patterns.
+
+    Args:
+        relative_to: lay out relative to this folder instead of each pattern's own base.
+        outside: leave out what a wildcard matches below this folder, such as the outputs of a run before.
+    """
+    found: dict[str, Found] = {}
+    for pattern in patterns:
+        base = pattern.base if relative_to is None else os.path.abspath(relative_to)
+        for path in pattern.paths():
+            if outside is not None and not pattern.literal and _below(path, outside):
+                continue
+            if not _below(path, base):
+                raise UsageError(f"is not below {base}", path=path, remedy="choose another --relative-to")
+            found.setdefault(path, Found(path, os.path.relpath(path, base)))
+    return list(found.values())
+
+
+def plan(
+    operation: str,
+    inputs: Sequence[Found],
+    parameters: dict[str, Any],
+    *,
+    folder: str | None = None,
+    against: Sequence[Found] = (),
+) -> list[Task]:
+    """The tasks of a batch, one for each input.
+
+    Args:
+        parameters: options that were given, by their Python names.
+        folder: where outputs and records go.
+        against: for operations that compare: one scene, or one for each input, paired by their
+            relative paths without suffixes.
+
+    Raises:
+        UsageError: options that make no sense, or two tasks that would write one file.
+        InputError: an input that is gone, or has no partner.
+    """
+    kind = operations.get(operation)
+    if folder is None and (kind.writes or kind.files & set(parameters)):
+        raise UsageError(f"this {operation} writes files", remedy="give --out-dir FOLDER")
+    parameters = json.loads(json.dumps(parameters))  # what a worker will see
+    partners = _partners(kind, operation, inputs, against)
+    tasks = []
+    for one in inputs:
+        read = [one.path, *partners.get(one.path, [])]
+        place = Place(os.path.abspath(folder or "."), os.path.dirname(one.relative))
+        try:
+            looked = tuple(look(path) for path in read)
+        except OSError as error:
+            raise files.unreadable(error.filename, error) from None
+        tasks.append(
+            Task(
+                _id(operation, one.relative),
+                operation,
+                looked,
+                tuple(os.path.normpath(p) for p in kind.outputs(one.path, place, parameters)),
+                parameters,
+            )
+        )
+    _refuse_collisions(tasks)
+    return tasks
+
+
+def _partners(
+    kind: Operation, operation: str, inputs: Sequence[Found], against: Sequence[Found]
+) -> dict[str, list[str]]:
+    if not kind.compares:
+        return {}
+    if not against:
+        raise UsageError(f"{operation} needs something to hold each input against", remedy="give --reference")
+    if len(against) == 1:
+        return {one.path: [against[0].path] for one in inputs}
+    by_key: dict[str, str] = {}
+    for other in against:
+        if other.key in by_key:
+            raise UsageError(
+                f"and {other.path} are both the partner of {other.key}",
+                path=by_key[other.key],
+                remedy="narrow --reference down",
+            )
+        by_key[other.key] = other.path
+    partners = {}
+    for one in inputs:
+        key = one.key if one.key in by_key else drawn_from(one.key)
+        if key not in by_key:
+            raise InputError(
+                "has no partner in --reference", path=one.path, remedy=f"there should be one called {key}"
+            )
+        partners[one.path] = [by_key[key]]
+    return partners
+
+
+def _refuse_collisions(tasks: Sequence[Task]) -> None:
+    """Refuse a file that two tasks would write, or that one would write and another read."""
+    read = {os.path.realpath(i.path): i.path for task in tasks for i in task.inputs}
+    writers: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for task in tasks:
+        for path in task.outputs:
+            real = os.path.realpath(path)
+            if real in read:
+                raise UsageError(
+                    f"is an input and would be overwritten by the output of {task.source}",
+                    path=path,
+                    remedy="choose another --out-dir",
+                )
+            if real in writers:
+                raise UsageError(
+                    f"would be written twice: for {writers[real]} and for {task.source}",
+                    path=path,
+                    remedy="lay outputs out from a folder above both with --relative-to",
+                )
+            writers[real] = task.source
+        if task.id in ids:
+            raise UsageError(
+                f"and {task.source} have one name below their folders",
+                path=ids[task.id],
+                remedy="name a folder above both with --relative-to",
+            )
+        ids[task.id] = task.source
+
+
+def _id(operation: str, relative: str) -> str:
+    """A readable, unique and harmless file name for an input."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", formats.stem(relative)).strip("._-")[:60]
+    digest = hashlib.sha256(f"{operation}\0{relative}".encode(errors="surrogateescape")).hexdigest()
+    return f"{readable}-{digest[:12]}" if readable else digest[:12]
+
+
+def _below(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, os.path.abspath(folder)]) == os.path.abspath(folder)

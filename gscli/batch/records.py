@@ -1,0 +1,148 @@
+"""What a batch leaves on disk: its plan, and a record of every input that was done or failed.
+
+FOLDER/manifest.jsonl   one task a line, in planned order
+FOLDER/done/ID.json     the result of a finished input; written after its outputs are safely on the disk
+FOLDER/failed/ID.json   the error of a failed one
+FOLDER/summary.json     how the last run went
+
+Each file appears whole or not at all, so a process may die at any moment: an input without a valid
+record is simply not done yet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..errors import GscliError
+from .tasks import Task
+
+Record = dict[str, Any]
+SCHEMA = "gscli/batch-record/1"
+LOCK_SECONDS = 5.0  # workers of a killed batch let go within milliseconds
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The output folder of a batch."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.jsonl"
+
+    def record(self, kind: str, id: str) -> Path:
+        """Where the ``done`` or ``failed`` record of an input is."""
+        return self.path / kind / f"{id}.json"
+
+    def make(self) -> None:
+        try:
+            for kind in ("done", "failed"):
+                (self.path / kind).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(self.path, error) from None
+
+    @contextmanager
+    def locked(self, part: str) -> Iterator[int]:
+        """Hold a part of this batch against other processes; yields the descriptor that holds it.
+
+        The system lets go when the last process that has the descriptor ends, however it ends.
+        """
+        name = self.path / f".lock-{part}"
+        try:
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise files.unwritable(name, error) from None
+        try:
+            until = time.monotonic() + LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise GscliError(
+                            "another gscli batch is at work here",
+                            path=self.path,
+                            remedy="wait for it, or divide the work with --shard",
+                        ) from None
+                    time.sleep(0.05)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def write_manifest(self, tasks: Sequence[Task]) -> None:
+        _write(self.manifest, manifest_text(tasks))
+
+    def same_manifest(self, tasks: Sequence[Task]) -> bool:
+        """Whether the manifest on disk is of exactly these tasks."""
+        try:
+            return self.manifest.read_text() == manifest_text(tasks)
+        except OSError:
+            return False
+
+    def finish(self, record: Record) -> None:
+        """Write the record of an input; an earlier one of the other kind goes."""
+        kind, other = ("failed", "done") if record["status"] == "failed" else ("done", "failed")
+        _write(self.record(kind, record["id"]), json.dumps(record, indent=1) + "\n")
+        self.record(other, record["id"]).unlink(missing_ok=True)
+
+    def forget(self, task: Task) -> None:
+        """Remove the records of an input, before its outputs are made anew."""
+        for kind in ("done", "failed"):
+            self.record(kind, task.id).unlink(missing_ok=True)
+
+    def done(self, task: Task) -> Record | None:
+        """The record of a task that is done: same fingerprint, and its outputs there in full size."""
+        try:
+            record = json.loads(self.record("done", task.id).read_bytes())
+            if record["fingerprint"] != task.fingerprint:
+                return None
+            written = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
+            if set(written) != set(task.outputs):
+                return None
+            if any(os.stat(path).st_size != size for path, size in written.items()):
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return dict(record)
+
+    def has_record(self, task: Task) -> bool:
+        return any(self.record(kind, task.id).exists() for kind in ("done", "failed"))
+
+    def sweep(self, tasks: Sequence[Task]) -> int:
+        """Remove what interrupted writes of these tasks left behind; returns how many files."""
+        names: dict[str, set[str]] = {}
+        for task in tasks:
+            records = [os.fspath(self.record(kind, task.id)) for kind in ("done", "failed")]
+            for path in [*task.outputs, *records]:
+                names.setdefault(os.path.dirname(path), set()).add(os.path.basename(path))
+        return sum(files.sweep(folder, held) for folder, held in names.items())
+
+
+def manifest_text(tasks: Sequence[Task]) -> str:
+    return "".join(task.line() + "\n" for task in tasks)
+
+
+def sync(paths: Sequence[str]) -> None:
+    """Have the disk hold these files and their names before this returns."""
+    for path in [*paths, *sorted({os.path.dirname(p) for p in paths})]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write(path: Path, text: str) -> None:
+    with files.replacing(path, overwrite=True, sync=True) as stream:
+        stream.write(text.encode())

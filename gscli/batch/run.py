@@ -1,0 +1,193 @@
+"""A batch from its plan to its summary: what is left to do, in which order, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from .. import files
+from ..errors import GscliError, WriteRefused
+from .records import Folder, Record
+from .tasks import Task, largest_first, shard
+
+FINISH, NOW = 1, 2  # how urgently a batch is asked to stop
+
+
+@dataclass
+class Stop:
+    """Asks a running batch to end: once, after the inputs in work; twice, at once.
+
+    Attributes:
+        signal: the number of the signal that asked first, if one did.
+    """
+
+    level: int = 0
+    signal: int | None = None
+
+    def ask(self, signal: int | None = None) -> None:
+        self.level += 1
+        self.signal = self.signal or signal
+
+
+class Engine(Protocol):
+    """Runs tasks in whatever processes; yields each record as soon as its task is done or failed.
+
+    Once `stop.level` is `FINISH` it starts nothing more, at `NOW` it ends what runs and returns.
+    """
+
+    def __call__(
+        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, lock: int | None
+    ) -> Iterator[Record]: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several shares of a batch, each run by a process of its own.
+
+    Attributes:
+        number: from 1 to `of`.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}-of-{self.of}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run of a batch has to do.
+
+    Attributes:
+        tasks: this part of the plan.
+        todo: those of them that are not done, largest first.
+        skipped: the records of those that are.
+    """
+
+    tasks: tuple[Task, ...]
+    todo: tuple[Task, ...]
+    skipped: tuple[Record, ...] = ()
+    part: Part = field(default_factory=Part)
+
+    @property
+    def bytes(self) -> int:
+        return sum(task.bytes for task in self.todo)
+
+
+@dataclass
+class Summary:
+    """How a run went so far.
+
+    Attributes:
+        records: of everything in this part that is done, missed its gate or failed, without the results.
+        skipped: how many of them are from an earlier run.
+        seconds: from the first task to the last record.
+    """
+
+    work: Work
+    records: list[Record] = field(default_factory=list)
+    skipped: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+    def add(self, record: Record) -> None:
+        self.records.append({key: value for key, value in record.items() if key != "result"})
+
+    def count(self, status: str) -> int:
+        return sum(record["status"] == status for record in self.records)
+
+    @property
+    def unfinished(self) -> int:
+        """Inputs that the run was stopped before."""
+        return len(self.work.tasks) - len(self.records)
+
+
+def look_at(
+    tasks: Sequence[Task],
+    folder: Folder | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    part: Part | None = None,
+) -> Work:
+    """Choose this part's tasks and find out what is left to do. Writes nothing.
+
+    Args:
+        resume: go on where an earlier run ended, and try its failures again.
+        overwrite: start anew where there was a batch, and replace files that are in the way.
+
+    Raises:
+        WriteRefused: the folder holds a batch, or files with the outputs' names, without leave.
+    """
+    part = part or Part()
+    mine = shard(tasks, part.number, part.of)
+    if folder is None:
+        return Work(tuple(mine), tuple(largest_first(mine)), part=part)
+    begun = folder.manifest.exists()
+    if begun and not (resume or overwrite):
+        others = part.of > 1 and folder.same_manifest(tasks)  # another part of the same plan came first
+        if not others or any(folder.has_record(task) for task in mine):
+            raise WriteRefused(
+                "holds a batch already",
+                path=folder.path,
+                remedy="add --resume to go on with it, or --overwrite to start anew",
+            )
+    if not begun:
+        for path in (path for task in mine for path in task.outputs):
+            files.refuse_existing(path, overwrite=overwrite)
+    done = {}
+    if begun and resume:
+        done = {task.id: record for task in mine if (record := folder.done(task)) is not None}
+    todo = [task for task in mine if task.id not in done]
+    return Work(tuple(mine), tuple(largest_first(todo)), tuple(done.values()), part)
+
+
+@contextmanager
+def opened(tasks: Sequence[Task], work: Work, folder: Folder | None) -> Iterator[int | None]:
+    """Hold a batch's folder and make it ready: plan written, leftovers swept, stale records gone."""
+    if folder is None:
+        yield None
+        return
+    folder.make()
+    with folder.locked(str(work.part)) as lock:
+        if not folder.same_manifest(tasks):
+            folder.write_manifest(tasks)
+        folder.sweep(work.todo)
+        for task in work.todo:
+            folder.forget(task)
+        yield lock
+
+
+def run(
+    work: Work,
+    engine: Engine,
+    folder: Folder | None,
+    stop: Stop,
+    summary: Summary,
+    *,
+    lock: int | None = None,
+) -> Iterator[Record]:
+    """Do what is left; yields every new record, and keeps the summary up to date."""
+    start = time.perf_counter()
+    for record in work.skipped:
+        summary.add(record)
+    summary.skipped = len(work.skipped)
+    for record in engine(work.todo, None if folder is None else str(folder.path), stop, lock=lock):
+        summary.add(record)
+        summary.bytes += sum(i["bytes"] for i in record["inputs"])
+        summary.seconds = time.perf_counter() - start
+        yield record
+
+
+def at(path: str | None) -> Folder | None:
+    """The folder of a batch; None where nothing is kept."""
+    if path is None:
+        return None
+    if Path(path).exists() and not Path(path).is_dir():
+        raise GscliError("is no folder", path=path, remedy="choose another --out-dir")
+    return Folder(Path(path).absolute())

@@ -1,0 +1,269 @@
+"""Batches with real worker processes, real signals and a really full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gscli.formats import ply
+
+from .conftest import ALL, SECONDS, Run, alive, leftovers, readers, until, written
+
+
+@pytest.fixture
+def trap(scenes: Path) -> Iterator[Path]:
+    """An input that keeps its worker waiting for ever: a pipe that nothing comes out of."""
+    path = scenes / "trap.ply"
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDWR)
+    yield path
+    os.close(held)
+
+
+def records(folder: Path, kind: str) -> dict[str, Any]:
+    found = [json.loads(path.read_text()) for path in (folder / kind).iterdir()]
+    return {Path(record["inputs"][0]["path"]).name: record for record in found}
+
+
+def test_outputs_lie_as_inputs_do_and_are_what_the_function_writes(
+    finished: Path, expected: dict[str, bytes]
+) -> None:
+    assert written(finished) == expected
+    assert sorted(expected) == [
+        *("deep/scene4.ply", "deep/scene5.ply"),
+        *(f"scene{i}.ply" for i in range(4)),
+    ]
+
+
+def test_one_worker_writes_what_three_do(batch: Run, expected: dict[str, bytes], tmp_path: Path) -> None:
+    for workers in ("1", "3"):
+        assert batch(*ALL, workers, "--workers", workers).returncode == 0
+        assert written(tmp_path / workers) == expected
+
+
+def test_a_worker_killed_at_an_input_costs_that_input_alone(
+    batch: Run, start: Any, expected: dict[str, bytes], trap: Path, tmp_path: Path
+) -> None:
+    for attempt in ("first", "again"):
+        process = start(*ALL, "out", *(["--resume"] if attempt == "again" else []))
+        (worker,) = until(lambda: readers(trap.resolve()))
+        os.kill(worker, signal.SIGKILL)
+        _, said = process.communicate(timeout=SECONDS)
+        assert process.returncode == 1
+        assert "1 of 7 inputs failed" in said
+        assert written(tmp_path / "out") == expected
+        (name, record), *others = records(tmp_path / "out", "failed").items()
+        assert not others
+        assert name == "trap.ply"
+        assert "SIGKILL" in record["error"]
+    trap.unlink()
+    assert batch(*ALL, "out", "--resume").returncode == 0
+
+
+def test_a_failed_input_is_tried_again_when_resumed(
+    batch: Run, expected: dict[str, bytes], scenes: Path, tmp_path: Path
+) -> None:
+    whole = (scenes / "scene3.ply").read_bytes()
+    (scenes / "scene3.ply").write_bytes(whole[:-7])
+    done = batch(*ALL, "out")
+    assert done.returncode == 1
+    assert "scene3.ply" in done.stderr
+    assert sorted(records(tmp_path / "out", "done")) == [
+        "scene0.ply",
+        "scene1.ply",
+        "scene2.ply",
+        "scene4.ply",
+        "scene5.ply",
+    ]
+    assert records(tmp_path / "out", "failed")["scene3.ply"]["exit_code"] == 3
+    (scenes / "scene3.ply").write_bytes(whole)
+    done = batch(*ALL, "out", "--resume")
+    assert done.returncode == 0
+    assert "6 done (5 before)" in done.stderr
+    assert not records(tmp_path / "out", "failed")
+    assert written(tmp_path / "out") == expected
+
+
+def test_ctrl_c_lets_what_runs_finish(
+    batch: Run, start: Any, expected: dict[str, bytes], make_scene: Any, scenes: Path, tmp_path: Path
+) -> None:
+    process = start(*ALL, "out", "--workers", "1")
+    until(lambda: list(tmp_path.glob("out/done/*.json")))
+    process.send_signal(signal.SIGSTOP)  # so that the batch cannot end before it is asked to
+    done_before = len(list(tmp_path.glob("out/done/*.json")))
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=SECONDS)
+    done = records(tmp_path / "out", "done")
+    if len(done) < 6:
+        assert process.returncode == 130
+        assert "interrupted" in said
+    assert done_before <= len(done) <= done_before + 2  # one being computed, one being written
+    assert len(written(tmp_path / "out")) == len(done)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["unfinished"] == 6 - len(done)
+    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert written(tmp_path / "out") == expected
+
+
+def test_a_second_ctrl_c_ends_what_runs(
+    start: Any, expected: dict[str, bytes], trap: Path, tmp_path: Path
+) -> None:
+    process = start(*ALL, "out")
+    (worker,) = until(lambda: readers(trap.resolve()))
+    process.send_signal(signal.SIGINT)
+    until(lambda: "finishing" in process.stderr.readline())
+    assert alive(worker)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert not alive(worker)
+    assert "trap.ply" not in records(tmp_path / "out", "failed")
+    assert not leftovers(tmp_path / "out")
+
+
+def test_a_killed_batch_takes_its_workers_along_and_resumes_to_the_same_bytes(
+    batch: Run, start: Any, expected: dict[str, bytes], trap: Path, tmp_path: Path
+) -> None:
+    process = start(*ALL, "out")
+    (worker,) = until(lambda: readers(trap.resolve()))
+    process.kill()
+    until(lambda: not alive(worker))
+    trap.unlink()
+    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert written(tmp_path / "out") == expected
+
+
+def test_what_is_done_is_not_done_again(batch: Run, finished: Path) -> None:
+    folder = finished
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.ply")}
+    assert batch(*ALL, "finished", "--resume").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.ply")} == before
+
+
+@pytest.mark.parametrize("damage", ["no record", "torn record", "no output", "short output", "other input"])
+def test_what_is_not_surely_done_is_done_again(
+    batch: Run, finished: Path, expected: dict[str, bytes], damage: str, scenes: Path
+) -> None:
+    folder = finished
+    (record,) = (folder / "done").glob("scene3-*.json")
+    output = folder / "scene3.ply"
+    if damage == "no record":
+        record.unlink()
+        output.write_bytes(b"from before")
+    elif damage == "torn record":
+        record.write_bytes(record.read_bytes()[:100])
+    elif damage == "no output":
+        output.unlink()
+    elif damage == "short output":
+        output.write_bytes(output.read_bytes()[:-1])
+    else:
+        os.utime(scenes / "scene3.ply", ns=(0, 0))
+    done = batch(*ALL, "finished", "--resume")
+    assert done.returncode == 0
+    assert "6 done (5 before)" in done.stderr
+    assert written(folder) == expected
+
+
+def test_other_options_do_everything_again(
+    batch: Run, finished: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    assert batch(*ALL, "finished", "--resume", "--seed", "8").returncode == 0
+    assert batch(*ALL, "other", "--seed", "8").returncode == 0
+    assert written(finished) == written(tmp_path / "other") != expected
+
+
+def test_leftovers_of_an_interrupted_write_are_swept(batch: Run, scenes: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    stale = tmp_path / "out" / "deep" / ".scene4.ply.0123abcd.gscli-tmp"
+    someone_elses = tmp_path / "out" / ".other.ply.0123abcd.gscli-tmp"
+    for path in (stale, someone_elses):
+        path.write_bytes(b"half")
+    assert batch(*ALL, "out").returncode == 0
+    assert leftovers(tmp_path / "out") == [someone_elses]
+
+
+def test_a_file_that_may_not_grow_costs_the_large_inputs_only(
+    batch: Run, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    limit = 40_000
+    small = {name: data for name, data in expected.items() if len(data) <= limit}
+    assert 0 < len(small) < len(expected)
+    done = batch(*ALL, "out", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert written(tmp_path / "out") == small
+    assert not leftovers(tmp_path / "out")
+    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert written(tmp_path / "out") == expected
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("may not mount a small file system here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_loses_nothing(batch: Run, expected: dict[str, bytes], tiny_disk: Path) -> None:
+    filler = tiny_disk / "filler"
+    filler.write_bytes(bytes(140_000))
+    done = batch(*ALL, "tiny/out")
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    kept = written(tiny_disk / "out")
+    assert set(kept.items()) < set(expected.items())
+    assert not leftovers(tiny_disk)
+    filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=2m", str(tiny_disk)], check=True)
+    assert batch(*ALL, "tiny/out", "--resume").returncode == 0
+    assert written(tiny_disk / "out") == expected
+
+
+def test_two_batches_do_not_work_on_one_folder(
+    batch: Run, start: Any, expected: dict[str, bytes], trap: Path
+) -> None:
+    start(*ALL, "out")
+    until(lambda: readers(trap.resolve()))
+    done = batch(*ALL, "out", "--resume")
+    assert done.returncode == 1
+    assert "another gscli batch is at work" in done.stderr
+
+
+def test_python_files_among_the_scenes_disturb_no_worker(scenes: Path, tmp_path: Path) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('the wrong module')\n")
+    installed = "import sys; sys.path.remove(''); from gscli.cli import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", installed, "batch", *ALL, "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_bug_at_one_input_is_recorded_with_its_traceback(tmp_path: Path, make_scene: Any) -> None:
+    from gscli.batch.execute import execute
+    from gscli.batch.tasks import Task, look
+
+    ply.write(tmp_path / "a.ply", make_scene(50))
+    task = Task("a", "info", (look(str(tmp_path / "a.ply")),), (), {"no_such_option": 1})
+    record = execute(task)
+    assert record["status"] == "failed"
+    assert "TypeError" in record["error"]
+    assert "Traceback" in record["traceback"]

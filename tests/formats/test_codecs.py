@@ -1,0 +1,246 @@
+"""Codecs decode to the same scene, within their steps, and write what they read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gscli import fields, formats
+from gscli.convert import convert, differences
+from gscli.errors import GscliError, WriteRefused
+from tests.formats import samples
+
+
+def columns(cloud, names):
+    return cloud.columns(names).T
+
+
+def harmonics(degree: int, directions):
+    """(N, K) real spherical harmonics of degrees 1 to 3, in the order and signs of 3DGS (slow twin)."""
+    x, y, z = directions.T
+    out = [-y, z, -x]
+    out = [0.4886025119029199 * v for v in out]
+    if degree > 1:
+        c = (
+            1.0925484305920792,
+            -1.0925484305920792,
+            0.31539156525252005,
+            -1.0925484305920792,
+            0.5462742152960396,
+        )
+        terms = (x * y, y * z, 2 * z * z - x * x - y * y, x * z, x * x - y * y)
+        out += [a * t for a, t in zip(c, terms, strict=True)]
+    if degree > 2:
+        c3 = (-0.5900435899266435, 2.890611442640554, -0.4570457994644658, 0.3731763325901154)
+        out += [
+            c3[0] * y * (3 * x * x - y * y),
+            c3[1] * x * y * z,
+            c3[2] * y * (4 * z * z - x * x - y * y),
+            c3[3] * z * (2 * z * z - 3 * x * x - 3 * y * y),
+            c3[2] * x * (4 * z * z - x * x - y * y),
+            1.445305721320277 * z * (x * x - y * y),
+            c3[0] * x * (x * x - 3 * y * y),
+        ]
+    return np.stack(out, axis=1)
+
+
+def rotation_matrix(q):
+    w, x, y, z = q / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_turning_axes_turns_positions_rotations_and_colours_alike(make_scene, degree):
+    """What is seen from d before the turn is seen from the turned d after it."""
+    from gscli.formats import _rows, spz
+
+    scene = make_scene(20, degree, normals=False)
+    rows = _rows.empty_splats(20, degree)
+    for name in rows.dtype.names:
+        rows[name] = scene.rows[name]
+    spz._turn(rows, degree, {"x": 1.0, "y": -1.0, "z": -1.0})
+    turn = np.diag([1.0, -1.0, -1.0])
+    directions = np.random.default_rng(1).normal(size=(20, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    turned = scene.__class__(rows)
+    rest = [columns(c, fields.sh_rest(degree)).reshape(20, 3, -1) for c in (scene, turned)]
+    seen = [
+        np.einsum("nck,nk->nc", r, harmonics(degree, d))
+        for r, d in zip(rest, (directions, directions @ turn), strict=True)
+    ]
+    assert np.allclose(seen[0], seen[1], atol=1e-5)
+    assert np.allclose(turned.xyz, scene.xyz @ turn)
+    for before, after in zip(columns(scene, fields.ROTATION), columns(turned, fields.ROTATION), strict=True):
+        covariance = rotation_matrix(before) @ np.diag([1.0, 4.0, 9.0]) @ rotation_matrix(before).T
+        found = rotation_matrix(after) @ np.diag([1.0, 4.0, 9.0]) @ rotation_matrix(after).T
+        assert np.allclose(turn @ covariance @ turn, found, atol=1e-5)
+
+
+STEPS = {  # the format's own step, halved where it rounds to the nearest
+    "spz": {
+        "position": 2e-6,
+        "scale": np.expm1(1 / 32) + 1e-6,
+        "rotation": 0.25,
+        "colour": 0.004,
+        "opacity": 0.002,
+    },
+    "splat": {"position": 1e-12, "scale": 1e-6, "rotation": 1.2, "colour": 0.002, "opacity": 0.002},
+    "compressed_ply": {
+        "position": 0.006,
+        "scale": 0.004,
+        "rotation": 0.25,
+        "colour": 0.008,
+        "opacity": 0.002,
+    },
+}
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3])
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_a_lossy_format_is_off_by_no_more_than_its_step(tmp_path, make_scene, name, degree):
+    scene = make_scene(1000, degree, normals=False)
+    for column in fields.SH_DC:  # colours within 0..1, which .splat holds
+        scene.rows[column] = np.clip(scene.rows[column], -1.7, 1.7)
+    target = tmp_path / f"x{formats.module(name).SUFFIXES[0]}"
+    formats.write(tmp_path / "x.ply", scene)
+    with pytest.raises(WriteRefused, match="precision"):
+        convert(tmp_path / "x.ply", target)
+    result = convert(tmp_path / "x.ply", target, allow_lossy=True)
+    for label, step in STEPS[name].items():
+        assert result.largest[label] <= step, label
+    if name == "spz" and degree:
+        inside = np.abs(columns(scene, fields.sh_rest(degree))) < 0.99  # 127/128 is the largest
+        found = columns(formats.read(target), fields.sh_rest(degree))
+        assert np.abs(found - columns(scene, fields.sh_rest(degree)))[inside].max() <= 1 / 256 + 1e-6
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_writing_what_was_read_changes_nothing_more(tmp_path, make_scene, name):
+    suffix = formats.module(name).SUFFIXES[0]
+    formats.write(tmp_path / f"a{suffix}", make_scene(300, 0, normals=False), allow_lossy=True)
+    first = formats.read(tmp_path / f"a{suffix}")
+    module = formats.module(name)
+    formats.write(tmp_path / f"b{suffix}", first, allow_lossy=True)
+    wanted = first.take(module.order(first)) if hasattr(module, "order") else first
+    largest = differences(wanted, formats.read(tmp_path / f"b{suffix}"))
+    assert largest["opacity"] == 0
+    assert all(
+        value <= STEPS[name].get(label, 0.01) / 10 or label == "rotation" for label, value in largest.items()
+    )
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_ksplat_of_every_level_decodes_to_the_scene(tmp_path, make_scene, level):
+    scene = make_scene(60, 1, normals=False)
+    # Buckets are near their points, as the viewer makes them.
+    rng = np.random.default_rng(0)
+    for axis in fields.POSITION:
+        scene.rows[axis] = rng.uniform(-1, 1, 60)
+    cloud = formats.read(samples.ksplat(tmp_path / "x.ksplat", scene, level))
+    step = (0, 1e-3, 0.017)[level]
+    assert np.abs(cloud.xyz - scene.xyz).max() <= (0, 1e-4, 1e-4)[level]
+    assert np.allclose(columns(cloud, fields.SCALE), columns(scene, fields.SCALE), atol=max(step, 1e-5))
+    assert np.allclose(columns(cloud, fields.ROTATION), columns(scene, fields.ROTATION), atol=2e-3)
+    # The viewer keeps each colour's three harmonics of degree 1 together, as channel major does.
+    assert np.allclose(
+        columns(cloud, fields.sh_rest(1)), columns(scene, fields.sh_rest(1)), atol=max(step, 1e-6)
+    )
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_sog_of_both_versions_decodes_to_the_scene(tmp_path, make_scene, version):
+    pytest.importorskip("PIL")
+    scene = make_scene(100, 1, normals=False)
+    zipped = samples.sog(tmp_path / "x.sog", scene, version)
+    cloud = formats.read(zipped)
+    half = 16 / 255 / 2 + 1e-6
+    assert np.abs(cloud.xyz - scene.xyz).max() < 1e-3
+    largest = differences(scene, cloud)
+    assert largest["rotation"] < 1.0
+    assert largest["harmonics"] <= half
+    assert largest["opacity"] <= (half if version == 1 else 0.002)
+    assert np.abs(columns(cloud, fields.SCALE) - columns(scene, fields.SCALE)).max() <= half
+    import zipfile
+
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(tmp_path / "folder")
+    for path in (tmp_path / "folder", tmp_path / "folder" / "meta.json"):
+        assert np.array_equal(formats.read(path).rows, cloud.rows)
+
+
+def test_spz_of_version_4_is_the_same_as_version_3(tmp_path, scene):
+    pytest.importorskip("zstandard")
+    formats.write(tmp_path / "a.spz", scene, allow_lossy=True)
+    samples.spz4(tmp_path / "b.spz", tmp_path / "a.spz")
+    assert np.array_equal(formats.read(tmp_path / "a.spz").rows, formats.read(tmp_path / "b.spz").rows)
+
+
+def test_antialiasing_is_kept_by_spz(tmp_path, make_scene):
+    marked = make_scene(5, 0, normals=False).with_comment("antialiased 1")
+    formats.write(tmp_path / "a.spz", marked, allow_lossy=True)
+    assert formats.read(tmp_path / "a.spz").header.comments == ("antialiased 1",)
+
+
+def test_opaque_and_clear_splats_stay_finite_and_come_back(tmp_path, make_scene):
+    scene = make_scene(2, 0, normals=False)
+    scene.rows["opacity"] = [np.inf, -np.inf]
+    for name in STEPS:
+        path = tmp_path / f"x{formats.module(name).SUFFIXES[0]}"
+        formats.write(path, scene, allow_lossy=True)
+        logits = np.sort(formats.read(path).rows["opacity"])
+        assert np.isfinite(logits).all()
+        assert np.allclose(fields.sigmoid(logits), [0, 1], atol=1 / 500)
+
+
+def test_a_position_that_is_not_finite_is_refused_by_row(tmp_path, make_scene):
+    scene = make_scene(5, 0, normals=False)
+    scene.rows["y"][3] = np.nan
+    for name in STEPS:
+        with pytest.raises(GscliError, match="row 3 has y = nan"):
+            formats.write(tmp_path / f"x{formats.module(name).SUFFIXES[0]}", scene, allow_lossy=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_codecs_of_one_real_scene_agree(data_dir):
+    one, other = (formats.read(data_dir / f"biker.{kind}") for kind in ("spz", "compressed.ply"))
+    assert len(one) == len(other) == 152_746
+    largest = differences(one, other)
+    assert largest["position"] < 3e-4  # 2^-12, and 11 bits of a chunk's extent
+    assert largest["opacity"] <= 1 / 255 + 1e-6
+    assert largest["colour"] <= 1 / 255 / 0.15 * fields.SH_C0
+    inside = (columns(other, fields.SCALE) > -10).all(axis=1)  # SPZ ends at e^-10
+    scales = np.abs(columns(one, fields.SCALE) - columns(other, fields.SCALE))[inside]
+    assert scales.max() < 1 / 16
+    assert largest["rotation"] < 0.6
+
+
+def test_real_fixtures_of_every_version_hold_the_same_square(data_dir):
+    square = {(-1.0, -1.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 0.0)}
+    for path in sorted(data_dir.glob("minimal*")):
+        cloud = formats.read(path)
+        assert {(abs(x), abs(z)) for x, z in columns(cloud, ("x", "z")).tolist()} == {
+            (abs(a), abs(b)) for a, b in square
+        }
+        assert (columns(cloud, ("y",)) == 0).all()
+        assert np.allclose(fields.sigmoid(cloud.rows["opacity"]), 230 / 255, atol=1e-6)
+
+
+def test_lzf_copies_that_overlap_repeat(tmp_path: Path):
+    from gscli.formats.pcd import lzf
+
+    assert lzf(b"\x01ab" + bytes([7 << 5, 9, 1]), 20) == b"ab" * 10
+    with pytest.raises(ValueError, match="before the start"):
+        lzf(b"\x20\x05", 3)
+
+
+def test_packed_and_plain_pcd_are_the_same_cloud(tmp_path, scene):
+    packed = formats.read(samples.packed_pcd(tmp_path / "x.pcd", scene))
+    assert np.array_equal(packed.rows, scene.rows)

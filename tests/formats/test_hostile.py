@@ -1,0 +1,206 @@
+"""Files made to do harm: nothing in them runs, and each ends in one line, in little memory and time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gscli import formats
+from gscli.errors import GscliError, InputError, UsageError
+
+
+class Payload:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, proof: Path) -> None:
+        self.command = f"touch {proof}"
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.fixture
+def proof(tmp_path):
+    path = tmp_path / "it-ran"
+    yield path
+    assert not path.exists()
+
+
+def refused(path: Path, match: str | None = None) -> None:
+    with pytest.raises(InputError, match=match) as caught:
+        formats.read(path)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_that_runs_a_command_is_refused_by_its_global(tmp_path, proof, protocol):
+    path = tmp_path / "point_cloud.pickle"
+    path.write_bytes(pickle.dumps({"xyz": Payload(proof)}, protocol))
+    refused(path, r"names (posix|nt|os)\.system.*--trust-pickle")
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+def test_a_checkpoint_that_runs_a_command_is_refused_by_its_global(tmp_path, proof, new):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "chkpnt30000.pth"
+    torch.save((Payload(proof), torch.zeros(3, 3)), path, _use_new_zipfile_serialization=new)
+    refused(path, r"names (posix|nt|os)\.system")
+
+
+@pytest.mark.parametrize(
+    "name", ["builtins.eval", "builtins.getattr", "numpy.load", "torch._utils._rebuild_sparse_tensor"]
+)
+def test_every_global_off_the_list_is_named(tmp_path, name):
+    module, _, attribute = name.rpartition(".")
+    path = tmp_path / "x.pickle"
+    path.write_bytes(b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"\x85R.")
+    refused(path, name.replace(".", r"\."))
+
+
+def test_a_pickled_array_of_objects_is_not_loaded(tmp_path, proof):
+    path = tmp_path / "x.pickle"
+    path.write_bytes(pickle.dumps({"xyz": np.array([Payload(proof)], object)}))
+    refused(path, "names|arrays of")
+    np.save(tmp_path / "x.npy", np.array([Payload(proof)], object), allow_pickle=True)
+    refused(tmp_path / "x.npy", "objects")
+    np.savez(tmp_path / "x.npz", xyz=np.array([Payload(proof)], object), allow_pickle=True)
+    refused(tmp_path / "x.npz", "objects|shape")
+
+
+def test_trust_runs_what_the_file_says_and_only_then(tmp_path):
+    proof = tmp_path / "it-ran"
+    path = tmp_path / "x.pickle"
+    path.write_bytes(pickle.dumps((Payload(proof),)))
+    with pytest.raises(GscliError, match="holds a tuple of 1"):
+        formats.read(path, trust_pickle=True)
+    assert proof.exists()
+
+
+def test_trust_means_nothing_where_there_is_no_pickle(scene_file):
+    with pytest.raises(UsageError, match="is no pickle"):
+        formats.read(scene_file, trust_pickle=True)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(b"\x80\x02" + b"]" + b"\x85" * 2_000_000 + b"}" + b"q\x00.", id="deep tuples"),
+        pytest.param(b"\x80\x02}" + b")" + b"\x85" * 1_000_000 + b"K\x01s.", id="deep key"),
+        pytest.param(b"\x80\x02]r\xff\xff\xff\xff.", id="memo index of 2^32"),
+        pytest.param(b"\x80\x04\x8e" + struct.pack("<Q", 10**12) + b"abc.", id="bytes of 10^12"),
+        pytest.param(b"\x80\x04\x8e" + struct.pack("<Q", 2**63 + 5) + b"abc.", id="bytes of 2^63"),
+        pytest.param(b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.", id="frame of 2^62"),
+        pytest.param(b"\x80\x02cnumpy\ndtype\nX\x04\x00\x00\x00V999\x85R.", id="dtype"),
+        pytest.param(b"\x80\x02X\xff\xff\xff\x7fabc.", id="string of 2^31"),
+    ],
+)
+def test_pickles_that_overflow_are_one_line(tmp_path, attack):
+    path = tmp_path / "x.pickle"
+    path.write_bytes(attack)
+    refused(path)
+
+
+def zip_of(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name.replace("__", "/").replace("_dot_", "."), body)
+    return path
+
+
+def test_decompression_bombs_are_refused_before_they_unpack(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (100 << 20, 3)}
+    )
+    bomb = zip_of(tmp_path / "x.npz", xyz_dot_npy=header.getvalue() + bytes(200 << 20))
+    refused(bomb, "which no scene does")
+    refused(zip_of(tmp_path / "x.pth", archive__data_dot_pkl=bytes(200 << 20)), "is compressed")
+    packed = struct.pack("<4sIIBBBB", b"NGSP", 2, 10_000_000, 0, 12, 0, 0) + bytes(200 << 20)
+    spz = tmp_path / "x.spz"
+    spz.write_bytes(gzip.compress(packed))
+    refused(spz, "which no scene does")
+    spz.write_bytes(gzip.compress(struct.pack("<4sIIBBBB", b"NGSP", 2, 10, 0, 12, 0, 0) + bytes(200 << 20)))
+    refused(spz, "more than the")
+
+
+TRILLION = 10**12
+NPY = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({TRILLION}, 3), }}".ljust(117) + "\n"
+TENSOR = f'{{"means":{{"dtype":"F32","shape":[{TRILLION},3],"data_offsets":[0,{12 * TRILLION}]}}}}'
+LAS = struct.pack("<4s20xBB68xHIIBHI", b"LASF", 1, 2, 227, 227, 0, 0, 20, 2**32 - 1) + bytes(200)
+CLAIMS = [
+    (
+        "x.ply",
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {TRILLION}\nproperty float x\n"
+        "property float y\nproperty float z\nend_header\n",
+    ),
+    ("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(NPY)) + NPY.encode()),
+    (
+        "x.pcd",
+        "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\n"
+        f"WIDTH {TRILLION}\nHEIGHT 1\nPOINTS {TRILLION}\nDATA binary\n",
+    ),
+    ("x.spz", struct.pack("<4sIIBBBB", b"NGSP", 2, 2**32 - 1, 4, 12, 0, 0)),
+    ("y.spz", struct.pack("<4sIIBBBBI12x", b"NGSP", 4, 2**32 - 1, 4, 12, 0, 6, 32)),
+    ("x.safetensors", struct.pack("<Q", len(TENSOR)) + TENSOR.encode()),
+    ("y.safetensors", struct.pack("<Q", 2**63) + b'{"'),
+    (
+        "x.compressed.ply",
+        f"ply\nformat binary_little_endian 1.0\nelement chunk {TRILLION // 256}\n"
+        f"element vertex {TRILLION}\nproperty uint packed_position\nend_header\n",
+    ),
+    ("x.ksplat", struct.pack("<BBxxIIIIH", 0, 1, 2**16 - 1, 1, 2**32 - 1, 2**32 - 1, 0) + bytes(4100)),
+    ("x.las", LAS),
+]
+
+
+@pytest.mark.parametrize(("name", "head"), CLAIMS, ids=[name for name, _ in CLAIMS])
+def test_headers_that_claim_a_trillion_points_are_one_line(tmp_path, name, head):
+    path = tmp_path / name
+    path.write_bytes((head.encode() if isinstance(head, str) else head) + bytes(64))
+    refused(path)
+
+
+@pytest.mark.parametrize(
+    "suffix", [s for n in formats.names() for s in formats.module(n).SUFFIXES if s != "/"]
+)
+@pytest.mark.parametrize("content", [b"", b"\0", b"PK\x03\x04", b"Dear reader,\n"])
+def test_empty_and_foreign_files_are_one_line(tmp_path, suffix, content):
+    path = tmp_path / f"scene{suffix}"
+    path.write_bytes(content)
+    refused(path, None if content else "is empty")
+
+
+def test_a_tensor_that_repeats_one_number_a_trillion_times_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pt"
+    vast = torch.zeros(1).as_strided((10**12, 3), (0, 0))
+    torch.save({"step": 1, "splats": {"means": vast}}, path)
+    refused(path, "does not fit")
+
+
+def test_a_truncated_checkpoint_is_one_line(tmp_path):
+    torch = pytest.importorskip("torch")
+    for new in (True, False):
+        path = tmp_path / "x.pt"
+        torch.save({"splats": {"means": torch.zeros(500, 3)}}, path, _use_new_zipfile_serialization=new)
+        whole = path.read_bytes()
+        for size in (len(whole) - 1, len(whole) // 2, 100):
+            path.write_bytes(whole[:size])
+            refused(path)
+
+
+def test_a_sog_cannot_name_files_outside_of_its_folder(tmp_path):
+    pytest.importorskip("PIL")
+    (tmp_path / "meta.json").write_text(
+        '{"version":2,"count":4,"means":{"mins":[0,0,0],"maxs":[1,1,1],"files":["../a.webp","b"]},"quats":{}}'
+    )
+    refused(tmp_path / "meta.json", "outside of its folder")

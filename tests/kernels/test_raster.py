@@ -1,0 +1,56 @@
+"""Pictures show every point where it is."""
+
+import numpy as np
+import pytest
+
+from gscli.kernels import colormap, raster
+
+
+def test_every_distance_is_in_the_histogram():
+    values = np.concatenate([np.zeros(5), np.random.default_rng(0).lognormal(-3, 4, 1000), [1e-300]])
+    edges = raster.log_edges([values], [0.1], 40)
+    zeros, counts = raster.log_histogram(values, edges)
+    assert zeros == 5
+    assert counts.sum() == 1001
+    assert edges[-1] >= values.max()
+    assert edges[-1] / edges[0] <= 1.0000001e10
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.array([2.0]), np.full(4, 1e9)])
+def test_histograms_of_one_value_have_a_range(values):
+    edges = raster.log_edges([values], [], 10)
+    assert (np.diff(edges) > 0).all()
+    zeros, counts = raster.log_histogram(values, edges)
+    assert zeros + counts.sum() == len(values)
+
+
+def test_a_view_shows_the_largest_level_of_a_pixel():
+    across, up = np.array([0.05, 0.05, 0.95]), np.array([0.95, 0.95, 0.05])
+    picture, outside = raster.view(across, up, np.array([3, 9, 5], np.uint8), 10, 0)
+    assert picture[0, 0] == 9
+    assert picture[9, 9] == 5
+    assert (picture == raster.EMPTY).sum() == 98
+    assert outside == 0
+
+
+def test_points_outside_a_view_are_counted_and_not_wrapped_around():
+    picture, outside = raster.view(
+        np.array([-0.01, 1.0, 0.5, 0.999]), np.array([0.5, 0.5, 1.5, 0.5]), np.zeros(4, np.uint8), 8, 1
+    )
+    assert outside == 3
+    assert (picture[:, 0] == raster.EMPTY).all()
+    assert (picture[:, 7] == 0).any()
+
+
+def test_a_frame_holds_both_clouds_and_has_a_size_even_for_one_point():
+    a, b = np.zeros((100, 3)), np.full((100, 3), 10.0)
+    middle, edge = raster.frame([a, b])
+    assert middle.tolist() == [5, 5, 5]
+    assert edge == pytest.approx(11)
+    assert raster.frame([a[:1]])[1] > 0
+
+
+def test_colours_run_from_none_to_the_top_and_stay_there():
+    assert len(colormap.palette()) == colormap.SIZE < raster.EMPTY + 1
+    assert colormap.levels(np.array([0.0, 1.0, 2.0, 9.0]), 2.0).tolist() == [0, 127, 254, 254]
+    assert colormap.levels(np.array([0.0, 0.0]), 0.0).tolist() == [0, 0]

@@ -1,0 +1,125 @@
+"""The page of a comparison stands alone, tells everything, and fits the window it is read in."""
+
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+
+import numpy as np
+import pytest
+
+from gscli.compare import compare_clouds
+from gscli.gates import parse
+from gscli.kernels import colormap, raster
+from gscli.report import html, png
+
+
+@pytest.fixture(scope="module")
+def result(make_scene):
+    a = make_scene(600, seed=0)
+    limits = [parse("source_to_target.at[0].fitness >= 0.5"), parse("gaussians.w2.p95 <= 1e-9")]
+    names = ("dir/<new>&co.ply", "ref.ply")
+    return compare_clouds(
+        a, a.take(np.arange(400)), thresholds=[0.05, "2spacing"], limits=limits, names=names
+    )
+
+
+@pytest.fixture(scope="module")
+def page(result):
+    return html.page(result)
+
+
+def test_it_needs_nothing_else(page):
+    assert not re.findall(r"(?:src|href|url\()\s*=?\s*[\"']?(?!data:image/png;base64,)[a-z]+:", page)
+    assert "<script" not in page
+    assert "http" not in page
+
+
+def test_names_are_text(page):
+    assert "&lt;new&gt;&amp;co.ply" in page
+    assert "<new>" not in page
+
+
+def test_it_shows_the_numbers_the_limits_and_what_they_do_not_say(page, result):
+    for part in (
+        "Chamfer",
+        "Hausdorff",
+        "F-score",
+        "open3d",
+        "Wasserstein-2",
+        "1 of 2 missed",
+        "What was run",
+    ):
+        assert part in page
+    assert "do not judge appearance" in page
+    assert f"threshold {result.centers.thresholds[1]:.4g}" in page
+    assert page.count("<img") == 6
+    assert page.count('class="mark"') == 4
+
+
+def test_every_point_is_in_the_histogram(page, result):
+    counts = [int(n.replace(",", "")) for n in re.findall(r"<title>([\d,]+) points", page)]
+    assert sum(counts) == 600 + 400
+
+
+def test_pictures_are_valid_png(page):
+    levels = np.full((3, 5), raster.EMPTY, np.uint8)
+    levels[1, 2] = 7
+    data = png.encode(levels, colormap.palette(), raster.EMPTY)
+    position, chunks = 8, {}
+    while position < len(data):
+        (size,) = struct.unpack(">I", data[position : position + 4])
+        kind, body = data[position + 4 : position + 8], data[position + 8 : position + 8 + size]
+        (crc,) = struct.unpack(">I", data[position + 8 + size : position + 12 + size])
+        assert crc == zlib.crc32(kind + body)
+        chunks[kind] = body
+        position += 12 + size
+    assert struct.unpack(">II", chunks[b"IHDR"][:8]) == (5, 3)
+    lines = zlib.decompress(chunks[b"IDAT"])
+    assert lines[6 + 1 + 2] == 7
+    assert chunks[b"tRNS"][raster.EMPTY] == 0
+    assert chunks[b"PLTE"][21:24] == colormap.palette()[7].tobytes()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(
+        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
+    )
+    return found or pytest.skip("no Chromium to look at the page with")
+
+
+def chromium(browser, *args):
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=3000"]
+    return subprocess.run([browser, *flags, *args], capture_output=True, timeout=120, check=True).stdout
+
+
+@pytest.mark.parametrize("width", [1200, 600])
+def test_nothing_sticks_out_in_a_browser(browser, page, tmp_path, width):
+    measure = """<script>
+    const wide = [...document.querySelectorAll('body *')].filter(e =>
+      e.getBoundingClientRect().right > innerWidth + 1
+      || (e.matches('.wrap, .card, section, dd') && e.scrollWidth > e.clientWidth + 1));
+    document.title = 'measured ' + innerWidth + ': ' + wide.map(e => e.tagName + '.' + e.className).join(' ')
+      + ' broken ' + [...document.images].filter(i => !i.naturalWidth).length;
+    </script></body>"""
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("</body>", measure), encoding="utf-8")
+    seen = chromium(browser, f"--window-size={width},2000", "--dump-dom", path.as_uri()).decode()
+    assert f"<title>measured {width}:  broken 0</title>" in seen
+
+
+def test_the_picture_in_a_browser_has_points_bars_and_text(browser, page, tmp_path):
+    path, shot = tmp_path / "page.html", tmp_path / "page.png"
+    path.write_text(page, encoding="utf-8")
+    chromium(browser, "--window-size=1200,2400", f"--screenshot={shot}", path.as_uri())
+    pixels = read_png(shot)
+    for colour in (colormap.palette()[0], colormap.palette()[-1], (29, 39, 51)):
+        assert (np.abs(pixels.astype(int) - np.array(colour, int)).max(axis=-1) <= 3).sum() > 200
+
+
+def read_png(path):
+    """(H, W, 3) of a PNG with 8-bit RGB or RGBA."""
+    image = pytest.importorskip("matplotlib.image", reason="matplotlib reads the screenshot")
+    return (image.imread(path)[..., :3] * 255).round().astype(np.uint8)

@@ -1,0 +1,90 @@
+"""Limits are read as written, and a number that does not exist keeps none."""
+
+import math
+from dataclasses import dataclass
+
+import pytest
+
+from gscli import gates
+from gscli.errors import UsageError
+
+REPORT = {
+    "mean": 0.5,
+    "at": ({"matched": 0, "x": 1.0}, {"matched": 3, "x": 2.0}),
+    "none": None,
+    "inf": math.inf,
+}
+
+
+@dataclass
+class Part:
+    depth: float
+
+
+@pytest.mark.parametrize(
+    "text, passed",
+    [
+        ("mean <= 0.5", True),
+        ("mean<0.5", False),
+        ("mean >= 5e-1", True),
+        (" mean > .4 ", True),
+        ("at[1].x == 2", True),
+        ("at.1.x != 2", False),
+        ("part.depth <= -1", False),
+    ],
+)
+def test_a_number_is_held_to_its_limit(text, passed):
+    gate = gates.check(gates.parse(text), {**REPORT, "part": Part(3.0)})
+    assert gate.passed is passed
+
+
+@pytest.mark.parametrize("text", ["none <= 1", "none.deeper >= 0", "inf >= 0", "inf <= 1"])
+def test_what_does_not_exist_keeps_no_limit(text):
+    gate = gates.check(gates.parse(text), REPORT)
+    assert gate.value is None
+    assert not gate.passed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mean",
+        "mean <= ",
+        "mean <= x",
+        "mean <= nan",
+        "<= 3",
+        "mean =< 3",
+        "__import__('os') <= 1",
+        "a+b <= 1",
+    ],
+)
+def test_anything_else_is_refused(text):
+    with pytest.raises(UsageError, match="no limit"):
+        gates.parse(text)
+
+
+def test_a_misspelt_number_is_told_from_one_that_does_not_exist():
+    with pytest.raises(UsageError, match="did you mean mean"):
+        gates.check(gates.parse("maen <= 1"), REPORT)
+    with pytest.raises(UsageError, match=r"no 2 there.*choose from 0, 1"):
+        gates.check(gates.parse("at[2].x <= 1"), REPORT)
+    with pytest.raises(UsageError, match="is no number, but holds 0, 1"):
+        gates.check(gates.parse("at <= 1"), REPORT)
+    with pytest.raises(UsageError, match="no real there"):
+        gates.check(gates.parse("mean.real <= 1"), REPORT)
+
+
+def test_rmse_without_a_match_is_missed():
+    at = {"fitness": 0.0, "inlier_rmse": 0.0, "matched": 0}
+    (limit,) = gates.limits(None, 0.1, [])
+    assert not gates.check(limit, {"source_to_target": {"at": [at]}}).passed
+    assert gates.check(limit, {"source_to_target": {"at": [{**at, "matched": 1}]}}).passed
+
+
+@pytest.mark.parametrize(
+    "fitness, rmse", [(1.1, None), (-0.1, None), (math.nan, None), (None, -1), (None, math.nan)]
+)
+def test_limits_that_nothing_could_be_held_to(fitness, rmse):
+    with pytest.raises(UsageError):
+        gates.limits(fitness, rmse, [])
