@@ -7,7 +7,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Container, Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -165,16 +166,17 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         raise unwritable(path, error) from None
 
 
-def sweep(folder: str | os.PathLike[str], names: Container[str]) -> int:
+def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:
     """Remove what interrupted writes (see `replacing`) of outputs of these names left in a folder.
 
     Nobody may be writing those files at the time. Returns how many leftovers there were.
     """
-    ending = len(f".{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    ours = {_short(name) for name in names}
+    ending = len(f".12345678{TEMPORARY_SUFFIX}")
     count = 0
     with suppress(FileNotFoundError):
         for name in os.listdir(folder):
-            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in names:
+            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in ours:
                 leftover = Path(folder, name)
                 if leftover.is_dir():
                     shutil.rmtree(leftover)
@@ -215,7 +217,12 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def _temporary_beside(target: Path) -> Path:
     """A hidden name in the same folder, short enough where the target's is the longest possible."""
-    return target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+    return target.with_name(f".{_short(target.name)}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+
+
+def _short(name: str) -> str:
+    """A file name that leaves room for more, and is still told from others that begin alike."""
+    return name if len(name) <= 40 else f"{name[:31]}-{zlib.crc32(os.fsencode(name)):08x}"
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
