@@ -7,6 +7,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,6 @@ from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 TEMPORARY_SUFFIX = ".gscli-tmp"
-_SHOWN, _RANDOM = 40, 4  # characters of the target's name, and random bytes, in a temporary one
 
 
 def is_standard(path: str | os.PathLike[str]) -> bool:
@@ -171,12 +171,12 @@ def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:
 
     Nobody may be writing those files at the time. Returns how many leftovers there were.
     """
-    stems = {name[:_SHOWN] for name in names}
-    ending = 1 + 2 * _RANDOM + len(TEMPORARY_SUFFIX)
+    ours = {_short(name) for name in names}
+    ending = len(f".12345678{TEMPORARY_SUFFIX}")
     count = 0
     with suppress(FileNotFoundError):
         for name in os.listdir(folder):
-            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in stems:
+            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in ours:
                 leftover = Path(folder, name)
                 if leftover.is_dir():
                     shutil.rmtree(leftover)
@@ -217,7 +217,12 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def _temporary_beside(target: Path) -> Path:
     """A hidden name in the same folder, short enough where the target's is the longest possible."""
-    return target.with_name(f".{target.name[:_SHOWN]}.{os.urandom(_RANDOM).hex()}{TEMPORARY_SUFFIX}")
+    return target.with_name(f".{_short(target.name)}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
+
+
+def _short(name: str) -> str:
+    """A file name that leaves room for more, and is still told from others that begin alike."""
+    return name if len(name) <= 40 else f"{name[:31]}-{zlib.crc32(os.fsencode(name)):08x}"
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:

@@ -257,7 +257,8 @@ def _reproduced(
         total += len(at)
         wrong += at[: SHOWN - len(wrong)].tolist() if len(wrong) < SHOWN else []
     for row in wrong:
-        here = f"row {source[row]} of the scene" if source[row] >= 0 else "no row of the scene"
+        strange = "no row of the scene" if source[row] == rowsets.ABSENT else "a row used before"
+        here = f"row {source[row]} of the scene" if source[row] >= 0 else strange
         examples.append(f"row {row} is {here}, its seed draws row {again[row]}")
     return Check("rows", total, tuple(examples[:SHOWN]))
 

@@ -61,8 +61,8 @@ def summary(result: Verified, *, verbose: bool = False) -> list[str]:
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
     if not result.violations:
-        which = "it is the sample" if len(result.draws) == 1 else "they are the samples"
-        lines.append(f"verdict  {which} that was claimed")
+        one = len(result.draws) == 1
+        lines.append(f"verdict  {'it is what it claims' if one else 'they are what they claim'} to be")
     return lines
 
 

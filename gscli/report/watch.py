@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 
 from ..watch import Measured
-from .document import finite
+from . import document as documents
+
+SCHEMA = "gscli/watch/1"
 
 
 def line(measured: Measured) -> str:
-    """``{"step", "scalars", "paths", "seconds"}``; numbers that do not exist become null."""
-    content = {
-        "step": measured.step,
-        "scalars": measured.scalars,
-        "paths": list(measured.paths),
-        "seconds": round(measured.seconds, 4),
-    }
-    return json.dumps(finite(content), allow_nan=False)
+    """A document on one line; numbers that do not exist become null."""
+    content = documents.document(
+        SCHEMA,
+        step=measured.step,
+        scalars=measured.scalars,
+        paths=list(measured.paths),
+        timings_s={"measure": round(measured.seconds, 4)},
+    )
+    return json.dumps(documents.finite(content), allow_nan=False)

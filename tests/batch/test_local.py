@@ -192,6 +192,20 @@ def test_leftovers_of_an_interrupted_write_are_swept(batch: Run, scenes: Path, t
     assert leftovers(tmp_path / "out") == [someone_elses]
 
 
+def test_leftovers_of_long_names_are_told_apart(tmp_path: Path) -> None:
+    from gscli import files
+
+    names = [f"{'long' * 20}{number}.ply" for number in range(3)]
+    crashed: list[Path] = []
+    for name in names:
+        with files.replacing(tmp_path / name, overwrite=True):
+            (left,) = set(leftovers(tmp_path)) - set(crashed)
+            crashed.append(left.with_name(left.name.replace(left.name[-18:-10], "0123abcd")))
+            shutil.copy(left, crashed[-1])  # what a crash here would leave
+    assert files.sweep(tmp_path, names[1:]) == 2
+    assert leftovers(tmp_path) == crashed[:1]
+
+
 def test_a_file_that_may_not_grow_costs_the_large_inputs_only(
     batch: Run, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
