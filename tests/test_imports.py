@@ -47,7 +47,11 @@ EXAMPLES = {
     "verify": ["{scene}", "{out}/drawn.ply"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
-WITH_TORCH = ("bench compare", "bench resample", "doctor")  # times what was written in torch; says whether a GPU works
+WITH_TORCH = (
+    "bench compare",
+    "bench resample",
+    "doctor",
+)  # times what was written in torch; says whether a GPU works
 
 
 def imported(code: str, *forbidden: str, **env: str) -> set[str]:
