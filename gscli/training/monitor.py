@@ -43,8 +43,8 @@ class DisagreementMonitor:
 
     Call it with both sets of centres every so many iterations. It copies them and returns; the
     scalars of `gscli.watching.disagreement` come back later and are handed to `log` in the caller's own
-    thread, at its next call, `poll` or `close`. Nothing here raises into the training: what goes wrong is told
-    through `logging` and counted.
+    thread, at its next call, `poll` or `close`. Nothing here raises into the training: what goes wrong
+    is told through `logging` and counted.
 
     >>> with DisagreementMonitor(writer) as monitor:                       # doctest: +SKIP
     ...     for step in range(30_000):
