@@ -103,6 +103,7 @@ def compare(
     colors: bool = False,
     overwrite: bool = False,
     allow_lossy: bool = False,
+    trust_pickle: bool = False,
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Compared:
@@ -115,6 +116,7 @@ def compare(
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to the 99th percentile; see `gscli.comparing.paint`.
         overwrite, allow_lossy: see `gscli.formats.write`; both are about `distances`.
+        trust_pickle: see `gscli.formats.read_all`.
         also_written: paths that the caller is going to write.
 
     Raises:
@@ -146,9 +148,9 @@ def compare(
     check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
     timings = Timings()
     with timings.stage("read"):
-        clouds = formats.read(source), formats.read(target)
+        first, second = formats.read_all([source, target], trust_pickle=trust_pickle)
     names = files.display(source), files.display(target)
-    result = compare_clouds(*clouds, names=names, timings=timings, track=track, **settings)
+    result = compare_clouds(first, second, names=names, timings=timings, track=track, **settings)
     if distances is not None:
         with timings.stage("write"):
             _write_distances(distances, result, colors, overwrite, allow_lossy)
