@@ -354,7 +354,9 @@ def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
         return []
     some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
     some = np.where(np.isfinite(some), some, 0.0)
-    typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()  # a few flyaways are not what is far from zero
+    typical = np.sort(some, axis=1)[
+        :, some.shape[1] // 2
+    ].max()  # a few flyaways are not what is far from zero
     step = float(np.spacing(np.float32(typical)))
     if step * 16 < grid.voxel_size:
         return []

@@ -124,7 +124,7 @@ def _processes(path: Path, repeats: int) -> Group:
     out = str(path.with_name("out.ply"))
     cold = str(path.with_name("cache"))
     source = str(path)
-    ours = [sys.executable, "-m", "gscli", "resample", source, out, "--overwrite", "--quiet"]
+    ours = [sys.executable, "-m", "gscli", "resample", source, out, "--quiet"]
     clear = "import shutil, sys; shutil.rmtree(sys.argv[1], True)"
     plyfile: list[str] | str = [sys.executable, "-c", _PLYFILE_SCRIPT, source, out]
     if find_spec("plyfile") is None:

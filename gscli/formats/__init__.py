@@ -241,8 +241,8 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
     """The format that an output's suffix asks for; ``-`` is PLY, a name without suffix is as `like`."""
     if files.is_standard(path):
         return "ply"
-    lower = os.path.basename(os.fspath(path)).lower()
-    bare, _, only = lower.rpartition(".")
+    lower = os.fspath(path).lower()
+    bare, _, only = os.path.basename(lower).rpartition(".")
     if "." not in bare and only in names() and hasattr(module(only), "write"):
         return only  # nothing longer can match: spare the others' import
     matches = [
