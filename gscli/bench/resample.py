@@ -139,5 +139,5 @@ def _processes(path: Path, repeats: int) -> Group:
         "start of Python and NumPy (the floor)": [sys.executable, "-c", "import numpy"],
     }
     return compare_processes(
-        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats
+        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats, output=Path(out)
     )
