@@ -8,14 +8,7 @@ from ..convert import ConvertResult
 from . import document as documents
 
 SCHEMA = "gscli/convert/1"
-UNITS = {  # of `gscli.convert.differences`, and what a number of them is called
-    "position": "{:.3g}",
-    "scale": "{:.3g} of it",
-    "rotation": "{:.3g} degrees",
-    "colour": "{:.3g} of 0..1",
-    "opacity": "{:.3g} of 0..1",
-    "harmonics": "{:.3g}",
-}
+UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plain numbers
 
 
 def document(result: ConvertResult) -> dict[str, Any]:
@@ -34,14 +27,16 @@ def document(result: ConvertResult) -> dict[str, Any]:
 
 def summary(result: ConvertResult, *, verbose: bool = False) -> list[str]:
     """Lines for people: what was read and written, what was lost, and by how much values differ at most."""
-    lost, written = ("lost", "wrote") if result.written else ("loses", "would be")
+    lost, written = ("lost", "wrote") if result.written else ("loses", "would")
     lines = [f"read     {result.source}: {result.points:,} points ({result.source_format})"]
     lines += [f"{lost:8} {what}" for what in result.lost]
     if not result.lost:
         lines.append(f"{lost:8} nothing")
-    lines.append(f"{written:8} {result.target} ({result.target_format})")
+    lines.append(f"{written:8} {'' if result.written else 'write '}{result.target} ({result.target_format})")
     if result.largest:
-        differences = (f"{name} {UNITS[name].format(value)}" for name, value in result.largest.items())
+        differences = (
+            f"{name} {UNITS.get(name, '{:.3g}').format(value)}" for name, value in result.largest.items()
+        )
         lines.append(f"differs  at most by {', '.join(differences)}")
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())

@@ -27,7 +27,7 @@ def summary(rows: Sequence[Format]) -> list[str]:
         line = f"{row.name:{names}}  {_mark(row.can_read):4}  {writes:5}  {_suffixes(row):{suffixes}}  "
         line += row.description
         if row.requires:
-            line += f" (with {', '.join(row.requires)})"
+            line += f"; by {', '.join(row.requires)}"
         if row.missing:
             line += f"; missing {', '.join(row.missing)}: {row.install}"
         lines.append(line)
