@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from . import fields, files, formats
 from .cloud import GaussianCloud
-from .progress import nothing
+from .progress import Timings, Track, silent
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class ConvertResult:
     """What a conversion did, or would do.
 
     Attributes:
-        source: the path read; ``-`` for stdin.
-        target: the path written; ``-`` for stdout.
+        source: the path read; ``<stdin>`` for stdin.
+        target: the path written; ``<stdout>`` for stdout.
         source_format: the format that was read.
         target_format: the format that was (or would be) written.
         points: rows converted.
@@ -41,6 +42,8 @@ class ConvertResult:
     largest: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     written: bool = True
+    timings: Timings = field(default_factory=Timings)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def convert(
@@ -51,7 +54,8 @@ def convert(
     allow_lossy: bool = False,
     dry_run: bool = False,
     trust_pickle: bool = False,
-    advance: Callable[[int], object] = nothing,
+    also_written: Sequence[str] = (),
+    track: Track = silent,
 ) -> ConvertResult:
     """Read `source`, write it to `target` in the format of its suffix, and measure what was lost.
 
@@ -62,7 +66,7 @@ def convert(
         allow_lossy: whether what ``lost`` names may be lost.
         dry_run: read and name the losses, but write nothing and refuse nothing.
         trust_pickle: unpickle with the full power of pickle.
-        advance: is told of rows written.
+        also_written: paths that the caller is going to write.
 
     Raises:
         InputError: `source` cannot be read.
@@ -70,19 +74,27 @@ def convert(
             `allow_lossy` is false.
         UsageError: `target` has no suffix of a format that gscli writes.
     """
-    cloud = formats.read(source, trust_pickle=trust_pickle)
-    name = formats.format_for_writing(target, cloud.header.format)
+    like = formats.folder_format(source)
+    name = formats.format_for_writing(target, like)
+    formats.require(name, target)
+    if not dry_run:
+        formats.check_outputs([target], also_written, like=like, overwrite=overwrite)
+    timings = Timings()
+    with timings.stage("read"):
+        cloud = formats.read(source, trust_pickle=trust_pickle)
     lost = formats.losses(target, cloud)
     largest = {}
     if not dry_run:
-        formats.write(target, cloud, overwrite=overwrite, allow_lossy=allow_lossy, advance=advance)
-        if lost and not files.is_standard(target):
-            module = formats.module(name)
-            wanted = cloud.take(module.order(cloud)) if hasattr(module, "order") else cloud
-            largest = differences(wanted, formats.read(target))
+        with timings.stage("write"), track("converting", len(cloud)) as advance:
+            formats.write(target, cloud, overwrite=overwrite, allow_lossy=allow_lossy, advance=advance)
+        if lost and (Path(target).is_file() or Path(target).is_dir()):
+            with timings.stage("measure"):
+                module = formats.module(name)
+                wanted = cloud.take(module.order(cloud)) if hasattr(module, "order") else cloud
+                largest = differences(wanted, formats.read(target))
     return ConvertResult(
-        os.fspath(source),
-        os.fspath(target),
+        files.display(source),
+        "<stdout>" if files.is_standard(target) else os.fspath(target),
         cloud.header.format,
         name,
         len(cloud),
@@ -90,6 +102,8 @@ def convert(
         largest,
         cloud.header.notes,
         written=not dry_run,
+        timings=timings,
+        options={"allow_lossy": allow_lossy, "trust_pickle": trust_pickle},
     )
 
 

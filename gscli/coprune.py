@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, conventions, device, files, formats, neighbors, search
+from . import __version__, device, files, formats, neighbors
+from .comparing import conventions, search
+from .comparing.search import Engine
 from .errors import GateMissed, UsageError
 from .progress import Timings, Track, silent
 from .resample import write_index
-from .search import Engine
 from .spacing import diagonal, parse_threshold
 
 MIN_POINTS = 5000
@@ -84,10 +85,11 @@ def coprune(
     device_name: str = "cpu",
     overwrite: bool = False,
     allow_lossy: bool = False,
+    trust_pickle: bool = False,
     also_written: tuple[str, ...] = (),
     track: Track = silent,
 ) -> Copruned:
-    """Prune two models by each other and write them as ``STEM.coprune.ply``.
+    """Prune two models by each other and write them as ``STEM.coprune.ply``, scene folders as such.
 
     Args:
         first, second: scene files; one of them may be ``-`` for stdin.
@@ -98,6 +100,7 @@ def coprune(
         min_points: write nothing unless each model keeps at least so many.
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
         engine, device_name: see `gscli.compare.compare`.
+        trust_pickle: see `gscli.formats.read_all`.
         also_written: paths that the caller is going to write.
 
     Raises:
@@ -114,13 +117,13 @@ def coprune(
     where = device.resolve(device_name)
     outputs, indices = _plan(first, second, out_dir, index)
     made = [folder for folder in (out_dir, index) if folder is not None]
-    written = [path for path in (*also_written, *outputs, *indices) if path is not None]
-    files.check_outputs(written, overwrite=overwrite, will_be_made=made)
+    others = [path for path in (*also_written, *indices) if path is not None]
+    formats.check_outputs(outputs, others, overwrite=overwrite, will_be_made=made)
 
     names = files.display(first), files.display(second)
     timings = Timings()
     with timings.stage("read"):
-        clouds = formats.read(first), formats.read(second)
+        clouds = formats.read_all([first, second], trust_pickle=trust_pickle)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     forth, back, spacings, used = search.search_both(
         *xyz, engine=engine, where=where, names=names, timings=timings, track=track
@@ -177,7 +180,8 @@ def _plan(
     stems = ["stdin" if files.is_standard(path) else formats.stem(path) for path in (first, second)]
     if stems[0] == stems[1]:
         stems = [f"{stem}.{number}" for number, stem in enumerate(stems, 1)]
-    outputs = [os.fspath(Path(out_dir) / f"{stem}.coprune.ply") for stem in stems]
+    suffixes = [formats.suffix_like(path) for path in (first, second)]
+    outputs = [os.path.join(out_dir, f"{s}.coprune{end}") for s, end in zip(stems, suffixes, strict=True)]
     if index is None:
         return outputs, [None, None]
     return outputs, [os.fspath(Path(index) / f"{stem}.coprune.npy") for stem in stems]

@@ -17,7 +17,7 @@ from .kernels import parallel
 EXTRAS = {
     "torch": ("torch", "--device torch-cpu and cuda, gscli.training"),
     "faiss": ("faiss", "compare --engine faiss"),
-    "formats": ("laspy", "LAS and LAZ"),
+    "formats": ("laspy", "LAS and LAZ; zstandard for SPZ 4, pillow for SOG; see `gscli formats`"),
     "cluster": ("distributed", "batch --scheduler"),
 }
 

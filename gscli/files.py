@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -50,16 +50,43 @@ def unreadable(path: str | os.PathLike[str], error: OSError) -> InputError:
 
 
 @contextmanager
+def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a path that reads an input any number of times: stdin and pipes are spooled.
+
+    Raises:
+        InputError: a pipe that cannot be opened. GscliError: no room to spool to.
+    """
+    if is_standard(path):
+        with spooled_stdin() as spool:
+            yield spool
+    elif Path(path).is_fifo():  # a named pipe, or <(command) of a shell
+        try:
+            stream = Path(path).open("rb")
+        except OSError as error:
+            raise unreadable(path, error) from None
+        with stream, _spooled(stream, os.fspath(path)) as spool:
+            yield spool
+    else:
+        yield Path(path)
+
+
+@contextmanager
 def spooled_stdin() -> Iterator[Path]:
     """Copy stdin to an unlinked temporary file; yields a path that reads it, any number of times."""
+    with _spooled(sys.stdin.buffer, "stdin") as spool:
+        yield spool
+
+
+@contextmanager
+def _spooled(stream: BinaryIO, name: str) -> Iterator[Path]:
     spool = tempfile.TemporaryFile(prefix="gscli-stdin-")  # noqa: SIM115
     try:
         try:
-            shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+            shutil.copyfileobj(stream, spool, 1 << 20)
             spool.flush()
         except OSError as error:
             raise GscliError(
-                f"cannot spool stdin to {tempfile.gettempdir()} ({error.strerror or error})",
+                f"cannot spool {name} to {tempfile.gettempdir()} ({error.strerror or error})",
                 remedy="point TMPDIR at a folder with room",
             ) from None
         yield Path(f"/dev/fd/{spool.fileno()}")
@@ -84,27 +111,40 @@ def check_outputs(
     *,
     overwrite: bool,
     will_be_made: Iterable[str | os.PathLike[str]] = (),
+    folders: Collection[str | os.PathLike[str]] = (),
 ) -> None:
     """Refuse outputs that would fail later, before anything is computed.
 
     Args:
         will_be_made: folders that need not be there yet.
+        folders: those of the outputs that are folders. They are made with those above them; whether
+            one that is there may be replaced is for the caller to decide.
 
     Raises:
         UsageError: two outputs are one file. WriteRefused: one would replace a file without leave.
         GscliError: one has no folder.
     """
     seen: set[str] = set()
-    folders = {os.path.realpath(folder) for folder in will_be_made}
+    made = {os.path.realpath(folder) for folder in will_be_made}
     for path in paths:
         real = os.fspath(path) if is_standard(path) else os.path.realpath(path)
         if real in seen:
             raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
         seen.add(real)
-        refuse_existing(path, overwrite=overwrite)
         folder = os.path.dirname(real)
-        if not is_standard(path) and folder not in folders and not Path(folder).is_dir():
+        if path in folders:
+            _refuse_below_a_file(path, Path(folder))
+            continue
+        refuse_existing(path, overwrite=overwrite)
+        if not is_standard(path) and folder not in made and not Path(folder).is_dir():
             raise unwritable(path, FileNotFoundError())
+
+
+def _refuse_below_a_file(path: str | os.PathLike[str], folder: Path) -> None:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise GscliError(f"cannot be written: {folder} is a file", path=path, remedy="choose another place")
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
@@ -190,13 +230,15 @@ def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path`, existing or not, once the block ends.
 
+    Folders above it are made.
     Whether an existing folder may be replaced is for the caller to decide. What the block leaves
     behind is removed when it raises; an interrupted run leaves the old folder or the new one.
 
     Raises:
-        GscliError: it cannot be written (no such parent, no permission, disk full).
+        GscliError: it cannot be written (no permission, disk full).
     """
     target = Path(os.path.realpath(path))
+    make_folder(target.parent)
     temporary, old = _temporary_beside(target), _temporary_beside(target)
     try:
         temporary.mkdir()

@@ -60,16 +60,17 @@ class Info:
     scale: Quantiles | None
 
 
-def info(source: str | os.PathLike[str]) -> Info:
+def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
     """Read a scene and describe it. Positions that are not finite are counted, not refused.
 
     Args:
-        source: a scene file, or ``-`` for stdin.
+        source: a scene file or folder, or ``-`` for stdin.
+        trust_pickle: see `gscli.formats.read`.
     """
-    cloud = formats.read(source)
-    standard = files.is_standard(source)
-    size = None if standard or os.path.isdir(source) else os.path.getsize(source)
-    return describe(cloud, path="<stdin>" if standard else os.fspath(source), size=size)
+    cloud = formats.read(source, trust_pickle=trust_pickle)
+    file, _ = formats.locate(source)
+    size = file.stat().st_size if file.is_file() and not files.is_standard(source) else None
+    return describe(cloud, path=files.display(source), size=size)
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:

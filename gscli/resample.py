@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, device, files, formats
+from . import __version__, device, files, formats, mapping
 from .cache import GridCache
 from .cache import key as cache_key
 from .errors import GscliError, UsageError
@@ -83,7 +84,9 @@ def resample(
     points_per_cell: float | None = None,
     origin: Sequence[float] | str | None = None,
     drop_invalid: bool = False,
+    grid_file: str | None = None,
     index: str | os.PathLike[str] | None = None,
+    trust_pickle: bool = False,
     device_name: str = "cpu",
     cache: GridCache | None = None,
     overwrite: bool = False,
@@ -94,14 +97,17 @@ def resample(
     """Read a scene, group it into cells once, and write one or more draws from it.
 
     Args:
-        source: a scene file, or ``-`` for stdin.
-        target: the file to write, or ``-`` for stdout; or give `out_dir`, where files are named
-            ``STEM.METHOD.eEPOCH.ply``.
+        source: a scene file or folder, or ``-`` for stdin.
+        target: the file or folder to write, or ``-`` for stdout; or give `out_dir`, where files are
+            named ``STEM.METHOD.eEPOCH.ply``, and draws of a scene folder are such folders.
         method: one of `gscli.methods.NAMES`, or several with `out_dir`.
         ratio, min_per_cell, k, total, pick: see `gscli.methods.Method` (total is its target).
         seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...
         voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+        grid_file: take the cells from this grid file instead of a lattice; see `gscli.mapping`. A scene
+            folder that has grids is cut by its own, unless an option asks for a lattice.
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
+        trust_pickle: see `gscli.formats.read`.
         device_name: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
         cache: where to keep grids between runs; None keeps none.
         overwrite: replace existing files.
@@ -115,25 +121,40 @@ def resample(
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(chosen, seed, epoch, repeat)
     where = device.resolve(device_name)
+    mapped = mapping.choose_mapping(
+        source,
+        grid_file,
+        lattice=lattice_options(voxel_size, points_per_cell, origin),
+        other={"--drop-invalid": drop_invalid, "--pick center": pick == "center"},
+    )
     jobs = _plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
-    written = [path for job in jobs for path in (job.path, job.index) if path is not None]
     made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
-    files.check_outputs([*also_written, *written], overwrite=overwrite, will_be_made=made)
+    formats.check_outputs(
+        [job.path for job in jobs],
+        [*also_written, *(job.index for job in jobs if job.index is not None)],
+        like=formats.folder_format(source),
+        overwrite=overwrite,
+        will_be_made=made,
+    )
 
     timings = Timings()
     with timings.stage("read"):
-        cloud = formats.read(source)
-        xyz = cloud.columns(("x", "y", "z"))
-    name = "<stdin>" if files.is_standard(source) else os.fspath(source)
+        cloud = formats.read(source, trust_pickle=trust_pickle)
+        xyz = cloud.columns(("x", "y", "z")) if mapped is None else None
+    name = files.display(source)
+    notes = list(cloud.header.notes)
     try:
         with timings.stage("grid"):
-            grid, cached = _grid(xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache)
+            if xyz is None:
+                assert mapped is not None
+                grid, cached = _given_grid(mapped, source, len(cloud), grid_file is None, where), "off"
+            else:
+                grid, cached = _grid(xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache)
+                notes += _precision_note(xyz, grid)
             device.synchronise(where)
     except GscliError as error:
         error.path = error.path or name
         raise
-    notes = list(cloud.header.notes)
-    notes += _precision_note(xyz, grid)
     del xyz
     if out_dir is not None:
         files.make_folder(out_dir)
@@ -181,6 +202,7 @@ def resample(
             "pick": chosen[0].pick,
             "points_per_cell": points_per_cell,
             "drop_invalid": drop_invalid,
+            "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
         },
     )
@@ -246,15 +268,16 @@ def _plan(
             raise UsageError(
                 "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
             )
-        formats.format_for_writing(target)
+        formats.format_for_writing(target, formats.folder_format(source))
         return [_Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
     assert out_dir is not None
     stem = "stdin" if files.is_standard(source) else formats.stem(source)
+    suffix = formats.suffix_like(source)
     jobs = []
     for m, e in draws(chosen, epoch, repeat):
         name = draw_name(stem, m, e)
         rows = None if index is None else os.path.join(index, name + ".npy")
-        jobs.append(_Job(m, e, os.path.join(out_dir, name + ".ply"), rows))
+        jobs.append(_Job(m, e, os.path.join(out_dir, name + suffix), rows))
     return jobs
 
 
@@ -310,12 +333,29 @@ def _grid(
     return grid, "miss"
 
 
+def _given_grid(path: Path, source: str | os.PathLike[str], rows: int, found: bool, where: Any) -> VoxelGrid:
+    """The grid of a grid file; `found` says that nobody named it."""
+    ids = mapping.read_mapping(path, rows, scene=source)
+    why = f"as {path.name if found else path} says" + (
+        ", the scene's grid of the highest rank" if found else ""
+    )
+    return replace(VoxelGrid.from_ids(ids, device=where), why=why)
+
+
+def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:
+    """The options that ask for a lattice, and whether they were given."""
+    given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
+    return {option: value is not None for option, value in given.items()}
+
+
 def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
     """Tell when float32 storage is too coarse for the cells."""
     if xyz.dtype != np.float32 or not grid.points or grid.voxel_size is None:
         return []
-    finite = xyz[np.isfinite(xyz)]
-    step = float(np.spacing(np.float32(max(abs(finite.min()), abs(finite.max())))))
+    some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
+    some = np.where(np.isfinite(some), some, 0.0)
+    typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()  # a few flyaways are not what is far from zero
+    step = float(np.spacing(np.float32(typical)))
     if step * 16 < grid.voxel_size:
         return []
     return [

@@ -32,7 +32,7 @@ def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | N
     rows = metrics.sample(len(xyz), SAMPLE, seed)
     distances = index.spacing(morton.distinct(xyz[rows])[0])
     distances = distances[np.isfinite(distances)]
-    return float(np.median(distances)) if len(distances) else None
+    return float(np.quantile(distances, 0.5)) if len(distances) else None
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def verify(
     *,
     expect: str | os.PathLike[str] | None = None,
     grid_file: str | None = None,
+    trust_pickle: bool = False,
     track: Track = silent,
 ) -> Verified:
     """Check draws against the scene they were drawn from.
@@ -100,6 +101,7 @@ def verify(
         expect: the report of the run that made them; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.mapping`.
+        trust_pickle: about `source`; see `gscli.formats.read`.
 
     Raises:
         InputError: a file is missing or malformed, or does not say how it was drawn.
@@ -110,7 +112,7 @@ def verify(
         raise UsageError("stdin can be read once")
     timings = Timings()
     with timings.stage("read"):
-        cloud = formats.read(source)
+        cloud = formats.read(source, trust_pickle=trust_pickle)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found, notes = [], []
@@ -158,7 +160,7 @@ def verify(
 def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None) -> VoxelGrid:
     if claim.voxel_size is None:
         found = mapping.find_mapping(source, grid_file)
-        return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud)))
+        return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud), scene=source))
     if grid_file is not None:
         raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
     xyz = cloud.columns(fields.POSITION)

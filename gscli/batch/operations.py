@@ -127,8 +127,9 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
     from .. import formats
     from ..grid import check_lattice_options
+    from ..mapping import refuse_lattice
     from ..methods import methods
-    from ..resample import check_draws, draw_name, draws
+    from ..resample import check_draws, draw_name, draws, lattice_options
 
     given = parameters.get
     chosen = methods(
@@ -139,7 +140,9 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
         target=given("total"),
         pick=given("pick"),
     )
-    check_lattice_options(given("voxel_size"), given("points_per_cell"), given("origin"))
+    lattice = given("voxel_size"), given("points_per_cell"), given("origin")
+    check_lattice_options(*lattice)
+    refuse_lattice(given("grid_file"), lattice_options(*lattice))
     check_draws(chosen, given("seed"), given("epoch"), given("repeat"))
     stem = formats.stem(source)
     wanted = draws(chosen, given("epoch", 0), given("repeat", 1))

@@ -49,6 +49,7 @@ from . import options, show
 @click.option("--html", metavar="FILE", help="Write a page with histograms, views and all tables.")
 @options.overwrite
 @options.allow_lossy
+@options.trust_pickle
 @options.as_json
 @options.report
 @options.quiet

@@ -33,6 +33,7 @@ from . import options, show
 @options.device
 @options.overwrite
 @options.allow_lossy
+@options.trust_pickle
 @options.as_json
 @options.report
 @options.quiet

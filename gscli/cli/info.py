@@ -9,22 +9,25 @@ from . import options
 
 @click.command()
 @options.source
+@options.trust_pickle
 @options.as_json
-def command(source: str, as_json: bool) -> None:
+def command(source: str, trust_pickle: bool, as_json: bool) -> None:
     """Say what is in SOURCE: points, bounds, fields, SH degree, opacity, sizes, spacing.
 
-    Positions that are NaN or infinite are counted. SOURCE may be - for stdin.
+    Positions that are NaN or infinite are counted. SOURCE may be - for stdin, or FILE::NAME for one model of
+    a file that holds several.
 
     \b
     Examples:
       gscli info scene.ply
+      gscli info chkpnt30000.pth
       gscli resample scene.ply - --method one-per-grid | gscli info - --json
     """
     from ..info import info
     from ..report import document as documents
     from ..report import info as report_info
 
-    found = info(source)
+    found = info(source, trust_pickle=trust_pickle)
     if as_json:
         click.echo(documents.dumps(report_info.document(found)))
         return

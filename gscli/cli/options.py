@@ -55,6 +55,11 @@ overwrite = click.option("--overwrite", is_flag=True, help="Replace existing out
 allow_lossy = click.option(
     "--allow-lossy", is_flag=True, help="Write even where the format cannot hold everything."
 )
+trust_pickle = click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Unpickle in full, which runs whatever code the file holds: only for files you trust.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 report = click.option(
     "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."

@@ -47,6 +47,12 @@ from . import options, show
     type=options.Origin(),
     help="A corner of the lattice; min is the lowest corner of the points.  [default: 0,0,0]",
 )
+@click.option(
+    "--grid",
+    "grid_file",
+    metavar="FILE",
+    help="Take the cells from a file of ids (.npz with indices, .npy), of SOURCE's folder or elsewhere.",
+)
 @click.option("--drop-invalid", is_flag=True, help="Leave out points with a NaN or infinite position.")
 @click.option(
     "--index",
@@ -57,6 +63,7 @@ from . import options, show
 @options.no_cache
 @options.overwrite
 @options.allow_lossy
+@options.trust_pickle
 @options.as_json
 @options.report
 @options.quiet
@@ -85,7 +92,8 @@ def command(
     Picks decide which points of a cell stay: random, the most opaque, the most important
     (opacity x surface area), or the nearest to the cell's center.
 
-    SOURCE and TARGET may be - for stdin and stdout.
+    SOURCE and TARGET may be - for stdin and stdout. A scene folder gives a scene folder, cut by its own
+    grid of the highest rank if it has any.
 
     \b
     Examples:
@@ -94,6 +102,7 @@ def command(
       gscli resample scene.ply small.ply --target 25%
       gscli resample scene.ply flat.ply --method k-per-grid -k 8 --pick opacity
       gscli resample scene.ply --out-dir views/ --method half-density --method one-per-grid --repeat 3
+      gscli resample scannet/scene0000_00/ half/scene0000_00/ --grid lang_feat_grid_svd_r8.npz
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
     show.refuse_mixing(as_json, target, report, settings["index"])

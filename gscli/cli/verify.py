@@ -18,6 +18,7 @@ from . import options, show
 @click.option(
     "--grid", "grid_file", metavar="FILE", help="The mapping that the draws were made with, if they were."
 )
+@options.trust_pickle
 @options.overwrite
 @options.as_json
 @options.report
@@ -28,6 +29,7 @@ def command(
     draws: tuple[str, ...],
     expect: str | None,
     grid_file: str | None,
+    trust_pickle: bool,
     overwrite: bool,
     as_json: bool,
     report: str | None,
@@ -59,7 +61,14 @@ def command(
     from ..report import verify as report_verify
     from ..verify import verify
 
-    result = verify(source, draws, expect=expect, grid_file=grid_file, track=show.track(quiet))
+    result = verify(
+        source,
+        draws,
+        expect=expect,
+        grid_file=grid_file,
+        trust_pickle=trust_pickle,
+        track=show.track(quiet),
+    )
     show.result(
         report_verify.document(result),
         report_verify.summary(result, verbose=verbose),

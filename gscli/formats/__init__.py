@@ -4,7 +4,7 @@ A format module defines
 
 * ``DESCRIPTION``: one line for people;
 * ``SUFFIXES``: the file name endings it is written under, first the usual one; ``/`` is a folder;
-* ``sniff(head) -> bool``: whether the first bytes of a file are its (see `head_of`);
+* ``sniff(head) -> bool``: whether the first bytes of a file are its (see `head_of`) and no other's;
 * ``read(path) -> GaussianCloud``;
 
 and, where it can be written,
@@ -16,7 +16,7 @@ and, where it can be written,
 It may also define
 
 * ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
-* ``SPECIALISES``: a format whose files it is a special kind of, and before which it is asked;
+* ``refuse_existing(path, *, overwrite)``: what ``write`` refuses to replace, where it writes folders;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
 * ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
   ``OPTIONAL``: those that only some of its files need.
@@ -29,7 +29,6 @@ from __future__ import annotations
 import os
 import pkgutil
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -144,12 +143,14 @@ def identify(path: Path) -> str:
     head = head_of(path)
     if not head:
         raise InputError("is empty", path=path, remedy="check that its writer finished")
-    special_first = sorted(names(), key=lambda name: not hasattr(module(name), "SPECIALISES"))
-    for name in special_first:
+    # No two formats claim one file. The one that is called like the suffix is asked first, which spares
+    # the others' import.
+    likely_first = sorted(names(), key=lambda name: name != path.suffix[1:].lower())
+    for name in likely_first:
         if module(name).sniff(head):
             return name
     if not head.startswith(FOLDER_HEAD):
-        for name in special_first:
+        for name in likely_first:
             if path.name.lower().endswith(tuple(module(name).SUFFIXES)):
                 return name
     raise InputError(
@@ -176,7 +177,7 @@ def read(
     """Read a scene of any known format; ``-`` is stdin, ``FILE::PART`` one model of several.
 
     Args:
-        path: the file or folder.
+        path: the file, folder or pipe.
         only: columns that will do. Formats that can leave the others unread do so; the rest give all.
         trust_pickle: unpickle with the full power of pickle, which runs whatever code the file holds.
 
@@ -185,25 +186,44 @@ def read(
         UsageError: `trust_pickle` for a format that is no pickle, or a part of one that has none.
         EngineUnavailable: the format needs a package that is not installed.
     """
-    standard = files.is_standard(path)
-    with files.spooled_stdin() if standard else nullcontext() as spool:
-        source, part = (spool, None) if spool else locate(path)
-        try:
-            return _read(source, part, only, trust_pickle)
-        except GscliError as error:
-            if standard:
-                error.path = "<stdin>"
-            raise
+    return read_all([path], only=only, trust_pickle=trust_pickle)[0]
+
+
+def read_all(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    only: Sequence[str] | None = None,
+    trust_pickle: bool = False,
+) -> list[GaussianCloud]:
+    """Read several scenes as `read` does; with `trust_pickle`, at least one has to be a pickle."""
+    clouds = []
+    for path in paths:
+        source, part = (Path(files.STANDARD), None) if files.is_standard(path) else locate(path)
+        with files.rereadable(source) as opened:
+            try:
+                clouds.append(_read(opened, part, only, trust_pickle))
+            except GscliError as error:
+                if opened != source:
+                    error.path = files.display(source)
+                raise
+    kinds = [cloud.header.format for cloud in clouds]
+    if trust_pickle and not any("trust_pickle" in _options(kind) for kind in kinds):
+        name = files.display(paths[0])
+        raise UsageError(f"is no pickle ({kinds[0]})", path=name, remedy="drop --trust-pickle")
+    return clouds
+
+
+def _options(name: str) -> frozenset[str]:
+    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
+    return taken
 
 
 def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool) -> GaussianCloud:
     name = identify(source)
     require(name, source)
-    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
+    taken = _options(name)
     if part is not None and "part" not in taken:
         raise UsageError(f"holds one model ({name}), so {PART}{part} selects nothing", path=source)
-    if trust_pickle and "trust_pickle" not in taken:
-        raise UsageError(f"is no pickle ({name})", path=source, remedy="drop --trust-pickle")
     given = {"part": part, "only": only, "trust_pickle": trust_pickle}
     cloud: GaussianCloud = module(name).read(source, **{k: v for k, v in given.items() if k in taken})
     return cloud
@@ -221,7 +241,10 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
     """The format that an output's suffix asks for; ``-`` is PLY, a name without suffix is as `like`."""
     if files.is_standard(path):
         return "ply"
-    lower = os.fspath(path).lower()
+    lower = os.path.basename(os.fspath(path)).lower()
+    bare, _, only = lower.rpartition(".")
+    if "." not in bare and only in names() and hasattr(module(only), "write"):
+        return only  # nothing longer can match: spare the others' import
     matches = [
         (len(suffix), name)
         for name in names()
@@ -240,6 +263,43 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
     if target.exists() and not target.is_file():  # /dev/stdout, a pipe
         return "ply"
     raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
+
+
+def folder_format(source: str | os.PathLike[str]) -> str | None:
+    """The format of a source that is a folder, if it is also written as one; None for all else."""
+    if files.is_standard(source) or not locate(source)[0].is_dir():
+        return None
+    name = identify(locate(source)[0])
+    return name if "/" in module(name).SUFFIXES and hasattr(module(name), "write") else None
+
+
+def suffix_like(source: str | os.PathLike[str]) -> str:
+    """What the name of an output of one's own choice ends in: a scene folder stays one, all else is PLY."""
+    return ".ply" if folder_format(source) is None else "/"
+
+
+def check_outputs(
+    scenes: Sequence[str | os.PathLike[str]],
+    others: Sequence[str | os.PathLike[str]] = (),
+    *,
+    like: str | None = None,
+    overwrite: bool,
+    will_be_made: Sequence[str | os.PathLike[str]] = (),
+) -> None:
+    """Refuse outputs that would fail later; see `files.check_outputs`.
+
+    Args:
+        scenes: what `write` is going to write; like: the source's `folder_format`.
+        others: other files that are going to be written.
+    """
+    folders = []
+    for path in scenes:
+        found = module(format_for_writing(path, like))
+        if hasattr(found, "refuse_existing"):
+            found.refuse_existing(path, overwrite=overwrite)
+            folders.append(path)
+    paths = [*others, *scenes]
+    files.check_outputs(paths, overwrite=overwrite, will_be_made=will_be_made, folders=folders)
 
 
 def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:

@@ -75,6 +75,18 @@ def read(path: Path) -> GaussianCloud:
         return GaussianCloud(rows, Header("scenesplat", notes=folder.notes(), attached=folder))
 
 
+def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse to replace a scene folder unless `overwrite`, and anything else but an empty folder always."""
+    target = Path(path)
+    if target.exists() and not target.is_dir():
+        raise WriteRefused("is a file", path=path, remedy="name a folder")
+    if target.is_dir() and any(target.iterdir()):
+        if not (target / "coord.npy").is_file():
+            raise WriteRefused("is a folder, but no scene folder: it is not replaced", path=path)
+        if not overwrite:
+            raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+
+
 def write(
     path: str | os.PathLike[str],
     cloud: GaussianCloud,
@@ -89,14 +101,7 @@ def write(
         WriteRefused: the folder exists and `overwrite` is false, or it is no scene folder.
         GscliError: a field is missing that scene folders have.
     """
-    target = Path(path)
-    if target.is_file():
-        raise WriteRefused("is a file", path=path, remedy="name a folder")
-    if target.is_dir() and any(target.iterdir()):
-        if not overwrite:
-            raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
-        if not (target / "coord.npy").is_file():
-            raise WriteRefused("is a folder, but no scene folder: it is not replaced", path=path)
+    refuse_existing(path, overwrite=overwrite)
     if index is not None:
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index

@@ -142,7 +142,7 @@ def test_arrays_without_a_row_for_each_point_are_kept_whole_and_named(scene_fold
 def test_the_grid_of_the_highest_rank_is_the_default(scene_folder, tmp_path):
     assert mapping.find_mapping(scene_folder).name == "lang_feat_grid_svd_r16.npz"
     assert mapping.find_mapping(scene_folder, "lang_feat_grid_svd_r8.npz").parent == scene_folder
-    with pytest.raises(UsageError, match="no grid file"):
+    with pytest.raises(InputError, match="no such grid file"):
         mapping.find_mapping(scene_folder, "nothing.npz")
     with pytest.raises(UsageError, match="holds no grid file"):
         mapping.find_mapping(tmp_path)

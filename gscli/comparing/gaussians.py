@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
-from .cloud import release_pages, take_rows
-from .kernels import gaussians, metrics, parallel
-from .kernels.distances import squared_distances
+from .. import fields
+from ..cloud import release_pages, take_rows
+from ..kernels import gaussians, metrics, parallel
+from ..kernels.distances import squared_distances
 from .pairing import Pairs
 from .weights import BLOCK, Side
 

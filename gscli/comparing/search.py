@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, neighbors
-from .cloud import GaussianCloud
-from .device import is_torch
-from .errors import GscliError, InputError, UsageError
-from .grid import finite_rows
-from .kernels import metrics
-from .neighbors import kdtree
-from .progress import Timings, Track, silent
-from .spacing import median_spacing
+from .. import fields, neighbors
+from ..cloud import GaussianCloud
+from ..device import is_torch
+from ..errors import GscliError, InputError, UsageError
+from ..grid import finite_rows
+from ..kernels import metrics
+from ..neighbors import kdtree
+from ..progress import Timings, Track, silent
+from ..spacing import median_spacing
 
 Array = npt.NDArray[Any]
 
@@ -73,7 +73,7 @@ def search_both(
 ) -> tuple[Nearest, Nearest, tuple[float | None, float | None], Engine]:
     """Nearest neighbours source -> target, target -> source, the spacings of both, and the engine used.
 
-    Arguments and errors are those of `gscli.centers.compare_centers`.
+    Arguments and errors are those of `gscli.comparing.centers.compare_centers`.
     """
     if max_queries is not None and max_queries < 1:
         raise UsageError(f"--max-queries must be at least 1, not {max_queries}")

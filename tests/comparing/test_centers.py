@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gscli.centers import compare_centers
+from gscli.comparing.centers import compare_centers
 from gscli.errors import EngineUnavailable, InputError, UsageError
 
 

@@ -1,0 +1,66 @@
+"""``gscli convert``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, show
+
+
+@click.command()
+@options.source
+@click.argument("target")
+@options.overwrite
+@options.allow_lossy
+@click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
+@options.trust_pickle
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    target: str,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Write SOURCE as TARGET, in the format of its suffix; `gscli formats` lists them.
+
+    What TARGET cannot hold is named and refused; with --allow-lossy it is left out, and the summary says
+    by how much the values in TARGET differ. FILE::NAME is one model of a file with several. SOURCE may be
+    - for stdin, in any format, and TARGET - for stdout, as PLY.
+
+    \b
+    Examples:
+      gscli convert ckpt_29999_rank0.pt scene.ply
+      gscli convert run/ckpt.pth::gs1 second.ply
+      gscli convert scene.ply scene.spz --dry-run
+      gscli convert scene.ply scene.spz --allow-lossy
+      gscli convert scene.spz - | gscli info -
+    """
+    show.refuse_mixing(as_json, target, report)
+    from ..convert import convert
+    from ..report import convert as report_convert
+
+    result = convert(
+        source,
+        target,
+        overwrite=overwrite,
+        also_written=[] if report is None else [report],
+        track=show.track(quiet),
+        **settings,
+    )
+    show.result(
+        report_convert.document(result),
+        report_convert.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

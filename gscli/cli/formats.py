@@ -1,0 +1,31 @@
+"""``gscli formats``."""
+
+from __future__ import annotations
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.as_json
+def command(as_json: bool) -> None:
+    """Say which formats are read and written here, with which libraries, and how to get what is missing.
+
+    Files are recognised by their content; what is written is chosen by the suffix.
+
+    \b
+    Examples:
+      gscli formats
+      gscli formats --json
+    """
+    from ..formats import table
+    from ..report import document as documents
+    from ..report import formats as report_formats
+
+    rows = table()
+    if as_json:
+        click.echo(documents.dumps(report_formats.document(rows)))
+        return
+    for line in report_formats.summary(rows):
+        click.echo(line)

@@ -1,0 +1,50 @@
+"""`gscli.convert.ConvertResult` as a JSON document and as a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..convert import ConvertResult
+from . import document as documents
+
+SCHEMA = "gscli/convert/1"
+UNITS = {  # of `gscli.convert.differences`, and what a number of them is called
+    "position": "{:.3g}",
+    "scale": "{:.3g} of it",
+    "rotation": "{:.3g} degrees",
+    "colour": "{:.3g} of 0..1",
+    "opacity": "{:.3g} of 0..1",
+    "harmonics": "{:.3g}",
+}
+
+
+def document(result: ConvertResult) -> dict[str, Any]:
+    """Keys as in the README."""
+    return documents.document(
+        SCHEMA,
+        input={"path": result.source, "format": result.source_format, "points": result.points},
+        output={"path": result.target, "format": result.target_format, "written": result.written},
+        options=result.options,
+        lost=list(result.lost),
+        largest_difference=result.largest,
+        notes=list(result.notes),
+        timings_s=documents.seconds(result.timings),
+    )
+
+
+def summary(result: ConvertResult, *, verbose: bool = False) -> list[str]:
+    """Lines for people: what was read and written, what was lost, and by how much values differ at most."""
+    lost, written = ("lost", "wrote") if result.written else ("loses", "would be")
+    lines = [f"read     {result.source}: {result.points:,} points ({result.source_format})"]
+    lines += [f"{lost:8} {what}" for what in result.lost]
+    if not result.lost:
+        lines.append(f"{lost:8} nothing")
+    lines.append(f"{written:8} {result.target} ({result.target_format})")
+    if result.largest:
+        differences = (f"{name} {UNITS[name].format(value)}" for name, value in result.largest.items())
+        lines.append(f"differs  at most by {', '.join(differences)}")
+    lines += [f"note     {note}" for note in result.notes]
+    total = sum(result.timings.values())
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
+    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    return lines

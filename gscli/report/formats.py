@@ -1,0 +1,42 @@
+"""The table of formats as a JSON document and as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ..formats import Format
+from . import document as documents
+
+SCHEMA = "gscli/formats/1"
+
+
+def document(rows: Sequence[Format]) -> dict[str, Any]:
+    """Every format with what it can do, what it needs and what of that is missing."""
+    return documents.document(SCHEMA, formats=[asdict(row) for row in rows])
+
+
+def summary(rows: Sequence[Format]) -> list[str]:
+    """A line a format; what is missing comes with the command that installs it."""
+    names = max(len(row.name) for row in rows)
+    suffixes = max(len(_suffixes(row)) for row in rows)
+    lines = [f"{'format':{names}}  read  write  {'files':{suffixes}}  holds"]
+    for row in rows:
+        writes = "lossy" if row.lossy and row.can_write else _mark(row.can_write)
+        line = f"{row.name:{names}}  {_mark(row.can_read):4}  {writes:5}  {_suffixes(row):{suffixes}}  "
+        line += row.description
+        if row.requires:
+            line += f" (with {', '.join(row.requires)})"
+        if row.missing:
+            line += f"; missing {', '.join(row.missing)}: {row.install}"
+        lines.append(line)
+    return lines
+
+
+def _mark(can: bool) -> str:
+    return "yes" if can else "no"
+
+
+def _suffixes(row: Format) -> str:
+    return " ".join("folder" if suffix == "/" else suffix for suffix in row.suffixes)
