@@ -130,7 +130,9 @@ def coprune(
     )
     known = [spacing for spacing in spacings if spacing is not None]
     limit = wanted.in_scene_units(max(known, default=None), "each model")
-    notes = [*clouds[0].header.notes, *clouds[1].header.notes, *neighbors.notes()]
+    notes = [*clouds[0].header.notes, *clouds[1].header.notes]
+    if used.name == "faiss":
+        notes += neighbors.notes()
     extents = [diagonal(points) for points in xyz]
     if 0 < max(extents) < limit:
         notes.append(

@@ -181,7 +181,9 @@ def compare_centers(
             Convention(tuple(conventions.corgs(forth.distances, t) for t in values)),
             Convention(tuple(conventions.coprune(forth.distances, back.distances, t) for t in values)),
         )
-        notes = [*neighbors.notes(), *_threshold_notes(values, target, names[1])]
+        notes = _threshold_notes(values, target, names[1])
+        if used.name == "faiss":
+            notes += neighbors.notes()
     if there.standard_error or again.standard_error:
         notes.append("only sampled points were asked: largest distances are lower bounds")
     return Centers(spacings, values, why, there, again, both, named, used, forth, back, notes=tuple(notes))

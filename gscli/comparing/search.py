@@ -26,6 +26,7 @@ from ..spacing import median_spacing
 Array = npt.NDArray[Any]
 
 TOGETHER = 4_000_000  # points of both clouds: up to here both directions run at once, at twice the memory
+WITHOUT_TORCH = ("kdtree", "faiss")  # engines that have no torch code for the CPU
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,10 @@ def search_both(
     """
     if max_queries is not None and max_queries < 1:
         raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    if where is not None and where.type == "cpu" and engine in WITHOUT_TORCH:
+        raise UsageError(
+            f"--device torch-cpu has no effect on the {engine} engine, which runs no torch there"
+        )
     asked = [
         None if max_queries is None or max_queries >= count else metrics.sample(count, max_queries, seed)
         for count in (len(source), len(target))

@@ -179,6 +179,13 @@ def test_tensors_are_taken_like_arrays():
     assert found.symmetric == expected.symmetric
 
 
+@pytest.mark.parametrize("engine", ["kdtree", "faiss"])
+def test_a_device_without_effect_is_refused(engine):
+    torch = pytest.importorskip("torch", reason="torch is an extra")
+    with pytest.raises(UsageError, match="torch-cpu has no effect"):
+        compare_centers(cloud(9, 0), cloud(9, 1), engine=engine, where=torch.device("cpu"))
+
+
 def test_what_cannot_be_compared_is_refused_by_name():
     good, names = np.zeros((2, 3)), ("new", "ref")
     with pytest.raises(InputError, match=r"^new: "):
