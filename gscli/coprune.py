@@ -17,9 +17,9 @@ import numpy.typing as npt
 from . import __version__, device, files, formats, neighbors
 from .comparing import conventions, search
 from .comparing.search import Engine
+from .draws import write_index
 from .errors import GateMissed, UsageError
 from .progress import Timings, Track, silent
-from .resample import write_index
 from .spacing import diagonal, parse_threshold
 
 MIN_POINTS = 5000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, device, files, formats, mapping
+from . import device, files, formats, mapping
 from .cache import GridCache
 from .cache import key as cache_key
-from .errors import GscliError, UsageError
+from .draws import Job, check_draws, plan, provenance, write_index
+from .errors import GscliError
 from .grid import Draw, VoxelGrid, check_lattice_options
-from .methods import NAMES, Method, methods
+from .methods import Method, methods
 from .progress import Timings, Track, silent
 
 
@@ -56,14 +56,6 @@ class Resampled:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Job:
-    method: Method
-    epoch: int
-    path: str
-    index: str | None
 
 
 def resample(
@@ -127,7 +119,7 @@ def resample(
         lattice=lattice_options(voxel_size, points_per_cell, origin),
         other={"--drop-invalid": drop_invalid, "--pick center": pick == "center"},
     )
-    jobs = _plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
+    jobs = plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
     made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
     formats.check_outputs(
         [job.path for job in jobs],
@@ -208,92 +200,9 @@ def resample(
     )
 
 
-def write_index(path: str | os.PathLike[str], rows: npt.NDArray[Any], *, overwrite: bool) -> None:
-    """Write row numbers as an int64 ``.npy`` file."""
-    with files.replacing(path, overwrite=overwrite) as stream:
-        np.lib.format.write_array(stream, np.ascontiguousarray(rows, np.int64), allow_pickle=False)
-
-
-def provenance(method: Method, grid: VoxelGrid, seed: int, epoch: int) -> str:
-    """The comment line that tells how a file was made; the same on every device."""
-    parts = [f"gscli {__version__} resample method={method.name}"]
-    if method.name == "half-density":
-        if method.target is not None:
-            parts.append(f"target={method.target}")
-        else:
-            parts.append(f"ratio={method.ratio[0]!r}:{method.ratio[1]!r} min_per_cell={method.min_per_cell}")
-    if method.k is not None:
-        parts.append(f"k={method.k}")
-    if method.name != "dense":
-        parts.append(f"pick={method.pick}")
-    parts.append(f"seed={seed} epoch={epoch}")
-    if grid.voxel_size is not None and grid.origin is not None:
-        parts.append(f"voxel_size={grid.voxel_size!r} origin=" + ",".join(repr(v) for v in grid.origin))
-    return " ".join(parts)
-
-
-def _output(job: _Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int) -> Output:
+def _output(job: Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int) -> Output:
     fraction = len(rows) / points if points else 0.0
     return Output(job.path, len(rows), job.method, seed, job.epoch, fraction, draw.forced_cells, job.index)
-
-
-def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
-    """Refuse numbers of draws that make no sense, or that nothing would depend on."""
-    if repeat is not None and repeat < 1:
-        raise UsageError(f"--repeat must be at least 1, not {repeat}")
-    if not any(m.uses_seed for m in chosen):
-        for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
-            if value is not None:
-                how = f"{chosen[0].name} with --pick {chosen[0].pick}"
-                raise UsageError(f"{option} has no effect: {how} draws nothing at random")
-    for option, value in (("--seed", seed), ("--epoch", epoch)):
-        if value is not None and not 0 <= value + (repeat or 1) - 1 < 2**64:
-            raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
-
-
-def _plan(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str] | None,
-    out_dir: str | os.PathLike[str] | None,
-    index: str | os.PathLike[str] | None,
-    chosen: list[Method],
-    epoch: int,
-    repeat: int,
-) -> list[_Job]:
-    """Which draw goes to which path."""
-    if (target is None) == (out_dir is None):
-        raise UsageError("give either an output file or --out-dir")
-    if target is not None:
-        if len(chosen) * repeat > 1:
-            raise UsageError(
-                "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
-            )
-        formats.format_for_writing(target, formats.folder_format(source))
-        return [_Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
-    assert out_dir is not None
-    stem = "stdin" if files.is_standard(source) else formats.stem(source)
-    suffix = formats.suffix_like(source)
-    jobs = []
-    for m, e in draws(chosen, epoch, repeat):
-        name = draw_name(stem, m, e)
-        rows = None if index is None else os.path.join(index, name + ".npy")
-        jobs.append(_Job(m, e, os.path.join(out_dir, name + suffix), rows))
-    return jobs
-
-
-def draws(chosen: Sequence[Method], epoch: int, repeat: int) -> list[tuple[Method, int]]:
-    """Every draw that is asked for, as its method and epoch; what has no chance in it is drawn once."""
-    return [(m, e) for m in chosen for e in range(epoch, epoch + (repeat if m.uses_seed else 1))]
-
-
-def draw_name(stem: str, method: Method, epoch: int) -> str:
-    """What the file of one draw among several is called, without its suffix."""
-    return f"{stem}.{method.name}.e{epoch}"
-
-
-def drawn_from(name: str) -> str:
-    """The stem of the scene that a file with the stem `name` was drawn from; see `draw_name`."""
-    return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
 
 
 def _grid(
@@ -354,9 +263,8 @@ def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
         return []
     some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
     some = np.where(np.isfinite(some), some, 0.0)
-    typical = np.sort(some, axis=1)[
-        :, some.shape[1] // 2
-    ].max()  # a few flyaways are not what is far from zero
+    # The median: a few flyaways are not what is far from zero.
+    typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()
     step = float(np.spacing(np.float32(typical)))
     if step * 16 < grid.voxel_size:
         return []

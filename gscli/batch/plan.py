@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import files, formats
+from ..draws import drawn_from
 from ..errors import InputError, UsageError
-from ..resample import drawn_from
 from . import operations
 from .operations import Operation, Place
 from .tasks import Task, look
