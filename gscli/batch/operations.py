@@ -126,10 +126,10 @@ def _resample(task: Task) -> Answer:
 def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
     from .. import formats
-    from ..grid import check_lattice_options
+    from ..grid import check_lattice_options, lattice_options
     from ..mapping import refuse_lattice
     from ..methods import methods
-    from ..resample import check_draws, draw_name, draws, lattice_options
+    from ..resample import check_draws, draw_name, draws
 
     given = parameters.get
     chosen = methods(
