@@ -69,7 +69,7 @@ def main():
         if times:
             clock, cpu = median(times)
             print(
-                f"  {kind:16} {clock / options.every * 1e3:7.2f} ms per iteration  {clock / base[0] - 1:+7.1%}"
+                f"  {kind:16} {clock / options.every * 1e3:7.2f} ms per iteration {clock / base[0] - 1:+7.1%}"
                 f" CPU {cpu / options.every * 1e3:7.2f} ms  {cpu / base[1] - 1:+7.1%}"
             )
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -9,31 +9,18 @@ from typing import Any
 
 import numpy.typing as npt
 
-from . import (
-    __version__,
-    device,
-    fields,
-    files,
-    formats,
-    gates,
-    gaussians,
-    neighbors,
-    paint,
-    pairing,
-    search,
-    transform,
-    weights,
-)
-from .centers import Centers, compare_centers
+from . import __version__, device, fields, files, formats, neighbors
 from .cloud import GaussianCloud
+from .comparing import gates, gaussians, paint, pairing, search, transform, weights
+from .comparing.centers import Centers, compare_centers
+from .comparing.gates import Gate, Limit
+from .comparing.gaussians import Gaussians
+from .comparing.pairing import Pairing, Pairs
+from .comparing.transform import Similarity, Transform
+from .comparing.weights import Ratios, Side, Weighted
 from .errors import UsageError
-from .gates import Gate, Limit
-from .gaussians import Gaussians
-from .pairing import Pairing, Pairs
 from .progress import Timings, Track, silent
 from .spacing import parse_threshold
-from .transform import Similarity, Transform
-from .weights import Ratios, Side, Weighted
 
 Array = npt.NDArray[Any]
 
@@ -127,7 +114,7 @@ def compare(
         pose: a JSON file of a 4x4 matrix to apply to the source.
         device_name: see `gscli.device.NAMES`.
         distances: also write the source, every field as stored, with a column ``distance``.
-        colors: paint it by distance, up to the 99th percentile; see `gscli.paint`.
+        colors: paint it by distance, up to the 99th percentile; see `gscli.comparing.paint`.
         overwrite, allow_lossy: see `gscli.formats.write`; both are about `distances`.
         trust_pickle: see `gscli.formats.read_all`.
         also_written: paths that the caller is going to write.
@@ -194,14 +181,14 @@ def compare_clouds(
         thresholds: distances that count as a match: scene units, or ``2spacing`` (the default) in
             spacings of the target.
         pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
-            with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.pairing`.
+            with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
         with_gaussians: false compares centres alone.
         moved: applied to the source first.
         max_queries: ask at most so many points of each cloud. The target is never thinned.
         seed: of every sample.
         engine: one of `gscli.neighbors.names()`, or ``auto``.
         where: what `gscli.device.resolve` returned.
-        limits: what has to hold; see `gscli.gates`.
+        limits: what has to hold; see `gscli.comparing.gates`.
         names: what messages and the report call the two.
 
     Raises:

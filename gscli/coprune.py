@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, conventions, device, files, formats, neighbors, search
+from . import __version__, device, files, formats, neighbors
+from .comparing import conventions, search
+from .comparing.search import Engine
 from .errors import GateMissed, UsageError
 from .progress import Timings, Track, silent
 from .resample import write_index
-from .search import Engine
 from .spacing import diagonal, parse_threshold
 
 MIN_POINTS = 5000
@@ -129,7 +130,9 @@ def coprune(
     )
     known = [spacing for spacing in spacings if spacing is not None]
     limit = wanted.in_scene_units(max(known, default=None), "each model")
-    notes = [*clouds[0].header.notes, *clouds[1].header.notes, *neighbors.notes()]
+    notes = [*clouds[0].header.notes, *clouds[1].header.notes]
+    if used.name == "faiss":
+        notes += neighbors.notes()
     extents = [diagonal(points) for points in xyz]
     if 0 < max(extents) < limit:
         notes.append(

@@ -61,7 +61,7 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield spool
     elif Path(path).is_fifo():  # a named pipe, or <(command) of a shell
         try:
-            stream = Path(path).open("rb")  # noqa: SIM115
+            stream = Path(path).open("rb")  # noqa: SIM115  closed below
         except OSError as error:
             raise unreadable(path, error) from None
         with stream, _spooled(stream, os.fspath(path)) as spool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UsageError
-from .kernels import metrics
+from .kernels import metrics, morton
 from .neighbors import kdtree
 
 SAMPLE = 20_000  # rows searched at most, against the whole cloud
@@ -30,9 +30,9 @@ def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | N
         In scene units; None with fewer than two distinct positions.
     """
     rows = metrics.sample(len(xyz), SAMPLE, seed)
-    distances = index.spacing(np.unique(xyz[rows], axis=0))
+    distances = index.spacing(morton.distinct(xyz[rows])[0])
     distances = distances[np.isfinite(distances)]
-    return float(np.median(distances)) if len(distances) else None
+    return float(np.quantile(distances, 0.5)) if len(distances) else None
 
 
 @dataclass(frozen=True)

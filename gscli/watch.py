@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import disagreement, fields, files, formats
-from .checkpoints import Checkpoint, checkpoints
+from . import fields, files, formats
 from .errors import GscliError, InputError, UsageError
-from .events import EventWriter
+from .watching import disagreement
+from .watching.checkpoints import Checkpoint, checkpoints
+from .watching.events import EventWriter
 
 SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
 STATE = "watch.json"
@@ -54,7 +55,7 @@ def watch(
     dropped, so that the measuring keeps up with the training and deleted files do no harm.
 
     Args:
-        runs: one or two folders; see `gscli.checkpoints`.
+        runs: one or two folders; see `gscli.watching.checkpoints`.
         reference: a scene that every checkpoint is also compared with.
         tensorboard: write scalars with their steps to ``gscli/`` in this folder, and remember there what
             was measured: started again, it goes on after the last step.

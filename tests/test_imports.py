@@ -39,6 +39,8 @@ EXAMPLES = {
     "batch verify": ["{scene}", "--reference", "{scene}", "--dry-run"],
     "cache clear": [],
     "cache info": [],
+    "compare": ["{scene}", "{out}/drawn.ply", "--html", "{out}/page.html", "--distances", "{out}/far.ply"],
+    "coprune": ["{scene}", "{out}/drawn.ply", "-t", "1", "--min-points", "1", "--out-dir", "{out}/pruned"],
     "convert": ["{scene}", "{out}/scene.npz"],
     "demo": ["{scene}", "--out-dir", "{out}/demo"],
     "formats": [],
@@ -47,7 +49,11 @@ EXAMPLES = {
     "verify": ["{scene}", "{out}/drawn.ply"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
-WITH_TORCH = ("bench resample", "doctor")  # times what was written in torch; says whether a GPU works
+WITH_TORCH = (
+    "bench compare",
+    "bench resample",
+    "doctor",
+)  # times what was written in torch; says whether a GPU works
 
 
 def imported(code: str, *forbidden: str, **env: str) -> set[str]:

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
-from gscli import disagreement
 from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.watch import watch
+from gscli.watching import disagreement
 
 SOON = 0.02
 

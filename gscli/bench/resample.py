@@ -124,7 +124,7 @@ def _processes(path: Path, repeats: int) -> Group:
     out = str(path.with_name("out.ply"))
     cold = str(path.with_name("cache"))
     source = str(path)
-    ours = [sys.executable, "-m", "gscli", "resample", source, out, "--overwrite", "--quiet"]
+    ours = [sys.executable, "-m", "gscli", "resample", source, out, "--quiet"]
     clear = "import shutil, sys; shutil.rmtree(sys.argv[1], True)"
     plyfile: list[str] | str = [sys.executable, "-c", _PLYFILE_SCRIPT, source, out]
     if find_spec("plyfile") is None:
@@ -139,5 +139,5 @@ def _processes(path: Path, repeats: int) -> Group:
         "start of Python and NumPy (the floor)": [sys.executable, "-c", "import numpy"],
     }
     return compare_processes(
-        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats
+        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats, output=Path(out)
     )

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .. import device
@@ -75,12 +76,21 @@ def compare_calls(
     return Group(title, _with_ratios(rows))
 
 
-def compare_processes(title: str, commands: dict[str, Sequence[str] | str], *, repeats: int) -> Group:
-    """Time whole processes in turn after one warm-up each; a string tells why there is nothing to run."""
+def compare_processes(
+    title: str, commands: dict[str, Sequence[str] | str], *, repeats: int, output: Path | None = None
+) -> Group:
+    """Time whole processes in turn after one warm-up each; a string tells why there is nothing to run.
+
+    Args:
+        output: the file that they write, removed before each run, for freeing an old file can take as
+            long as writing a new one.
+    """
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for repeat in range(repeats + 1):
         for name, command in commands.items():
             if not isinstance(command, str):
+                if output is not None:
+                    output.unlink(missing_ok=True)
                 measured = run_process(name, command)
                 if repeat:
                     found[name].append(measured)

@@ -14,7 +14,7 @@ from ..errors import GateMissed, UsageError
 from ..progress import Track, silent
 
 if TYPE_CHECKING:
-    from ..gates import Gate
+    from ..comparing.gates import Gate
 
 
 def track(quiet: bool) -> Track:

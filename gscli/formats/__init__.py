@@ -4,7 +4,7 @@ A format module defines
 
 * ``DESCRIPTION``: one line for people;
 * ``SUFFIXES``: the file name endings it is written under, first the usual one; ``/`` is a folder;
-* ``sniff(head) -> bool``: whether the first bytes of a file are its (see `head_of`);
+* ``sniff(head) -> bool``: whether the first bytes of a file are its (see `head_of`) and no other's;
 * ``read(path) -> GaussianCloud``;
 
 and, where it can be written,
@@ -16,7 +16,6 @@ and, where it can be written,
 It may also define
 
 * ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
-* ``SPECIALISES``: a format whose files it is a special kind of, and before which it is asked;
 * ``refuse_existing(path, *, overwrite)``: what ``write`` refuses to replace, where it writes folders;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
 * ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
@@ -147,12 +146,14 @@ def identify(path: Path) -> str:
     head = head_of(path)
     if not head:
         raise InputError("is empty", path=path, remedy="check that its writer finished")
-    special_first = sorted(names(), key=lambda name: not hasattr(module(name), "SPECIALISES"))
-    for name in special_first:
+    # No two formats claim one file. The one that is called like the suffix is asked first, which spares
+    # the others' import.
+    likely_first = sorted(names(), key=lambda name: name != path.suffix[1:].lower())
+    for name in likely_first:
         if module(name).sniff(head):
             return name
     if not head.startswith(FOLDER_HEAD):
-        for name in special_first:
+        for name in likely_first:
             if path.name.lower().endswith(tuple(module(name).SUFFIXES)):
                 return name
     raise InputError(
@@ -244,6 +245,9 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
     if files.is_standard(path):
         return "ply"
     lower = os.fspath(path).lower()
+    bare, _, only = os.path.basename(lower).rpartition(".")
+    if "." not in bare and only in names() and hasattr(module(only), "write"):
+        return only  # nothing longer can match: spare the others' import
     matches = [
         (len(suffix), name)
         for name in names()

@@ -23,12 +23,11 @@ from ..cloud import GaussianCloud, Header
 from ..errors import InputError
 from ..kernels import morton
 from ..progress import nothing
-from . import _rows
+from . import _rows, ply
 from ._bytes import malformed, mapped, table
 
 DESCRIPTION = "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 along a Morton curve"
 SUFFIXES = (".compressed.ply",)
-SPECIALISES = "ply"
 LOSSY = True
 CHUNK = 256
 _PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
@@ -47,8 +46,7 @@ def _chunk_names(groups: tuple[str, ...]) -> list[str]:
 
 
 def sniff(head: bytes) -> bool:
-    text = head[: head.find(b"end_header")] if b"end_header" in head else b""
-    return text.startswith(b"ply") and b"element chunk " in text and b"packed_position" in text
+    return ply.sniff_packed(head)
 
 
 def read(path: Path) -> GaussianCloud:

@@ -25,7 +25,7 @@ OPTIONS = frozenset({"part", "only", "trust_pickle"})
 
 
 def sniff(head: bytes) -> bool:
-    if head.startswith(LEGACY_MAGIC):
+    if head.startswith(LEGACY_MAGIC) or head[8:10] == b'{"':  # the latter is safetensors
         return False
     binary = head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     return binary or head.startswith((b"(dp", b"}q", b"(lp", b"(d."))

@@ -45,7 +45,13 @@ class Native:
 
 
 def sniff(head: bytes) -> bool:
-    return re.match(rb"ply[ \t]*[\r\n]", head) is not None
+    return re.match(rb"ply[ \t]*[\r\n]", head) is not None and not sniff_packed(head)
+
+
+def sniff_packed(head: bytes) -> bool:
+    """Whether a PLY header is that of ``formats/compressed_ply.py``, a format of its own."""
+    text = head[: head.find(b"end_header")] if b"end_header" in head else b""
+    return text.startswith(b"ply") and b"element chunk " in text and b"packed_position" in text
 
 
 def read(path: str | os.PathLike[str]) -> GaussianCloud:

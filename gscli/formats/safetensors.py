@@ -27,7 +27,6 @@ from ._torch_file import BFLOAT16
 
 DESCRIPTION = "safetensors with gsplat's tensor names"
 SUFFIXES = (".safetensors",)
-SPECIALISES = "pickle"  # a header length may look like the start of a pickle
 OPTIONS = frozenset({"only"})
 MAX_HEADER = 1 << 22
 _TYPES: dict[str, Any] = {

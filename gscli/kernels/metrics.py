@@ -22,9 +22,15 @@ def power_sum(values: Array, power: int = 1) -> float:
     return float(sum(float(np.sum(part if power == 1 else part * part, dtype=np.float64)) for part in parts))
 
 
-def quantiles(values: Array, shares: Sequence[float]) -> list[float]:
-    """Quantiles, interpolated linearly between order statistics (type 7 of Hyndman and Fan 1996)."""
-    return [float(q) for q in np.quantile(values, shares)]
+def quantiles(values: Array, shares: Sequence[float], *, reorder: bool = False) -> list[float]:
+    """Quantiles, interpolated linearly between order statistics (type 7 of Hyndman and Fan 1996).
+
+    Args:
+        values: (N,), N > 0.
+        shares: 0 to 1.
+        reorder: whether `values` may be left in another order, which saves a copy.
+    """
+    return [float(q) for q in np.quantile(values, shares, overwrite_input=reorder)]
 
 
 def within(distances: Array, threshold: float, squared_at: Callable[[Array], Array]) -> Array:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import pkgutil
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,8 @@ def notes() -> list[str]:
 
 
 def _installed(distribution: str) -> bool:
+    from importlib import metadata  # takes longer to import than a small comparison to search
+
     try:
         metadata.version(distribution)
     except metadata.PackageNotFoundError:

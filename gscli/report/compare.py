@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 from ..compare import Compared
-from ..gaussians import Gaussians, Stat, Wasserstein
+from ..comparing.gaussians import Gaussians, Stat, Wasserstein
 from . import document as documents
 
 SCHEMA = "gscli/compare/1"

@@ -107,5 +107,6 @@ def _grid(grid: VoxelGrid, cache: str) -> dict[str, Any]:
 def _occupancy(grid: VoxelGrid) -> dict[str, Any]:
     if not len(grid):
         return {"mean": None, "median": None, "max": None}
-    counts = grid.to(None).counts
-    return {"mean": float(counts.mean()), "median": float(np.median(counts)), "max": int(counts.max())}
+    counts = np.sort(grid.to(None).counts)
+    middle = counts[[(len(counts) - 1) // 2, len(counts) // 2]]  # np.median would import masked arrays
+    return {"mean": float(counts.mean()), "median": float(middle.mean()), "max": int(counts[-1])}

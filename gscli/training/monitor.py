@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..device import is_torch
-from ..disagreement import DEFAULT_THRESHOLD
 from ..errors import UsageError
+from ..watching.disagreement import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,9 +42,9 @@ class DisagreementMonitor:
     """Measures two models in a process of its own, with one thread at low priority.
 
     Call it with both sets of centres every so many iterations. It copies them and returns; the
-    scalars of `gscli.disagreement` come back later and are handed to `log` in the caller's own thread, at
-    its next call, `poll` or `close`. Nothing here raises into the training: what goes wrong is told
-    through `logging` and counted.
+    scalars of `gscli.watching.disagreement` come back later and are handed to `log` in the caller's own
+    thread, at its next call, `poll` or `close`. Nothing here raises into the training: what goes wrong
+    is told through `logging` and counted.
 
     >>> with DisagreementMonitor(writer) as monitor:                       # doctest: +SKIP
     ...     for step in range(30_000):
@@ -100,7 +100,7 @@ class DisagreementMonitor:
         self._submit("points", centers_a, centers_b, step)
 
     def renders(self, image_a: Any, image_b: Any, step: int) -> None:
-        """Measure two renders of one camera, as of `step`; see `gscli.disagreement.renders`."""
+        """Measure two renders of one camera, as of `step`; see `gscli.watching.disagreement.renders`."""
         self._submit("renders", image_a, image_b, step)
 
     def poll(self) -> None:

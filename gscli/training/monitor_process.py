@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .. import disagreement
 from ..errors import GscliError
+from ..watching import disagreement
 
 NICENESS = 10
 MEASURES: dict[str, Callable[..., dict[str, float]]] = {

@@ -124,6 +124,15 @@ def in_order(writer: ModuleType, cloud: GaussianCloud, index: np.ndarray) -> Gau
     return cloud.take(writer.order(cloud, index) if hasattr(writer, "order") else index)
 
 
+def test_a_file_is_claimed_by_the_format_that_wrote_it_and_no_other(writer, make_scene, tmp_path):
+    path = target(tmp_path, writer)
+    assert write(writer, path, make_scene(30, 0, normals=False))
+    head = formats.head_of(path)
+    claims = [name for name in formats.names() if formats.module(name).sniff(head)]
+    by_suffix_alone = writer.__name__.endswith((".csv", ".xyz", ".splat"))
+    assert claims == [writer.__name__.rpartition(".")[2]] or (by_suffix_alone and not claims)
+
+
 def test_gaussians_of_degree_0_can_be_written_by_every_format(writer, make_scene, tmp_path):
     assert write(writer, target(tmp_path, writer), make_scene(60, 0, normals=False))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gscli.compare import compare_clouds
-from gscli.gates import parse
+from gscli.comparing.gates import parse
 from gscli.kernels import colormap, raster
 from gscli.report import html, png
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli import disagreement
 from gscli.errors import UsageError
 from gscli.training import DisagreementMonitor
+from gscli.watching import disagreement
 
 RNG = np.random.default_rng(0)
 

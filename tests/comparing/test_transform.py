@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gscli import transform
+from gscli.comparing import transform
 from gscli.errors import InputError
 from gscli.kernels.gaussians import _matrix
 

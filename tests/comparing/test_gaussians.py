@@ -9,9 +9,9 @@ import pytest
 from gscli import fields
 from gscli.cloud import GaussianCloud
 from gscli.compare import compare_clouds
+from gscli.comparing.transform import Transform
+from gscli.comparing.weights import BLOCK
 from gscli.errors import UsageError
-from gscli.transform import Transform
-from gscli.weights import BLOCK
 
 
 def matrix(q):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gscli.checkpoints import checkpoints
+from gscli.watching.checkpoints import checkpoints
 
 
 def touch(folder, *names):

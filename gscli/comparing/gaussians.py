@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
-from .cloud import release_pages, take_rows
-from .kernels import gaussians, metrics, parallel
-from .kernels.distances import squared_distances
+from .. import fields
+from ..cloud import release_pages, take_rows
+from ..kernels import gaussians, metrics, parallel
+from ..kernels.distances import squared_distances
 from .pairing import Pairs
 from .weights import BLOCK, Side
 
@@ -98,7 +98,7 @@ def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: 
     count = len(streamed.cloud) if pairs.rows is None else len(pairs.rows)
     same_axes = source.scales == target.scales
     colour = len(source.names) == 8 + source.scales and len(target.names) == 8 + target.scales
-    found = {name: np.empty(count) for name in ("w2", "shape", "opacity")}
+    found = {name: np.empty(count) for name in ("shape", "opacity")}
     found |= {"log_scale": np.empty(count)} if same_axes else {}
     found |= {"dc": np.empty(count), "sh_energy": np.empty(count)} if colour else {}
 
@@ -109,19 +109,11 @@ def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: 
         release_pages(near)
         partners = rows if pairs.partners is None else pairs.partners[part]
         b = held[partners].T.astype(np.float64, order="C")
-        squared = (
-            pairs.distances[part] ** 2
-            if pairs.distances is not None
-            else squared_distances(
-                streamed.xyz[rows].astype(np.float64), other.xyz[partners].astype(np.float64)
-            )
-        )
         scales_a, scales_b = a[5 : 5 + streamed.scales], b[5 : 5 + other.scales]
         with np.errstate(over="ignore", invalid="ignore"):
             turn = gaussians.relative_rotation(a[1:5], b[1:5])
             shape = gaussians.shape_squared(np.exp(scales_a), turn, np.exp(scales_b))
         found["shape"][part] = np.sqrt(shape)
-        found["w2"][part] = np.sqrt(squared + shape)
         found["opacity"][part] = np.abs(fields.sigmoid(a[0]) - fields.sigmoid(b[0]))
         if same_axes:
             found["log_scale"][part] = gaussians.log_scale_difference(scales_a, scales_b)
@@ -129,10 +121,25 @@ def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: 
             found["dc"][part] = gaussians.root_mean_square(fields.SH_C0 * (a[-4:-1] - b[-4:-1]))
             found["sh_energy"][part] = np.abs(a[-1] - b[-1])
 
+    def add_distance(part: slice) -> None:
+        """Turn the shape part of W2 into W2."""
+        if pairs.distances is not None:
+            squared = pairs.distances[part] ** 2
+        else:
+            rows = np.arange(part.start, part.stop) if pairs.rows is None else pairs.rows[part]
+            partners = rows if pairs.partners is None else pairs.partners[part]
+            here, there = streamed.xyz[rows].astype(np.float64), other.xyz[partners].astype(np.float64)
+            squared = squared_distances(here, there)
+        found["shape"][part] = np.sqrt(squared + found["shape"][part] ** 2)
+
     parallel.for_each(one, parallel.blocks(count, BLOCK))
-    finite = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
-    stats = {name: _stat(values) for name, values in found.items()}
-    w2, shape = stats["w2"], stats["shape"]
+    finite = np.ones(count, bool)
+    for values in found.values():
+        finite &= np.isfinite(values)
+    stats = {name: _stat(found.pop(name)) for name in list(found) if name != "shape"}
+    shape = _stat(found["shape"].copy())
+    parallel.for_each(add_distance, parallel.blocks(count, BLOCK))
+    w2 = _stat(found["shape"])
     dc, energy = stats.get("dc"), stats.get("sh_energy")
     return Gaussians(
         pairs=count,
@@ -147,7 +154,7 @@ def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: 
 
 
 def _stat(values: Array) -> Stat | None:
-    """Statistics of the values that are finite; None if there are none."""
+    """Statistics of the values that are finite, None if there are none; leaves them in another order."""
     finite = np.isfinite(values)
     if not finite.all():
         values = values[finite]
@@ -155,7 +162,7 @@ def _stat(values: Array) -> Stat | None:
         return None
     count = len(values)
     rms = math.sqrt(metrics.power_sum(values, 2) / count)
-    return Stat(metrics.power_sum(values) / count, rms, metrics.quantiles(values, [0.95])[0])
+    return Stat(metrics.power_sum(values) / count, rms, metrics.quantiles(values, [0.95], reorder=True)[0])
 
 
 def _in_units(stat: Stat, unit: float | None) -> Stat | None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .kernels.metrics import power_sum
+from ..kernels.metrics import power_sum
 
 Array = npt.NDArray[Any]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import files
-from .errors import InputError, UsageError
+from .. import files
+from ..errors import InputError, UsageError
 
 Array = npt.NDArray[Any]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gscli import gates
+from gscli.comparing import gates
 from gscli.errors import UsageError
 
 REPORT = {

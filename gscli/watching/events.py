@@ -14,7 +14,7 @@ import struct
 import time
 from pathlib import Path
 
-from . import files
+from .. import files
 
 
 class EventWriter:

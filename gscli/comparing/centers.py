@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import conventions, neighbors
+from .. import neighbors
+from ..kernels import metrics
+from ..kernels.distances import squared_distances
+from ..progress import Timings, Track, silent
+from ..spacing import diagonal, parse_threshold
+from . import conventions
 from .conventions import Agreement
-from .kernels import metrics
-from .kernels.distances import squared_distances
-from .progress import Timings, Track, silent
 from .search import Engine, Nearest, as_numpy, search_both
-from .spacing import diagonal, parse_threshold
 
 Array = npt.NDArray[Any]
 
@@ -96,7 +97,7 @@ class Convention:
 
 @dataclass(frozen=True)
 class Conventions:
-    """Fitness and RMSE by the definitions of `gscli.conventions`."""
+    """Fitness and RMSE by the definitions of `gscli.comparing.conventions`."""
 
     open3d: Convention
     corgs: Convention
@@ -180,7 +181,9 @@ def compare_centers(
             Convention(tuple(conventions.corgs(forth.distances, t) for t in values)),
             Convention(tuple(conventions.coprune(forth.distances, back.distances, t) for t in values)),
         )
-        notes = [*neighbors.notes(), *_threshold_notes(values, target, names[1])]
+        notes = _threshold_notes(values, target, names[1])
+        if used.name == "faiss":
+            notes += neighbors.notes()
     if there.standard_error or again.standard_error:
         notes.append("only sampled points were asked: largest distances are lower bounds")
     return Centers(spacings, values, why, there, again, both, named, used, forth, back, notes=tuple(notes))

@@ -13,19 +13,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, neighbors
-from .cloud import GaussianCloud
-from .device import is_torch
-from .errors import GscliError, InputError, UsageError
-from .grid import finite_rows
-from .kernels import metrics
-from .neighbors import Neighbors, kdtree
-from .progress import Timings, Track, silent
-from .spacing import median_spacing
+from .. import fields, neighbors
+from ..cloud import GaussianCloud
+from ..device import is_torch
+from ..errors import GscliError, InputError, UsageError
+from ..grid import finite_rows
+from ..kernels import metrics
+from ..neighbors import kdtree
+from ..progress import Timings, Track, silent
+from ..spacing import median_spacing
 
 Array = npt.NDArray[Any]
 
 TOGETHER = 4_000_000  # points of both clouds: up to here both directions run at once, at twice the memory
+WITHOUT_TORCH = ("kdtree", "faiss")  # engines that have no torch code for the CPU
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Nearest:
 
     Attributes:
         distances: (Q,) float64, scene units.
-        rows: (Q,) int64, the nearest row of the other cloud.
+        rows: (Q,) int32 (int64 beyond 2^31 points), the nearest row of the other cloud.
         asked: (Q,) int64 ascending, the rows that were asked; None for all.
     """
 
@@ -72,10 +73,14 @@ def search_both(
 ) -> tuple[Nearest, Nearest, tuple[float | None, float | None], Engine]:
     """Nearest neighbours source -> target, target -> source, the spacings of both, and the engine used.
 
-    Arguments and errors are those of `gscli.centers.compare_centers`.
+    Arguments and errors are those of `gscli.comparing.centers.compare_centers`.
     """
     if max_queries is not None and max_queries < 1:
         raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    if where is not None and where.type == "cpu" and engine in WITHOUT_TORCH:
+        raise UsageError(
+            f"--device torch-cpu has no effect on the {engine} engine, which runs no torch there"
+        )
     asked = [
         None if max_queries is None or max_queries >= count else metrics.sample(count, max_queries, seed)
         for count in (len(source), len(target))
@@ -94,18 +99,21 @@ def search_both(
                 raise _Stopped
             show(done)
 
-        def one_way(side: int) -> tuple[Nearest, Neighbors, float | None]:
+        def one_way(side: int) -> tuple[Nearest, tuple[int, int], float | None]:
             points, others = (source, target) if side == 0 else (target, source)
             rows = asked[side]
             with _naming(names[1 - side]):
                 index = module.Index(others, device=where)
             with _naming(names[side]):
                 found = index.nearest(points if rows is None else points[rows], advance=advance)
-            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows), rows)
+            number = np.int32 if len(others) < 2**31 else np.int64
+            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows).astype(number), rows)
+            proven = found.proven, found.fallback
+            del found
             stored = as_numpy(others)
             if not isinstance(index, kdtree.Index):
                 index = kdtree.Index(stored)
-            return nearest, found, median_spacing(index, stored, seed=seed)
+            return nearest, proven, median_spacing(index, stored, seed=seed)
 
         together = engine == "kdtree" and len(source) + len(target) <= TOGETHER
         with ThreadPoolExecutor(1) as pool:
@@ -116,7 +124,7 @@ def search_both(
             except BaseException:
                 stopped.set()
                 raise
-    proven, fallback = forth[1].proven + back[1].proven, forth[1].fallback + back[1].fallback
+    proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
     return forth[0], back[0], (back[2], forth[2]), Engine(engine, why, proven, fallback)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
-from .cloud import GaussianCloud, release_pages
-from .kernels import gaussians, metrics, parallel
-from .kernels.distances import squared_distances
+from .. import fields
+from ..cloud import GaussianCloud, release_pages
+from ..kernels import gaussians, metrics, parallel
+from ..kernels.distances import squared_distances
 from .transform import Similarity
 
 Array = npt.NDArray[Any]

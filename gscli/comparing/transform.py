@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import files
-from .errors import InputError
+from .. import files
+from ..errors import InputError
 
 Array = npt.NDArray[Any]
 

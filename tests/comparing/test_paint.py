@@ -7,9 +7,9 @@ import pytest
 
 from gscli import fields, formats
 from gscli.cloud import GaussianCloud
+from gscli.comparing.paint import with_distances
 from gscli.errors import WriteRefused
 from gscli.kernels import colormap
-from gscli.paint import with_distances
 
 
 def test_every_field_stays_and_a_distance_comes(scene, tmp_path):

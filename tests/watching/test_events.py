@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from gscli.errors import GscliError
-from gscli.events import EventWriter, _checksum
+from gscli.watching.events import EventWriter, _checksum
 
 accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

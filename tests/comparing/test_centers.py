@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gscli.centers import compare_centers
+from gscli.comparing.centers import compare_centers
 from gscli.errors import EngineUnavailable, InputError, UsageError
 
 
@@ -177,6 +177,13 @@ def test_tensors_are_taken_like_arrays():
     found = compare_centers(torch.from_numpy(a), torch.from_numpy(b), max_queries=None)
     assert found.source_to_target == expected.source_to_target
     assert found.symmetric == expected.symmetric
+
+
+@pytest.mark.parametrize("engine", ["kdtree", "faiss"])
+def test_a_device_without_effect_is_refused(engine):
+    torch = pytest.importorskip("torch", reason="torch is an extra")
+    with pytest.raises(UsageError, match="torch-cpu has no effect"):
+        compare_centers(cloud(9, 0), cloud(9, 1), engine=engine, where=torch.device("cpu"))
 
 
 def test_what_cannot_be_compared_is_refused_by_name():

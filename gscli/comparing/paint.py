@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
-from .cloud import GaussianCloud
-from .errors import GscliError, WriteRefused
-from .kernels import colormap
+from .. import fields
+from ..cloud import GaussianCloud
+from ..errors import GscliError, WriteRefused
+from ..kernels import colormap
 
 COLUMN = "distance"
 RGB = ("red", "green", "blue")

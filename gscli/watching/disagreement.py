@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import neighbors
-from .conventions import corgs
-from .errors import InputError
-from .kernels import images
+from .. import neighbors
+from ..comparing.conventions import corgs
+from ..errors import InputError
+from ..kernels import images
 
 Array = npt.NDArray[Any]
 
@@ -34,7 +34,7 @@ def points(
 
     Returns:
         ``TAG_fitness`` and ``TAG_rmse`` from a to b, ``TAG_fitness_reverse`` and
-        ``TAG_rmse_reverse`` from b to a: the ``corgs`` convention of `gscli.conventions`, whose
+        ``TAG_rmse_reverse`` from b to a: the ``corgs`` convention of `gscli.comparing.conventions`, whose
         RMSE is infinite where nothing matched.
 
     Raises:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gscli import pairing
+from gscli.comparing import pairing
 from gscli.errors import InputError, UsageError
 
 

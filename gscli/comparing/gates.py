@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import UsageError
+from ..errors import UsageError
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

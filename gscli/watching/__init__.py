@@ -1,0 +1,1 @@
+"""What `gscli.watch` and the training monitor share: checkpoints, measures of disagreement, event files."""
