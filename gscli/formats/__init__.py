@@ -69,7 +69,8 @@ class Format:
         can_write: whether it is written.
         lossy: whether writing it always loses precision.
         requires: the packages it needs beyond the core.
-        missing: those of them that are not installed here.
+        optional: those that only some of its files need.
+        missing: those of either that are not installed here.
         install: the command that installs them; empty where nothing is missing.
     """
 
@@ -80,6 +81,7 @@ class Format:
     can_write: bool
     lossy: bool
     requires: tuple[str, ...]
+    optional: tuple[str, ...]
     missing: tuple[str, ...]
     install: str
 
@@ -89,8 +91,8 @@ def table() -> list[Format]:
     rows = []
     for name in names():
         found = module(name)
-        requires = (*getattr(found, "REQUIRES", ()), *getattr(found, "OPTIONAL", ()))
-        missing = tuple(package for package in requires if find_spec(package) is None)
+        requires, optional = getattr(found, "REQUIRES", ()), getattr(found, "OPTIONAL", ())
+        missing = tuple(package for package in (*requires, *optional) if find_spec(package) is None)
         rows.append(
             Format(
                 name,
@@ -99,7 +101,8 @@ def table() -> list[Format]:
                 hasattr(found, "read"),
                 hasattr(found, "write"),
                 getattr(found, "LOSSY", False),
-                requires,
+                tuple(requires),
+                tuple(optional),
                 missing,
                 "pip install 'gscli[formats]'" if missing else "",
             )
