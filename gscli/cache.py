@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from .kernels import parallel
 VERSION = 1  # of the entries' layout and of the grid's semantics
 DEFAULT_LIMIT = 2 << 30
 _CHUNK = 4 << 20  # bytes per task of the digest; part of what a digest means
+_ENTRY = re.compile(r"[0-9a-f]{40}\.npz")
+_LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escape(files.TEMPORARY_SUFFIX)}")
 
 
 class CacheWarning(UserWarning):
@@ -110,27 +114,32 @@ class GridCache:
 
     def entries(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Complete entries with what the system says of them, in no order."""
+        return self._files(_ENTRY)
+
+    def clear(self) -> tuple[int, int]:
+        """Remove every entry and every leftover of an interrupted write.
+
+        Returns:
+            How many entries went, and how many bytes; what may not be removed stays and does not count.
+        """
+        count = size = 0
+        for path, stat in self.entries():
+            if _remove(path):
+                count, size = count + 1, size + stat.st_size
+        for path, stat in self._files(_LEFTOVER):
+            if _remove(path):
+                size += stat.st_size
+        return count, size
+
+    def _files(self, name: re.Pattern[str]) -> Iterator[tuple[Path, os.stat_result]]:
+        """The folder's files of a name that the cache gives; others in it are someone else's."""
         try:
-            found = list(self.folder.glob("*.npz"))
+            found = [self.folder / entry for entry in os.listdir(self.folder) if name.fullmatch(entry)]
         except OSError:
             return
         for path in found:
-            try:
+            with suppress(FileNotFoundError):  # another process dropped it
                 yield path, path.stat()
-            except FileNotFoundError:  # another process dropped it
-                continue
-
-    def clear(self) -> tuple[int, int]:
-        """Remove every entry and every leftover of an interrupted write; returns (entries, bytes)."""
-        count = size = 0
-        for path, stat in self.entries():
-            path.unlink(missing_ok=True)
-            count, size = count + 1, size + stat.st_size
-        if self.folder.is_dir():
-            for leftover in self.folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
-                size += leftover.stat().st_size
-                leftover.unlink(missing_ok=True)
-        return count, size
 
     def _evict(self, keep: Path) -> None:
         entries = sorted(self.entries(), key=lambda entry: entry[1].st_mtime, reverse=True)
@@ -138,7 +147,16 @@ class GridCache:
         for path, stat in entries:
             total += stat.st_size
             if total > self.limit and path != keep:
-                path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file and say whether that was possible; it may be another user's."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def key(xyz: npt.NDArray[Any], **parameters: object) -> str:
