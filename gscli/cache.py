@@ -61,7 +61,10 @@ class GridCache:
         return self.folder / f"{key}.npz"
 
     def load(self, key: str) -> VoxelGrid | None:
-        """The grid stored under a key, or None. A damaged entry is removed with a `CacheWarning`."""
+        """The grid stored under a key, or None.
+
+        An entry that cannot be read costs a `CacheWarning`; a damaged one is removed, if that may be.
+        """
         from zipfile import BadZipFile
 
         path = self.path(key)
@@ -76,15 +79,23 @@ class GridCache:
                     origin=(float(entry["origin"][0]), float(entry["origin"][1]), float(entry["origin"][2])),
                     why=str(entry["why"]),
                 )
-            os.utime(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, BadZipFile) as error:
+        except OSError as error:
+            warnings.warn(
+                f"{path}: cannot be read ({error.strerror or error}); building the grid anew",
+                CacheWarning,
+                stacklevel=2,
+            )
+            return None
+        except (ValueError, KeyError, EOFError, IndexError, TypeError, BadZipFile) as error:
             warnings.warn(
                 f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2
             )
-            path.unlink(missing_ok=True)
+            _remove(path)
             return None
+        with suppress(OSError):  # another user's, to be read and not to be touched
+            os.utime(path)
         return grid
 
     def store(self, key: str, grid: VoxelGrid) -> None:

@@ -123,8 +123,8 @@ def check_outputs(
         sources: files that are read, which no output may replace, whatever `overwrite` says.
 
     Raises:
-        UsageError: two outputs are one file, or one is a source. WriteRefused: one would replace a file without leave.
-        GscliError: one has no folder.
+        UsageError: two outputs are one file, or one is a source. WriteRefused: one would replace a
+            file without leave. GscliError: one has no folder.
     """
     seen: set[str] = set()
     read = {os.path.realpath(path) for path in sources if not is_standard(path)}

@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +118,45 @@ def test_clear_removes_entries_and_leftovers_and_nothing_else(tmp_path):
     assert count == 1
     assert size > 0
     assert {p.name for p in tmp_path.iterdir()} == set(mine)
+
+
+def test_a_cache_that_cannot_be_read_only_warns(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    store = GridCache(tmp_path / "file")
+    with pytest.warns(CacheWarning, match=r"cannot be read \(Not a directory\)"):
+        assert store.load(A) is None
+    assert store.clear() == (0, 0)
+
+
+def test_an_entry_that_cannot_be_removed_is_not_counted(tmp_path):
+    """A folder in its place stands for another user's file."""
+    store = GridCache(tmp_path)
+    store.path(A).mkdir()
+    with pytest.warns(CacheWarning, match="cannot be read"):
+        assert store.load(A) is None
+    store.store(B, grid())
+    assert store.clear()[0] == 1
+    assert store.path(A).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of another user")
+def test_grids_of_another_user_are_served():
+    """In a shared sticky folder they can be read, but neither touched nor removed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        GridCache(folder).store(A, grid())
+        folder.chmod(0o1777)
+        process = multiprocessing.get_context("spawn").Process(target=_read_as_nobody, args=(folder,))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        assert GridCache(folder).path(A).exists()
+
+
+def _read_as_nobody(folder):
+    os.setuid(65534)
+    assert same(GridCache(folder).load(A), grid())
+    assert GridCache(folder).clear() == (0, 0)
 
 
 def _die_while_writing(path):
