@@ -60,8 +60,8 @@ class GridCache:
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
 
-    def load(self, key: str) -> VoxelGrid | None:
-        """The grid stored under a key, or None.
+    def load(self, key: str, rows: int) -> VoxelGrid | None:
+        """The grid of so many rows stored under a key, or None.
 
         An entry that cannot be read costs a `CacheWarning`; a damaged one is removed, if that may be.
         """
@@ -79,6 +79,7 @@ class GridCache:
                     origin=(float(entry["origin"][0]), float(entry["origin"][1]), float(entry["origin"][2])),
                     why=str(entry["why"]),
                 )
+            _check(grid, rows)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -159,6 +160,27 @@ class GridCache:
             total += stat.st_size
             if total > self.limit and path != keep:
                 _remove(path)
+
+
+def _check(grid: VoxelGrid, rows: int) -> None:
+    """Refuse arrays that cannot be a grid: draws trust them without looking.
+
+    Raises:
+        ValueError: what is wrong.
+    """
+    order, offsets, cells = grid.order, grid.offsets, grid.cells
+    if order.dtype not in (np.int32, np.int64) or offsets.dtype != np.int64 or cells.dtype != np.int64:
+        raise ValueError("other types of numbers than a grid's")
+    if order.ndim != 1 or offsets.ndim != 1 or not len(offsets) or cells.shape != (len(offsets) - 1, 3):
+        raise ValueError("other shapes than a grid's")
+    if offsets[0] != 0 or offsets[-1] != len(order) or (offsets[1:] <= offsets[:-1]).any():
+        raise ValueError("its cells do not add up")
+    if grid.rows != rows or (len(order) and (order.min() < 0 or order.max() >= rows)):
+        raise ValueError("rows that the scene has not")
+    ascending = order[1:] > order[:-1]
+    ascending[offsets[1:-1] - 1] = True  # from one cell to the next
+    if not ascending.all():
+        raise ValueError("its rows are out of order")
 
 
 def _remove(path: Path) -> bool:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,9 @@ def same(a, b):
 
 def test_what_is_stored_comes_back(tmp_path):
     store = GridCache(tmp_path / "new" / "folder")
-    assert store.load(A) is None
+    assert store.load(A, len(XYZ)) is None
     store.store(A, grid())
-    assert same(store.load(A), grid())
+    assert same(store.load(A, len(XYZ)), grid())
 
 
 def test_two_scenes_of_equal_counts_do_not_collide():
@@ -76,8 +77,39 @@ def test_a_damaged_entry_is_dropped_with_a_warning(tmp_path, damage):
         data = bytearray(path.read_bytes())
     path.write_bytes(bytes(data))
     with pytest.warns(CacheWarning, match="damaged"):
-        assert store.load(A) is None
+        assert store.load(A, len(XYZ)) is None
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    {
+        "rows beyond the scene": lambda g: {"order": g.order + 1},
+        "rows before its first": lambda g: {"order": g.order - 1},
+        "rolled rows": lambda g: {"order": np.roll(g.order, 1)},
+        "rows of another type": lambda g: {"order": g.order.astype(np.float64)},
+        "fewer rows": lambda g: {"order": g.order[:-1]},
+        "an empty cell": lambda g: {"offsets": np.sort(np.append(g.offsets, g.offsets[3]))[1:]},
+        "no cell": lambda g: {"offsets": g.offsets[:0]},
+        "fewer cells": lambda g: {"cells": g.cells[:-1]},
+        "flat cells": lambda g: {"cells": g.cells[:, 0]},
+        "another scene": lambda g: {"rows": g.rows + 1},
+    }.items(),
+    ids=lambda pair: pair[0],
+)
+def test_an_intact_entry_that_is_no_grid_of_the_scene_is_dropped(tmp_path, wrong):
+    store = GridCache(tmp_path)
+    store.store(A, replace(grid(), **wrong[1](grid())))
+    with pytest.warns(CacheWarning, match="damaged"):
+        assert store.load(A, len(XYZ)) is None
+    assert not store.path(A).exists()
+
+
+@pytest.mark.parametrize("points", [0, 1, 2])
+def test_small_grids_come_back(tmp_path, points):
+    small = VoxelGrid.from_points(XYZ[:points], voxel_size=0.5)
+    GridCache(tmp_path).store(A, small)
+    assert same(GridCache(tmp_path).load(A, points), small)
 
 
 def test_the_least_recently_used_go_first(tmp_path):
@@ -88,7 +120,7 @@ def test_the_least_recently_used_go_first(tmp_path):
     store.store(B, grid())
     for age, name in ((200, A), (100, B)):
         os.utime(store.path(name), (0, 1_000_000 - age))
-    store.load(A)  # used now: b is older
+    store.load(A, len(XYZ))  # used now: b is older
     store.store(C, grid())
     assert {p.stem for p, _ in store.entries()} == {A, C}
 
@@ -124,7 +156,7 @@ def test_a_cache_that_cannot_be_read_only_warns(tmp_path):
     (tmp_path / "file").write_text("in the way")
     store = GridCache(tmp_path / "file")
     with pytest.warns(CacheWarning, match=r"cannot be read \(Not a directory\)"):
-        assert store.load(A) is None
+        assert store.load(A, len(XYZ)) is None
     assert store.clear() == (0, 0)
 
 
@@ -133,7 +165,7 @@ def test_an_entry_that_cannot_be_removed_is_not_counted(tmp_path):
     store = GridCache(tmp_path)
     store.path(A).mkdir()
     with pytest.warns(CacheWarning, match="cannot be read"):
-        assert store.load(A) is None
+        assert store.load(A, len(XYZ)) is None
     store.store(B, grid())
     assert store.clear()[0] == 1
     assert store.path(A).exists()
@@ -154,8 +186,9 @@ def test_grids_of_another_user_are_served():
 
 
 def _read_as_nobody(folder):
+    GridCache(folder).load(A, len(XYZ))  # imports what nobody may not
     os.setuid(65534)
-    assert same(GridCache(folder).load(A), grid())
+    assert same(GridCache(folder).load(A, len(XYZ)), grid())
     assert GridCache(folder).clear() == (0, 0)
 
 
@@ -179,7 +212,7 @@ def _hammer(folder, count):
         size = (0.5, 0.6, 0.7, 0.8)[i % 4]
         name = str(i % 4) * 40
         store.store(name, grid(size))
-        found = store.load(name)
+        found = store.load(name, len(XYZ))
         assert found is None or same(found, grid(size))
 
 
