@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from .kernels import parallel
 VERSION = 1  # of the entries' layout and of the grid's semantics
 DEFAULT_LIMIT = 2 << 30
 _CHUNK = 4 << 20  # bytes per task of the digest; part of what a digest means
+_ENTRY = re.compile(r"[0-9a-f]{40}\.npz")
+_LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escape(files.TEMPORARY_SUFFIX)}")
 
 
 class CacheWarning(UserWarning):
@@ -56,8 +60,11 @@ class GridCache:
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
 
-    def load(self, key: str) -> VoxelGrid | None:
-        """The grid stored under a key, or None. A damaged entry is removed with a `CacheWarning`."""
+    def load(self, key: str, rows: int) -> VoxelGrid | None:
+        """The grid of so many rows stored under a key, or None.
+
+        An entry that cannot be read costs a `CacheWarning`; a damaged one is removed, if that may be.
+        """
         from zipfile import BadZipFile
 
         path = self.path(key)
@@ -72,15 +79,24 @@ class GridCache:
                     origin=(float(entry["origin"][0]), float(entry["origin"][1]), float(entry["origin"][2])),
                     why=str(entry["why"]),
                 )
-            os.utime(path)
+            _check(grid, rows)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, IndexError, TypeError, BadZipFile) as error:
+        except OSError as error:
+            warnings.warn(
+                f"{path}: cannot be read ({error.strerror or error}); building the grid anew",
+                CacheWarning,
+                stacklevel=2,
+            )
+            return None
+        except (ValueError, KeyError, EOFError, IndexError, TypeError, BadZipFile) as error:
             warnings.warn(
                 f"{path}: damaged cache entry ({error}); building the grid anew", CacheWarning, stacklevel=2
             )
-            path.unlink(missing_ok=True)
+            _remove(path)
             return None
+        with suppress(OSError):  # another user's, to be read and not to be touched
+            os.utime(path)
         return grid
 
     def store(self, key: str, grid: VoxelGrid) -> None:
@@ -110,27 +126,32 @@ class GridCache:
 
     def entries(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Complete entries with what the system says of them, in no order."""
+        return self._files(_ENTRY)
+
+    def clear(self) -> tuple[int, int]:
+        """Remove every entry and every leftover of an interrupted write.
+
+        Returns:
+            How many entries went, and how many bytes; what may not be removed stays and does not count.
+        """
+        count = size = 0
+        for path, stat in self.entries():
+            if _remove(path):
+                count, size = count + 1, size + stat.st_size
+        for path, stat in self._files(_LEFTOVER):
+            if _remove(path):
+                size += stat.st_size
+        return count, size
+
+    def _files(self, name: re.Pattern[str]) -> Iterator[tuple[Path, os.stat_result]]:
+        """The folder's files of a name that the cache gives; others in it are someone else's."""
         try:
-            found = list(self.folder.glob("*.npz"))
+            found = [self.folder / entry for entry in os.listdir(self.folder) if name.fullmatch(entry)]
         except OSError:
             return
         for path in found:
-            try:
+            with suppress(FileNotFoundError):  # another process dropped it
                 yield path, path.stat()
-            except FileNotFoundError:  # another process dropped it
-                continue
-
-    def clear(self) -> tuple[int, int]:
-        """Remove every entry and every leftover of an interrupted write; returns (entries, bytes)."""
-        count = size = 0
-        for path, stat in self.entries():
-            path.unlink(missing_ok=True)
-            count, size = count + 1, size + stat.st_size
-        if self.folder.is_dir():
-            for leftover in self.folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
-                size += leftover.stat().st_size
-                leftover.unlink(missing_ok=True)
-        return count, size
 
     def _evict(self, keep: Path) -> None:
         entries = sorted(self.entries(), key=lambda entry: entry[1].st_mtime, reverse=True)
@@ -138,7 +159,37 @@ class GridCache:
         for path, stat in entries:
             total += stat.st_size
             if total > self.limit and path != keep:
-                path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _check(grid: VoxelGrid, rows: int) -> None:
+    """Refuse arrays that cannot be a grid: draws trust them without looking.
+
+    Raises:
+        ValueError: what is wrong.
+    """
+    order, offsets, cells = grid.order, grid.offsets, grid.cells
+    if order.dtype not in (np.int32, np.int64) or offsets.dtype != np.int64 or cells.dtype != np.int64:
+        raise ValueError("other types of numbers than a grid's")
+    if order.ndim != 1 or offsets.ndim != 1 or not len(offsets) or cells.shape != (len(offsets) - 1, 3):
+        raise ValueError("other shapes than a grid's")
+    if offsets[0] != 0 or offsets[-1] != len(order) or (offsets[1:] <= offsets[:-1]).any():
+        raise ValueError("its cells do not add up")
+    if grid.rows != rows or (len(order) and (order.min() < 0 or order.max() >= rows)):
+        raise ValueError("rows that the scene has not")
+    ascending = order[1:] > order[:-1]
+    ascending[offsets[1:-1] - 1] = True  # from one cell to the next
+    if not ascending.all():
+        raise ValueError("its rows are out of order")
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file and say whether that was possible; it may be another user's."""
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def key(xyz: npt.NDArray[Any], **parameters: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -133,7 +134,9 @@ def compare(
     if distances is not None:
         formats.format_for_writing(distances)
     written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
-    files.check_outputs(written, overwrite=overwrite)
+    read = [formats.locate(path)[0] for path in (source, target) if not files.is_standard(path)]
+    read += [] if pose is None else [Path(pose)]
+    files.check_outputs(written, overwrite=overwrite, sources=read)
     settings: dict[str, Any] = {
         "thresholds": thresholds,
         "pair": pair,

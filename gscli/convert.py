@@ -78,7 +78,7 @@ def convert(
     name = formats.format_for_writing(target, like)
     formats.require(name, target)
     if not dry_run:
-        formats.check_outputs([target], also_written, like=like, overwrite=overwrite)
+        formats.check_outputs([target], also_written, sources=[source], like=like, overwrite=overwrite)
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)

@@ -118,7 +118,7 @@ def coprune(
     outputs, indices = _plan(first, second, out_dir, index)
     made = [folder for folder in (out_dir, index) if folder is not None]
     others = [path for path in (*also_written, *indices) if path is not None]
-    formats.check_outputs(outputs, others, overwrite=overwrite, will_be_made=made)
+    formats.check_outputs(outputs, others, sources=[first, second], overwrite=overwrite, will_be_made=made)
 
     names = files.display(first), files.display(second)
     timings = Timings()

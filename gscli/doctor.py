@@ -99,7 +99,7 @@ def _cache() -> Iterator[Finding]:
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
-    if os.access(place, os.W_OK):
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         yield Finding("cache", "grids", True, str(folder))
     else:
         yield Finding(

@@ -112,6 +112,7 @@ def check_outputs(
     overwrite: bool,
     will_be_made: Iterable[str | os.PathLike[str]] = (),
     folders: Collection[str | os.PathLike[str]] = (),
+    sources: Iterable[str | os.PathLike[str]] = (),
 ) -> None:
     """Refuse outputs that would fail later, before anything is computed.
 
@@ -119,17 +120,21 @@ def check_outputs(
         will_be_made: folders that need not be there yet.
         folders: those of the outputs that are folders. They are made with those above them; whether
             one that is there may be replaced is for the caller to decide.
+        sources: files that are read, which no output may replace, whatever `overwrite` says.
 
     Raises:
-        UsageError: two outputs are one file. WriteRefused: one would replace a file without leave.
-        GscliError: one has no folder.
+        UsageError: two outputs are one file, or one is a source. WriteRefused: one would replace a
+            file without leave. GscliError: one has no folder.
     """
     seen: set[str] = set()
+    read = {os.path.realpath(path) for path in sources if not is_standard(path)}
     made = {os.path.realpath(folder) for folder in will_be_made}
     for path in paths:
         real = os.fspath(path) if is_standard(path) else os.path.realpath(path)
         if real in seen:
             raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
+        if real in read:
+            raise UsageError("is an input, and would be replaced", path=path, remedy="choose another name")
         seen.add(real)
         folder = os.path.dirname(real)
         if path in folders:

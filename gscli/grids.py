@@ -37,7 +37,7 @@ def from_positions(
             origin=corner,
             drop_invalid=drop_invalid,
         )
-        found = cache.load(name)
+        found = cache.load(name, xyz.shape[1])
         if found is not None:
             return found.to(where), "hit"
     grid = VoxelGrid.from_points(

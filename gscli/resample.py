@@ -122,6 +122,7 @@ def resample(
     formats.check_outputs(
         [job.path for job in jobs],
         [*also_written, *(job.index for job in jobs if job.index is not None)],
+        sources=[source] if mapped is None else [source, mapped],
         like=formats.folder_format(source),
         overwrite=overwrite,
         will_be_made=made,

@@ -112,7 +112,7 @@ def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:
         cache = GridCache(Path(folder))
         cache.store(key(columns), grid)
         calls: dict[str, Callable[[], object] | str] = {
-            "load it from a warm disk cache": lambda: cache.load(key(columns)),
+            "load it from a warm disk cache": lambda: cache.load(key(columns), columns.shape[1]),
             "build, cell size given": lambda: VoxelGrid.from_points(columns.T, voxel_size=grid.voxel_size),
             "build, cell size chosen": lambda: VoxelGrid.from_points(columns.T),
         }

@@ -285,6 +285,7 @@ def check_outputs(
     scenes: Sequence[str | os.PathLike[str]],
     others: Sequence[str | os.PathLike[str]] = (),
     *,
+    sources: Sequence[str | os.PathLike[str]],
     like: str | None = None,
     overwrite: bool,
     will_be_made: Sequence[str | os.PathLike[str]] = (),
@@ -293,8 +294,11 @@ def check_outputs(
 
     Args:
         scenes: what `write` is going to write; like: the source's `folder_format`.
-        others: other files that are going to be written.
+        others: other files that are going to be written; none may be one of the `sources`, which a
+            scene may replace.
     """
+    read = [locate(source)[0] for source in sources if not files.is_standard(source)]
+    files.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=read)
     folders = []
     for path in scenes:
         found = module(format_for_writing(path, like))

@@ -59,3 +59,11 @@ def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
     assert "  no  cuda" in said
     assert "no cuda here; pip install it" in said
     assert "pip install 'gscli[torch]'" in said
+
+
+def test_doctor_says_that_a_file_is_no_place_for_a_cache(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    for folder, works in (("file", False), ("file/below", False), ("new/folder", True)):
+        monkeypatch.setenv("GSCLI_CACHE_DIR", str(tmp_path / folder))
+        (found,) = (f for f in doctor.examine() if f.kind == "cache")
+        assert found.works is works, folder

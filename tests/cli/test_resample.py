@@ -88,6 +88,27 @@ def test_input_and_output_may_be_one_file(run, scene):
     assert after.endswith(before[-1000:])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "resample scene.ply out.ply --report scene.ply",
+        "resample scene.ply out.ply --index link.ply",
+        "convert scene.ply out.ply --report scene.ply",
+        "compare scene.ply other.ply --report other.ply",
+        "compare scene.ply other.ply --html ./scene.ply",
+        "compare scene.ply other.ply --distances scene.ply",
+        "coprune scene.ply other.ply -t 1 --out-dir out --min-points 0 --report other.ply",
+    ],
+)
+def test_no_report_replaces_an_input(run, scene, command):
+    before = scene.read_bytes()
+    (run.folder / "other.ply").write_bytes(before)
+    (run.folder / "link.ply").symlink_to("scene.ply")
+    failed(run(*command.split(), "--overwrite"), 2, "is an input")
+    assert scene.read_bytes() == before == (run.folder / "other.ply").read_bytes()
+    assert sorted(p.name for p in run.folder.iterdir()) == ["link.ply", "other.ply", "scene.ply"]
+
+
 def test_a_closed_pipe_is_quiet(run, make_scene):
     gscli.write(run.folder / "big.ply", make_scene(60_000))
     process = subprocess.Popen(

@@ -120,7 +120,7 @@ class CacheHere:
         # One cell of edge 1 for each id: a scene whose positions say what the ids say.
         xyz = np.stack([ids + 0.5, np.full(len(ids), 0.5), np.full(len(ids), 0.5)]).astype(np.float32)
         key = cache.key(xyz, voxel_size=1.0)
-        found = self.cache.load(key)
+        found = self.cache.load(key, len(ids))
         if found is None:
             found = VoxelGrid.from_points(xyz.T, voxel_size=1.0)
             self.cache.store(key, found)
