@@ -14,6 +14,7 @@ import numpy.typing as npt
 from . import device, files, formats, mapping
 from .cache import GridCache
 from .cache import key as cache_key
+from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
 from .grid import Draw, VoxelGrid, check_lattice_options
@@ -178,6 +179,7 @@ def resample(
                 if job.index is not None:
                     write_index(job.index, rows, overwrite=overwrite)
             outputs.append(_output(job, draw, rows, len(cloud), seed or 0))
+    notes += _dangling_note(cloud, outputs)
     return Resampled(
         path=name,
         format=cloud.header.format,
@@ -255,6 +257,15 @@ def lattice_options(voxel_size: float | None, points_per_cell: float | None, ori
     """The options that ask for a lattice, and whether they were given."""
     given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
     return {option: value is not None for option, value in given.items()}
+
+
+def _dangling_note(cloud: GaussianCloud, outputs: Sequence[Output]) -> list[str]:
+    """Tell what was copied as it is and numbers rows that are no longer where they were."""
+    thinned = [output.path for output in outputs if output.points < len(cloud)]
+    stale = {name: None for path in thinned for name in formats.references_rows(path, cloud)}
+    if not stale:
+        return []
+    return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]
 
 
 def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
