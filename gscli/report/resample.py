@@ -56,7 +56,9 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             line += f", seed {output.seed}"
             line += f" epoch {output.epoch}" if output.epoch else ""
         if output.forced_cells:
-            line += f"; {output.forced_cells:,} cells forced to keep one"
+            least = output.method.min_per_cell
+            kept = "one" if least == 1 else f"the minimum of {least:,}"
+            line += f"; {output.forced_cells:,} cells forced to keep {kept}"
         lines.append(line)
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())

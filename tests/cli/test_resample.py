@@ -277,6 +277,17 @@ def test_info_counts_what_resample_refuses(run):
     assert document["spacing"] == 1
 
 
+def test_info_says_why_positions_too_far_apart_have_no_spacing(run):
+    rows = np.zeros(3, [(n, "<f8") for n in "xyz"])
+    rows["x"] = (0, 1e300, -1e300)
+    gscli.write(run.folder / "far.ply", GaussianCloud(rows))
+    document = json.loads(run("info", "far.ply", "--json").stdout)
+    assert document["invalid"]["points"] == 0
+    assert document["bounds"]["max"] == [1e300, 0, 0]
+    assert document["spacing"] is None
+    assert "beyond 1e+150" in document["notes"][0]
+
+
 def test_info_describes_a_scene(run, scene):
     document = json.loads(run("info", "scene.ply", "--json").stdout)
     assert document["schema"] == "gscli/info/1"
