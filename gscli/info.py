@@ -69,9 +69,7 @@ def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
         trust_pickle: see `gscli.formats.read`.
     """
     cloud = formats.read(source, trust_pickle=trust_pickle)
-    file, _ = formats.locate(source)
-    size = file.stat().st_size if file.is_file() and not files.is_standard(source) else None
-    return describe(cloud, path=files.display(source), size=size)
+    return describe(cloud, path=files.display(source), size=formats.size_of(source))
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:
@@ -81,7 +79,7 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
     if valid is not None:
         xyz = xyz[:, valid]
     some = xyz.shape[1] > 0
-    searchable = some and bool(xyz.min() >= -LARGEST and xyz.max() <= LARGEST)
+    searchable = some and float(xyz.min()) >= -LARGEST and float(xyz.max()) <= LARGEST
     too_far = f"no spacing: positions beyond {LARGEST:g} are too far apart to measure"
     names = cloud.fields
     gaussian = fields.is_gaussian(names)

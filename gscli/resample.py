@@ -17,7 +17,7 @@ from .cache import key as cache_key
 from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
-from .grid import Draw, VoxelGrid, check_lattice_options
+from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options
 from .methods import Method, methods
 from .progress import Timings, Track, silent
 
@@ -41,6 +41,7 @@ class Resampled:
     """What a run of `resample` read, drew and wrote.
 
     Attributes:
+        bytes: size of the input; None for stdin and folders.
         points: rows of the input; dropped: rows left out for positions that are not finite.
         cache: ``hit``, ``miss`` or ``off``.
         notes: what a user should be told.
@@ -48,6 +49,7 @@ class Resampled:
 
     path: str
     format: str
+    bytes: int | None
     points: int
     dropped: int
     grid: VoxelGrid
@@ -133,6 +135,7 @@ def resample(
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
+        size = formats.size_of(source)  # before it is replaced, perhaps
         xyz = cloud.columns(("x", "y", "z")) if mapped is None else None
     name = files.display(source)
     notes = list(cloud.header.notes)
@@ -183,6 +186,7 @@ def resample(
     return Resampled(
         path=name,
         format=cloud.header.format,
+        bytes=size,
         points=len(cloud),
         dropped=len(cloud) - grid.points,
         grid=grid,
@@ -193,13 +197,17 @@ def resample(
         notes=tuple(notes),
         options={
             "methods": [m.name for m in chosen],
-            "pick": chosen[0].pick,
-            "points_per_cell": points_per_cell,
+            "pick": None if all(m.name == "dense" for m in chosen) else chosen[0].pick,
+            "points_per_cell": _aim(points_per_cell) if mapped is None and voxel_size is None else None,
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
         },
     )
+
+
+def _aim(points_per_cell: float | None) -> float:
+    return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
 
 
 def _output(job: Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int) -> Output:

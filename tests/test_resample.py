@@ -189,7 +189,14 @@ def test_the_report_has_its_keys(scene, tmp_path):
     document = report.document(resample(scene, tmp_path / "out.ply", seed=3, epoch=2))
     assert document["schema"] == "gscli/resample/1"
     assert document["version"] == gscli.__version__
-    assert document["input"] == {"path": str(scene), "format": "ply", "points": N, "dropped": 0}
+    size = scene.stat().st_size
+    assert document["input"] == {
+        "path": str(scene),
+        "format": "ply",
+        "bytes": size,
+        "points": N,
+        "dropped": 0,
+    }
     (output,) = document["outputs"]
     assert output["method"] == "half-density"
     assert (output["seed"], output["epoch"]) == (3, 2)
@@ -199,6 +206,28 @@ def test_the_report_has_its_keys(scene, tmp_path):
     assert set(document["grid"]["occupancy"]) == {"mean", "median", "max"}
     assert set(document["timings_s"]) == {"read", "grid", "draw", "write"}
     assert document["device"] == "cpu"
+
+
+def test_the_report_has_the_options_that_took_effect_and_no_others(scene, tmp_path):
+    def reported(**settings):
+        document = report.document(resample(scene, tmp_path / "out.ply", overwrite=True, **settings))
+        output = document["outputs"][0]
+        return document["options"], [output[name] for name in ("pick", "seed", "epoch")]
+
+    options, drawn = reported()
+    assert (options["points_per_cell"], options["pick"]) == (20, "random")
+    assert drawn == ["random", 0, 0]
+    assert reported(points_per_cell=7)[0]["points_per_cell"] == 7
+    assert reported(voxel_size=0.5)[0]["points_per_cell"] is None
+    options, drawn = reported(method="dense")
+    assert options["pick"] is None
+    assert drawn == [None, None, None]
+    assert reported(method="k-per-grid", k=2, pick="opacity")[1] == ["opacity", None, None]
+
+
+def test_a_thinned_input_is_reported_with_the_size_it_had(scene):
+    size = scene.stat().st_size
+    assert resample(scene, scene, total=10, overwrite=True).bytes == size
 
 
 def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):

@@ -274,6 +274,12 @@ def folder_format(source: str | os.PathLike[str]) -> str | None:
     return name if "/" in module(name).SUFFIXES and hasattr(module(name), "write") else None
 
 
+def size_of(source: str | os.PathLike[str]) -> int | None:
+    """Bytes of the file that a source is, or is part of; None for stdin, pipes and folders."""
+    file, _ = locate(source)
+    return file.stat().st_size if file.is_file() and not files.is_standard(source) else None
+
+
 def suffix_like(source: str | os.PathLike[str]) -> str:
     """What the name of an output of one's own choice ends in: a scene folder stays one, all else is PLY."""
     return ".ply" if folder_format(source) is None else "/"

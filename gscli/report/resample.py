@@ -14,12 +14,13 @@ SCHEMA = "gscli/resample/1"
 
 
 def document(result: Resampled) -> dict[str, Any]:
-    """Keys as in the README; `kept` is there when there is one output."""
+    """Keys as in the README; `kept` is there when there is one output, null is what had no effect."""
     content = documents.document(
         SCHEMA,
         input={
             "path": result.path,
             "format": result.format,
+            "bytes": result.bytes,
             "points": result.points,
             "dropped": result.dropped,
         },
@@ -83,9 +84,9 @@ def _output(output: Output) -> dict[str, Any]:
         "points": output.points,
         "method": how.name,
         **settings,
-        "pick": how.pick,
-        "seed": output.seed,
-        "epoch": output.epoch,
+        "pick": None if how.name == "dense" else how.pick,
+        "seed": output.seed if how.uses_seed else None,
+        "epoch": output.epoch if how.uses_seed else None,
         "kept": _kept(output),
         "index": output.index,
     }
