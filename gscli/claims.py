@@ -106,8 +106,8 @@ def from_report(report: str | os.PathLike[str], draw: str, *, alone: bool) -> Cl
         return Claim(
             "report",
             how,
-            int(output["seed"]),
-            int(output["epoch"]),
+            int(output["seed"] or 0),  # null where nothing is random
+            int(output["epoch"] or 0),
             None if size is None else float(size),
             None if size is None else _corner(grid["origin"]),
             points=int(output["kept"]["points"]),

@@ -37,8 +37,10 @@ def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, r
                 how = f"{chosen[0].name} with --pick {chosen[0].pick}"
                 raise UsageError(f"{option} has no effect: {how} draws nothing at random")
     for option, value in (("--seed", seed), ("--epoch", epoch)):
-        if value is not None and not 0 <= value + (repeat or 1) - 1 < 2**64:
+        if value is not None and not 0 <= value < 2**64:
             raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
+    if (epoch or 0) + (repeat or 1) > 2**64:
+        raise UsageError(f"--repeat {repeat} goes beyond the last epoch, 2^64 - 1")
 
 
 def plan(

@@ -57,9 +57,10 @@ class VoxelGrid:
         """Group points by lattice cell: floor((x - origin) / voxel_size) in float64.
 
         Args:
-            xyz: (N, 3) positions; NumPy, or torch, which keeps the work on the tensor's device.
+            xyz: (N, 3) positions; NumPy, or torch, whose cells are grouped and kept on the tensor's device
+                after a copy on the CPU was checked and gave the cell size.
             voxel_size: edge of a cell in scene units; None chooses a round one.
-            points_per_cell: the mean occupancy that the chosen size aims at (default 20).
+            points_per_cell: the mean occupancy that the chosen size aims at, at least 1 (default 20).
             origin: a corner of the lattice (default 0, 0, 0), or ``min`` for the lowest corner of the
                 points. Cells of a fixed origin stay put when points are added or cropped.
             drop_invalid: leave rows with NaN or infinite positions out instead of refusing them.
@@ -96,8 +97,10 @@ class VoxelGrid:
         why = "as given"
         if voxel_size is None:
             aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
-            voxel_size = cellsize.choose(columns, aim, corner)
+            voxel_size, out_of_reach = cellsize.choose(columns, aim, corner)
             why = f"the round size nearest to {aim:g} points a cell"
+            if out_of_reach:
+                why = f"the smallest round size for points that lie so far out, above {aim:g} points a cell"
         span = lattice.lattice_span(low, high, voxel_size, corner)
         if is_torch(xyz):
             device = xyz.device
@@ -121,14 +124,24 @@ class VoxelGrid:
         """Group rows by a given cell id, such as a precomputed point-to-grid mapping.
 
         Args:
-            ids: (N,) integers; gaps are fine, rows with a negative id belong to no cell.
+            ids: (N,) integers below 2^63; gaps are fine, rows with the id -1 belong to no cell.
+
+        Raises:
+            InputError: ids below -1, or of 2^63 and more.
+            UsageError: no integers, or of another shape.
         """
         if is_torch(ids):
             ids = ids.long()
+            ends = [int(end) for end in (ids.min(), ids.max())] if len(ids) else []
         else:
             ids = np.asarray(ids)
             if ids.dtype.kind not in "iu" or ids.ndim != 1:
                 raise UsageError(f"cell ids must be (N,) integers, not {ids.dtype} of shape {ids.shape}")
+            ends = [int(ids.min()), int(ids.max())] if len(ids) else []
+        for end in ends:
+            if not -1 <= end < 2**63:
+                raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
+        if not is_torch(ids):
             ids = _on(device, ids.astype(np.int64))
         groups = lattice.group_ids(ids)
         return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
@@ -284,8 +297,8 @@ def check_lattice_options(
             raise UsageError(
                 "--points-per-cell has no effect beside --voxel-size", remedy="give one of the two"
             )
-        if not 0 < points_per_cell < float("inf"):
-            raise UsageError(f"--points-per-cell must be a positive number, not {points_per_cell:g}")
+        if not 1 <= points_per_cell < float("inf"):
+            raise UsageError(f"--points-per-cell must be a number of at least 1, not {points_per_cell:g}")
     if isinstance(origin, str):
         if origin != "min":
             raise UsageError(f"--origin {origin} is neither X,Y,Z nor min")

@@ -13,6 +13,7 @@ from . import fields, files, formats
 from .cloud import GaussianCloud
 from .grid import finite_rows
 from .neighbors import kdtree
+from .neighbors._points import LARGEST
 from .spacing import median_spacing
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -68,9 +69,7 @@ def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
         trust_pickle: see `gscli.formats.read`.
     """
     cloud = formats.read(source, trust_pickle=trust_pickle)
-    file, _ = formats.locate(source)
-    size = file.stat().st_size if file.is_file() and not files.is_standard(source) else None
-    return describe(cloud, path=files.display(source), size=size)
+    return describe(cloud, path=files.display(source), size=formats.size_of(source))
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:
@@ -80,6 +79,8 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
     if valid is not None:
         xyz = xyz[:, valid]
     some = xyz.shape[1] > 0
+    searchable = some and float(xyz.min()) >= -LARGEST and float(xyz.max()) <= LARGEST
+    too_far = f"no spacing: positions beyond {LARGEST:g} are too far apart to measure"
     names = cloud.fields
     gaussian = fields.is_gaussian(names)
     return Info(
@@ -89,14 +90,14 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
         points=len(cloud),
         columns=tuple((name, str(cloud.rows.dtype[name])) for name in names),
         comments=cloud.header.comments,
-        notes=cloud.header.notes,
+        notes=cloud.header.notes + ((too_far,) if some and not searchable else ()),
         gaussian=gaussian,
         sh_degree=fields.sh_degree(names),
         invalid=0 if valid is None else int(np.count_nonzero(~valid)),
         first_invalid=None if valid is None else int(np.argmin(valid)),
         low=_triple(xyz.min(1)) if some else None,
         high=_triple(xyz.max(1)) if some else None,
-        spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if some else None,
+        spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if searchable else None,
         opacity=_quantiles(fields.sigmoid(cloud.columns((fields.OPACITY,))[0])) if gaussian else None,
         scale=_quantiles(_longest_axis(cloud)) if gaussian else None,
     )

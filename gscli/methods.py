@@ -133,10 +133,10 @@ def methods(
         raise UsageError("--pick has no effect with --method dense, which keeps everything")
     if "k-per-grid" in full and k is None:
         raise UsageError("--method k-per-grid needs -k, the most points to keep in a cell")
-    if k is not None and k < 1:
-        raise UsageError(f"-k must be at least 1, not {k}")
-    if min_per_cell is not None and min_per_cell < 0:
-        raise UsageError(f"--min-per-cell must be at least 0, not {min_per_cell}")
+    if k is not None and not 1 <= k < 2**63:
+        raise UsageError(f"-k must be between 1 and 2^63 - 1, not {k}")
+    if min_per_cell is not None and not 0 <= min_per_cell < 2**63:
+        raise UsageError(f"--min-per-cell must be between 0 and 2^63 - 1, not {min_per_cell}")
     if ratio is not None and not (0.0 <= ratio[0] <= ratio[1] <= 1.0):
         raise UsageError(
             f"--ratio {ratio[0]:g}:{ratio[1]:g} is no range within 0 to 1",

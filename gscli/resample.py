@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from . import device, files, formats, grids, mapping
 from .cache import GridCache
+from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
-from .grid import Draw, VoxelGrid, check_lattice_options, lattice_options
+from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options, lattice_options
 from .methods import Method, methods
 from .progress import Timings, Track, silent
 
@@ -38,6 +39,7 @@ class Resampled:
     """What a run of `resample` read, drew and wrote.
 
     Attributes:
+        bytes: size of the input; None for stdin and folders.
         points: rows of the input; dropped: rows left out for positions that are not finite.
         cache: ``hit``, ``miss`` or ``off``.
         notes: what a user should be told.
@@ -45,6 +47,7 @@ class Resampled:
 
     path: str
     format: str
+    bytes: int | None
     points: int
     dropped: int
     grid: VoxelGrid
@@ -131,6 +134,7 @@ def resample(
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
+        size = formats.size_of(source)  # before it is replaced, perhaps
         xyz = cloud.columns(("x", "y", "z")) if mapped is None else None
     name = files.display(source)
     notes = list(cloud.header.notes)
@@ -179,9 +183,11 @@ def resample(
                 if job.index is not None:
                     write_index(job.index, rows, overwrite=overwrite)
             outputs.append(_output(job, draw, rows, len(cloud), seed or 0))
+    notes += _dangling_note(cloud, outputs)
     return Resampled(
         path=name,
         format=cloud.header.format,
+        bytes=size,
         points=len(cloud),
         dropped=len(cloud) - grid.points,
         grid=grid,
@@ -192,8 +198,8 @@ def resample(
         notes=tuple(notes),
         options={
             "methods": [m.name for m in chosen],
-            "pick": chosen[0].pick,
-            "points_per_cell": points_per_cell,
+            "pick": None if all(m.name == "dense" for m in chosen) else chosen[0].pick,
+            "points_per_cell": _aim(points_per_cell) if mapped is None and voxel_size is None else None,
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
@@ -201,6 +207,36 @@ def resample(
     )
 
 
+def _aim(points_per_cell: float | None) -> float:
+    return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
+
+
 def _output(job: Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int) -> Output:
     fraction = len(rows) / points if points else 0.0
     return Output(job.path, len(rows), job.method, seed, job.epoch, fraction, draw.forced_cells, job.index)
+
+
+def _dangling_note(cloud: GaussianCloud, outputs: Sequence[Output]) -> list[str]:
+    """Tell what was copied as it is and numbers rows that are no longer where they were."""
+    thinned = [output.path for output in outputs if output.points < len(cloud)]
+    stale = {name: None for path in thinned for name in formats.references_rows(path, cloud)}
+    if not stale:
+        return []
+    return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]
+
+
+def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
+    """Tell when float32 storage is too coarse for the cells."""
+    if xyz.dtype != np.float32 or not grid.points or grid.voxel_size is None:
+        return []
+    some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
+    some = np.where(np.isfinite(some), some, 0.0)
+    # The median: a few flyaways are not what is far from zero.
+    typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()
+    step = float(np.spacing(np.float32(typical)))
+    if step * 16 < grid.voxel_size:
+        return []
+    return [
+        f"positions are stored in float32 and so far from zero that they come in steps of {step:g}, "
+        f"against cells of {grid.voxel_size:g}: store them shifted towards zero, or as doubles"
+    ]

@@ -12,8 +12,9 @@ import gscli
 from gscli import fields
 from gscli.cache import GridCache
 from gscli.cloud import GaussianCloud, Header
+from gscli.draws import check_draws
 from gscli.errors import GscliError, InputError, UsageError, WriteRefused
-from gscli.methods import PICKS
+from gscli.methods import PICKS, methods
 from gscli.report import resample as report
 from gscli.resample import resample
 
@@ -110,6 +111,19 @@ def test_one_grid_serves_many_draws(scene, tmp_path):
     assert alone.grid.voxel_size == result.grid.voxel_size
 
 
+def test_draws_are_refused_by_the_number_that_is_out_of_range():
+    chosen, last = methods(["half-density"]), 2**64 - 1
+    check_draws(chosen, last, last - 2, 3)
+    for seed, epoch, repeat, option in (
+        (-1, 0, 3, "--seed"),
+        (0, -1, 3, "--epoch"),
+        (last + 1, 0, 1, "--seed"),
+        (0, last, 2, "--repeat"),
+    ):
+        with pytest.raises(UsageError, match=option):
+            check_draws(chosen, seed, epoch, repeat)
+
+
 def test_a_warm_cache_changes_no_byte(scene, tmp_path):
     cache = GridCache(tmp_path / "cache")
     states = [resample(scene, tmp_path / f"{i}.ply", cache=cache if i else None).cache for i in range(3)]
@@ -154,11 +168,35 @@ def test_positions_too_coarse_for_their_cells_are_pointed_out(tmp_path):
     assert "float32" in result.notes[0]
 
 
+def test_faces_that_a_thinned_mesh_no_longer_has_the_vertices_for_are_pointed_out(tmp_path):
+    lines = ["ply", "format ascii 1.0", "element vertex 100", *(f"property float {a}" for a in "xyz")]
+    lines += ["element face 98", "property list uchar int vertex_indices", "end_header"]
+    lines += [f"{i} 0 0" for i in range(100)] + [f"3 {i} {i + 1} {i + 2}" for i in range(98)]
+    (tmp_path / "mesh.ply").write_text("\n".join([*lines, ""]))
+    (note,) = resample(tmp_path / "mesh.ply", tmp_path / "thin.ply").notes
+    assert "face.vertex_indices" in note
+    assert resample(tmp_path / "mesh.ply", tmp_path / "all.ply", method="dense").notes == ()
+    assert resample(tmp_path / "mesh.ply", tmp_path / "thin.csv", allow_lossy=True).notes == ()
+
+
+@pytest.mark.parametrize("least, words", [(1, "keep one"), (5, "keep the minimum of 5")])
+def test_the_summary_tells_the_minimum_that_cells_were_forced_to_keep(scene, tmp_path, least, words):
+    result = resample(scene, tmp_path / "out.ply", min_per_cell=least, points_per_cell=6)
+    assert f"cells forced to {words}" in "\n".join(report.summary(result))
+
+
 def test_the_report_has_its_keys(scene, tmp_path):
     document = report.document(resample(scene, tmp_path / "out.ply", seed=3, epoch=2))
     assert document["schema"] == "gscli/resample/1"
     assert document["version"] == gscli.__version__
-    assert document["input"] == {"path": str(scene), "format": "ply", "points": N, "dropped": 0}
+    size = scene.stat().st_size
+    assert document["input"] == {
+        "path": str(scene),
+        "format": "ply",
+        "bytes": size,
+        "points": N,
+        "dropped": 0,
+    }
     (output,) = document["outputs"]
     assert output["method"] == "half-density"
     assert (output["seed"], output["epoch"]) == (3, 2)
@@ -168,6 +206,28 @@ def test_the_report_has_its_keys(scene, tmp_path):
     assert set(document["grid"]["occupancy"]) == {"mean", "median", "max"}
     assert set(document["timings_s"]) == {"read", "grid", "draw", "write"}
     assert document["device"] == "cpu"
+
+
+def test_the_report_has_the_options_that_took_effect_and_no_others(scene, tmp_path):
+    def reported(**settings):
+        document = report.document(resample(scene, tmp_path / "out.ply", overwrite=True, **settings))
+        output = document["outputs"][0]
+        return document["options"], [output[name] for name in ("pick", "seed", "epoch")]
+
+    options, drawn = reported()
+    assert (options["points_per_cell"], options["pick"]) == (20, "random")
+    assert drawn == ["random", 0, 0]
+    assert reported(points_per_cell=7)[0]["points_per_cell"] == 7
+    assert reported(voxel_size=0.5)[0]["points_per_cell"] is None
+    options, drawn = reported(method="dense")
+    assert options["pick"] is None
+    assert drawn == [None, None, None]
+    assert reported(method="k-per-grid", k=2, pick="opacity")[1] == ["opacity", None, None]
+
+
+def test_a_thinned_input_is_reported_with_the_size_it_had(scene):
+    size = scene.stat().st_size
+    assert resample(scene, scene, total=10, overwrite=True).bytes == size
 
 
 def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
@@ -190,6 +250,10 @@ def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
         ({"method": ["half", "single"]}, UsageError),
         ({"method": "k-per-grid", "k": 3, "pick": "opacity", "seed": 1}, UsageError),
         ({"seed": -1}, UsageError),
+        ({"epoch": 2**64}, UsageError),
+        ({"method": "k-per-grid", "k": 10**23}, UsageError),
+        ({"min_per_cell": 10**23}, UsageError),
+        ({"points_per_cell": 0.001}, UsageError),
         ({"device_name": "tpu"}, UsageError),
         ({"also_written": ["OUT"]}, UsageError),
         ({"index": "OUT"}, UsageError),

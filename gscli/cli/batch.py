@@ -196,8 +196,7 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     work = running.look_at(tasks, folder, resume=own["resume"], overwrite=own["overwrite"], part=part)
     engine = _engine(own)
     if own["dry_run"]:
-        for line in report.plan(work, folder=own["out_dir"]):
-            click.echo(line)
+        show.lines(report.plan(work, folder=own["out_dir"]))
         return
     stop, summary = running.Stop(), running.Summary(work)
     with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..errors import UsageError
 from . import options, show
 
 
@@ -21,8 +22,9 @@ def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
       gscli demo
       gscli demo scene.ply --out-dir demo/
     """
+    if overwrite and out_dir is None:
+        raise UsageError("--overwrite has no effect without --out-dir", remedy="drop it, or name a folder")
     from ..demo import demo
     from ..report.demo import summary
 
-    for line in summary(demo(source, out_dir, overwrite=overwrite, track=show.track(quiet=False))):
-        click.echo(line)
+    show.lines(summary(demo(source, out_dir, overwrite=overwrite, track=show.track(quiet=False))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import options
+from . import options, show
 
 
 @click.command()
@@ -31,5 +31,4 @@ def command(source: str, trust_pickle: bool, as_json: bool) -> None:
     if as_json:
         click.echo(documents.dumps(report_info.document(found)))
         return
-    for line in report_info.summary(found):
-        click.echo(line)
+    show.lines(report_info.summary(found))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from .. import device as devices
+from ..errors import UsageError
 
 
 class Range(click.ParamType[Any]):
@@ -43,6 +45,18 @@ class Origin(click.ParamType[Any]):
         return x, y, z
 
 
+class _OfTheSummary(click.Option):
+    """An option that adds to the summary, hence has no effect where there is none."""
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        for other, spelling in (("quiet", "--quiet"), ("as_json", "--json")):
+            if self.name in opts and other in opts:
+                raise UsageError(f"{self.opts[-1]} has no effect beside {spelling}", remedy="drop one")
+        return super().handle_parse_result(ctx, opts, args)
+
+
 source = click.argument("source", metavar="SOURCE")
 device = click.option(
     "--device",
@@ -65,7 +79,9 @@ report = click.option(
     "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
-verbose = click.option("-v", "--verbose", is_flag=True, help="Also say how long each stage took.")
+verbose = click.option(
+    "-v", "--verbose", cls=_OfTheSummary, is_flag=True, help="Also say how long each stage took."
+)
 no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep grids on disk.")
 thresholds = click.option(
     "-t",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import files
-from ..errors import GateMissed, UsageError
+from ..errors import GateMissed, UsageError, printable
 from ..progress import Track, silent
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def refuse_mixing(as_json: bool, *outputs: str | None) -> None:
 
 def result(
     document: dict[str, Any],
-    lines: list[str],
+    summary: list[str],
     *,
     as_json: bool,
     report: str | None,
@@ -65,8 +65,13 @@ def result(
     if as_json:
         click.echo(documents.dumps(document))
     elif not quiet:
-        for line in lines:
-            click.echo(line, err=not answer)
+        lines(summary, err=not answer)
+
+
+def lines(shown: Iterable[str], *, err: bool = False) -> None:
+    """Show lines for people; what file names hold cannot break them or steer the terminal."""
+    for line in shown:
+        click.echo(printable(line), err=err)
 
 
 def gates(checked: Sequence[Gate]) -> None:

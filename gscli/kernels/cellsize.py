@@ -45,7 +45,7 @@ def rung(i: int) -> float:
     return float(f"{_LADDER[step]}e{decade}")
 
 
-def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[Any]) -> float:
+def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[Any]) -> tuple[float, bool]:
     """The size whose occupied cells hold most nearly `points_per_cell` points on average.
 
     Cells are counted at sizes that are powers of two, and the occupancy in between is interpolated on
@@ -53,21 +53,22 @@ def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[An
 
     Args:
         xyz: (3, N) finite positions.
-        points_per_cell: the mean occupancy to aim at, above 0.
+        points_per_cell: the mean occupancy to aim at, at least 1.
         origin: (3,) a corner of the lattice.
 
     Returns:
         A size of the ladder; 1 for no points, and for points all in one place unless that is far away.
+        And whether smaller cells were wanted, but would have had numbers of more than 51 bits.
     """
     n = xyz.shape[1]
     if n == 0:
-        return 1.0
+        return 1.0, False
     low, high = xyz.min(1).astype(np.float64), xyz.max(1).astype(np.float64)
     reach = float(max(np.abs(low - origin).max(), np.abs(high - origin).max()))
     extent = float((high - low).max())
     finest = _exponent(reach) - 50  # cell numbers stay below 2^51
     if extent == 0.0:
-        return rung(max(0, _nearest_rung(finest)))
+        return rung(max(0, _nearest_rung(finest))), False
     coarsest = max(finest, _exponent(extent) + 1)
     start = max(finest, _exponent(_middle_spread(xyz)) - 11)
     while True:
@@ -80,11 +81,12 @@ def choose(xyz: npt.NDArray[Any], points_per_cell: float, origin: npt.NDArray[An
         else:
             break
     if level < 0:
-        return rung(_nearest_rung(start))
+        return rung(_nearest_rung(start)), True
     if start + level >= coarsest:
-        return rung(_nearest_rung(coarsest))
+        return rung(_nearest_rung(coarsest)), False
     below, above = np.log(occupancy[level : level + 2])
-    return rung(_nearest_rung(start + level + (math.log(points_per_cell) - below) / (above - below)))
+    exponent = start + level + (math.log(points_per_cell) - below) / (above - below)
+    return rung(_nearest_rung(exponent)), False
 
 
 def _count_cells(xyz: npt.NDArray[Any], exponent: int, origin: npt.NDArray[Any]) -> npt.NDArray[Any]:

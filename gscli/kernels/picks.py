@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from . import hashing, parallel
 
+PACKED_ROWS = 1 << 16  # how many rows 16 bits number: the most that one run of several cells may have
+
 
 def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:
     """Mark, in each cell, the rows with the smallest keys.
@@ -30,13 +32,13 @@ def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:
         return _bottom_k_torch(offsets, keys, k)
     marked = np.zeros(len(keys), bool)
     parallel.for_each(
-        lambda cells: _mark(offsets, keys, k, cells, marked), _runs_of_cells(offsets, parallel.BLOCK)
+        lambda cells: _mark(offsets, keys, k, cells, marked), _runs_of_cells(offsets, PACKED_ROWS)
     )
     return marked
 
 
 def _mark(offsets: Any, keys: Any, k: Any, cells: slice, marked: npt.NDArray[Any]) -> None:
-    """Mark one run of cells: a single cell of any count, or many with at most 2^16 rows in all.
+    """Mark one run of cells: a single cell of any count, or many with at most `PACKED_ROWS` in all.
 
     (cell, key, position) packs into 16 + 32 + 16 bits, so that sorting plain words by value sorts by
     cell, then key, then row.

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from ..errors import printable
 from ..info import Info, Quantiles
 from . import document as documents
 
@@ -52,8 +51,8 @@ def summary(found: Info) -> list[str]:
         lines.append("  opacity   " + _spread(found.opacity))
     if found.scale is not None:
         lines.append("  size      " + _spread(found.scale) + " (longest axis)")
-    lines.append("  fields    " + printable(", ".join(_fields(found.columns))))
-    lines += [f"  comment   {printable(comment)}" for comment in found.comments]
+    lines.append("  fields    " + ", ".join(_fields(found.columns)))
+    lines += [f"  comment   {comment}" for comment in found.comments]
     lines += [f"  note      {note}" for note in found.notes]
     return lines
 

@@ -14,12 +14,13 @@ SCHEMA = "gscli/resample/1"
 
 
 def document(result: Resampled) -> dict[str, Any]:
-    """Keys as in the README; `kept` is there when there is one output."""
+    """Keys as in the README; `kept` is there when there is one output, null is what had no effect."""
     content = documents.document(
         SCHEMA,
         input={
             "path": result.path,
             "format": result.format,
+            "bytes": result.bytes,
             "points": result.points,
             "dropped": result.dropped,
         },
@@ -56,7 +57,9 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             line += f", seed {output.seed}"
             line += f" epoch {output.epoch}" if output.epoch else ""
         if output.forced_cells:
-            line += f"; {output.forced_cells:,} cells forced to keep one"
+            least = output.method.min_per_cell
+            kept = "one" if least == 1 else f"the minimum of {least:,}"
+            line += f"; {output.forced_cells:,} cells forced to keep {kept}"
         lines.append(line)
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())
@@ -81,9 +84,9 @@ def _output(output: Output) -> dict[str, Any]:
         "points": output.points,
         "method": how.name,
         **settings,
-        "pick": how.pick,
-        "seed": output.seed,
-        "epoch": output.epoch,
+        "pick": None if how.name == "dense" else how.pick,
+        "seed": output.seed if how.uses_seed else None,
+        "epoch": output.epoch if how.uses_seed else None,
         "kept": _kept(output),
         "index": output.index,
     }

@@ -98,7 +98,7 @@ class GridSampler:
     def from_ids(
         cls, point_to_grid: torch.Tensor, *, seed: int = 0, rank: int = 0, world_size: int = 1
     ) -> Self:
-        """Group points by (N,) given integer ids; those with a negative id are in no scenario."""
+        """Group points by (N,) given integer ids; those with the id -1 are in no scenario."""
         if point_to_grid.is_floating_point() or point_to_grid.ndim != 1:
             kind, shape = point_to_grid.dtype, tuple(point_to_grid.shape)
             raise UsageError(f"cell ids must be (N,) integers, not {kind} of shape {shape}")

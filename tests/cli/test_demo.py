@@ -43,6 +43,12 @@ def test_a_demo_does_not_overwrite_without_leave(tmp_path):
     assert (tmp_path / "scene.ply").read_text() == "mine"
 
 
+def test_overwriting_nothing_in_a_new_folder_is_refused():
+    result = run("demo", "--overwrite")
+    assert result.exit_code == 2
+    assert "--out-dir" in result.output
+
+
 def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
     findings = {(f["kind"], f["name"]): f for f in json.loads(run("doctor", "--json").output)["findings"]}
     assert findings["device", "cpu"]["works"]

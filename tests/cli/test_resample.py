@@ -71,6 +71,13 @@ def test_quiet_says_nothing_and_verbose_times_the_stages(run, scene):
     assert b"(read 0." in run("resample", "scene.ply", "b.ply", "-v").stderr
 
 
+@pytest.mark.parametrize("silent, name", [("-q", "--quiet"), ("--json", "--json")])
+def test_verbose_is_refused_where_there_is_no_summary(run, scene, silent, name):
+    failed(run("resample", "scene.ply", "out.ply", "-v", silent), 2, "--verbose has no effect", name)
+    failed(run("resample", "scene.ply", "out.ply", silent, "-v"), 2, "--verbose has no effect", name)
+    assert [p.name for p in run.folder.iterdir()] == ["scene.ply"]
+
+
 def test_a_pipeline_gives_what_files_give(run, scene):
     run("resample", "scene.ply", "one.ply", "--method", "one-per-grid")
     piped = run("resample", "-", "-", "--method", "one-per-grid", input=scene.read_bytes())
@@ -298,6 +305,17 @@ def test_info_counts_what_resample_refuses(run):
     assert document["spacing"] == 1
 
 
+def test_info_says_why_positions_too_far_apart_have_no_spacing(run):
+    rows = np.zeros(3, [(n, "<f8") for n in "xyz"])
+    rows["x"] = (0, 1e300, -1e300)
+    gscli.write(run.folder / "far.ply", GaussianCloud(rows))
+    document = json.loads(run("info", "far.ply", "--json").stdout)
+    assert document["invalid"]["points"] == 0
+    assert document["bounds"]["max"] == [1e300, 0, 0]
+    assert document["spacing"] is None
+    assert "beyond 1e+150" in document["notes"][0]
+
+
 def test_info_describes_a_scene(run, scene):
     document = json.loads(run("info", "scene.ply", "--json").stdout)
     assert document["schema"] == "gscli/info/1"
@@ -321,6 +339,15 @@ def test_what_a_file_says_cannot_write_to_the_terminal(run, scene):
     assert rb"\x1b]0;owned\x07 caf\udce9" in result.stdout
     (run.folder / "bad.ply").write_bytes(b"ply\nformat \x1b[31m 1.0\n")
     assert b"\x1b" not in run("info", "bad.ply").stderr
+
+
+def test_what_a_file_is_called_cannot_write_to_the_terminal(run, scene):
+    name = "a\nnote     all is well\x1b[2J.ply"
+    scene.rename(run.folder / name)
+    for said in (run("resample", name, "out.ply").stderr, run("info", name).stdout):
+        assert b"\x1b" not in said
+        assert not any(line.startswith(b"note") for line in said.splitlines())
+        assert rb"a\nnote     all is well\x1b[2J.ply" in said
 
 
 def test_help_starts_quickly_enough_to_be_forgotten(run):

@@ -22,7 +22,7 @@ def cells_of(counts):
     return np.append(0, np.cumsum(counts)).astype(np.int64)
 
 
-B = parallel.BLOCK
+B = picks.PACKED_ROWS
 SHAPES = {
     "small": [1, 2, 3, 5, 1, 1, 20],
     "one cell": [1000],
@@ -47,6 +47,15 @@ def test_bottom_k_equals_the_slow_twin(shape, key_range):
     for k in (rng.integers(0, counts + 1), counts, 0 * counts, np.minimum(counts, 1)):
         expected = bottom_k_one_by_one(offsets, keys, k)
         assert (picks.bottom_k_per_cell(offsets, keys, k) == expected).all()
+
+
+def test_longer_blocks_of_work_leave_runs_of_cells_as_they_are(monkeypatch):
+    """A run's rows are numbered in 16 bits, however many rows a thread takes at once."""
+    monkeypatch.setattr(parallel, "BLOCK", 4 * B)
+    counts = np.full(3 * B // 2, 2)
+    keys = np.random.default_rng(0).integers(0, 2**32, 3 * B).astype(np.uint32)
+    marked = picks.bottom_k_per_cell(cells_of(counts), keys, counts // 2)
+    assert (marked.reshape(-1, 2).argmax(1) == keys.reshape(-1, 2).argmin(1)).all()
 
 
 @pytest.mark.parametrize("shape", ["small", "mixed", "a cell beyond a block", "none"])
