@@ -218,6 +218,34 @@ def test_a_report_finds_each_of_several_draws_by_its_path(scene, tmp_path):
         verify(scene, [drawn(scene, "stray.ply")], expect=report)
 
 
+def test_honest_draws_of_a_scene_of_equal_rows_pass(tmp_path):
+    scene = tmp_path / "scene.ply"
+    gscli.write(scene, GaussianCloud(np.tile(scene_rows(), 10)))
+    draws = [drawn(scene, f"{e}.ply", epoch=e) for e in range(6)]
+    result = verify(scene, draws)
+    assert failing(result) == set()
+    assert len(result.uniformity) == 5
+    assert "rows" in failing(verify(scene, [rewritten(draws[0], one_row_less)]))
+
+
+def test_equal_rows_in_different_cells_of_a_mapping_pass_and_tampering_does_not(tmp_path):
+    scene, target = tmp_path / "scene.ply", tmp_path / "half.ply"
+    rows, rng = np.tile(scene_rows(1000), 2), np.random.default_rng(0)
+    gscli.write(scene, GaussianCloud(rows))
+    np.save(tmp_path / "ids.npy", rng.integers(0, 200, len(rows)))
+    arguments = {"grid_file": str(tmp_path / "ids.npy")}
+    resample(scene, target, **arguments)
+    assert failing(verify(scene, [target], **arguments)) == set()
+
+    def other_rows(kept):
+        return rows[np.sort(rng.permutation(1000)[: len(kept)])]
+
+    assert "rows" in failing(verify(scene, [rewritten(target, other_rows)], **arguments))
+    assert {"cells", "rows"} <= failing(
+        verify(scene, [rewritten(target, lambda kept: kept[:9])], **arguments)
+    )
+
+
 def test_several_draws_of_a_biased_sampler_are_caught_by_the_statistics_too(tmp_path):
     scene = tmp_path / "scene.ply"
     gscli.write(scene, GaussianCloud(scene_rows(20_000)))
