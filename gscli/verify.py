@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from . import claims, fields, files, formats, mapping
 from .claims import Claim
 from .cloud import GaussianCloud, take_rows
-from .errors import GateMissed, GscliError, UsageError
+from .errors import GateMissed, GscliError, InputError, UsageError
 from .grid import VoxelGrid
 from .kernels import rowsets, statistics
 from .kernels.statistics import Uniformity
@@ -104,7 +105,8 @@ def verify(
         trust_pickle: about `source`; see `gscli.formats.read`.
 
     Raises:
-        InputError: a file is missing or malformed, or does not say how it was drawn.
+        InputError: a file is missing or malformed, or does not say how it was drawn, or says what
+            cannot be.
     """
     if not draws:
         raise UsageError("there is no draw to verify")
@@ -113,6 +115,7 @@ def verify(
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
+        said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found, notes = [], []
@@ -121,14 +124,14 @@ def verify(
             path = os.fspath(draw)
             with timings.stage("read"):
                 drawn = formats.read(path)
-            if expect is None:
+            if expect is None or said is None:
                 claim = claims.from_comment(drawn, path)
             else:
-                claim = claims.from_report(expect, path, alone=len(draws) == 1)
+                claim = claims.from_report(said, files.display(expect), path, alone=len(draws) == 1)
             lattice = (claim.voxel_size, claim.origin)
             with timings.stage("grid"):
                 if lattice not in grids:
-                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file)
+                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
             with timings.stage("check"):
                 checks, rows = _check(cloud, drawn, claim, grids[lattice], path)
             found.append((path, claim, checks))
@@ -157,14 +160,29 @@ def verify(
     )
 
 
-def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None) -> VoxelGrid:
+def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None, path: str) -> VoxelGrid:
     if claim.voxel_size is None:
         found = mapping.find_mapping(source, grid_file)
         return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud), scene=source))
     if grid_file is not None:
         raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
     xyz = cloud.columns(fields.POSITION)
-    return VoxelGrid.from_points(xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True)
+    with _impossible(path):
+        return VoxelGrid.from_points(
+            xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True
+        )
+
+
+@contextmanager
+def _impossible(path: str) -> Iterator[None]:
+    """What would be a wrong option of a user is a wrong claim of the draw at `path`."""
+    try:
+        yield
+    except UsageError as error:
+        raise InputError(f"cannot be what it claims ({error.what})", path=path) from None
+    except GscliError as error:
+        error.path = error.path or path
+        raise
 
 
 def _check(
@@ -180,13 +198,10 @@ def _check(
         if ours != theirs:
             return (_columns(drawn, cloud),), np.empty(0, np.int64)
         rows = rows.astype(cloud.rows.dtype)
-    try:
+    with _impossible(path):
         keys = grid.pick_keys(cloud, claim.method.pick)
         again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys)
         wanted, _ = claim.method.counts(grid, claim.seed, claim.epoch)
-    except GscliError as error:
-        error.path = error.path or path
-        raise
     source = rowsets.match(rows, cloud.rows, likely=again.rows)
     unsure = rowsets.ambiguous(rows, cloud.rows, again.rows, source)
     certain = source[(source >= 0) & ~unsure]
