@@ -200,8 +200,8 @@ def _check(
         rows = rows.astype(cloud.rows.dtype)
     with _impossible(path):
         keys = grid.pick_keys(cloud, claim.method.pick)
-        again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys)
-        wanted, _ = claim.method.counts(grid, claim.seed, claim.epoch)
+        counts = claim.method.counts(grid, claim.seed, claim.epoch)
+        again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys, counts=counts)
     source = rowsets.match(rows, cloud.rows, likely=again.rows)
     unsure = rowsets.ambiguous(rows, cloud.rows, again.rows, source)
     certain = source[(source >= 0) & ~unsure]
@@ -211,7 +211,7 @@ def _check(
         Check("columns", 0),
         _listed("subset", source == rowsets.ABSENT, "row {} is no row of the scene"),
         _listed("duplicates", source == rowsets.SURPLUS, "row {} occurs more often than in the scene"),
-        _cells(grid, kept, wanted, loose),
+        _cells(grid, kept, counts[0], loose),
     ]
     if claim.said_by == "report":
         checks.append(_report(claim, len(rows), len(cloud), grid, again.forced_cells))

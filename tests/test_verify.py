@@ -11,6 +11,7 @@ from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GateMissed, InputError, UsageError
 from gscli.grid import VoxelGrid
+from gscli.methods import Method
 from gscli.resample import resample
 from gscli.verify import verify
 
@@ -226,6 +227,18 @@ def test_honest_draws_of_a_scene_of_equal_rows_pass(tmp_path):
     assert failing(result) == set()
     assert len(result.uniformity) == 5
     assert "rows" in failing(verify(scene, [rewritten(draws[0], one_row_less)]))
+
+
+def test_how_many_rows_each_cell_keeps_is_worked_out_once(scene, monkeypatch):
+    target, counts, calls = drawn(scene), Method.counts, []
+
+    def counted(method, *args):
+        calls.append(method.name)
+        return counts(method, *args)
+
+    monkeypatch.setattr(Method, "counts", counted)
+    assert failing(verify(scene, [target])) == set()
+    assert calls == ["half-density"]
 
 
 def test_equal_rows_in_different_cells_of_a_mapping_pass_and_tampering_does_not(tmp_path):
