@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from . import files
 from .cloud import GaussianCloud
 from .errors import InputError, UsageError
+from .grid import check_lattice_options
 from .methods import Method, method
 
 _COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")
@@ -65,25 +67,25 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
             pick=said.get("pick"),
         )
         size = float(said["voxel_size"]) if "voxel_size" in said else None
-        origin = None if size is None else _corner(said["origin"].split(","))
-        return Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin)
-    except (KeyError, ValueError, UsageError) as error:
+        origin = None if size is None else _corner([float(v) for v in said["origin"].split(",")])
+        return _possible(Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin))
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 
 
-def from_report(report: str | os.PathLike[str], draw: str, *, alone: bool) -> Claim:
+def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool) -> Claim:
     """The claim that a report of ``gscli resample`` makes of a file.
 
     Args:
-        report: JSON of schema ``gscli/resample/1``, or ``-`` for stdin.
+        content: what `read_report` returned.
+        report: its path, for messages.
         draw: the file; found in the report by its path, else by its name.
         alone: whether it is the only one in question, so that the only output of a report is it,
             whatever it is called now.
 
     Raises:
-        InputError: no such report, or the file is not in it.
+        InputError: the file is not in it, or what it says of the file makes no sense.
     """
-    content = _load(report)
     try:
         outputs = content["outputs"]
         found = [o for o in outputs if os.path.realpath(o["path"]) == os.path.realpath(draw)]
@@ -93,54 +95,96 @@ def from_report(report: str | os.PathLike[str], draw: str, *, alone: bool) -> Cl
         if len(found) != 1:
             raise InputError(f"does not say which of its {len(outputs)} outputs {draw} is", path=report)
         output, grid = found[0], content["grid"]
-        ratio, pick = output.get("ratio"), output["pick"]
+        name, kept = _text(output["method"]), output["kept"]
         how = method(
-            output["method"],
-            ratio=None if ratio is None else (float(ratio[0]), float(ratio[1])),
-            min_per_cell=output.get("min_per_cell"),
-            k=output.get("k"),
-            target=output.get("target"),
-            pick=None if output["method"] == "dense" else pick,
+            name,
+            ratio=_ratio(output["ratio"]) if "ratio" in output else None,
+            min_per_cell=_whole(output["min_per_cell"]) if "min_per_cell" in output else None,
+            k=_whole(output["k"]) if "k" in output else None,
+            target=_text(output["target"]) if "target" in output else None,
+            pick=None if name == "dense" else _text(output["pick"]),
         )
+        seed, epoch = ((output[key] if how.uses_seed else 0) for key in ("seed", "epoch"))
         size = grid["voxel_size"]
-        return Claim(
-            "report",
-            how,
-            int(output["seed"] or 0),  # null where nothing is random
-            int(output["epoch"] or 0),
-            None if size is None else float(size),
-            None if size is None else _corner(grid["origin"]),
-            points=int(output["kept"]["points"]),
-            fraction=float(output["kept"]["fraction"]),
-            forced_cells=int(output["kept"]["forced_cells"]),
-            cells=int(grid["cells"]),
-            source_points=int(content["input"]["points"]),
+        return _possible(
+            Claim(
+                "report",
+                how,
+                _whole(seed),
+                _whole(epoch),
+                None if size is None else _number(size),
+                None if size is None else _corner(grid["origin"]),
+                points=_whole(kept["points"]),
+                fraction=_number(kept["fraction"]),
+                forced_cells=_whole(kept["forced_cells"]),
+                cells=_whole(grid["cells"]),
+                source_points=_whole(content["input"]["points"]),
+            )
         )
-    except (KeyError, TypeError, ValueError, IndexError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
         raise InputError(
             f"is no report of gscli resample ({error!r})", path=report, remedy="give what --report wrote"
         ) from None
 
 
-def _load(report: str | os.PathLike[str]) -> Any:
-    if files.is_standard(report):
-        with files.spooled_stdin() as spool:
-            text = spool.read_text()
-    else:
-        files.require_readable(Path(report))
-        text = Path(report).read_text(errors="replace")
+def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
+    """The document of schema ``gscli/resample/1`` in a file, or on stdin for ``-``.
+
+    Raises:
+        InputError: there is no such file, or it is no such document.
+    """
+    path = files.display(report)
+    with files.rereadable(report) as readable:
+        try:
+            text = readable.read_text(errors="replace")
+        except OSError as error:
+            raise files.unreadable(path, error) from None
+        except ValueError as error:  # a null byte in its name
+            raise InputError(str(error), path=repr(path)) from None
     try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"is no JSON ({error})", path=report) from None
+        content = json.loads(text, parse_constant=_number)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"is no JSON ({error})", path=path) from None
     if not isinstance(content, dict) or content.get("schema") != "gscli/resample/1":
-        raise InputError("is no report of gscli resample", path=report, remedy="give what --report wrote")
+        raise InputError("is no report of gscli resample", path=path, remedy="give what --report wrote")
     return content
 
 
+def _possible(claim: Claim) -> Claim:
+    """The claim, unless no run could have made it: then UsageError or ValueError."""
+    for name, value in (("seed", claim.seed), ("epoch", claim.epoch)):
+        if not 0 <= value < 2**64:
+            raise ValueError(f"{name} {value} is not between 0 and 2^64 - 1")
+    check_lattice_options(claim.voxel_size, None, claim.origin)
+    return claim
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no finite number")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _ratio(values: Any) -> tuple[float, float]:
+    low, high = values
+    return _number(low), _number(high)
+
+
 def _corner(values: Sequence[Any]) -> tuple[float, float, float]:
-    x, y, z = (float(value) for value in values)
-    return x, y, z
+    x, y, z = values
+    return _number(x), _number(y), _number(z)
 
 
 def _pair(text: str) -> tuple[float, float]:

@@ -173,13 +173,22 @@ class VoxelGrid:
         counts, first = _to_numpy(self.counts), _to_numpy(self.order[self.offsets[:-1]])
         return _like(self.offsets, picks.counts_for_total(counts, first, total))
 
-    def draw(self, how: Method | str, *, seed: int = 0, epoch: int = 0, keys: Any = None) -> Draw:
+    def draw(
+        self,
+        how: Method | str,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        keys: Any = None,
+        counts: tuple[Any, int] | None = None,
+    ) -> Draw:
         """Choose rows: as many of each cell as a method says.
 
         Args:
             how: a method or its name.
             seed, epoch: integers from 0 to 2^64 - 1; every pair is an independent draw.
             keys: (rows,) uint32 NumPy keys of a pick other than ``random``, from `pick_keys`.
+            counts: what `Method.counts` gave for this draw, where it is known already.
 
         Returns:
             The rows kept, on the grid's device.
@@ -197,7 +206,7 @@ class VoxelGrid:
         if how.name == "one-per-grid" and keys is None:
             position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
             return Draw(self._rows(self.order[position]), 0)
-        k, forced = how.counts(self, seed, epoch)
+        k, forced = how.counts(self, seed, epoch) if counts is None else counts
         if keys is None:
             sorted_keys = picks.random_keys(self.order, stream)
         else:

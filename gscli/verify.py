@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from . import claims, fields, files, formats, mapping
 from .claims import Claim
 from .cloud import GaussianCloud, take_rows
-from .errors import GateMissed, GscliError, UsageError
+from .errors import GateMissed, GscliError, InputError, UsageError
 from .grid import VoxelGrid
 from .kernels import rowsets, statistics
 from .kernels.statistics import Uniformity
@@ -104,7 +105,8 @@ def verify(
         trust_pickle: about `source`; see `gscli.formats.read`.
 
     Raises:
-        InputError: a file is missing or malformed, or does not say how it was drawn.
+        InputError: a file is missing or malformed, or does not say how it was drawn, or says what
+            cannot be.
     """
     if not draws:
         raise UsageError("there is no draw to verify")
@@ -113,6 +115,7 @@ def verify(
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
+        said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found, notes = [], []
@@ -121,14 +124,14 @@ def verify(
             path = os.fspath(draw)
             with timings.stage("read"):
                 drawn = formats.read(path)
-            if expect is None:
+            if expect is None or said is None:
                 claim = claims.from_comment(drawn, path)
             else:
-                claim = claims.from_report(expect, path, alone=len(draws) == 1)
+                claim = claims.from_report(said, files.display(expect), path, alone=len(draws) == 1)
             lattice = (claim.voxel_size, claim.origin)
             with timings.stage("grid"):
                 if lattice not in grids:
-                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file)
+                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
             with timings.stage("check"):
                 checks, rows = _check(cloud, drawn, claim, grids[lattice], path)
             found.append((path, claim, checks))
@@ -157,45 +160,63 @@ def verify(
     )
 
 
-def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None) -> VoxelGrid:
+def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None, path: str) -> VoxelGrid:
     if claim.voxel_size is None:
         found = mapping.find_mapping(source, grid_file)
         return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud), scene=source))
     if grid_file is not None:
         raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
     xyz = cloud.columns(fields.POSITION)
-    return VoxelGrid.from_points(xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True)
+    with _impossible(path):
+        return VoxelGrid.from_points(
+            xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True
+        )
+
+
+@contextmanager
+def _impossible(path: str) -> Iterator[None]:
+    """What would be a wrong option of a user is a wrong claim of the draw at `path`."""
+    try:
+        yield
+    except UsageError as error:
+        raise InputError(f"cannot be what it claims ({error.what})", path=path) from None
+    except GscliError as error:
+        error.path = error.path or path
+        raise
 
 
 def _check(
     cloud: GaussianCloud, drawn: GaussianCloud, claim: Claim, grid: VoxelGrid, path: str
 ) -> tuple[tuple[Check, ...], npt.NDArray[Any]]:
-    """Every check of one draw, and which rows of the scene it kept."""
+    """Every check of one draw, and which rows of the scene it kept.
+
+    Of equal rows those are meant that the seed draws; which of the others, is not known and left out.
+    """
     rows = drawn.rows
     if rows.dtype != cloud.rows.dtype:
         ours, theirs = (d.newbyteorder("=") for d in (rows.dtype, cloud.rows.dtype))
         if ours != theirs:
             return (_columns(drawn, cloud),), np.empty(0, np.int64)
         rows = rows.astype(cloud.rows.dtype)
-    source = rowsets.match(rows, cloud.rows)
-    kept = source[source >= 0]
-    try:
+    with _impossible(path):
         keys = grid.pick_keys(cloud, claim.method.pick)
-        again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys)
-        wanted, _ = claim.method.counts(grid, claim.seed, claim.epoch)
-    except GscliError as error:
-        error.path = error.path or path
-        raise
+        counts = claim.method.counts(grid, claim.seed, claim.epoch)
+        again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys, counts=counts)
+    source = rowsets.match(rows, cloud.rows, likely=again.rows)
+    unsure = rowsets.ambiguous(rows, cloud.rows, again.rows, source)
+    certain = source[(source >= 0) & ~unsure]
+    # Equal rows share a cell of a lattice, but not of a mapping.
+    kept, loose = (certain, int(unsure.sum())) if grid.voxel_size is None else (source[source >= 0], 0)
     checks = [
         Check("columns", 0),
         _listed("subset", source == rowsets.ABSENT, "row {} is no row of the scene"),
         _listed("duplicates", source == rowsets.SURPLUS, "row {} occurs more often than in the scene"),
-        _cells(grid, kept, wanted),
+        _cells(grid, kept, counts[0], loose),
     ]
     if claim.said_by == "report":
         checks.append(_report(claim, len(rows), len(cloud), grid, again.forced_cells))
     checks.append(_reproduced(cloud, rows, source, again.rows))
-    return tuple(checks), kept
+    return tuple(checks), certain
 
 
 def _columns(drawn: GaussianCloud, cloud: GaussianCloud) -> Check:
@@ -214,11 +235,12 @@ def _listed(name: str, wrong: npt.NDArray[Any], text: str) -> Check:
     return Check(name, len(at), tuple(text.format(int(row)) for row in at[:SHOWN]))
 
 
-def _cells(grid: VoxelGrid, kept: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> Check:
+def _cells(grid: VoxelGrid, kept: npt.NDArray[Any], wanted: npt.NDArray[Any], loose: int) -> Check:
+    """Each cell has as many as wanted, or may have with `loose` rows whose cells are not known."""
     chosen = np.zeros(grid.rows, bool)
     chosen[kept] = True
     taken = np.add.reduceat(chosen[grid.order], grid.offsets[:-1], dtype=np.int64) if len(grid) else wanted
-    wrong = np.flatnonzero(taken != wanted)
+    wrong = np.flatnonzero((taken > wanted) | (taken + loose < wanted))
     names = [",".join(map(str, grid.cells[c].reshape(-1).tolist())) for c in wrong[:SHOWN]]
     examples = [
         f"cell {name} keeps {taken[c]} of {grid.counts[c]} rows, not {wanted[c]}"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from . import fields, files, formats
 from .errors import GscliError, InputError, UsageError
-from .watching import disagreement
+from .watching import DEFAULT_THRESHOLD, disagreement
 from .watching.checkpoints import Checkpoint, checkpoints
 from .watching.events import EventWriter
 
@@ -40,7 +40,7 @@ def watch(
     *,
     reference: str | os.PathLike[str] | None = None,
     tensorboard: str | os.PathLike[str] | None = None,
-    threshold: float = disagreement.DEFAULT_THRESHOLD,
+    threshold: float = DEFAULT_THRESHOLD,
     every: float = 10.0,
     once: bool = False,
     until: int | None = None,
@@ -64,7 +64,8 @@ def watch(
         once: measure all steps that are there, oldest first, and end.
         until: end after measuring this step or a later one.
         timeout: end after so many seconds without a new measurement.
-        say: told, in words, of steps dropped and files that cannot be read.
+        say: told, in words, of steps dropped or passed over, files that cannot be read and runs that
+            have no checkpoint yet.
 
     Scalars: see `disagreement.points`, under ``corgs/point`` for two runs, ``successive/point``
     for one, ``reference/point`` for one against the reference, and ``reference_a/point`` and
@@ -72,7 +73,8 @@ def watch(
 
     Raises:
         UsageError: numbers that make no sense, no run, or more than two.
-        InputError: the reference cannot be read; with `once`, nothing to measure.
+        InputError: the reference cannot be read; a run is a file or holds several models; with `once`,
+            nothing to measure.
         GscliError: `tensorboard` cannot be written to.
     """
     if not 1 <= len(runs) <= 2:
@@ -84,7 +86,8 @@ def watch(
         raise UsageError("--once ends by itself", remedy="drop --until and --timeout")
     fixed = None if reference is None else _centers(os.fspath(reference))
     memory = _Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
-    watcher = _Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say)
+    patience = 1 if once else PATIENCE
+    watcher = _Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience)
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)
     try:
         for measured in _follow(watcher, every, once, until, timeout):
@@ -103,24 +106,32 @@ def _follow(
 ) -> Iterator[Measured]:
     last = time.monotonic()
     watcher.look()
+    watcher.tell_start()
     while True:
         time.sleep(every)
         watcher.look()
+        watcher.tell_incomplete()
         if once:
             for step in watcher.complete():
                 measured = watcher.measure(step)
                 if measured is not None:
                     yield measured
             if watcher.memory.step is None:
+                if watcher.unread is not None:
+                    raise InputError(f"no step could be measured ({watcher.unread})", path=watcher.runs[0])
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
                     remedy="check the folders; the names that are known are in README",
                 )
             return
-        for step in reversed(watcher.complete()):
+        steps = watcher.complete()
+        for number, step in reversed(list(enumerate(steps))):
             measured = watcher.measure(step)
             if measured is not None:
+                if number:
+                    older = ", ".join(map(str, steps[: min(number, 8)]))
+                    watcher.say(f"dropped {number} older steps ({older}) for step {step}")
                 last = time.monotonic()
                 yield measured
                 break
@@ -193,10 +204,13 @@ class _Watcher:
     threshold: float
     memory: _Memory
     say: Callable[[str], object]
+    patience: int
     steps: list[dict[int, Checkpoint]] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     failures: dict[str, int] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+    unread: GscliError | None = None
     before: tuple[str, npt.NDArray[Any]] | None = None
 
     def look(self) -> None:
@@ -212,14 +226,37 @@ class _Watcher:
             del self.failures[path]
         self.states = states
 
+    def tell_start(self) -> None:
+        """Say what else would look like a watch that does nothing."""
+        for run, steps in zip(self.runs, self.steps, strict=True):
+            if not steps:
+                self.say(f"{run} has no checkpoints yet")
+        if self.memory.step is not None:
+            self.say(
+                f"goes on after step {self.memory.step}, as {self.memory.file} remembers; "
+                "for a training begun anew give another --tensorboard folder"
+            )
+
+    def tell_incomplete(self) -> None:
+        """Say, once, which models that no longer change lack ranks."""
+        for checkpoint in (c for run in self.steps for c in run.values() if c.missing):
+            if checkpoint.path in self.held - self.incomplete:
+                self.incomplete.add(checkpoint.path)
+                every = checkpoint.missing + len(checkpoint.files)
+                self.say(
+                    f"step {checkpoint.step} is left out while {checkpoint.missing} of its {every} ranks "
+                    f"are missing: {checkpoint.path}"
+                )
+
     def complete(self) -> list[int]:
-        """Steps after the last one measured whose files all held still, ascending."""
+        """Steps after the last one measured whose files are all there and held still, ascending."""
         last = self.memory.step
         common = set.intersection(*(set(run) for run in self.steps))
         return sorted(
             step
             for step in common
-            if (last is None or step > last) and all(run[step].path in self.held for run in self.steps)
+            if (last is None or step > last)
+            and all(run[step].path in self.held and not run[step].missing for run in self.steps)
         )
 
     def measure(self, step: int) -> Measured | None:
@@ -232,7 +269,8 @@ class _Watcher:
                 models.append((path, _centers(path)))
             except GscliError as error:
                 self.failures[path] = self.failures.get(path, 0) + 1
-                if self.failures[path] == PATIENCE or not run[step].files[0].exists():
+                self.unread = error
+                if self.failures[path] == self.patience or not run[step].files[0].exists():
                     self.say(f"step {step} is left out: {error}")
                 return None
         pairs: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
@@ -245,15 +283,11 @@ class _Watcher:
         if self.reference is not None:
             for suffix, (_, model) in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
                 pairs.append((f"reference{suffix}/point", model, self.reference))
-        self._dropped(step)
+        scalars: dict[str, float] = {}
+        for tag, a, b in pairs:
+            scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
         self.memory.step, self.memory.path = step, models[0][0]
         self.before = models[0]
-        scalars: dict[str, float] = {}
-        try:
-            for tag, a, b in pairs:
-                scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
-        except InputError as error:
-            self.say(f"step {step} is left out: {error}")
         return Measured(step, scalars, tuple(path for path, _ in models), time.perf_counter() - start)
 
     def _before(self) -> npt.NDArray[Any] | None:
@@ -263,15 +297,12 @@ class _Watcher:
                 self.before = (self.memory.path, _centers(self.memory.path))
         return None if self.before is None else self.before[1]
 
-    def _dropped(self, step: int) -> None:
-        stale = [s for s in self.complete() if s < step]
-        if stale:
-            self.say(f"dropped {len(stale)} older steps ({', '.join(map(str, stale[:8]))}) for step {step}")
-
 
 def _centers(path: str) -> npt.NDArray[Any]:
-    """(N, 3) positions of a scene file."""
+    """(N, 3) positions of a scene file, at least one and all finite."""
     xyz = formats.read(path, only=fields.POSITION).xyz
+    if not len(xyz):
+        raise InputError("has no points", path=path)
     if not np.isfinite(xyz).all():
         raise InputError("has positions that are not finite", path=path)
     return xyz

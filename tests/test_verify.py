@@ -11,6 +11,7 @@ from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GateMissed, InputError, UsageError
 from gscli.grid import VoxelGrid
+from gscli.methods import Method
 from gscli.resample import resample
 from gscli.verify import verify
 
@@ -218,6 +219,46 @@ def test_a_report_finds_each_of_several_draws_by_its_path(scene, tmp_path):
         verify(scene, [drawn(scene, "stray.ply")], expect=report)
 
 
+def test_honest_draws_of_a_scene_of_equal_rows_pass(tmp_path):
+    scene = tmp_path / "scene.ply"
+    gscli.write(scene, GaussianCloud(np.tile(scene_rows(), 10)))
+    draws = [drawn(scene, f"{e}.ply", epoch=e) for e in range(6)]
+    result = verify(scene, draws)
+    assert failing(result) == set()
+    assert len(result.uniformity) == 5
+    assert "rows" in failing(verify(scene, [rewritten(draws[0], one_row_less)]))
+
+
+def test_how_many_rows_each_cell_keeps_is_worked_out_once(scene, monkeypatch):
+    target, counts, calls = drawn(scene), Method.counts, []
+
+    def counted(method, *args):
+        calls.append(method.name)
+        return counts(method, *args)
+
+    monkeypatch.setattr(Method, "counts", counted)
+    assert failing(verify(scene, [target])) == set()
+    assert calls == ["half-density"]
+
+
+def test_equal_rows_in_different_cells_of_a_mapping_pass_and_tampering_does_not(tmp_path):
+    scene, target = tmp_path / "scene.ply", tmp_path / "half.ply"
+    rows, rng = np.tile(scene_rows(1000), 2), np.random.default_rng(0)
+    gscli.write(scene, GaussianCloud(rows))
+    np.save(tmp_path / "ids.npy", rng.integers(0, 200, len(rows)))
+    arguments = {"grid_file": str(tmp_path / "ids.npy")}
+    resample(scene, target, **arguments)
+    assert failing(verify(scene, [target], **arguments)) == set()
+
+    def other_rows(kept):
+        return rows[np.sort(rng.permutation(1000)[: len(kept)])]
+
+    assert "rows" in failing(verify(scene, [rewritten(target, other_rows)], **arguments))
+    assert {"cells", "rows"} <= failing(
+        verify(scene, [rewritten(target, lambda kept: kept[:9])], **arguments)
+    )
+
+
 def test_several_draws_of_a_biased_sampler_are_caught_by_the_statistics_too(tmp_path):
     scene = tmp_path / "scene.ply"
     gscli.write(scene, GaussianCloud(scene_rows(20_000)))
@@ -291,3 +332,100 @@ def test_a_report_that_is_none_is_bad_input(scene, tmp_path, text):
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(InputError, match=r"r\.json"):
         verify(scene, [drawn(scene)], expect=tmp_path / "r.json")
+
+
+@pytest.fixture
+def reported(scene, tmp_path):
+    """A draw, its report and the report's content."""
+    target, report = tmp_path / "half.ply", tmp_path / "half.json"
+    args = ["resample", str(scene), str(target), "--no-cache", "--report", str(report)]
+    assert CliRunner().invoke(main, args).exit_code == 0
+    return target, report, json.loads(report.read_text())
+
+
+def put(content, keys, value):
+    for key in keys[:-1]:
+        content = content[key]
+    content[keys[-1]] = value
+
+
+OUTPUT = ("outputs", 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ((*OUTPUT, "kept", "points"), float("inf")),
+        ((*OUTPUT, "kept", "points"), 2406.9),
+        ((*OUTPUT, "kept", "fraction"), float("nan")),
+        pytest.param((*OUTPUT, "kept", "fraction"), 10**400, id="huge"),
+        ((*OUTPUT, "seed"), 0.7),
+        ((*OUTPUT, "seed"), True),
+        ((*OUTPUT, "seed"), -1),
+        ((*OUTPUT, "seed"), "0"),
+        ((*OUTPUT, "epoch"), 2**70),
+        ((*OUTPUT, "pick"), None),
+        ((*OUTPUT, "ratio"), [0.3, 0.7, 0.9]),
+        ((*OUTPUT, "ratio"), None),
+        ((*OUTPUT, "min_per_cell"), 1.0),
+        (("grid", "voxel_size"), 0),
+        (("grid", "voxel_size"), 1e-30),
+        (("grid", "voxel_size"), float("nan")),
+        (("grid", "origin"), [0, float("nan"), 0]),
+        (("grid", "cells"), "12"),
+        (("input", "points"), None),
+    ],
+)
+def test_a_report_with_a_number_that_cannot_be_is_bad_input(scene, reported, keys, value):
+    target, report, content = reported
+    put(content, keys, value)
+    report.write_text(json.dumps(content))
+    run = CliRunner().invoke(main, ["verify", str(scene), str(target), "--expect", str(report)])
+    assert run.exit_code == 3
+    assert "gscli: error:" in run.stderr
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"schema": 1e999', "\0"])
+def test_a_report_that_is_no_json_is_bad_input(scene, reported, text):
+    reported[1].write_text(text)
+    with pytest.raises(InputError, match="is no JSON"):
+        verify(scene, [reported[0]], expect=reported[1])
+
+
+def test_a_folder_is_no_report(scene, reported, tmp_path):
+    with pytest.raises(InputError, match="directory"):
+        verify(scene, [reported[0]], expect=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "true", "said"),
+    [
+        ({}, b"seed=0 ", b"seed=-1 "),
+        ({}, b"epoch=0 ", b"epoch=%d " % 2**70),
+        ({}, b"voxel_size=0.4 ", b"voxel_size=nan "),
+        ({}, b"voxel_size=0.4 ", b"voxel_size=0 "),
+        ({}, b"voxel_size=0.4 ", b"voxel_size=1e-30 "),
+        ({}, b"origin=0.0,", b"origin=nan,"),
+        ({"total": 123}, b"target=123 ", b"target=99999 "),
+    ],
+)
+def test_a_comment_that_says_what_cannot_be_is_bad_input(scene, settings, true, said):
+    target = drawn(scene, **settings)
+    assert true in target.read_bytes()
+    target.write_bytes(target.read_bytes().replace(true, said))
+    run = CliRunner().invoke(main, ["verify", str(scene), str(target)])
+    assert run.exit_code == 3
+    assert str(target) in run.stderr
+
+
+def test_one_report_on_stdin_serves_several_draws(scene, tmp_path):
+    report = tmp_path / "views.json"
+    args = ["resample", str(scene), "--out-dir", str(tmp_path / "views"), "--no-cache", "--repeat", "3"]
+    assert CliRunner().invoke(main, [*args, "--report", str(report)]).exit_code == 0
+    draws = sorted(map(str, (tmp_path / "views").iterdir()))
+    args = ["verify", str(scene), *draws, "--expect", "-"]
+    run = CliRunner().invoke(main, args, input=report.read_bytes())
+    assert run.exit_code == 0, run.stderr
+    run = CliRunner().invoke(main, args, input=b"[]")
+    assert run.exit_code == 3
+    assert "<stdin>: is no report" in run.stderr

@@ -226,6 +226,74 @@ def test_models_that_cannot_be_compared_are_told_and_passed_over(runs):
     assert "step 1 is left out" in said[0]
 
 
+def test_once_says_which_checkpoints_are_damaged_and_measures_the_others(runs):
+    save(runs[0], 1, 1).write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n")
+    save(runs[0], 2, 2)
+    save(runs[0], 3, 3)
+    said = []
+    assert steps_of(watch(runs[:1], once=True, every=SOON, say=said.append)) == [3]
+    assert len(said) == 1
+    assert "step 1 is left out" in said[0]
+
+
+def test_once_ends_with_the_reason_where_no_checkpoint_can_be_read(runs):
+    path = save(runs[0], 1, 1)
+    path.write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n")
+    with pytest.raises(InputError, match=rf"no step could be measured.*{path}"):
+        list(watch(runs[:1], once=True, every=SOON))
+
+
+@pytest.mark.parametrize("unusable", [1, 2])
+def test_a_lone_run_is_not_compared_with_a_model_that_has_no_points(runs, tmp_path, unusable):
+    for step in (1, 2, 3):
+        path = save(runs[0], step, step)
+        if step == unusable:
+            gscli.write(path, model(0, n=0), overwrite=True)
+    said = []
+    measured = list(watch(runs[:1], once=True, every=SOON, tensorboard=tmp_path, say=said.append))
+    assert steps_of(measured) == [3]
+    good = 3 - unusable
+    expected = disagreement.points(model(good).xyz, model(3).xyz, tag="successive/point")
+    assert measured[0].scalars == expected
+    assert f"step {unusable} is left out" in said[0]
+    assert "has no points" in said[0]
+
+
+def test_a_run_without_checkpoints_is_told_once(runs):
+    save(runs[0], 1, 1)
+    said = []
+    assert list(watch(runs, every=SOON, timeout=0.2, say=said.append)) == []
+    assert said == [f"{runs[1]} has no checkpoints yet"]
+
+
+def test_a_training_begun_anew_is_told_that_its_first_steps_are_passed_over(runs, tmp_path):
+    for run in runs:
+        save(run, 300, 1)
+    assert steps_of(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON)) == [300]
+    for run in runs:
+        save(run, 100, 1)
+    said = []
+    args = {"tensorboard": tmp_path / "logs", "once": True, "every": SOON, "say": said.append}
+    assert list(watch(runs, **args)) == []
+    assert len(said) == 1
+    assert "after step 300" in said[0]
+
+
+def test_a_model_that_lacks_ranks_is_left_out_and_told(tmp_path):
+    for name in ("ckpt_99_rank0.pt", "ckpt_99_rank1.pt", "ckpt_199_rank0.pt"):
+        (tmp_path / name).write_bytes(b"x")
+    said = []
+    with pytest.raises(InputError, match=r"no step could be measured.*ckpt_99"):
+        list(watch([tmp_path], once=True, every=SOON, say=said.append))
+    assert "step 199 is left out while 1 of its 2 ranks are missing" in said[0]
+
+
+def test_no_event_file_is_left_where_nothing_was_measured(runs, tmp_path):
+    save(runs[0], 1, 1)
+    assert list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON)) == []
+    assert [path.name for path in (tmp_path / "logs/gscli").iterdir()] == ["watch.json"]
+
+
 def test_the_command_prints_one_line_of_json_for_each_step(runs):
     for step in (1, 2):
         for seed, run in enumerate(runs):
@@ -256,6 +324,7 @@ def test_infinite_numbers_reach_tensorboard_as_they_are(runs, tmp_path):
         (["{a}", "--threshold", "-1"], 2, "--threshold"),
         (["{a}", "--once", "--until", "5"], 2, "--once"),
         (["{a}", "{b}", "--once", "--every", "0.01"], 3, "no step to measure"),
+        (["{a}/file", "--every", "0.01"], 3, "is a file"),
         (["{a}", "--reference", "{a}/none.ply", "--once"], 3, "no such file"),
         (["{a}", "--tensorboard", "{a}/file", "--once", "--every", "0.01"], 1, "cannot be written"),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from ..watching import DEFAULT_THRESHOLD
 from . import options
 
 
@@ -18,7 +19,7 @@ from . import options
     "--threshold",
     type=float,
     metavar="T",
-    default=0.3,
+    default=DEFAULT_THRESHOLD,
     show_default=True,
     help="A center is matched when its counterpart is nearer, in scene units.",
 )

@@ -12,23 +12,40 @@ from . import hashing, parallel
 ABSENT, SURPLUS = -1, -2
 
 
-def match(rows: npt.NDArray[Any], among: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def match(
+    rows: npt.NDArray[Any], among: npt.NDArray[Any], likely: npt.NDArray[Any] | None = None
+) -> npt.NDArray[np.int64]:
     """For each row the row of `among` with the same bytes, none used twice.
 
     Args:
         rows, among: (K,) and (N,) structured arrays of one dtype.
+        likely: rows of `among`, none twice, that are taken before all others.
 
     Returns:
-        (K,) int64: a row of `among`, the earlier of equal ones first; or `ABSENT` where there is no such
-        row; or `SURPLUS` where `rows` has more of them than `among`.
+        (K,) int64: a row of `among`, of equal ones the likely and then the earlier first; or `ABSENT`
+        where there is no such row; or `SURPLUS` where `rows` has more of them than `among`.
     """
     salt = 0
     while True:
-        found = _match_hashes(row_hashes(rows, salt), row_hashes(among, salt))
+        found = _match_in_turn(row_hashes(rows, salt), row_hashes(among, salt), likely)
         at = np.flatnonzero(found >= 0)
         if _all_equal(rows, at, among, found[at]):
             return found
         salt += 1  # two different rows had one hash
+
+
+def ambiguous(
+    rows: npt.NDArray[Any], among: npt.NDArray[Any], likely: npt.NDArray[Any], found: npt.NDArray[Any]
+) -> npt.NDArray[np.bool_]:
+    """(K,) bool: which rows `match` found in a row that is not likely, while equal ones stay unused."""
+    unused, expected = np.ones(len(among), bool), np.zeros(len(among), bool)
+    unused[found[found >= 0]] = False
+    expected[likely] = True
+    unsure = found >= 0
+    unsure[unsure] = ~expected[found[unsure]]
+    if unsure.any():
+        unsure[unsure] = np.isin(row_hashes(rows[unsure]), row_hashes(among[unused]))
+    return unsure
 
 
 def row_hashes(rows: npt.NDArray[Any], salt: int = 0) -> npt.NDArray[np.uint64]:
@@ -57,6 +74,25 @@ def differing(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.int64]
         return np.empty(0, np.int64)
     opaque = np.dtype((np.void, a.dtype.itemsize))
     return np.flatnonzero(np.ascontiguousarray(a).view(opaque) != np.ascontiguousarray(b).view(opaque))
+
+
+def _match_in_turn(ours: Any, theirs: Any, likely: npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
+    """Hashes matched among the likely ones, then what is left among the others."""
+    if likely is None:
+        return _match_hashes(ours, theirs)
+    found = _match_hashes(ours, theirs[likely])
+    left = np.flatnonzero(found < 0)
+    found[found >= 0] = likely[found[found >= 0]]
+    if len(left):
+        others = np.ones(len(theirs), bool)
+        others[likely] = False
+        rows = np.flatnonzero(others)
+        second = _match_hashes(ours[left], theirs[rows])
+        hit = second >= 0
+        found[left[hit]] = rows[second[hit]]
+        # ABSENT only where neither has one.
+        found[left[~hit]] = np.minimum(found[left[~hit]], second[~hit])
+    return found
 
 
 def _match_hashes(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ..device import is_torch
 from ..errors import UsageError
-from ..watching.disagreement import DEFAULT_THRESHOLD
+from ..watching import DEFAULT_THRESHOLD
 
 if TYPE_CHECKING:
     from typing_extensions import Self

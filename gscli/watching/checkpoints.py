@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
+
 # graphdeco and forks; gsplat; nerfstudio. A number in a folder's name counts for the file in it.
 _NAMES = (
+    re.compile(r"iteration_(?P<step>\d+)/point_cloud\.ply"),
     re.compile(r"iteration_(?P<step>\d+)/[^/]+\.(?:ply|pickle)"),
     re.compile(r"point_cloud_(?P<step>\d+)\.ply"),
     re.compile(r"chkpnt_?(?P<step>\d+)\.pth"),
@@ -28,11 +31,13 @@ class Checkpoint:
         step: the iteration in its name.
         path: the file to read, with ``::part`` where the run was named so.
         files: every file of the model; several ranks make one.
+        missing: how many ranks fewer than the most of another step.
     """
 
     step: int
     path: str
     files: tuple[Path, ...]
+    missing: int = 0
 
     def state(self) -> tuple[tuple[int, int], ...]:
         """Size and time of change of every file.
@@ -52,21 +57,38 @@ def checkpoints(run: str | os.PathLike[str]) -> dict[int, Checkpoint]:
 
     Args:
         run: a folder, which need not exist yet; ``FOLDER::part`` takes that model of each file.
+
+    Raises:
+        InputError: it is a file, or holds checkpoints of several models.
     """
     folder, _, part = os.fspath(run).partition(PART)
+    if Path(folder).is_file():
+        raise InputError("is a file, not the folder of a run", path=folder, remedy="name the folder")
     ranks: dict[tuple[int, int], dict[int, Path]] = {}
+    homes: dict[int, tuple[Path, Path]] = {}  # of each kind, with a file that is there
     for path, name in _files(Path(folder), DEEPEST):
         for kind, pattern in enumerate(_NAMES):
             match = pattern.fullmatch(name) or pattern.fullmatch(path.name)
             if match:
                 rank = int(match.groupdict().get("rank") or 0)
-                ranks.setdefault((int(match["step"]), kind), {}).setdefault(rank, path)
+                home = path.parent.parent if "/" in match[0] else path.parent
+                known, first = homes.setdefault(kind, (home, path))
+                same = ranks.setdefault((int(match["step"]), kind), {})
+                if known != home or rank in same:
+                    raise InputError(
+                        f"holds several models: {same.get(rank, first)} and {path}",
+                        path=folder,
+                        remedy="name the folder of one",
+                    )
+                same[rank] = path
                 break
+    most = {kind: max(len(paths) for (_, k), paths in ranks.items() if k == kind) for kind in homes}
     found: dict[int, Checkpoint] = {}
-    for (step, _), paths in sorted(ranks.items()):
+    for (step, kind), paths in sorted(ranks.items()):
         files = tuple(paths[rank] for rank in sorted(paths))
         if step not in found:
-            found[step] = Checkpoint(step, f"{files[0]}{PART}{part}" if part else str(files[0]), files)
+            name = f"{files[0]}{PART}{part}" if part else str(files[0])
+            found[step] = Checkpoint(step, name, files, most[kind] - len(files))
     return found
 
 

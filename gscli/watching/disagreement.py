@@ -14,10 +14,10 @@ from .. import neighbors
 from ..comparing.conventions import corgs
 from ..errors import InputError
 from ..kernels import images
+from . import DEFAULT_THRESHOLD
 
 Array = npt.NDArray[Any]
 
-DEFAULT_THRESHOLD = 0.3  # scene units, as forks of CoR-GS log it
 POINTS = "corgs/point"
 RENDERS = "corgs/render"
 

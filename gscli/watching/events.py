@@ -13,39 +13,50 @@ import socket
 import struct
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from .. import files
 
 
 class EventWriter:
-    """Appends scalars to a new event file in a folder. Each writer has a file of its own.
+    """Appends scalars to a new event file in a folder, made with the first. Each writer has its own.
 
     Raises:
         GscliError: the folder or the file cannot be written.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        now = time.time()
-        # The second and the host are the custom; the rest keeps two writers of one second apart.
-        name = f"events.out.tfevents.{int(now)}.{socket.gethostname()}.{os.getpid()}.{time.time_ns()}"
+        self._folder = Path(folder)
+        self._stream: BinaryIO | None = None
         try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self._stream = (Path(folder) / name).open("xb")
+            self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.unwritable(folder, error) from None
-        self._append(_double(1, now) + _text(3, b"brain.Event:2"))
 
     def add_scalars(self, scalars: dict[str, float], step: int) -> None:
         """Write named numbers as of a step, and let readers see them."""
+        if self._stream is None:
+            self._open(time.time())
         values = b"".join(
             _text(1, _text(1, tag.encode()) + _float(2, value)) for tag, value in scalars.items()
         )
         self._append(_double(1, time.time()) + _whole(2, step) + _text(5, values))
 
     def close(self) -> None:
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
+
+    def _open(self, now: float) -> None:
+        # The second and the host are the custom; the rest keeps two writers of one second apart.
+        name = f"events.out.tfevents.{int(now)}.{socket.gethostname()}.{os.getpid()}.{time.time_ns()}"
+        try:
+            self._stream = (self._folder / name).open("xb")
+        except OSError as error:
+            raise files.unwritable(self._folder, error) from None
+        self._append(_double(1, now) + _text(3, b"brain.Event:2"))
 
     def _append(self, event: bytes) -> None:
+        assert self._stream is not None
         length = struct.pack("<Q", len(event))
         try:
             self._stream.write(length + _checksum(length) + event + _checksum(event))

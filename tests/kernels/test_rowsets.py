@@ -29,6 +29,23 @@ def test_each_row_takes_one_row_with_its_bytes(kind, n):
     assert rowsets.match(rows, among).tolist() == twin(rows, among)
 
 
+@pytest.mark.parametrize("values", [3, 40, 10_000])
+def test_likely_rows_are_taken_before_equal_others(values):
+    rng = np.random.default_rng(values)
+    among = rng.integers(0, values, 300).astype("<i4").view([("a", "<i4")])
+    rows = rng.integers(0, values, 200).astype("<i4").view([("a", "<i4")])
+    likely = np.sort(rng.choice(300, 100, replace=False))
+    order = np.concatenate([likely, np.setdiff1d(np.arange(300), likely)])
+    expected = [order[i] if i >= 0 else i for i in twin(rows, among[order])]
+    found = rowsets.match(rows, among, likely)
+    assert found.tolist() == expected
+    unused = {among[i].tobytes() for i in set(range(300)) - set(found.tolist())}
+    unsure = [
+        i >= 0 and i not in likely and row.tobytes() in unused for row, i in zip(rows, found, strict=True)
+    ]
+    assert rowsets.ambiguous(rows, among, likely, found).tolist() == unsure
+
+
 def test_bytes_count_and_not_values():
     rows = np.array([(0.0,), (-0.0,), (np.nan,)], [("a", "<f4")])
     assert rowsets.match(rows[[1, 2]], rows).tolist() == [1, 2]

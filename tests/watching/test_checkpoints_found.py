@@ -2,6 +2,7 @@
 
 import pytest
 
+from gscli.errors import InputError
 from gscli.watching.checkpoints import checkpoints
 
 
@@ -59,3 +60,36 @@ def test_a_part_of_each_file_can_be_named(tmp_path):
 
 def test_a_folder_that_is_not_there_yet_has_none(tmp_path):
     assert checkpoints(tmp_path / "later") == {}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("point_cloud_gs1/iteration_5/point_cloud.ply", "point_cloud_gs2/iteration_5/point_cloud.ply"),
+        ("garden/chkpnt5.pth", "stump/chkpnt7.pth"),
+        ("garden/point_cloud/iteration_5/point_cloud.ply", "stump/point_cloud/iteration_7/point_cloud.ply"),
+        ("a/ckpt_5_rank0.pt", "b/ckpt_5_rank1.pt"),
+    ],
+)
+def test_a_folder_of_several_models_is_refused_with_a_file_of_each(tmp_path, first, second):
+    touch(tmp_path, first, second)
+    with pytest.raises(InputError, match=f"{first} and .*{second}; name the folder"):
+        checkpoints(tmp_path)
+
+
+def test_the_model_beside_other_files_of_its_step_is_taken(tmp_path):
+    touch(tmp_path, "iteration_5/anchors.ply", "iteration_5/point_cloud.ply")
+    assert checkpoints(tmp_path)[5].path.endswith("point_cloud.ply")
+
+
+def test_ranks_that_other_steps_have_are_counted_as_missing(tmp_path):
+    touch(
+        tmp_path, *(f"ckpt_{step}_rank{rank}.pt" for step in (9, 19) for rank in range(4 if step < 10 else 1))
+    )
+    assert {step: found.missing for step, found in checkpoints(tmp_path).items()} == {9: 0, 19: 3}
+
+
+def test_a_file_is_no_run(tmp_path):
+    touch(tmp_path, "point_cloud.ply")
+    with pytest.raises(InputError, match="is a file"):
+        checkpoints(tmp_path / "point_cloud.ply")
