@@ -306,6 +306,12 @@ def check_lattice_options(
         raise UsageError("--origin needs three finite numbers")
 
 
+def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:
+    """The options that ask for a lattice, and whether they were given."""
+    given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
+    return {option: value is not None for option, value in given.items()}
+
+
 def _on(device: Any, array: Any) -> Any:
     """An array as a tensor on a torch device; unchanged for None."""
     if device is None:

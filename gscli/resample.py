@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import device, files, formats, mapping
+from . import device, files, formats, grids, mapping
 from .cache import GridCache
-from .cache import key as cache_key
 from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
-from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options
+from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options, lattice_options
+from .info import size_of
 from .methods import Method, methods
 from .progress import Timings, Track, silent
 
@@ -135,7 +134,7 @@ def resample(
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
-        size = formats.size_of(source)  # before it is replaced, perhaps
+        size = size_of(source)  # before it is replaced, perhaps
         xyz = cloud.columns(("x", "y", "z")) if mapped is None else None
     name = files.display(source)
     notes = list(cloud.header.notes)
@@ -143,10 +142,12 @@ def resample(
         with timings.stage("grid"):
             if xyz is None:
                 assert mapped is not None
-                grid, cached = _given_grid(mapped, source, len(cloud), grid_file is None, where), "off"
+                grid, cached = grids.from_file(mapped, source, len(cloud), grid_file is None, where), "off"
             else:
-                grid, cached = _grid(xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache)
-                notes += _precision_note(xyz, grid)
+                grid, cached = grids.from_positions(
+                    xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache
+                )
+                notes += grids.precision_note(xyz, grid)
             device.synchronise(where)
     except GscliError as error:
         error.path = error.path or name
@@ -215,79 +216,18 @@ def _output(job: Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int
     return Output(job.path, len(rows), job.method, seed, job.epoch, fraction, draw.forced_cells, job.index)
 
 
-def _grid(
-    xyz: npt.NDArray[Any],
-    voxel_size: float | None,
-    points_per_cell: float | None,
-    origin: Sequence[float] | str | None,
-    drop_invalid: bool,
-    where: Any,
-    cache: GridCache | None,
-) -> tuple[VoxelGrid, str]:
-    """Load the grid of (3, N) positions from the cache, or build and keep it."""
-    name = ""
-    if cache is not None:
-        corner = origin if origin is None or isinstance(origin, str) else tuple(float(v) for v in origin)
-        name = cache_key(
-            xyz,
-            voxel_size=voxel_size,
-            points_per_cell=points_per_cell,
-            origin=corner,
-            drop_invalid=drop_invalid,
-        )
-        found = cache.load(name)
-        if found is not None:
-            return found.to(where), "hit"
-    grid = VoxelGrid.from_points(
-        xyz.T,
-        voxel_size=voxel_size,
-        points_per_cell=points_per_cell,
-        origin=origin,
-        drop_invalid=drop_invalid,
-        device=where,
-    )
-    if cache is None:
-        return grid, "off"
-    cache.store(name, grid.to(None))
-    return grid, "miss"
-
-
-def _given_grid(path: Path, source: str | os.PathLike[str], rows: int, found: bool, where: Any) -> VoxelGrid:
-    """The grid of a grid file; `found` says that nobody named it."""
-    ids = mapping.read_mapping(path, rows, scene=source)
-    why = f"as {path.name if found else path} says" + (
-        ", the scene's grid of the highest rank" if found else ""
-    )
-    return replace(VoxelGrid.from_ids(ids, device=where), why=why)
-
-
-def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:
-    """The options that ask for a lattice, and whether they were given."""
-    given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
-    return {option: value is not None for option, value in given.items()}
-
-
 def _dangling_note(cloud: GaussianCloud, outputs: Sequence[Output]) -> list[str]:
     """Tell what was copied as it is and numbers rows that are no longer where they were."""
     thinned = [output.path for output in outputs if output.points < len(cloud)]
-    stale = {name: None for path in thinned for name in formats.references_rows(path, cloud)}
+    stale = {name: None for path in thinned for name in _copied_references(path, cloud)}
     if not stale:
         return []
     return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]
 
 
-def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
-    """Tell when float32 storage is too coarse for the cells."""
-    if xyz.dtype != np.float32 or not grid.points or grid.voxel_size is None:
+def _copied_references(path: str, cloud: GaussianCloud) -> list[str]:
+    name = formats.format_for_writing(path, cloud.header.format)
+    if name != cloud.header.format or not hasattr(formats.module(name), "references_rows"):
         return []
-    some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
-    some = np.where(np.isfinite(some), some, 0.0)
-    # The median: a few flyaways are not what is far from zero.
-    typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()
-    step = float(np.spacing(np.float32(typical)))
-    if step * 16 < grid.voxel_size:
-        return []
-    return [
-        f"positions are stored in float32 and so far from zero that they come in steps of {step:g}, "
-        f"against cells of {grid.voxel_size:g}: store them shifted towards zero, or as doubles"
-    ]
+    found: list[str] = formats.module(name).references_rows(cloud)
+    return found

@@ -127,10 +127,9 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
     from .. import formats
     from ..draws import check_draws, draw_name, draws
-    from ..grid import check_lattice_options
+    from ..grid import check_lattice_options, lattice_options
     from ..mapping import refuse_lattice
     from ..methods import methods
-    from ..resample import lattice_options
 
     given = parameters.get
     chosen = methods(

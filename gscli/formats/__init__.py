@@ -70,7 +70,8 @@ class Format:
         can_write: whether it is written.
         lossy: whether writing it always loses precision.
         requires: the packages it needs beyond the core.
-        missing: those of them that are not installed here.
+        optional: those that only some of its files need.
+        missing: those of either that are not installed here.
         install: the command that installs them; empty where nothing is missing.
     """
 
@@ -81,6 +82,7 @@ class Format:
     can_write: bool
     lossy: bool
     requires: tuple[str, ...]
+    optional: tuple[str, ...]
     missing: tuple[str, ...]
     install: str
 
@@ -90,8 +92,8 @@ def table() -> list[Format]:
     rows = []
     for name in names():
         found = module(name)
-        requires = (*getattr(found, "REQUIRES", ()), *getattr(found, "OPTIONAL", ()))
-        missing = tuple(package for package in requires if find_spec(package) is None)
+        requires, optional = getattr(found, "REQUIRES", ()), getattr(found, "OPTIONAL", ())
+        missing = tuple(package for package in (*requires, *optional) if find_spec(package) is None)
         rows.append(
             Format(
                 name,
@@ -100,7 +102,8 @@ def table() -> list[Format]:
                 hasattr(found, "read"),
                 hasattr(found, "write"),
                 getattr(found, "LOSSY", False),
-                requires,
+                tuple(requires),
+                tuple(optional),
                 missing,
                 "pip install 'gscli[formats]'" if missing else "",
             )
@@ -274,12 +277,6 @@ def folder_format(source: str | os.PathLike[str]) -> str | None:
     return name if "/" in module(name).SUFFIXES and hasattr(module(name), "write") else None
 
 
-def size_of(source: str | os.PathLike[str]) -> int | None:
-    """Bytes of the file that a source is, or is part of; None for stdin, pipes and folders."""
-    file, _ = locate(source)
-    return file.stat().st_size if file.is_file() and not files.is_standard(source) else None
-
-
 def suffix_like(source: str | os.PathLike[str]) -> str:
     """What the name of an output of one's own choice ends in: a scene folder stays one, all else is PLY."""
     return ".ply" if folder_format(source) is None else "/"
@@ -321,15 +318,6 @@ def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:
     if attached is not None and name != cloud.header.format:
         lost = [*lost, *attached.describe()]
     return lost
-
-
-def references_rows(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:
-    """What writing `cloud` to `path` copies that numbers rows: wrong as soon as rows are left out."""
-    name = format_for_writing(path, cloud.header.format)
-    if name != cloud.header.format or not hasattr(module(name), "references_rows"):
-        return []
-    named: list[str] = module(name).references_rows(cloud)
-    return named
 
 
 def write(

@@ -31,7 +31,7 @@ from ..progress import nothing
 from . import _rows, _spz_zstd
 from ._bytes import check_expansion, gunzip, malformed, mapped, table
 
-DESCRIPTION = "SPZ 1 to 4: 24-bit positions, bytes for the rest; version 4 needs zstandard"
+DESCRIPTION = "SPZ 1 to 4: 24-bit positions, bytes for the rest"
 SUFFIXES = (".spz",)
 LOSSY = True
 OPTIONAL = ("zstandard",)

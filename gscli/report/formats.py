@@ -26,8 +26,9 @@ def summary(rows: Sequence[Format]) -> list[str]:
         writes = "lossy" if row.lossy and row.can_write else _mark(row.can_write)
         line = f"{row.name:{names}}  {_mark(row.can_read):4}  {writes:5}  {_suffixes(row):{suffixes}}  "
         line += row.description
-        if row.requires:
-            line += f"; by {', '.join(row.requires)}"
+        needs = [*row.requires, *(f"{package} for some files" for package in row.optional)]
+        if needs:
+            line += f"; needs {', '.join(needs)}"
         if row.missing:
             line += f"; missing {', '.join(row.missing)}: {row.install}"
         lines.append(line)

@@ -29,7 +29,9 @@ def test_the_table_has_every_format_there_is(table):
         assert row["can_read"] == hasattr(module, "read")
         assert row["can_write"] == hasattr(module, "write")
         assert row["suffixes"] == list(module.SUFFIXES)
-        assert row["missing"] == [p for p in row["requires"] if importlib.util.find_spec(p) is None]
+        assert row["missing"] == [
+            p for p in (*row["requires"], *row["optional"]) if importlib.util.find_spec(p) is None
+        ]
 
 
 def test_what_it_says_is_written_is_written_and_nothing_else(table, make_scene, tmp_path):
