@@ -277,12 +277,6 @@ def folder_format(source: str | os.PathLike[str]) -> str | None:
     return name if "/" in module(name).SUFFIXES and hasattr(module(name), "write") else None
 
 
-def size_of(source: str | os.PathLike[str]) -> int | None:
-    """Bytes of the file that a source is, or is part of; None for stdin, pipes and folders."""
-    file, _ = locate(source)
-    return file.stat().st_size if file.is_file() and not files.is_standard(source) else None
-
-
 def suffix_like(source: str | os.PathLike[str]) -> str:
     """What the name of an output of one's own choice ends in: a scene folder stays one, all else is PLY."""
     return ".ply" if folder_format(source) is None else "/"
@@ -328,15 +322,6 @@ def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:
     if attached is not None and name != cloud.header.format:
         lost = [*lost, *attached.describe()]
     return lost
-
-
-def references_rows(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:
-    """What writing `cloud` to `path` copies that numbers rows: wrong as soon as rows are left out."""
-    name = format_for_writing(path, cloud.header.format)
-    if name != cloud.header.format or not hasattr(module(name), "references_rows"):
-        return []
-    named: list[str] = module(name).references_rows(cloud)
-    return named
 
 
 def write(
