@@ -164,9 +164,7 @@ class GridSampler:
             rows, cells = draw.rows, self._cell_of_row[draw.rows]
             if isinstance(rows, np.ndarray):
                 rows, cells = torch.from_numpy(rows), torch.from_numpy(cells)
-            drawn[label] = Scenario(
-                label, rows, cells.long(), self.grid.rows, draw.forced_cells, self._share
-            )
+            drawn[label] = Scenario(label, rows, cells.long(), self.grid.rows, draw.forced_cells, self._share)
         return drawn
 
     def state_dict(self) -> dict[str, Any]:
