@@ -73,7 +73,6 @@ def main():
                 f" CPU {cpu / options.every * 1e3:7.2f} ms  {cpu / base[1] - 1:+7.1%}"
             )
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = (used.ru_utime + used.ru_stime) / len(seen)
     print(f"the call returned after {statistics.median(calls) * 1e3:.2f} ms")
     print(
         f"the monitor's process used {(used.ru_utime + used.ru_stime) / len(seen):.2f} s of CPU a measurement"

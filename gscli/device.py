@@ -39,6 +39,11 @@ def resolve(name: str) -> torch.device | None:
     return torch.device(name)
 
 
+def is_cpu(device: torch.device | None) -> bool:
+    """Whether a device is a CPU, by NumPy or by torch."""
+    return device is None or device.type == "cpu"
+
+
 def synchronise(device: torch.device | None) -> None:
     """Wait until queued GPU work is done, so that a clock read next to it tells the truth."""
     if device is not None and device.type == "cuda":

@@ -41,6 +41,11 @@ def require_readable(path: Path) -> None:
         raise InputError(str(error), path=repr(os.fspath(path))) from None
 
 
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None for stdin, pipes and folders."""
+    return path.stat().st_size if path.is_file() and not is_standard(path) else None
+
+
 def unreadable(path: str | os.PathLike[str], error: OSError) -> InputError:
     if isinstance(error, FileNotFoundError):
         return InputError("no such file", path=path, remedy="check the path")

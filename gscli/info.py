@@ -69,13 +69,7 @@ def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
         trust_pickle: see `gscli.formats.read`.
     """
     cloud = formats.read(source, trust_pickle=trust_pickle)
-    return describe(cloud, path=files.display(source), size=size_of(source))
-
-
-def size_of(source: str | os.PathLike[str]) -> int | None:
-    """Bytes of the file that a source is, or is part of; None for stdin, pipes and folders."""
-    file, _ = formats.locate(source)
-    return file.stat().st_size if file.is_file() and not files.is_standard(source) else None
+    return describe(cloud, path=files.display(source), size=files.size_of(formats.locate(source)[0]))
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:

@@ -134,7 +134,7 @@ def resample(
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
-        size = formats.size_of(source)  # before it is replaced, perhaps
+        size = files.size_of(formats.locate(source)[0])  # before it is replaced, perhaps
         xyz = cloud.columns(("x", "y", "z")) if mapped is None else None
     name = files.display(source)
     notes = list(cloud.header.notes)

@@ -7,10 +7,12 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 
+from gscli import scene
 from gscli.cli import main
 
 from .update_readme import README, ROOT, SCENE, Example, examples, run, updated
@@ -72,6 +74,38 @@ def test_every_option_has_help(name: str) -> None:
 def test_readme_links_to_files_that_exist() -> None:
     links = re.findall(r"\]\((?!\w+:|#)([^)#]+)", TEXT)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All blocks in order, in one namespace that holds only what a reader brings along."""
+    torch = pytest.importorskip("torch")
+    scene.write(tmp_path / "scene.ply", 2000)
+    monkeypatch.chdir(tmp_path)
+    coord = torch.rand(300, 3)
+    model = torch.nn.Linear(3, 4)
+    seen: list[int] = []
+    given = {
+        "coord": coord,
+        "feat": torch.rand(300, 2),
+        "labels": torch.arange(300) % 4,
+        "epochs": 2,
+        "model": lambda batch: model(batch["coord"]),
+        "task": lambda out, batch: torch.nn.functional.cross_entropy(out, batch["segment"]),
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "writer": lambda scalars, step: seen.append(step),
+        "iterations": 501,
+        "train": lambda step: None,
+        "gaussians_a": SimpleNamespace(xyz=coord),
+        "gaussians_b": SimpleNamespace(xyz=coord + 0.01),
+        "image_a": torch.rand(3, 16, 16),
+        "image_b": torch.rand(3, 16, 16),
+    }
+    before = model.weight.detach().clone()
+    for block in re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
+        exec(block, given)
+    assert seen == [0, 0, 500, 500]
+    assert not torch.equal(model.weight, before)
+    assert (tmp_path / "view.ply").exists()
 
 
 def test_readme_shows_what_its_commands_print(tmp_path: Path) -> None:

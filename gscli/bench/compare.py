@@ -15,7 +15,7 @@ from .. import device, neighbors, scene
 from . import origin
 from .timing import Group, compare_calls, compare_processes
 
-SUBSAMPLE = 10_000  # points of each cloud in the origin's remedy
+SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remedy
 
 _OPEN3D_SCRIPT = """
 import sys, open3d as o3d
@@ -34,7 +34,7 @@ def bench(
         search_points: size of each of two clouds for the search alone.
         repeats: timed repeats after one warm-up; medians are reported.
         device_name: where the search runs; see `gscli.device.NAMES`.
-        slow: whether to time ``torch.cdist``, which takes seconds and is timed once.
+        slow: whether to time ``torch.cdist`` on all points, which takes seconds and on a CPU is timed once.
     """
     where = device.resolve(device_name)
     groups = [_searches(search_points, repeats, where, slow), _duplicates(search_points * 4, repeats, where)]
@@ -59,8 +59,10 @@ def _searches(points: int, repeats: int, where: Any, slow: bool) -> Group:
         from scipy.spatial import cKDTree
 
         calls["scipy cKDTree"] = lambda: cKDTree(targets).query(queries, workers=-1)
-    once = set()
-    cdist = {"torch.cdist, batched": points, f"torch.cdist on {SUBSAMPLE:,} of each (inexact)": SUBSAMPLE}
+    full, step = "torch.cdist, batched", -(-points // SUBSAMPLE)
+    cdist = {full: 1}
+    if step > 1:
+        cdist[f"torch.cdist on {len(queries[::step]):,} of each (inexact)"] = step
     if find_spec("torch") is None:
         calls.update(dict.fromkeys(cdist, "torch is not installed"))
     else:
@@ -68,10 +70,11 @@ def _searches(points: int, repeats: int, where: Any, slow: bool) -> Group:
 
         on = where or torch.device("cpu")
         a, b = (torch.as_tensor(np.ascontiguousarray(xyz), device=on) for xyz in (queries, targets))
-        for title, count in cdist.items():
-            step = max(1, points // count)
-            calls[title] = _cdist(a[::step], b[::step]) if slow or count < points else "left out by --no-slow"
-            once.add(title)
+        for title, stride in cdist.items():
+            calls[title] = _cdist(a[::stride], b[::stride])
+        if not slow:
+            calls[full] = "left out by --no-slow"
+    once = {full} if device.is_cpu(where) else set()
     title = f"nearest neighbours of {points:,} points among {points:,}, index included"
     return compare_calls(title, calls, repeats=repeats, on=where, once=once)
 
@@ -97,6 +100,7 @@ def _duplicates(points: int, repeats: int, where: Any) -> Group:
         f"{points:,} equal points among {points:,}",
         {f"gscli, {name}": _search(name, same, same, where)},
         repeats=repeats,
+        on=where,
     )
 
 
@@ -110,8 +114,6 @@ def _processes(a: Path, b: Path, points: int, repeats: int) -> Group:
         "gscli compare, both ways, --no-gaussians": [*ours, "--no-gaussians"],
         "gscli compare, both ways": ours,
     }
-    if isinstance(open3d, str):  # ratios are to the first line
-        commands = {k: commands[k] for k in [*list(commands)[1:], next(iter(commands))]}
     return compare_processes(
         f"whole process, {points:,} against {points:,} Gaussians", commands, repeats=repeats
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import device, formats, scene
 from ..cache import GridCache, key
+from ..errors import UsageError
 from ..grid import VoxelGrid
 from ..methods import method
 from . import origin
@@ -36,8 +37,14 @@ def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool
         points, cells: size of the generated scene; the cell size follows.
         repeats: timed repeats after one warm-up; medians are reported.
         device_name: where draws are made; see `gscli.device.NAMES`.
-        slow: whether to time the origin's per-cell Python loops, which take seconds.
+        slow: whether to time the origin's per-cell Python loops, which take seconds and on a CPU are
+            timed once.
+
+    Raises:
+        UsageError: more cells than points, of which each cell holds at least one.
     """
+    if cells > points:
+        raise UsageError(f"{points:,} points cannot fill {cells:,} cells", remedy="ask for fewer cells")
     where = device.resolve(device_name)
     cloud = scene.make(points)
     xyz = cloud.xyz
@@ -75,24 +82,35 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) 
     ready = grid.to(where)
     carried: list[Any] = [np.ascontiguousarray(xyz), features]
     calls: dict[str, Callable[[], object] | str] = {}
+    names = (
+        "GridSampler.scenarios: draw all three",
+        "GridSampler.scenarios, collate: draw and gather all three",
+        "origin, vectorised and cached",
+        "origin, vectorised",
+        "origin, loops",
+    )
     if find_spec("torch") is None:
         missing = "torch is not installed"
-        peers: dict[str, Callable[[], object] | str] = {
-            name: missing for name in ("origin, vectorised and cached", "origin, vectorised", "origin, loops")
-        }
+        peers: dict[str, Callable[[], object] | str] = dict.fromkeys(names, missing)
     else:
         import torch
 
+        from ..training import GridSampler, collate
+
         on = where or torch.device("cpu")
+        sampler = GridSampler(ready)
         t_ids, t_xyz, t_features = (torch.as_tensor(a, device=on) for a in (ids, *carried))
         cells = origin.group(t_ids)
-        peers = {
-            "origin, vectorised and cached": lambda: origin.scenarios(t_ids, t_xyz, t_features, cells=cells),
-            "origin, vectorised": lambda: origin.scenarios(t_ids, t_xyz, t_features),
-            "origin, loops": (lambda: origin.scenarios(t_ids, t_xyz, t_features, loop=True))
+        runs: tuple[Callable[[], object] | str, ...] = (
+            sampler.scenarios,
+            lambda: collate(sampler.scenarios(), coord=t_xyz, feat=t_features),
+            lambda: origin.scenarios(t_ids, t_xyz, t_features, cells=cells),
+            lambda: origin.scenarios(t_ids, t_xyz, t_features),
+            (lambda: origin.scenarios(t_ids, t_xyz, t_features, loop=True))
             if slow
             else "left out by --no-slow",
-        }
+        )
+        peers = dict(zip(names, runs, strict=True))
         if where is not None:
             carried = [t_xyz, t_features]
     epoch = iter(range(1 << 40))
@@ -100,10 +118,15 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) 
     def ours() -> list[Any]:
         now = next(epoch)
         drawn = [ready.draw(name, epoch=now).rows for name in ("half-density", "one-per-grid")]
-        return [[array[rows] for array in carried] for rows in drawn]
+        return [[_take(array, rows) for array in carried] for rows in drawn]
 
-    calls["gscli, ready grid"] = ours
-    return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where, once={"origin, loops"})
+    calls["gscli, ready grid: draw and gather half, single"] = ours
+    once = {names[-1]} if device.is_cpu(where) else set()
+    return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where, once=once)
+
+
+def _take(array: Any, rows: Any) -> Any:
+    return array.index_select(0, rows) if device.is_torch(array) else array.take(rows, axis=0)
 
 
 def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:

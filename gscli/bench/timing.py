@@ -14,6 +14,8 @@ from typing import Any
 from .. import device
 from ..errors import GscliError
 
+ONCE = "run once, without warm-up"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -22,9 +24,9 @@ class Row:
     Attributes:
         name: what ran.
         seconds: median over the repeats; None if it could not run.
-        ratio: seconds over those of the group's reference, the first row.
+        ratio: seconds over those of the group's reference, the first row that ran.
         peak_mb: largest resident set of a whole process, in MB; None within this process.
-        note: why it did not run, or what to know.
+        note: why it did not run, or that it ran only once.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Things timed in turn, in one run, against the first of them."""
+    """Things timed in turn, in one run, against the first that ran, which comes first."""
 
     title: str
     rows: tuple[Row, ...]
@@ -70,7 +72,9 @@ def compare_calls(
             if repeat:
                 seconds[name].append(time.perf_counter() - start)
     rows = [
-        Row(name, None, note=call) if isinstance(call, str) else Row(name, statistics.median(seconds[name]))
+        Row(name, None, note=call)
+        if isinstance(call, str)
+        else Row(name, statistics.median(seconds[name]), note=ONCE if name in once else "")
         for name, call in calls.items()
     ]
     return Group(title, _with_ratios(rows))
@@ -131,6 +135,8 @@ def run_process(name: str, command: Sequence[str]) -> tuple[float, float]:
 
 
 def _with_ratios(rows: list[Row]) -> tuple[Row, ...]:
+    """The rows, those that did not run last, with their ratios to the first."""
+    rows = sorted(rows, key=lambda row: row.seconds is None)
     base = rows[0].seconds
     return tuple(
         Row(r.name, r.seconds, None if not base or r.seconds is None else r.seconds / base, r.peak_mb, r.note)

@@ -14,7 +14,8 @@ def command() -> None:
     """Time gscli on this machine, beside the algorithms it replaces and the tools people use.
 
     Everything is timed in turn in one run, after a warm-up; medians are shown, and ratios to the first
-    line of each table. Peers that are not installed are named and left out.
+    line of each table. On a CPU the slowest peers run only once, and say so. Peers that are not installed
+    are named and left out.
 
     \b
     Examples:

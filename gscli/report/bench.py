@@ -12,7 +12,7 @@ SCHEMA = "gscli/bench/1"
 
 
 def document(groups: list[Group], **options: Any) -> dict[str, Any]:
-    """Every group with its rows: name, median seconds, ratio to the first row, peak memory."""
+    """Every group with its rows: name, median seconds, ratio to the first row, peak memory, note."""
     return documents.document(SCHEMA, options=options, groups=[asdict(group) for group in groups])
 
 
@@ -31,6 +31,8 @@ def summary(groups: list[Group]) -> list[str]:
                 line += f"  x {row.ratio:<6.3g}"
             if row.peak_mb is not None:
                 line += f"  {row.peak_mb:,.0f} MB"
+            if row.note:
+                line += f"  {row.note}"
             lines.append(line.rstrip())
         lines.append("")
     return lines[:-1]

@@ -36,13 +36,19 @@ def collate(
         They share no memory with their sources: dropping the batch frees it.
 
     Raises:
-        UsageError: a tensor of another length or device, a reserved name, or no scenario.
+        UsageError: scenarios of different scenes, ranks or devices, or none; a tensor of another length
+            or device, or a reserved name.
     """
     drawn = list(views.values() if isinstance(views, Mapping) else views)
     if not drawn:
         raise UsageError("there is no scenario to collate")
-    if len({view.points for view in drawn}) > 1:
-        raise UsageError("the scenarios are of scenes with different numbers of points")
+    if len({view.scene for view in drawn}) > 1:
+        raise UsageError(
+            "the scenarios are of different scenes or ranks, whose cells do not correspond",
+            remedy="collate those of one sampler",
+        )
+    if len({view.rows.device for view in drawn}) > 1:
+        raise UsageError("the scenarios are on different devices")
     points, device = drawn[0].points, drawn[0].rows.device
     for name, tensor in per_point.items():
         if name in RESERVED:

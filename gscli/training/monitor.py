@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +22,19 @@ import numpy.typing as npt
 from ..device import is_torch
 from ..errors import UsageError
 from ..watching import DEFAULT_THRESHOLD
+from ..watching.disagreement import POINTS
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 say = logging.getLogger(__name__)
+# "python -m" and "-c" look into the current folder first, where the trainer may keep a json.py.
+_CHILD = """
+import sys
+sys.path[:] = sys.argv[1:]
+from gscli.training.monitor_process import main
+main()
+"""
 DEATHS = 3  # after so many in a row the monitor gives up
 
 
@@ -56,11 +63,13 @@ class DisagreementMonitor:
         log: called as ``log(scalars, step)`` with a dict of names and numbers; or an object with
             ``add_scalar(name, number, step)``, such as TensorBoard's SummaryWriter.
         threshold: a centre is matched when its counterpart is nearer than this, in scene units.
-        queue: how many measurements may wait. One more drops the oldest, so that memory is bounded
-            by `queue` + 1 copies.
+        tag: what the names of the centres' scalars begin with.
+        queue: how many measurements may wait. One more drops the oldest before it is copied, so that
+            memory is bounded by `queue` + 1 copies.
 
     Attributes:
-        dropped: measurements that a newer one pushed out of the queue.
+        dropped: measurements that a newer one pushed out of the queue, or that waited when the monitor
+            gave up.
         failed: measurements that could not be made.
         restarts: how often the process died and was started again.
 
@@ -73,6 +82,7 @@ class DisagreementMonitor:
         log: Callable[[dict[str, float], int], object] | Any,
         *,
         threshold: float = DEFAULT_THRESHOLD,
+        tag: str = POINTS,
         queue: int = 4,
     ) -> None:
         if not (callable(log) or hasattr(log, "add_scalar")):
@@ -83,7 +93,7 @@ class DisagreementMonitor:
             raise UsageError(f"the queue must hold at least one measurement, not {queue}")
         self.dropped = self.failed = self.restarts = 0
         self._log = log
-        self._settings = {"threshold": threshold}
+        self._settings = {"threshold": threshold, "tag": tag}
         self._size = queue
         self._pending: deque[_Job] = deque()
         self._results: deque[tuple[dict[str, float], int]] = deque()
@@ -136,7 +146,7 @@ class DisagreementMonitor:
         self._end_process()
         self.poll()
         if self.dropped:
-            say.warning("%d measurements of disagreement were dropped: too many waited", self.dropped)
+            say.warning("%d measurements of disagreement were dropped", self.dropped)
 
     def __enter__(self) -> Self:
         return self
@@ -147,14 +157,8 @@ class DisagreementMonitor:
         self.close()
 
     def _submit(self, kind: str, a: Any, b: Any, step: int) -> None:
-        try:
-            job = None if self._disabled or self._closing else _Job(kind, int(step), (_copied(a), _copied(b)))
-        except Exception:  # noqa: BLE001 - a monitor must not end a training run
-            self.failed += 1
-            say.warning("the models of step %s cannot be measured", step, exc_info=True)
-            job = None
         self.poll()
-        if job is None:
+        if self._disabled or self._closing:
             return
         with self._wake:
             if len(self._pending) == self._size:
@@ -162,8 +166,24 @@ class DisagreementMonitor:
                 self.dropped += 1
                 if self.dropped == 1:
                     say.warning("dropped the disagreement of step %d: measuring is too slow", oldest.step)
+                del oldest  # its memory is free before the copies are made
+        try:
+            job = _Job(kind, int(step), (_copied(a), _copied(b)))
+        except Exception:  # noqa: BLE001 - a monitor must not end a training run
+            self.failed += 1
+            say.warning("the models of step %s cannot be measured", step, exc_info=True)
+            return
+        with self._wake:
             self._pending.append(job)
+            if self._disabled:  # it gave up meanwhile
+                self._give_up()
             self._wake.notify()
+
+    def _give_up(self) -> None:
+        """Measure nothing more; what waits is dropped. The caller holds `_wake`."""
+        self._disabled = True
+        self.dropped += len(self._pending)
+        self._pending.clear()
 
     def _serve(self) -> None:
         """Hand jobs to the process, one at a time, until told to close."""
@@ -184,8 +204,8 @@ class DisagreementMonitor:
                 deaths += 1
                 self._end_process()
                 if self._closing or deaths == DEATHS:
-                    self._disabled = True
-                    self._pending.clear()
+                    with self._wake:
+                        self._give_up()
                     say.warning("the disagreement monitor's process failed (%s); no more is measured", error)
                     return
                 self.restarts += 1
@@ -216,15 +236,14 @@ class DisagreementMonitor:
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
             one = dict.fromkeys(
                 ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GSCLI_THREADS"), "1"
             )
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gscli.training.monitor_process"],
+                [sys.executable, "-c", _CHILD, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, **one, "PYTHONPATH": os.pathsep.join(p for p in path if p)},
+                env={**os.environ, **one},
                 start_new_session=True,  # Ctrl-C is for the trainer, which then closes this
             )
         return self._process
@@ -246,11 +265,12 @@ class DisagreementMonitor:
 
 
 def _copied(values: Any) -> npt.NDArray[Any]:
-    """A copy in this process's memory: float32, float64 or uint8, contiguous."""
+    """A copy in this process's memory: float32, float64 or integers, contiguous."""
     if is_torch(values):
         values = values.detach()
         if str(values.dtype) in ("torch.float16", "torch.bfloat16"):
             values = values.float()
         values = values.cpu().numpy()
     array = np.array(values, order="C", copy=True)
-    return array if array.dtype in (np.float32, np.float64, np.uint8) else array.astype(np.float64)
+    kept = array.dtype in (np.float32, np.float64) or array.dtype.kind in "iu"
+    return array if kept else array.astype(np.float64)

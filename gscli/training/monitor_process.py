@@ -56,9 +56,5 @@ def main() -> None:
         os.nice(NICENESS)
     sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(sys.stdin.buffer, sink)
-
-
-if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        main()
+    with suppress(BrokenPipeError):  # the trainer is gone
+        serve(sys.stdin.buffer, sink)

@@ -34,6 +34,7 @@ class Scenario:
         cells: (K,) int64, the cell of each row: a position in the grid's `cells`.
         points: how many rows the scene has, which is how long its per-point tensors are.
         forced_cells: cells that the method's minimum made keep more than its ratio asked for.
+        scene: names the scene's cells, and the rank's share of them; within it alone `cells` compare.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Scenario:
     cells: torch.Tensor
     points: int
     forced_cells: int
+    scene: str
 
 
 class GridSampler:
@@ -68,6 +70,7 @@ class GridSampler:
         self.epoch = 0
         self.world_size = world_size
         self._scene = _fingerprint(grid)
+        self._share = self._scene if world_size == 1 else f"{self._scene}, rank {rank} of {world_size}"
         self.grid = grid if world_size == 1 else _share(grid, rank, world_size)
         self._cell_of_row = _cell_of_row(self.grid)
 
@@ -161,7 +164,7 @@ class GridSampler:
             rows, cells = draw.rows, self._cell_of_row[draw.rows]
             if isinstance(rows, np.ndarray):
                 rows, cells = torch.from_numpy(rows), torch.from_numpy(cells)
-            drawn[label] = Scenario(label, rows, cells.long(), self.grid.rows, draw.forced_cells)
+            drawn[label] = Scenario(label, rows, cells.long(), self.grid.rows, draw.forced_cells, self._share)
         return drawn
 
     def state_dict(self) -> dict[str, Any]:

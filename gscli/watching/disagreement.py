@@ -20,6 +20,7 @@ Array = npt.NDArray[Any]
 
 POINTS = "corgs/point"
 RENDERS = "corgs/render"
+SLACK = 1.0  # a render may overshoot 0..1 so far; values of 0..255 do not
 
 
 def points(
@@ -40,6 +41,7 @@ def points(
     Raises:
         InputError: no centres, or some that are not finite.
     """
+    a, b = (xyz.astype(np.float64) if xyz.dtype.kind in "iu" else xyz for xyz in (a, b))
     scalars = {}
     for direction, queries, targets in (("", a, b), ("_reverse", b, a)):
         engine, _ = neighbors.choose(len(queries), len(targets))
@@ -57,7 +59,8 @@ def renders(a: Array, b: Array) -> dict[str, float]:
         a, b: (H, W), (C, H, W) or (H, W, C) with C of 1, 3 or 4; 0..1, or uint8 of 0..255.
 
     Raises:
-        InputError: shapes that differ or are no image's, or values that are not finite.
+        InputError: shapes that differ or are no image's, integers that are not uint8, or values that
+            are not finite or far outside 0..1.
     """
     if a.shape != b.shape:
         raise InputError(f"two renders of one camera have shapes {a.shape} and {b.shape}")
@@ -73,6 +76,10 @@ def _channels_first(image: Array) -> Array:
         raise InputError(f"an array of shape {image.shape} is no image")
     if image.dtype == np.uint8:
         return image.astype(np.float32) / np.float32(255)
+    if image.dtype.kind != "f":
+        raise InputError(f"a render of {image.dtype}: integers must be uint8, of 0..255")
     if not np.isfinite(image).all():
         raise InputError("a render has values that are not finite")
+    if image.min() < -SLACK or image.max() > 1 + SLACK:
+        raise InputError(f"a render has values of {image.min():g} to {image.max():g} where 0..1 is expected")
     return image

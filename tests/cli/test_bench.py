@@ -6,9 +6,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from gscli.bench import timing
+from gscli.bench import compare, timing
 from gscli.cli import main
-from gscli.errors import GscliError
+from gscli.errors import GscliError, UsageError
+from gscli.report import bench as report
 
 
 def test_bench_resample_times_everything_that_is_installed():
@@ -22,6 +23,15 @@ def test_bench_resample_times_everything_that_is_installed():
         for row in group["rows"]:
             assert row["seconds"] > 0, row
             assert row["ratio"] == pytest.approx(row["seconds"] / base)
+    scenarios = [row["name"] for row in groups[1]["rows"]]
+    assert [name.split(":")[0] for name in scenarios[:3]] == [
+        "gscli, ready grid",
+        "GridSampler.scenarios",
+        "GridSampler.scenarios, collate",
+    ]
+    assert [row["name"] for g in groups for row in g["rows"] if row["note"] == timing.ONCE] == [
+        "origin, loops"
+    ]
     processes = {row["name"]: row for row in groups[-1]["rows"]}
     assert processes["gscli resample --no-cache"]["peak_mb"] > 20
     assert "one draw from a ready grid" in CliRunner().invoke(main, [*args[:-1], "--no-slow"]).output
@@ -33,8 +43,11 @@ def test_bench_compare_times_everything_that_is_installed():
     groups = json.loads(CliRunner().invoke(main, args, catch_exceptions=False).output)["groups"]
     assert len(groups) == 4
     rows = {row["name"]: row for group in groups for row in group["rows"]}
+    assert rows["torch.cdist, batched"]["note"] == timing.ONCE
+    assert "torch.cdist on 10,000 of each (inexact)" not in rows  # 400 is all there are
     assert rows["torch.cdist, batched"]["seconds"] > 0
     assert rows["gscli compare, both ways"]["seconds"] > 0
+    assert [name for name, row in rows.items() if row["note"] == timing.ONCE] == ["torch.cdist, batched"]
     assert all(row["seconds"] or "not installed" in row["note"] for row in rows.values())
 
 
@@ -42,6 +55,37 @@ def test_a_peer_that_is_missing_is_named_not_timed():
     group = timing.compare_calls("t", {"ours": lambda: None, "theirs": "not installed"}, repeats=1)
     assert [row.note for row in group.rows] == ["", "not installed"]
     assert group.rows[1].seconds is None
+
+
+def test_ratios_are_to_the_first_that_ran_whatever_is_missing():
+    calls = {"reference": "not installed", "ours": lambda: None, "slow": lambda: sum(range(9))}
+    group = timing.compare_calls("t", calls, repeats=1)
+    assert [row.name for row in group.rows] == ["ours", "slow", "reference"]
+    assert [row.ratio is None for row in group.rows] == [False, False, True]
+    commands = {"reference": "not installed", "ours": [sys.executable, "-c", ""]}
+    assert [row.ratio for row in timing.compare_processes("t", commands, repeats=1).rows] == [1, None]
+
+
+def test_a_call_that_runs_once_is_said_to():
+    ran = []
+    calls = {name: lambda name=name: ran.append(name) for name in ("fast", "slow")}
+    group = timing.compare_calls("t", calls, repeats=3, once={"slow"})
+    assert (ran.count("fast"), ran.count("slow")) == (4, 1)
+    lines = report.summary([group])
+    assert [timing.ONCE in line for line in lines] == [False, False, True]
+
+
+@pytest.mark.parametrize(("points", "count"), [(20_000, "10,000"), (15_000, "7,500"), (10_001, "5,001")])
+def test_a_subsample_is_named_by_its_size_and_warmed_up(points, count):
+    pytest.importorskip("torch")
+    rows = {row.name: row for row in compare._searches(points, 1, None, slow=False).rows}
+    assert rows[f"torch.cdist on {count} of each (inexact)"].note == ""
+
+
+def test_more_cells_than_points_are_refused():
+    result = CliRunner().invoke(main, ["bench", "resample", "--points", "1000", "--cells", "1001"])
+    assert result.exit_code == UsageError.exit_code
+    assert "cannot fill" in result.output
 
 
 def test_calls_take_turns():

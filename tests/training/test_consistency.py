@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -79,6 +80,25 @@ def test_reserved_names_and_no_scenarios_are_errors():
         collate(views, offset=coord)
     with pytest.raises(UsageError, match="no scenario"):
         collate({}, coord=coord)
+
+
+def test_scenarios_of_two_scenes_or_ranks_or_devices_are_no_batch():
+    coord, views = scene(seed=0)
+    _, other = scene(seed=1)
+    with pytest.raises(UsageError, match="different scenes"):
+        collate([views["dense"], other["half"]], coord=coord)
+    ranks = [GridSampler.from_points(coord, voxel_size=0.5, rank=r, world_size=2) for r in range(2)]
+    with pytest.raises(UsageError, match="ranks"):
+        collate([rank.scenarios(epoch=0)["half"] for rank in ranks], coord=coord)
+    elsewhere = replace(views["half"], rows=views["half"].rows.to("meta"))
+    with pytest.raises(UsageError, match="different devices"):
+        collate([views["dense"], elsewhere], coord=coord)
+
+
+def test_samplers_of_one_scene_may_share_a_batch():
+    coord, views = scene()
+    again = GridSampler.from_points(coord, voxel_size=0.5, seed=5).scenarios(epoch=3)
+    assert len(collate([views["dense"], again["half"]], coord=coord)["offset"]) == 2
 
 
 def test_a_batch_shares_no_memory_with_the_scene():

@@ -106,6 +106,20 @@ def test_renders_of_any_layout_give_the_same_numbers(shape, kind):
         assert scalars[name] == pytest.approx(number, rel=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("kind", "scale", "said"),
+    [(np.int64, 255, "int64"), (np.uint16, 255, "uint16"), (np.float32, 255, "0..1")],
+)
+def test_renders_of_an_unknown_range_are_told_not_measured(kind, scale, said, caplog):
+    image = (RNG.random((16, 16, 3)) * scale).astype(kind)
+    seen = []
+    with DisagreementMonitor(lambda scalars, step: seen.append(step)) as monitor:
+        monitor.renders(image, image, 4)
+        monitor(np.arange(9).reshape(3, 3), np.arange(9).reshape(3, 3), 5)  # centres may be integers
+    assert (seen, monitor.failed) == ([5], 1)
+    assert said in caplog.text
+
+
 def test_the_models_are_copied_at_the_call():
     torch = pytest.importorskip("torch")
     a = torch.nn.Parameter(torch.from_numpy(models(200)[0]))
@@ -147,6 +161,54 @@ def test_a_full_queue_drops_the_oldest_counts_it_and_says_so(caplog):
     assert steps == [0, 1, 4, 5]
     assert "dropped the disagreement of step 2" in caplog.text
     assert "2 measurements" in caplog.text
+
+
+class Centres:
+    """Notes how many measurements wait when it is copied."""
+
+    def __init__(self, monitor, waiting):
+        self.monitor, self.waiting = monitor, waiting
+
+    def __array__(self, dtype=None, copy=None):
+        self.waiting.append(len(self.monitor._pending))
+        return models(50)[0]
+
+
+def test_a_full_queue_makes_room_before_it_copies():
+    monitor, waiting = DisagreementMonitor(lambda scalars, step: None, queue=2), []
+    monitor(*models(), 0)
+    eventually(lambda: monitor._results)
+    os.kill(children(monitor), signal.SIGSTOP)
+    monitor(*models(), 1)
+    eventually(lambda: not monitor._pending)  # it is the one being measured
+    for step in range(2, 6):
+        monitor(Centres(monitor, waiting), models()[1], step)
+    os.kill(children(monitor), signal.SIGCONT)
+    monitor.close()
+    assert waiting == [0, 1, 1, 1]
+
+
+def test_the_names_of_scalars_can_be_chosen():
+    seen = []
+    with DisagreementMonitor(lambda scalars, step: seen.extend(scalars), tag="mine/centres") as monitor:
+        monitor(*models(), 0)
+    assert seen[:2] == ["mine/centres_fitness", "mine/centres_rmse"]
+
+
+def test_what_waits_when_the_monitor_gives_up_is_counted(caplog, monkeypatch):
+    monitor = DisagreementMonitor(lambda scalars, step: None, queue=9)
+    monitor(*models(), 0)
+    eventually(lambda: monitor._results)
+    pid = children(monitor)
+    os.kill(pid, signal.SIGSTOP)
+    for step in range(1, 7):
+        monitor(*models(50), step)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: monitor._disabled)
+    monitor.close()
+    assert (monitor.failed, monitor.dropped) == (3, 3)
+    assert "3 measurements of disagreement were dropped" in caplog.text
 
 
 def test_a_process_that_dies_is_started_anew_and_said(caplog):
@@ -257,6 +319,17 @@ def test_a_script_without_a_main_guard_that_never_closes_ends_with_its_scalars(t
     script.write_text(SCRIPT.format(end=end))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (status, "5 1.0\n")
+
+
+def test_modules_in_the_current_folder_do_not_get_in_the_way(tmp_path):
+    (tmp_path / "json.py").write_text("raise ImportError('not this one')")
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "train.py"
+    script.write_text(SCRIPT.format(end=""))
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "5 1.0\n")
 
 
 def test_the_process_ends_with_a_trainer_that_is_killed(tmp_path):

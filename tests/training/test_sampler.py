@@ -1,6 +1,7 @@
 """GridSampler: the command line's picks, on tensors, for any number of ranks and workers."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -34,6 +35,21 @@ def test_a_scenario_keeps_the_rows_that_the_command_line_keeps(seed, epoch):
         assert view.rows.dtype == view.cells.dtype == torch.int64
         assert view.rows.tolist() == draw.rows.tolist()
         assert view.forced_cells == draw.forced_cells
+
+
+def test_a_sampler_holds_8_bytes_a_point_and_32_a_cell_however_often_it_draws():
+    sampler = GridSampler.from_points(points(200_000), voxel_size=0.3)
+    grid = sampler.grid
+    held = [grid.order, grid.offsets, grid.cells, sampler._cell_of_row]
+    assert sum(array.nbytes for array in held) <= 8 * 200_000 + 32 * (len(grid) + 1)
+    sampler.scenarios(NAMES)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            sampler.scenarios(NAMES)
+        assert tracemalloc.get_traced_memory()[0] < 200_000  # one draw's rows and cells are far more
+    finally:
+        tracemalloc.stop()
 
 
 def test_drawing_with_torch_keeps_the_same_rows_and_cells_as_with_numpy():
