@@ -189,6 +189,11 @@ def compare_centers(
     return Centers(spacings, values, why, there, again, both, named, used, forth, back, notes=tuple(notes))
 
 
+def color_top(*sides: Directed) -> float:
+    """The distance at the end of a colour scale: the largest 99th percentile, or maximum where that is 0."""
+    return max(side.p99 for side in sides) or max(side.max for side in sides)
+
+
 def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[float]) -> Directed:
     distances, count = found.distances, len(found.distances)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gscli.comparing.centers import compare_centers
+from gscli.comparing.centers import color_top, compare_centers
 from gscli.errors import EngineUnavailable, InputError, UsageError
 
 
@@ -118,6 +118,19 @@ def test_a_threshold_beyond_the_scene_is_noted():
     a = cloud(50, 0)
     assert any("exceeds the diagonal" in note for note in compare_centers(a, a, thresholds=[1000.0]).notes)
     assert not compare_centers(a, a, thresholds=[0.1]).notes
+
+
+def test_the_colour_scale_reaches_the_few_points_that_differ():
+    a = cloud(400, 0).astype(np.float64)
+    b = a.copy()
+    b[0] += 100
+    found = compare_centers(b, a, thresholds=[1.0])
+    there, back = found.source_to_target, found.target_to_source
+    assert there.p99 == back.p99 == 0 < there.max
+    assert color_top(there) == there.max
+    assert color_top(there, back) == max(there.max, back.max)
+    usual = compare_centers(a, a[::2], thresholds=[1.0]).source_to_target
+    assert color_top(usual) == usual.p99 > 0
 
 
 def test_a_sample_of_queries_estimates_with_the_error_it_states():

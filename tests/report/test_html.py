@@ -73,6 +73,16 @@ def test_every_point_is_in_the_histogram(page, result):
     assert sum(counts) == 600 + 400
 
 
+def test_one_floater_among_equal_points_is_seen(make_scene):
+    a = make_scene(400)
+    b = a.take(np.arange(400))
+    b.rows["x"][7] += 100
+    page = html.page(compare_clouds(b, a, thresholds=[1.0]))
+    ends = re.findall(r"<span>([\d.]+)(?: and more)?</span>", page)
+    assert len(ends) == 5
+    assert float(ends[-1]) > 1
+
+
 def test_pictures_are_valid_png(page):
     levels = np.full((3, 5), raster.EMPTY, np.uint8)
     levels[1, 2] = 7
