@@ -50,7 +50,7 @@ class Threshold:
             of_what: whose spacing that is, for the message.
 
         Raises:
-            UsageError: it is needed and does not exist.
+            UsageError: it is needed and does not exist, or the product is no positive finite number.
         """
         if not self.in_spacings:
             return self.value
@@ -59,7 +59,13 @@ class Threshold:
                 f"{of_what} has fewer than two distinct positions, hence no spacing",
                 remedy="give --threshold in scene units",
             )
-        return self.value * spacing
+        distance = self.value * spacing
+        if not 0 < distance < float("inf"):
+            raise UsageError(
+                f"--threshold {self} is {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
+                remedy="give --threshold in scene units",
+            )
+        return distance
 
     def __str__(self) -> str:
         return f"{self.value:g}{'spacing' if self.in_spacings else ''}"
