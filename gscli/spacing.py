@@ -62,10 +62,15 @@ class Threshold:
         distance = self.value * spacing
         if not 0 < distance < float("inf"):
             raise UsageError(
-                f"--threshold {self} is {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
+                f"--threshold {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
                 remedy="give --threshold in scene units",
             )
         return distance
+
+    @property
+    def origin(self) -> str:
+        """Where a threshold of a comparison comes from, in words."""
+        return f"{self.value:g} x the target's spacing" if self.in_spacings else "as given"
 
     def __str__(self) -> str:
         return f"{self.value:g}{'spacing' if self.in_spacings else ''}"

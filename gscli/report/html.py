@@ -84,7 +84,7 @@ def _cards(result: Compared) -> str:
     c = result.centers
     at, number = c.source_to_target.at[0], tables.number
     cards = [
-        (f"{at.fitness:.2%}", f"of the source matched within {number(at.threshold)}"),
+        (documents.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
         (number(c.symmetric.at[0].fscore), "F-score, both ways"),
         (number(c.symmetric.chamfer), "Chamfer: mean distance, both ways"),
         (number(c.symmetric.hausdorff), "Hausdorff: largest distance"),
