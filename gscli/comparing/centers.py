@@ -171,7 +171,8 @@ def compare_centers(
         track=track,
     )
     values = tuple(threshold.in_scene_units(spacings[1], names[1]) for threshold in wanted)
-    why = "as given" if thresholds else f"{wanted[0].value:g} x the target's spacing"
+    origins = [threshold.origin for threshold in wanted]
+    why = origins[0] if len(set(origins)) == 1 else ", ".join(origins)
     with timings.stage("metrics"):
         there = _directed(forth, source, target, values)
         again = _directed(back, target, source, values)

@@ -109,7 +109,11 @@ def test_the_default_threshold_is_twice_the_spacing_of_the_target():
     assert found.thresholds == (0.5,)
     assert found.threshold_why == "2 x the target's spacing"
     assert found.spacings == (None, 0.25)
-    assert compare_centers(a, b, thresholds=["3spacing", 1]).thresholds == (0.75, 1.0)
+    mixed = compare_centers(a, b, thresholds=["3spacing", 1])
+    assert mixed.thresholds == (0.75, 1.0)
+    assert mixed.threshold_why == "3 x the target's spacing, as given"
+    assert compare_centers(a, b, thresholds=[1, 2]).threshold_why == "as given"
+    assert compare_centers(a, b, thresholds=["2spacing"]).threshold_why == found.threshold_why
     with pytest.raises(UsageError, match=r"ref has fewer than two distinct positions.*scene units"):
         compare_centers(b, a, names=("new", "ref"))
 
