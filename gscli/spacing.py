@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,3 +101,13 @@ def parse_threshold(text: str | float) -> Threshold:
 def diagonal(xyz: npt.NDArray[Any]) -> float:
     """The diagonal of the smallest box around (N, 3) positions."""
     return float(np.linalg.norm(xyz.max(axis=0).astype(np.float64) - xyz.min(axis=0)))
+
+
+def beyond_scene(thresholds: Sequence[float], xyz: npt.NDArray[Any], name: str) -> list[str]:
+    """A note for each threshold, in scene units, that is larger than a whole cloud."""
+    extent = diagonal(xyz)
+    return [
+        f"the threshold {t:g} exceeds the diagonal of {name}, {extent:g}: it tells nothing apart"
+        for t in thresholds
+        if t > extent
+    ]

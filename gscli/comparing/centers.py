@@ -14,7 +14,7 @@ from .. import neighbors
 from ..kernels import metrics
 from ..kernels.distances import squared_distances
 from ..progress import Timings, Track, silent
-from ..spacing import diagonal, parse_threshold
+from ..spacing import beyond_scene, parse_threshold
 from . import conventions
 from .conventions import Agreement
 from .search import Engine, Nearest, as_numpy, search_both
@@ -182,7 +182,7 @@ def compare_centers(
             Convention(tuple(conventions.corgs(forth.distances, t) for t in values)),
             Convention(tuple(conventions.coprune(forth.distances, back.distances, t) for t in values)),
         )
-        notes = _threshold_notes(values, target, names[1])
+        notes = beyond_scene(values, as_numpy(target), names[1])
         if used.name == "faiss":
             notes += neighbors.notes()
     if there.standard_error or again.standard_error:
@@ -248,12 +248,3 @@ def _symmetric(there: Directed, back: Directed) -> Symmetric:
         hausdorff=max(there.max, back.max),
         at=tuple(at),
     )
-
-
-def _threshold_notes(thresholds: Sequence[float], target: Any, name: str) -> list[str]:
-    extent = diagonal(as_numpy(target))
-    return [
-        f"the threshold {t:g} exceeds the diagonal of {name}, {extent:g}: it tells nothing apart"
-        for t in thresholds
-        if t > extent > 0
-    ]

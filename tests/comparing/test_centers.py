@@ -122,6 +122,8 @@ def test_a_threshold_beyond_the_scene_is_noted():
     a = cloud(50, 0)
     assert any("exceeds the diagonal" in note for note in compare_centers(a, a, thresholds=[1000.0]).notes)
     assert not compare_centers(a, a, thresholds=[0.1]).notes
+    (note,) = compare_centers(a, np.zeros((3, 3)), thresholds=[0.1]).notes
+    assert "exceeds the diagonal of target, 0" in note
 
 
 def test_the_colour_scale_reaches_the_few_points_that_differ():
