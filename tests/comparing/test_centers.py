@@ -7,6 +7,7 @@ import pytest
 
 from gscli.comparing.centers import color_top, compare_centers
 from gscli.errors import EngineUnavailable, InputError, UsageError
+from gscli.progress import Timings
 
 
 def cloud(n, seed, offset=0.0, scale=1.0, dtype=np.float32):
@@ -176,14 +177,15 @@ def test_asking_all_is_no_sample():
 @pytest.mark.parametrize("engine", ["brute", "kdtree", "faiss", "torch-tree"])
 def test_every_engine_gives_the_same_report(engine):
     a, b = cloud(700, 0), cloud(600, 1)
-    expected = compare_centers(a, b, engine="brute")
+    expected, timings = compare_centers(a, b, engine="brute"), Timings()
     try:
-        found = compare_centers(a, b, engine=engine)
+        found = compare_centers(a, b, engine=engine, timings=timings)
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
     except UsageError as unknown:
         pytest.skip(str(unknown))
     assert found.engine.name == engine
+    assert list(timings) == ["search", "spacing", "metrics"]
     assert found.engine.proven + found.engine.fallback == 1300
     for part in ("spacings", "source_to_target", "target_to_source", "symmetric", "conventions"):
         assert getattr(found, part) == getattr(expected, part)
