@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import __version__, device, fields, files, formats, neighbors
 from .cloud import GaussianCloud
 from .comparing import gates, gaussians, paint, pairing, search, transform, weights
-from .comparing.centers import Centers, compare_centers
+from .comparing.centers import Centers, color_top, compare_centers
 from .comparing.gates import Gate, Limit
 from .comparing.gaussians import Gaussians
 from .comparing.pairing import Pairing, Pairs
@@ -115,7 +115,7 @@ def compare(
         pose: a JSON file of a 4x4 matrix to apply to the source.
         device_name: see `gscli.device.NAMES`.
         distances: also write the source, every field as stored, with a column ``distance``.
-        colors: paint it by distance, up to the 99th percentile; see `gscli.comparing.paint`.
+        colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
         overwrite, allow_lossy: see `gscli.formats.write`; both are about `distances`.
         trust_pickle: see `gscli.formats.read_all`.
         also_written: paths that the caller is going to write.
@@ -334,7 +334,7 @@ def _write_distances(
     path: str | os.PathLike[str], result: Compared, colors: bool, overwrite: bool, allow_lossy: bool
 ) -> None:
     target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
-    top = result.centers.source_to_target.p99 if colors else None
+    top = color_top(result.centers.source_to_target) if colors else None
     with paint.with_distances(result.clouds[0], result.centers.forth.distances, colors_to=top) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
         formats.write(path, cloud.with_comment(line), overwrite=overwrite, allow_lossy=allow_lossy)

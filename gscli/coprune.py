@@ -20,7 +20,7 @@ from .comparing.search import Engine
 from .draws import write_index
 from .errors import GateMissed, UsageError
 from .progress import Timings, Track, silent
-from .spacing import diagonal, parse_threshold
+from .spacing import beyond_scene, parse_threshold
 
 MIN_POINTS = 5000
 
@@ -133,12 +133,8 @@ def coprune(
     notes = [*clouds[0].header.notes, *clouds[1].header.notes]
     if used.name == "faiss":
         notes += neighbors.notes()
-    extents = [diagonal(points) for points in xyz]
-    if 0 < max(extents) < limit:
-        notes.append(
-            f"the threshold {limit:g} exceeds both scenes, whose diagonals are "
-            f"{extents[0]:g} and {extents[1]:g}"
-        )
+    for points, name in zip(xyz, names, strict=True):
+        notes += beyond_scene([limit], points, name)
     rows = [np.flatnonzero(mask) for mask in masks(forth.distances, back.distances, limit)]
     for name, cloud, kept in zip(names, clouds, rows, strict=True):
         if len(kept) < min_points:

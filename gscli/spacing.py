@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ class Threshold:
             of_what: whose spacing that is, for the message.
 
         Raises:
-            UsageError: it is needed and does not exist.
+            UsageError: it is needed and does not exist, or the product is no positive finite number.
         """
         if not self.in_spacings:
             return self.value
@@ -59,7 +60,18 @@ class Threshold:
                 f"{of_what} has fewer than two distinct positions, hence no spacing",
                 remedy="give --threshold in scene units",
             )
-        return self.value * spacing
+        distance = self.value * spacing
+        if not 0 < distance < float("inf"):
+            raise UsageError(
+                f"--threshold {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
+                remedy="give --threshold in scene units",
+            )
+        return distance
+
+    @property
+    def origin(self) -> str:
+        """Where a threshold of a comparison comes from, in words."""
+        return f"{self.value:g} x the target's spacing" if self.in_spacings else "as given"
 
     def __str__(self) -> str:
         return f"{self.value:g}{'spacing' if self.in_spacings else ''}"
@@ -89,3 +101,13 @@ def parse_threshold(text: str | float) -> Threshold:
 def diagonal(xyz: npt.NDArray[Any]) -> float:
     """The diagonal of the smallest box around (N, 3) positions."""
     return float(np.linalg.norm(xyz.max(axis=0).astype(np.float64) - xyz.min(axis=0)))
+
+
+def beyond_scene(thresholds: Sequence[float], xyz: npt.NDArray[Any], name: str) -> list[str]:
+    """A note for each threshold, in scene units, that is larger than a whole cloud."""
+    extent = diagonal(xyz)
+    return [
+        f"the threshold {t:g} exceeds the diagonal of {name}, {extent:g}: it tells nothing apart"
+        for t in thresholds
+        if t > extent
+    ]

@@ -75,8 +75,12 @@ def test_too_few_left_is_refused_and_nothing_written(two, tmp_path):
 
 def test_a_threshold_beyond_the_scene_is_noted(two, tmp_path):
     assert not run(two, tmp_path).notes
-    (note,) = run(two, tmp_path, threshold=1000, overwrite=True).notes
-    assert "exceeds both scenes" in note
+    notes = run(two, tmp_path, threshold=1000, overwrite=True).notes
+    assert [note.partition(", ")[0] for note in notes] == [
+        f"the threshold 1000 exceeds the diagonal of {path}" for path in two
+    ]
+    (note,) = run(two, tmp_path, threshold=50, overwrite=True).notes
+    assert "a.ply, 10:" in note
 
 
 def test_models_of_one_name_are_written_to_two_files(tmp_path):

@@ -70,5 +70,11 @@ def test_spacings_of_a_single_position_cannot_be_counted():
         parse_threshold("2spacing").in_scene_units(None, "b.ply")
 
 
+@pytest.mark.parametrize("text, spacing", [("1e308spacing", 10.0), ("1e-300spacing", 1e-100)])
+def test_spacings_beyond_what_a_number_holds_are_refused(text, spacing):
+    with pytest.raises(UsageError, match=r"scene units, for the spacing of b\.ply"):
+        parse_threshold(text).in_scene_units(spacing, "b.ply")
+
+
 def test_the_diagonal_is_that_of_the_box():
     assert diagonal(np.array([[0, 0, 0], [1, 2, 2]], np.float32)) == 3

@@ -14,7 +14,7 @@ from .. import neighbors
 from ..kernels import metrics
 from ..kernels.distances import squared_distances
 from ..progress import Timings, Track, silent
-from ..spacing import diagonal, parse_threshold
+from ..spacing import beyond_scene, parse_threshold
 from . import conventions
 from .conventions import Agreement
 from .search import Engine, Nearest, as_numpy, search_both
@@ -171,7 +171,8 @@ def compare_centers(
         track=track,
     )
     values = tuple(threshold.in_scene_units(spacings[1], names[1]) for threshold in wanted)
-    why = "as given" if thresholds else f"{wanted[0].value:g} x the target's spacing"
+    origins = [threshold.origin for threshold in wanted]
+    why = origins[0] if len(set(origins)) == 1 else ", ".join(origins)
     with timings.stage("metrics"):
         there = _directed(forth, source, target, values)
         again = _directed(back, target, source, values)
@@ -181,12 +182,17 @@ def compare_centers(
             Convention(tuple(conventions.corgs(forth.distances, t) for t in values)),
             Convention(tuple(conventions.coprune(forth.distances, back.distances, t) for t in values)),
         )
-        notes = _threshold_notes(values, target, names[1])
+        notes = beyond_scene(values, as_numpy(target), names[1])
         if used.name == "faiss":
             notes += neighbors.notes()
     if there.standard_error or again.standard_error:
         notes.append("only sampled points were asked: largest distances are lower bounds")
     return Centers(spacings, values, why, there, again, both, named, used, forth, back, notes=tuple(notes))
+
+
+def color_top(*sides: Directed) -> float:
+    """The distance at the end of a colour scale: the largest 99th percentile, or maximum where that is 0."""
+    return max(side.p99 for side in sides) or max(side.max for side in sides)
 
 
 def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[float]) -> Directed:
@@ -242,12 +248,3 @@ def _symmetric(there: Directed, back: Directed) -> Symmetric:
         hausdorff=max(there.max, back.max),
         at=tuple(at),
     )
-
-
-def _threshold_notes(thresholds: Sequence[float], target: Any, name: str) -> list[str]:
-    extent = diagonal(as_numpy(target))
-    return [
-        f"the threshold {t:g} exceeds the diagonal of {name}, {extent:g}: it tells nothing apart"
-        for t in thresholds
-        if t > extent > 0
-    ]

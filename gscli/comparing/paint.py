@@ -25,7 +25,9 @@ RGB = ("red", "green", "blue")
 def with_distances(
     cloud: GaussianCloud, distances: npt.NDArray[Any], *, colors_to: float | None = None
 ) -> Iterator[GaussianCloud]:
-    """The same rows and a float32 column ``distance``, for as long as the block lasts.
+    """The same rows and a column ``distance``, for as long as the block lasts.
+
+    The column is float32, or float64 where a distance is beyond what float32 holds.
 
     The rows are spooled to a temporary file a few megabytes at a time, so that this costs no memory.
 
@@ -44,7 +46,8 @@ def with_distances(
             f"the source has a column {COLUMN} already", remedy="rename it, so that it is not replaced"
         )
     with tempfile.TemporaryFile(prefix="gscli-distances-") as spool:
-        dtype = _extended(cloud, colors_to is not None)
+        beyond = len(distances) and distances.max() > np.finfo(np.float32).max
+        dtype = _extended(cloud, "<f8" if beyond else "<f4", colors_to is not None)
         try:
             for block in _painted(cloud, dtype, distances, colors_to):
                 spool.write(block.view(np.uint8).data)
@@ -74,7 +77,7 @@ def _painted(
         yield rows
 
 
-def _extended(cloud: GaussianCloud, colored: bool) -> np.dtype[Any]:
+def _extended(cloud: GaussianCloud, column: str, colored: bool) -> np.dtype[Any]:
     """The columns of a cloud as they lie, and the new ones behind them."""
     old = cloud.rows.dtype
     assert old.fields is not None
@@ -82,7 +85,7 @@ def _extended(cloud: GaussianCloud, colored: bool) -> np.dtype[Any]:
     formats: list[Any] = [old.fields[name][0] for name in names]
     offsets = [old.fields[name][1] for name in names]
     end = old.itemsize
-    added: list[tuple[str, np.dtype[Any]]] = [(COLUMN, np.dtype("<f4"))]
+    added: list[tuple[str, np.dtype[Any]]] = [(COLUMN, np.dtype(column))]
     if colored and fields.SH_DC[0] not in names:
         added += [(name, np.dtype("u1")) for name in RGB if name not in names]
     for name, kind in added:

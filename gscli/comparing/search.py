@@ -99,7 +99,7 @@ def search_both(
                 raise _Stopped
             show(done)
 
-        def one_way(side: int) -> tuple[Nearest, tuple[int, int], float | None]:
+        def one_way(side: int) -> tuple[Nearest, tuple[int, int], kdtree.Index | None]:
             points, others = (source, target) if side == 0 else (target, source)
             rows = asked[side]
             with _naming(names[1 - side]):
@@ -109,11 +109,7 @@ def search_both(
             number = np.int32 if len(others) < 2**31 else np.int64
             nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows).astype(number), rows)
             proven = found.proven, found.fallback
-            del found
-            stored = as_numpy(others)
-            if not isinstance(index, kdtree.Index):
-                index = kdtree.Index(stored)
-            return nearest, proven, median_spacing(index, stored, seed=seed)
+            return nearest, proven, index if isinstance(index, kdtree.Index) else None
 
         together = engine == "kdtree" and len(source) + len(target) <= TOGETHER
         with ThreadPoolExecutor(1) as pool:
@@ -124,8 +120,13 @@ def search_both(
             except BaseException:
                 stopped.set()
                 raise
+    with timings.stage("spacing"):
+        spacings = [
+            median_spacing(index or kdtree.Index(stored), stored, seed=seed)
+            for index, stored in ((back[2], as_numpy(source)), (forth[2], as_numpy(target)))
+        ]
     proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
-    return forth[0], back[0], (back[2], forth[2]), Engine(engine, why, proven, fallback)
+    return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback)
 
 
 class _Stopped(Exception):

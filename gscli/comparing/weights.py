@@ -92,7 +92,10 @@ class Side:
         return (fields.OPACITY, *fields.ROTATION, *fields.scale_names(self.cloud.fields), *colour)
 
     def attributes(self, rows: Array) -> Array:
-        """(K, n) of structured rows: `names`, transformed, and then the SH energy."""
+        """(K, n) of structured rows: `names`, transformed, and then the SH energy.
+
+        The energy is rounded to float32, as what is held may be, so that equal colours stay equal.
+        """
         rest = [name for name in self.cloud.fields if name.startswith("f_rest_")]
         out = np.empty((len(self.names) + 1, len(rows)))
         for number, name in enumerate(self.names):
@@ -101,7 +104,8 @@ class Side:
         for name in rest:
             column = rows[name].astype(np.float64)
             energy += column * column
-        out[-1] = np.sqrt(energy / (12.0 * math.pi))
+        with np.errstate(over="ignore"):
+            out[-1] = np.sqrt(energy / (12.0 * math.pi)).astype(np.float32)
         if self.similarity is not None:
             turn = self.similarity.rotation[:, None] * np.array([1, -1, -1, -1])[:, None]
             out[1:5] = gaussians.relative_rotation(turn, out[1:5])

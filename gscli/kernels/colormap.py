@@ -31,5 +31,5 @@ def levels(values: npt.NDArray[Any], top: float) -> npt.NDArray[np.uint8]:
         values: (N,) floats >= 0.
         top: the value at the end of the scale; where it is 0, all values have the first colour.
     """
-    share = np.clip(values / top, 0.0, 1.0) if top > 0 else np.zeros(len(values))
+    share = np.minimum(values, top) / top if top > 0 else np.zeros(len(values))
     return np.rint(share * (SIZE - 1)).astype(np.uint8)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 CELLS = 1024  # per axis: 10 bits, three of which fill a uint32
 SAMPLE = 4096  # points that the box is taken from
+NARROWEST = 1e-150  # of a box: squares of less vanish, and cells of less cannot be counted in float64
 CHUNK = 1 << 15  # points at a time: the temporaries stay in the processor's cache
 
 
@@ -30,7 +31,7 @@ def codes(xyz: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     """
     sample = np.asarray(xyz[:: -(-len(xyz) // SAMPLE)], np.float64)
     low, high = np.quantile(sample, (0.02, 0.98), axis=0)
-    width = np.where(high > low, high - low, 1.0)
+    width = np.where(high - low > NARROWEST, high - low, 1.0)
     origin, scale = low - width / 2, CELLS / (2 * width)
     out = np.empty(len(xyz), np.uint32)
     for start in range(0, len(xyz), CHUNK):

@@ -18,17 +18,24 @@ def log_edges(values: Sequence[Array], marks: Sequence[float], bins: int) -> Arr
 
     Args:
         values: arrays of (N,) distances >= 0.
-        marks: positive values that have to be in range.
+        marks: positive values to have in range too, if they are less than a decade outside, or alone.
         bins: how many.
 
     Returns:
         (bins + 1,) float64, ascending; from a power of ten to a power of ten.
     """
-    positive = [part[part > 0] for part in values]
-    tops = [float(part.max()) for part in positive if len(part)] + list(marks) or [1.0]
-    lows = [float(np.quantile(part, 0.002)) for part in positive if len(part)] + list(marks) or [1.0]
-    high = np.ceil(np.log10(max(tops)) * 2) / 2
-    low = np.floor(np.log10(min(lows)) * 2) / 2
+    positive = [part[part > 0] for part in values if (part > 0).any()]
+    if positive:
+        most, least = (
+            max(float(p.max()) for p in positive),
+            min(float(np.quantile(p, 0.002)) for p in positive),
+        )
+        marks = [mark for mark in marks if least / 10 < mark < most * 10]
+        ends = [least, most, *marks]
+    else:
+        ends = [mark for mark in marks if 1e-150 < mark < 1e150] or [1.0]
+    high = np.ceil(np.log10(max(ends)) * 2) / 2
+    low = np.floor(np.log10(min(ends)) * 2) / 2
     return np.logspace(max(low, high - 10), max(high, low + 0.5), bins + 1)
 
 

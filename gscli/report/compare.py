@@ -121,8 +121,8 @@ def _distances(result: Compared) -> Table:
         rows.append(
             (
                 f"matched, d < {number(at.threshold)}",
-                f"{a.fitness:.2%}",
-                f"{b.fitness:.2%}",
+                documents.percent(a.fitness),
+                documents.percent(b.fitness),
                 f"{number(at.fscore)} F-score",
             )
         )

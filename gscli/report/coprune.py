@@ -33,8 +33,8 @@ def summary(result: Copruned, *, verbose: bool = False) -> list[str]:
         f"kept     what has a counterpart within {result.threshold:.4g} scene units ({result.engine.name})"
     ]
     for model in (result.first, result.second):
-        share = model.kept / model.points
-        lines.append(f"wrote    {model.output}: {model.kept:,} of {model.points:,} points, {share:.1%}")
+        share = documents.percent(model.kept / model.points, 1)
+        lines.append(f"wrote    {model.output}: {model.kept:,} of {model.points:,} points, {share}")
     lines += [f"note     {note}" for note in result.notes]
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     total = sum(result.timings.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..demo import Demo
+from . import document as documents
 
 _MEANING = {
     "half-density": "a random 30-70 % of every cell: thinner, with the same relative density",
@@ -28,7 +29,7 @@ def summary(demo: Demo) -> list[str]:
     for run in demo.runs:
         (output,) = run.outputs
         lines += [
-            f"{output.method.name}: kept {output.points:,} points ({output.fraction:.0%})"
+            f"{output.method.name}: kept {output.points:,} points ({documents.percent(output.fraction, 0)})"
             f" in {sum(run.timings.values()):.2f} s",
             f"  {_MEANING[output.method.name]}",
             f"  {output.path}",

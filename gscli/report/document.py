@@ -31,6 +31,12 @@ def seconds(timings: dict[str, float]) -> dict[str, float]:
     return {stage: round(value, 4) for stage, value in timings.items()}
 
 
+def percent(share: float, digits: int = 2) -> str:
+    """A share as a percentage, rounded; down where rounding would make everything of less than all."""
+    rounded = f"{share:.{digits}%}"
+    return rounded if share >= 1 or not rounded.startswith("100") else f"{100 - 10**-digits:.{digits}f}%"
+
+
 def finite(value: Any) -> Any:
     """The same value with null for every number that is not finite, and plain numbers for NumPy's."""
     if isinstance(value, dict):

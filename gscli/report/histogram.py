@@ -23,10 +23,11 @@ def svg(
 
     Args:
         series: a title and (N,) distances each.
-        marks: a label and a distance each, drawn as dashed lines.
+        marks: a label and a distance each, drawn as dashed lines; left out where far from all distances.
         top: the distance at the end of the colour scale.
     """
     edges = raster.log_edges([values for _, values in series], [value for _, value in marks], BINS)
+    marks = [mark for mark in marks if edges[0] <= mark[1] <= edges[-1]]
     low, high = math.log10(edges[0]), math.log10(edges[-1])
     any_zero = any((values == 0).any() for _, values in series)
     start = LEFT + (ZERO if any_zero else 0)
@@ -65,7 +66,8 @@ def svg(
         for i, count in enumerate(counts.tolist()):
             if count:
                 left, right = x(edges[i]), x(edges[i + 1])
-                tip = f"{count:,} points from {edges[i]:.3g} to {edges[i + 1]:.3g}"
+                span = f"from {edges[i]:.3g} to" if i else "above 0 and below"
+                tip = f"{count:,} points {span} {edges[i + 1]:.3g}"
                 out.append(_bar(left, right - left - 0.6, y(count), floor, fills[i], tip))
         if zeros:
             tip = f"{zeros:,} points at distance 0"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .. import __version__, files
 from ..compare import Compared
+from ..comparing.centers import color_top
 from ..kernels import colormap, raster
 from . import compare as tables
 from . import document as documents
@@ -32,7 +33,7 @@ def page(result: Compared) -> str:
     """The page as text."""
     names = _names(result.source.path, result.target.path)
     title = f"{names[0]} against {names[1]}"
-    top = scale_top(result)
+    top = color_top(result.centers.source_to_target, result.centers.target_to_source)
     return "\n".join(
         (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -64,12 +65,6 @@ def page(result: Compared) -> str:
     )
 
 
-def scale_top(result: Compared) -> float:
-    """The distance at the end of the colour scale: the larger 99th percentile of both directions."""
-    c = result.centers
-    return max(c.source_to_target.p99, c.target_to_source.p99)
-
-
 def _names(*paths: str) -> list[str]:
     """File names; whole paths where the names are one."""
     names = [os.path.basename(path) or path for path in paths]
@@ -89,7 +84,7 @@ def _cards(result: Compared) -> str:
     c = result.centers
     at, number = c.source_to_target.at[0], tables.number
     cards = [
-        (f"{at.fitness:.2%}", f"of the source matched within {number(at.threshold)}"),
+        (documents.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
         (number(c.symmetric.at[0].fscore), "F-score, both ways"),
         (number(c.symmetric.chamfer), "Chamfer: mean distance, both ways"),
         (number(c.symmetric.hausdorff), "Hausdorff: largest distance"),

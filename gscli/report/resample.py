@@ -51,7 +51,9 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             f" and {occupancy['max']:,} at most"
         )
     for output in result.outputs:
-        line = f"wrote    {output.path}: {output.points:,} points, {output.fraction:.1%} kept"
+        line = (
+            f"wrote    {output.path}: {output.points:,} points, {documents.percent(output.fraction, 1)} kept"
+        )
         line += f" by {output.method.name}"
         if output.method.uses_seed:
             line += f", seed {output.seed}"

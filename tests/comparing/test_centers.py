@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from gscli.comparing.centers import compare_centers
+from gscli.comparing.centers import color_top, compare_centers
 from gscli.errors import EngineUnavailable, InputError, UsageError
+from gscli.progress import Timings
 
 
 def cloud(n, seed, offset=0.0, scale=1.0, dtype=np.float32):
@@ -109,7 +110,11 @@ def test_the_default_threshold_is_twice_the_spacing_of_the_target():
     assert found.thresholds == (0.5,)
     assert found.threshold_why == "2 x the target's spacing"
     assert found.spacings == (None, 0.25)
-    assert compare_centers(a, b, thresholds=["3spacing", 1]).thresholds == (0.75, 1.0)
+    mixed = compare_centers(a, b, thresholds=["3spacing", 1])
+    assert mixed.thresholds == (0.75, 1.0)
+    assert mixed.threshold_why == "3 x the target's spacing, as given"
+    assert compare_centers(a, b, thresholds=[1, 2]).threshold_why == "as given"
+    assert compare_centers(a, b, thresholds=["2spacing"]).threshold_why == found.threshold_why
     with pytest.raises(UsageError, match=r"ref has fewer than two distinct positions.*scene units"):
         compare_centers(b, a, names=("new", "ref"))
 
@@ -118,6 +123,21 @@ def test_a_threshold_beyond_the_scene_is_noted():
     a = cloud(50, 0)
     assert any("exceeds the diagonal" in note for note in compare_centers(a, a, thresholds=[1000.0]).notes)
     assert not compare_centers(a, a, thresholds=[0.1]).notes
+    (note,) = compare_centers(a, np.zeros((3, 3)), thresholds=[0.1]).notes
+    assert "exceeds the diagonal of target, 0" in note
+
+
+def test_the_colour_scale_reaches_the_few_points_that_differ():
+    a = cloud(400, 0).astype(np.float64)
+    b = a.copy()
+    b[0] += 100
+    found = compare_centers(b, a, thresholds=[1.0])
+    there, back = found.source_to_target, found.target_to_source
+    assert there.p99 == back.p99 == 0 < there.max
+    assert color_top(there) == there.max
+    assert color_top(there, back) == max(there.max, back.max)
+    usual = compare_centers(a, a[::2], thresholds=[1.0]).source_to_target
+    assert color_top(usual) == usual.p99 > 0
 
 
 def test_a_sample_of_queries_estimates_with_the_error_it_states():
@@ -157,14 +177,15 @@ def test_asking_all_is_no_sample():
 @pytest.mark.parametrize("engine", ["brute", "kdtree", "faiss", "torch-tree"])
 def test_every_engine_gives_the_same_report(engine):
     a, b = cloud(700, 0), cloud(600, 1)
-    expected = compare_centers(a, b, engine="brute")
+    expected, timings = compare_centers(a, b, engine="brute"), Timings()
     try:
-        found = compare_centers(a, b, engine=engine)
+        found = compare_centers(a, b, engine=engine, timings=timings)
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
     except UsageError as unknown:
         pytest.skip(str(unknown))
     assert found.engine.name == engine
+    assert list(timings) == ["search", "spacing", "metrics"]
     assert found.engine.proven + found.engine.fallback == 1300
     for part in ("spacings", "source_to_target", "target_to_source", "symmetric", "conventions"):
         assert getattr(found, part) == getattr(expected, part)

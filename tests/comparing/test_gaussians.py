@@ -111,6 +111,13 @@ def test_pairs_by_index_either_way_round(two, tmp_path):
     check(found, other, thin, ((i, j) for j, i in enumerate(rows)))
 
 
+def test_a_cloud_does_not_differ_from_itself(two):
+    a, _ = two
+    assert "f_rest_0" in a.fields
+    g = compare_clouds(a, a).gaussians
+    assert g.w2.rms == g.opacity.rms == g.log_scale.rms == g.color.dc.rms == g.color.sh_energy.rms == 0
+
+
 @pytest.mark.parametrize("n", [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
 def test_blocks_join_without_a_seam(make_scene, n):
     a = make_scene(n, degree=0)

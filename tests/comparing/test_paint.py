@@ -26,6 +26,13 @@ def test_every_field_stays_and_a_distance_comes(scene, tmp_path):
     assert again.rows["rot_3"].tobytes() == scene.rows["rot_3"].tobytes()
 
 
+def test_distances_beyond_float32_stay_finite(scene):
+    distances = np.linspace(0, 1e40, len(scene))
+    with with_distances(scene, distances, colors_to=1e40) as painted:
+        assert (painted.rows["distance"] == distances).all()
+        assert painted.rows["x"].tobytes() == scene.rows["x"].tobytes()
+
+
 def test_many_blocks_join(make_scene):
     scene = make_scene(60_000, degree=2)
     assert len(list(scene.blocks())) > 1

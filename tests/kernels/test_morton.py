@@ -56,6 +56,13 @@ def test_distinct_tells_points_apart_that_share_a_cell():
     np.testing.assert_array_equal(points, xyz[rows])
 
 
+def test_boxes_too_narrow_to_divide_are_searched_all_the_same():
+    xyz = np.random.default_rng(0).integers(0, 9, (500, 3)) * 1e-312
+    assert len(morton.distinct(xyz)[0]) == len(np.unique(xyz, axis=0))
+    xyz[0] = 1e150
+    assert len(morton.distinct(xyz)[0]) == len(np.unique(xyz, axis=0))
+
+
 def test_distinct_takes_the_two_zeros_for_one():
     points, rows = morton.distinct(np.array([[0.0, 1, 2], [-0.0, 1, 2], [0.0, 1, -2]]))
     assert sorted(rows.tolist()) == [0, 2]

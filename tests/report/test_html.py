@@ -13,7 +13,7 @@ import pytest
 from gscli.compare import compare_clouds
 from gscli.comparing.gates import parse
 from gscli.kernels import colormap, raster
-from gscli.report import html, png
+from gscli.report import histogram, html, png
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,35 @@ def test_it_shows_the_numbers_the_limits_and_what_they_do_not_say(page, result):
 def test_every_point_is_in_the_histogram(page, result):
     counts = [int(n.replace(",", "")) for n in re.findall(r"<title>([\d,]+) points", page)]
     assert sum(counts) == 600 + 400
+
+
+def test_one_floater_among_equal_points_is_seen(make_scene):
+    a = make_scene(400)
+    b = a.take(np.arange(400))
+    b.rows["x"][7] += 100
+    page = html.page(compare_clouds(b, a, thresholds=[1.0]))
+    ends = re.findall(r"<span>([\d.]+)(?: and more)?</span>", page)
+    assert len(ends) == 5
+    assert float(ends[-1]) > 1
+
+
+@pytest.mark.parametrize("absurd", [1e9, 1e-300, 1e308])
+def test_an_absurd_threshold_does_not_press_the_histogram_flat(make_scene, absurd):
+    a, b = make_scene(600, seed=0), make_scene(500, seed=1)
+    bars, marks, uprights = [], [], []
+    for threshold in (1.0, absurd):
+        page = html.page(compare_clouds(a, b, thresholds=[threshold]))
+        bars.append(re.findall(r"<title>[\d,]+ points (.*)</title>", page))
+        marks.append(page.count('class="mark"'))
+        uprights += [float(x) for x in re.findall(r'class="mark" x1="([-\d.]+)"', page)]
+    assert bars[0] == bars[1]
+    assert marks == [2, 0]
+    assert all(0 <= x <= 820 for x in uprights)
+
+
+def test_the_first_bar_of_a_histogram_says_that_it_holds_all_below():
+    picture = histogram.svg([("a", np.array([1e-30, 1.0, 2.0]))], [], 2.0)
+    assert "1 points above 0 and below" in picture
 
 
 def test_pictures_are_valid_png(page):
