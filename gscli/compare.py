@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy.typing as npt
 
@@ -23,6 +23,9 @@ from .progress import Timings, Track, silent
 from .spacing import parse_threshold
 
 Array = npt.NDArray[Any]
+
+OF_CENTERS = ("thresholds", "source_to_target", "target_to_source", "symmetric", "conventions")
+NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", "mass")
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,7 @@ class Compared:
 
     def numbers(self) -> dict[str, Any]:
         """The tree of everything found, as the JSON report names it and gates ask for it."""
-        c = self.centers
-        return {
-            "source": self.source,
-            "target": self.target,
-            "thresholds": c.thresholds,
-            "source_to_target": c.source_to_target,
-            "target_to_source": c.target_to_source,
-            "symmetric": c.symmetric,
-            "conventions": c.conventions,
-            "pairing": self.pairing,
-            "gaussians": self.gaussians,
-            "weighted": self.weighted,
-            "mass": self.mass,
-        }
+        return {name: getattr(self.centers if name in OF_CENTERS else self, name) for name in NUMBERS}
 
 
 def compare(
@@ -145,7 +135,7 @@ def compare(
         "where": device.resolve(device_name),
         "limits": gates.limits(min_fitness, max_rmse, require),
     }
-    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
+    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, settings["limits"])
     timings = Timings()
     with timings.stage("read"):
         first, second = formats.read_all([source, target], trust_pickle=trust_pickle)
@@ -196,7 +186,7 @@ def compare_clouds(
         UsageError: an option that cannot be honoured or has no effect.
         EngineUnavailable: the engine's library or device is missing.
     """
-    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
+    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
     timings = Timings() if timings is None else timings
     with timings.stage("read"):
         positions = [search.positions(c, name) for c, name in zip((source, target), names, strict=True)]
@@ -264,6 +254,7 @@ def check_options(
     max_queries: int | None,
     seed: int,
     engine: str,
+    limits: Sequence[Limit],
 ) -> None:
     """Refuse options that no two clouds could make sense of, before any is read."""
     for threshold in thresholds:
@@ -278,6 +269,9 @@ def check_options(
         raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
     if engine != "auto":
         neighbors.module(engine)
+    types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}
+    for limit in limits:
+        gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(thresholds) or 1)
 
 
 def _similarity(moved: Transform | None) -> Similarity | None:

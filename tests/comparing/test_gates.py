@@ -21,6 +21,17 @@ class Part:
     depth: float
 
 
+@dataclass
+class Whole:
+    at: tuple[Part, ...]
+    absent: Part | None
+    path: str
+    count: int | None = None
+
+
+PARTS = {"mean": float, "whole": Whole, "sizes": tuple[float | None, ...]}
+
+
 @pytest.mark.parametrize(
     "text, passed",
     [
@@ -57,6 +68,11 @@ def test_what_does_not_exist_keeps_no_limit(text):
         "mean =< 3",
         "__import__('os') <= 1",
         "a+b <= 1",
+        "mean. <= 1",
+        ".mean <= 1",
+        "at]..x <= 1",
+        "at[x] <= 1",
+        "at[1 <= 1",
     ],
 )
 def test_anything_else_is_refused(text):
@@ -64,15 +80,29 @@ def test_anything_else_is_refused(text):
         gates.parse(text)
 
 
-def test_a_misspelt_number_is_told_from_one_that_does_not_exist():
-    with pytest.raises(UsageError, match="did you mean mean"):
-        gates.check(gates.parse("maen <= 1"), REPORT)
-    with pytest.raises(UsageError, match=r"no 2 there.*choose from 0, 1"):
-        gates.check(gates.parse("at[2].x <= 1"), REPORT)
-    with pytest.raises(UsageError, match="is no number, but holds 0, 1"):
-        gates.check(gates.parse("at <= 1"), REPORT)
-    with pytest.raises(UsageError, match="no real there"):
-        gates.check(gates.parse("mean.real <= 1"), REPORT)
+@pytest.mark.parametrize(
+    "path", ["mean", "sizes[1]", "whole.at[0].depth", "whole.at.1.depth", "whole.absent.depth", "whole.count"]
+)
+def test_a_path_to_a_number_is_known_before_there_is_one(path):
+    gates.require_number(path, PARTS, length=2)
+
+
+@pytest.mark.parametrize(
+    "path, words",
+    [
+        ("maen", "did you mean mean"),
+        ("whole.absent.dept", "did you mean depth"),
+        ("whole.at[2].depth", "no 2 there; choose from 0, 1"),
+        ("sizes.first", "no first there; choose from 0, 1"),
+        ("whole.at", "is no number, but holds 0, 1"),
+        ("whole.absent", "is no number, but holds depth"),
+        ("whole.path", "is no number$"),
+        ("mean.real", "no real there; choose from nothing"),
+    ],
+)
+def test_a_path_to_no_number_is_refused_before_there_is_a_report(path, words):
+    with pytest.raises(UsageError, match=words):
+        gates.require_number(path, PARTS, length=2)
 
 
 def test_rmse_without_a_match_is_missed():
