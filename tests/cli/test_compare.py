@@ -165,7 +165,7 @@ def test_rmse_without_a_match_misses_its_limit(run):
 
 def test_rows_known_to_correspond(run, two):
     found = json.loads(run("compare", "a.ply", "b.ply", "--pair", "index:half.npy", "--json").stdout)
-    assert found["pairing"] == {"kind": "index", "path": "half.npy", "pairs": 500}
+    assert found["pairing"] == {"kind": "index", "path": "half.npy", "pairs": 500, "thinned": "target"}
     assert found["gaussians"]["w2"]["mean"] == 0
 
 
