@@ -84,8 +84,11 @@ def read(path: str | os.PathLike[str]) -> Transform:
     """
     files.require_readable(Path(path))
     try:
-        matrix = np.array(json.loads(Path(path).read_text("utf-8")), np.float64)
-    except (OSError, ValueError, TypeError):
+        rows = json.loads(Path(path).read_text("utf-8"), parse_int=float)
+        if not all(isinstance(entry, float) for row in rows for entry in row):
+            raise ValueError("NumPy would make numbers of strings and truth values")
+        matrix = np.array(rows, np.float64)
+    except (OSError, ValueError, TypeError, RecursionError):
         raise InputError(
             "is no JSON of a 4x4 matrix", path=path, remedy="write four rows of four numbers"
         ) from None
