@@ -75,7 +75,7 @@ def parse(text: str) -> Limit:
         bound = float(match[3]) if match else math.nan
     except ValueError:
         bound = math.nan
-    if match is None or math.isnan(bound):
+    if match is None or not math.isfinite(bound):
         raise UsageError(
             f"--require {text!r} is no limit", remedy="write it like 'source_to_target.mean <= 0.01'"
         )

@@ -64,6 +64,8 @@ def test_what_does_not_exist_keeps_no_limit(text):
         "mean <= ",
         "mean <= x",
         "mean <= nan",
+        "mean < inf",
+        "mean > -1e999",
         "<= 3",
         "mean =< 3",
         "__import__('os') <= 1",
