@@ -60,8 +60,21 @@ class Gate:
     passed: bool
 
     def __str__(self) -> str:
-        value = "missing" if self.value is None else f"{self.value:.6g}"
-        return f"{self.metric} is {value}, {'' if self.passed else 'not '}{self.comparison} {self.limit:g}"
+        return f"{self.metric} is {self.found}, {'' if self.passed else 'not '}{self.asked}"
+
+    @property
+    def asked(self) -> str:
+        """The comparison and the limit, with all its digits."""
+        return f"{self.comparison} {_exactly(self.limit)}"
+
+    @property
+    def found(self) -> str:
+        """The number to six digits, or to as many as tell that the limit was kept or missed."""
+        if self.value is None:
+            return "missing"
+        rounded = f"{self.value:.6g}"
+        agrees = OPERATORS[self.comparison](float(rounded), self.limit) == self.passed
+        return rounded if agrees else _exactly(self.value)
 
 
 def parse(text: str) -> Limit:
@@ -150,6 +163,10 @@ def number(metric: str, report: Any) -> float | None:
         else:
             value = value[int(step)] if isinstance(value, Sequence) else getattr(value, step)
     return value if value is not None and math.isfinite(value) else None
+
+
+def _exactly(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
 
 
 def _steps(metric: str) -> list[str]:

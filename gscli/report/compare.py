@@ -83,7 +83,7 @@ def tables(result: Compared) -> list[Table]:
     found = []
     if result.gates:
         rows = tuple(
-            (gate.metric, f"{gate.comparison} {gate.limit:g}", number(gate.value), _passed(gate.passed))
+            (gate.metric, gate.asked, gate.found, _passed(gate.passed))
             for gate in result.gates
         )
         found.append(Table("Limits", ("", "limit", "value", ""), rows, wide=True))

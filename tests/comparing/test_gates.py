@@ -107,6 +107,20 @@ def test_a_path_to_no_number_is_refused_before_there_is_a_report(path, words):
         gates.require_number(path, PARTS, length=2)
 
 
+@pytest.mark.parametrize(
+    "value, limit, said",
+    [
+        (0.9816666, ">= 0.9816667", "mean is 0.9816666, not >= 0.9816667"),
+        (12345679.5, "<= 12345678", "mean is 12345679.5, not <= 12345678"),
+        (1 / 3, "== 0.333333", "mean is 0.3333333333333333, not == 0.333333"),
+        (1 / 3, "<= 1e-9", "mean is 0.333333, not <= 1e-09"),
+        (0.25, "<= 0.5", "mean is 0.25, <= 0.5"),
+    ],
+)
+def test_a_missed_limit_has_the_digits_that_tell_why(value, limit, said):
+    assert str(gates.check(gates.parse(f"mean {limit}"), {"mean": value})) == said
+
+
 def test_rmse_without_a_match_is_missed():
     at = {"fitness": 0.0, "inlier_rmse": 0.0, "matched": 0}
     (limit,) = gates.limits(None, 0.1, [])
