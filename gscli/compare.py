@@ -203,6 +203,7 @@ def compare_clouds(
     known = None
     if pairs_asked is not None and pairs_asked.kind != "nearest":
         known = pairing.given_pairs(pairs_asked, len(source), len(target))
+    searched = names if moved is None else (f"{names[0]} moved by {moved.path or 'the pose'}", names[1])
     centers = compare_centers(
         *positions,
         thresholds=thresholds,
@@ -210,7 +211,7 @@ def compare_clouds(
         seed=seed,
         engine=engine,
         where=where,
-        names=names,
+        names=searched,
         timings=timings,
         track=track,
     )

@@ -59,8 +59,9 @@ class Transform:
     def apply(self, xyz: Array) -> Array:
         """(N, 3) float64 of (N, 3) positions; each coordinate is summed in the order x, y, z, shift."""
         out = np.empty((len(xyz), 3))
-        for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
-            out[:, axis] = ((a * xyz[:, 0] + b * xyz[:, 1]) + c * xyz[:, 2]) + shift
+        with np.errstate(over="ignore", invalid="ignore"):  # the search refuses what comes of it
+            for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
+                out[:, axis] = ((a * xyz[:, 0] + b * xyz[:, 1]) + c * xyz[:, 2]) + shift
         return out
 
     def similarity(self) -> Similarity | None:

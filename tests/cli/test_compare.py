@@ -182,6 +182,16 @@ def test_a_pose_is_applied_to_the_source(run, two):
     assert json.loads(result.stdout)["source_to_target"]["at"][0]["fitness"] == 1
 
 
+@pytest.mark.parametrize("entry", [1e200, 1.7e308])
+def test_a_pose_that_moves_points_out_of_reach_is_named(run, entry):
+    gscli.write(run.folder / "a.ply", points((5, 5, 0), (1, 0, 0)))
+    pose = np.diag([1.0, 1.0, 1.0, 1.0])
+    pose[0, :2] = entry
+    (run.folder / "pose.json").write_text(json.dumps(pose.tolist()))
+    result = run("compare", "a.ply", "a.ply", "--transform", "pose.json", "-t", "1")
+    failed(result, 3, "a.ply moved by pose.json: 2 of 2", "beyond 1e+150")
+
+
 def test_distances_are_written_with_the_source(run, two):
     result = run("compare", "a.ply", "b.ply", "--distances", "d.ply", "--report", "r.json", "-q")
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
