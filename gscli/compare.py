@@ -314,9 +314,7 @@ def _with_gaussians(
         )
     return replace(
         result,
-        pairing=replace(
-            asked, pairs=found.pairs, thinned=pairs.streamed if asked.kind == "index" else None
-        ),
+        pairing=replace(asked, pairs=found.pairs, thinned=pairs.streamed if asked.kind == "index" else None),
         gaussians=found,
         weighted=weights.weighted(mass_a, mass_b),
         mass=weights.ratios(mass_a, mass_b),
