@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy.typing as npt
 
@@ -24,6 +24,9 @@ from .progress import Timings, Track, silent
 from .spacing import parse_threshold
 
 Array = npt.NDArray[Any]
+
+OF_CENTERS = ("thresholds", "source_to_target", "target_to_source", "symmetric", "conventions")
+NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", "mass")
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,7 @@ class Compared:
 
     def numbers(self) -> dict[str, Any]:
         """The tree of everything found, as the JSON report names it and gates ask for it."""
-        c = self.centers
-        return {
-            "source": self.source,
-            "target": self.target,
-            "thresholds": c.thresholds,
-            "source_to_target": c.source_to_target,
-            "target_to_source": c.target_to_source,
-            "symmetric": c.symmetric,
-            "conventions": c.conventions,
-            "pairing": self.pairing,
-            "gaussians": self.gaussians,
-            "weighted": self.weighted,
-            "mass": self.mass,
-        }
+        return {name: getattr(self.centers if name in OF_CENTERS else self, name) for name in NUMBERS}
 
 
 def compare(
@@ -148,7 +138,7 @@ def compare(
         "where": device.resolve(device_name),
         "limits": gates.limits(min_fitness, max_rmse, require),
     }
-    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
+    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, settings["limits"])
     timings = Timings()
     with timings.stage("read"):
         first, second = formats.read_all([source, target], trust_pickle=trust_pickle)
@@ -199,7 +189,7 @@ def compare_clouds(
         UsageError: an option that cannot be honoured or has no effect.
         EngineUnavailable: the engine's library or device is missing.
     """
-    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine)
+    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
     timings = Timings() if timings is None else timings
     with timings.stage("read"):
         positions = [search.positions(c, name) for c, name in zip((source, target), names, strict=True)]
@@ -216,6 +206,7 @@ def compare_clouds(
     known = None
     if pairs_asked is not None and pairs_asked.kind != "nearest":
         known = pairing.given_pairs(pairs_asked, len(source), len(target))
+    searched = names if moved is None else (f"{names[0]} moved by {moved.path or 'the pose'}", names[1])
     centers = compare_centers(
         *positions,
         thresholds=thresholds,
@@ -223,7 +214,7 @@ def compare_clouds(
         seed=seed,
         engine=engine,
         where=where,
-        names=names,
+        names=searched,
         timings=timings,
         track=track,
     )
@@ -267,6 +258,7 @@ def check_options(
     max_queries: int | None,
     seed: int,
     engine: str,
+    limits: Sequence[Limit],
 ) -> None:
     """Refuse options that no two clouds could make sense of, before any is read."""
     for threshold in thresholds:
@@ -281,6 +273,9 @@ def check_options(
         raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
     if engine != "auto":
         neighbors.module(engine)
+    types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}
+    for limit in limits:
+        gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(thresholds) or 1)
 
 
 def _similarity(moved: Transform | None) -> Similarity | None:
@@ -322,7 +317,7 @@ def _with_gaussians(
         )
     return replace(
         result,
-        pairing=replace(asked, pairs=found.pairs),
+        pairing=replace(asked, pairs=found.pairs, thinned=pairs.streamed if asked.kind == "index" else None),
         gaussians=found,
         weighted=weights.weighted(mass_a, mass_b),
         mass=weights.ratios(mass_a, mass_b),

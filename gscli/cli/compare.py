@@ -42,7 +42,7 @@ from . import options, show
     "--require",
     multiple=True,
     metavar="'KEY <= X'",
-    help="Exit 6 unless a number of the JSON keeps a limit; may be repeated.",
+    help="Exit 6 unless a number of the JSON, from source to mass, keeps a limit; may be repeated.",
 )
 @click.option("--distances", metavar="FILE", help="Write SOURCE with each point's distance as a column.")
 @click.option("--colors", is_flag=True, help="In --distances, replace the colours by a scale of distance.")
@@ -75,7 +75,7 @@ def command(
     equal centres can render very differently.
 
     Limits (--min-fitness, --max-rmse) read SOURCE to TARGET at the first threshold; --require reads any
-    number of the JSON. SOURCE or TARGET may be - for stdin.
+    number from source to mass of the JSON. SOURCE or TARGET may be - for stdin.
 
     \b
     Examples:

@@ -9,7 +9,8 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import UsageError
 
@@ -24,7 +25,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 FITNESS = "source_to_target.at[0].fitness"
 RMSE = "source_to_target.at[0].inlier_rmse"
 MATCHED = "source_to_target.at[0].matched"
-_LIMIT = re.compile(r"\s*([\w.\[\]]+)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
+_LIMIT = re.compile(r"\s*(\w+(?:\.\w+|\[\d+\])*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,21 @@ class Gate:
     passed: bool
 
     def __str__(self) -> str:
-        value = "missing" if self.value is None else f"{self.value:.6g}"
-        return f"{self.metric} is {value}, {'' if self.passed else 'not '}{self.comparison} {self.limit:g}"
+        return f"{self.metric} is {self.found}, {'' if self.passed else 'not '}{self.asked}"
+
+    @property
+    def asked(self) -> str:
+        """The comparison and the limit, with all its digits."""
+        return f"{self.comparison} {_exactly(self.limit)}"
+
+    @property
+    def found(self) -> str:
+        """The number to six digits, or to as many as tell that the limit was kept or missed."""
+        if self.value is None:
+            return "missing"
+        rounded = f"{self.value:.6g}"
+        agrees = OPERATORS[self.comparison](float(rounded), self.limit) == self.passed
+        return rounded if agrees else _exactly(self.value)
 
 
 def parse(text: str) -> Limit:
@@ -74,7 +88,7 @@ def parse(text: str) -> Limit:
         bound = float(match[3]) if match else math.nan
     except ValueError:
         bound = math.nan
-    if match is None or math.isnan(bound):
+    if match is None or not math.isfinite(bound):
         raise UsageError(
             f"--require {text!r} is no limit", remedy="write it like 'source_to_target.mean <= 0.01'"
         )
@@ -99,15 +113,37 @@ def limits(min_fitness: float | None, max_rmse: float | None, require: Sequence[
     return [*found, *(parse(text) for text in require)]
 
 
+def require_number(metric: str, parts: Mapping[str, Any], length: int) -> None:
+    """Refuse a path that leads to no number, before there is a report.
+
+    Args:
+        metric: the path; ``at[0]`` and ``at.0`` both name the first of a list.
+        parts: the type of each part of the report: dataclasses, tuples, numbers, or None instead.
+        length: of every list in it.
+
+    Raises:
+        UsageError: no report has such a path, or no number there.
+    """
+    kind: Any = parts
+    for step in _steps(metric):
+        inner = _inner(kind, length)
+        if step not in inner:
+            near = difflib.get_close_matches(step, inner, 1)
+            known = f"did you mean {near[0]}?" if near else f"choose from {', '.join(inner) or 'nothing'}"
+            raise UsageError(f"--require {metric}: the report has no {step} there", remedy=known)
+        kind = inner[step]
+    if _present(kind) not in (int, float):
+        inner = _inner(kind, length)
+        holds = f", but holds {', '.join(inner)}" if inner else ""
+        raise UsageError(f"--require {metric} is no number{holds}")
+
+
 def check(limit: Limit, report: Any) -> Gate:
     """Hold a number of a report to a limit.
 
     Args:
-        limit: what is asked for; ``at[0]`` and ``at.0`` both name the first of a list.
+        limit: what is asked for, with a path that `require_number` let pass.
         report: dataclasses, mappings and sequences of numbers, any of them None where it does not exist.
-
-    Raises:
-        UsageError: the report has no such number.
     """
     value = number(limit.metric, report)
     if limit.needs is not None and not number(limit.needs, report):
@@ -117,39 +153,37 @@ def check(limit: Limit, report: Any) -> Gate:
 
 
 def number(metric: str, report: Any) -> float | None:
-    """The number at a path; None where it does not exist, NaN and infinities included.
-
-    Raises:
-        UsageError: the report has no such path, or no number there.
-    """
+    """The number at a path; None where it does not exist, NaN and infinities included."""
     value = report
-    for step in re.findall(r"\w+", metric):
-        value = _step(value, step, metric)
+    for step in _steps(metric):
         if value is None:
             return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        inner = f", but holds {', '.join(_keys(value))}" if _keys(value) else ""
-        raise UsageError(f"--require {metric} is no number{inner}")
-    return value if math.isfinite(value) else None
+        if isinstance(value, Mapping):
+            value = value[step]
+        else:
+            value = value[int(step)] if isinstance(value, Sequence) else getattr(value, step)
+    return value if value is not None and math.isfinite(value) else None
 
 
-def _step(value: Any, step: str, metric: str) -> Any:
-    keys = _keys(value)
-    if step not in keys:
-        near = difflib.get_close_matches(step, keys, 1)
-        known = f"did you mean {near[0]}?" if near else f"choose from {', '.join(keys) or 'nothing'}"
-        raise UsageError(f"--require {metric}: the report has no {step} there", remedy=known)
-    if isinstance(value, Mapping):
-        return value[step]
-    return value[int(step)] if isinstance(value, Sequence) else getattr(value, step)
+def _exactly(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
 
 
-def _keys(value: Any) -> list[str]:
-    """What can be asked of a part of a report."""
-    if isinstance(value, Mapping):
-        return [str(key) for key in value]
-    if dataclasses.is_dataclass(value):
-        return [field.name for field in dataclasses.fields(value)]
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [str(number) for number in range(len(value))]
-    return []
+def _steps(metric: str) -> list[str]:
+    return re.findall(r"\w+", metric)
+
+
+def _present(kind: Any) -> Any:
+    """A type without the None that may stand instead."""
+    options = get_args(kind)
+    return next(k for k in options if k is not NoneType) if NoneType in options else kind
+
+
+def _inner(kind: Any, length: int) -> Mapping[str, Any]:
+    """What can be asked of a part of a report, and the type of each."""
+    kind = _present(kind)
+    if isinstance(kind, Mapping):
+        return kind
+    if dataclasses.is_dataclass(kind):
+        return get_type_hints(kind)
+    return {str(i): get_args(kind)[0] for i in range(length)} if get_origin(kind) is tuple else {}

@@ -26,12 +26,14 @@ class Pairing:
         kind: ``nearest`` (each source point with its nearest target), ``rows`` (row i with row i) or
             ``index`` (as a file of row numbers says).
         path: the file of row numbers.
+        thinned: ``source`` or ``target``: the cloud whose rows the file lists; None without a file.
         pairs: how many pairs were compared; None before that.
     """
 
     kind: str
     path: str | None = None
     pairs: int | None = None
+    thinned: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ def given_pairs(pairing: Pairing, sources: int, targets: int) -> Pairs:
 
     An index file, as `gscli resample --index` writes it, has one number for each row of the thinned
     cloud: that row's number in the other. The thinned cloud is the one with as many rows as the file
-    has numbers; the target, where both have.
+    has numbers.
 
     Raises:
-        UsageError: the counts do not fit.
+        UsageError: the counts do not fit, or fit both clouds.
         InputError: the file is no such list.
     """
     if pairing.kind == "rows":
@@ -87,6 +89,11 @@ def given_pairs(pairing: Pairing, sources: int, targets: int) -> Pairs:
         raise UsageError(
             f"--pair index:{pairing.path} has {len(index):,} rows, and neither cloud has: "
             f"they have {sources:,} and {targets:,}"
+        )
+    if sources == targets:
+        raise UsageError(
+            f"--pair index:{pairing.path} could list the rows of either cloud: both have {sources:,}",
+            remedy="use --pair rows where row i corresponds to row i",
         )
     streamed, others = ("target", sources) if len(index) == targets else ("source", targets)
     if len(index) and (index.min() < 0 or index.max() >= others):

@@ -59,8 +59,9 @@ class Transform:
     def apply(self, xyz: Array) -> Array:
         """(N, 3) float64 of (N, 3) positions; each coordinate is summed in the order x, y, z, shift."""
         out = np.empty((len(xyz), 3))
-        for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
-            out[:, axis] = ((a * xyz[:, 0] + b * xyz[:, 1]) + c * xyz[:, 2]) + shift
+        with np.errstate(over="ignore", invalid="ignore"):  # the search refuses what comes of it
+            for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
+                out[:, axis] = ((a * xyz[:, 0] + b * xyz[:, 1]) + c * xyz[:, 2]) + shift
         return out
 
     def similarity(self) -> Similarity | None:
@@ -84,8 +85,11 @@ def read(path: str | os.PathLike[str]) -> Transform:
     """
     files.require_readable(Path(path))
     try:
-        matrix = np.array(json.loads(Path(path).read_text("utf-8")), np.float64)
-    except (OSError, ValueError, TypeError):
+        rows = json.loads(Path(path).read_text("utf-8"), parse_int=float)
+        if not all(isinstance(entry, float) for row in rows for entry in row):
+            raise ValueError("NumPy would make numbers of strings and truth values")
+        matrix = np.array(rows, np.float64)
+    except (OSError, ValueError, TypeError, RecursionError):
         raise InputError(
             "is no JSON of a 4x4 matrix", path=path, remedy="write four rows of four numbers"
         ) from None

@@ -85,6 +85,6 @@ def _require_shape(shape: tuple[int, ...], floats: bool, what: str) -> None:
 
 def _not_finite(odd: int, count: int, what: str) -> InputError:
     return InputError(
-        f"{odd:,} of {count:,} {what} have coordinates that are not finite, or beyond {LARGEST:g}",
+        f"{odd:,} of {count:,} {what} have coordinates that are not finite or beyond {LARGEST:g}",
         remedy="remove them first: they have no nearest neighbour",
     )

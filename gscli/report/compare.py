@@ -82,10 +82,7 @@ def tables(result: Compared) -> list[Table]:
     """Everything found, for people."""
     found = []
     if result.gates:
-        rows = tuple(
-            (gate.metric, f"{gate.comparison} {gate.limit:g}", number(gate.value), _passed(gate.passed))
-            for gate in result.gates
-        )
+        rows = tuple((gate.metric, gate.asked, gate.found, _passed(gate.passed)) for gate in result.gates)
         found.append(Table("Limits", ("", "limit", "value", ""), rows, wide=True))
     found += [_distances(result), _conventions(result)]
     if result.gaussians is not None:

@@ -136,6 +136,27 @@ def test_limits_are_a_gate(run, two):
     assert gate["passed"] is False
 
 
+def test_a_path_that_leads_nowhere_is_refused_before_anything_is_read(run):
+    failed(run("compare", "missing.ply", "missing.ply", "--require", "symetric.chamfer < 1"), 2, "symmetric?")
+
+
+def test_every_number_of_the_json_can_be_required(run, two):
+    found = json.loads(run("compare", "a.ply", "b.ply", "--max-queries", "300", "--json").stdout)
+
+    def paths(tree, path):
+        if isinstance(tree, (dict, list)):
+            items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+            return [p for key, part in items for p in paths(part, f"{path}.{key}".lstrip("."))]
+        return [path] if isinstance(tree, (int, float)) else []
+
+    parts = {key: found[key] for key in found if key not in ("engine", "options", "timings_s", "gates")}
+    required = [word for path in paths(parts, "") for word in ("--require", f"{path} > -1")]
+    assert len(required) > 100
+    result = run("compare", "a.ply", "b.ply", "--max-queries", "300", "--json", *required)
+    assert result.returncode == 0, result.stderr
+    assert [gate["value"] for gate in json.loads(result.stdout)["gates"]].count(None) == 0
+
+
 def test_rmse_without_a_match_misses_its_limit(run):
     gscli.write(run.folder / "a.ply", points((0, 0, 0)))
     gscli.write(run.folder / "b.ply", points((5, 0, 0)))
@@ -144,7 +165,7 @@ def test_rmse_without_a_match_misses_its_limit(run):
 
 def test_rows_known_to_correspond(run, two):
     found = json.loads(run("compare", "a.ply", "b.ply", "--pair", "index:half.npy", "--json").stdout)
-    assert found["pairing"] == {"kind": "index", "path": "half.npy", "pairs": 500}
+    assert found["pairing"] == {"kind": "index", "path": "half.npy", "pairs": 500, "thinned": "target"}
     assert found["gaussians"]["w2"]["mean"] == 0
 
 
@@ -159,6 +180,16 @@ def test_a_pose_is_applied_to_the_source(run, two):
     (run.folder / "pose.json").write_text(json.dumps(pose.tolist()))
     result = run("compare", "a.ply", "moved.ply", "--transform", "pose.json", "-t", "0.001", "--json")
     assert json.loads(result.stdout)["source_to_target"]["at"][0]["fitness"] == 1
+
+
+@pytest.mark.parametrize("entry", [1e200, 1.7e308])
+def test_a_pose_that_moves_points_out_of_reach_is_named(run, entry):
+    gscli.write(run.folder / "a.ply", points((5, 5, 0), (1, 0, 0)))
+    pose = np.diag([1.0, 1.0, 1.0, 1.0])
+    pose[0, :2] = entry
+    (run.folder / "pose.json").write_text(json.dumps(pose.tolist()))
+    result = run("compare", "a.ply", "a.ply", "--transform", "pose.json", "-t", "1")
+    failed(result, 3, "a.ply moved by pose.json: 2 of 2", "beyond 1e+150")
 
 
 def test_distances_are_written_with_the_source(run, two):
@@ -193,6 +224,9 @@ def test_stdin_is_one_of_the_two(run, two):
         (("--threshold", "-1"), "no positive number"),
         (("--require", "mean"), "no limit"),
         (("--require", "maen <= 1"), "no maen there"),
+        (("--require", "engine.proven >= 1"), "no engine there; choose from source, target, thresholds"),
+        (("--require", "gaussians.w3.p95 <= 1", "--no-gaussians"), "no w3 there"),
+        (("--require", "source_to_target.at[1].fitness >= 0"), "no 1 there; choose from 0"),
         (("--engine", "fast"), "no engine 'fast'"),
         (("--max-queries", "0"), "at least 1"),
         (("--seed", "-1"), "between 0 and"),

@@ -33,7 +33,11 @@ def test_the_thinned_cloud_is_the_one_with_as_many_rows_as_the_file(index):
     assert (as_target.streamed, as_target.partners.tolist()) == ("target", [4, 1])
     as_source = pairing.given_pairs(index([4, 1]), 2, 5)
     assert (as_source.streamed, as_source.partners.tolist()) == ("source", [4, 1])
-    assert pairing.given_pairs(index([1, 0]), 2, 2).streamed == "target"
+
+
+def test_which_of_two_equally_long_clouds_was_thinned_is_not_guessed(index):
+    with pytest.raises(UsageError, match="either cloud: both have 2; use --pair rows"):
+        pairing.given_pairs(index([1, 0]), 2, 2)
 
 
 def test_an_index_that_fits_neither_cloud_is_refused(index):

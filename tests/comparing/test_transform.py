@@ -70,6 +70,12 @@ def test_what_stretches_or_flattens_is_no_similarity(linear):
         ("[[1,0,0,0],[0,1,0,0],[0,0,1,0],[1,2,3,1]]", "last row"),
         ('[["a"]]', "no JSON"),
         ("[[1],[2,3]]", "no JSON"),
+        ("[" * 100_000 + "]" * 100_000, "no JSON"),
+        ("[[1,0,0,0],[0,1,0,0],[0,0,1,0],[0,0,0," + "9" * 400 + "]]", "finite"),
+        ('[["1",0,0,0],[0,1,0,0],[0,0,1,0],[0,0,0,1]]', "no JSON"),
+        ("[[true,0,0,0],[0,1,0,0],[0,0,1,0],[0,0,0,1]]", "no JSON"),
+        ("7", "no JSON"),
+        ("{}", "no JSON"),
     ],
 )
 def test_anything_else_in_the_file_is_refused(tmp_path, text, words):
