@@ -17,7 +17,7 @@ from .cache import key as cache_key
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
 from .grid import Draw, VoxelGrid, check_lattice_options
-from .methods import Method, methods
+from .methods import Method, methods, rows_wanted
 from .progress import Timings, Track, silent
 
 
@@ -145,6 +145,11 @@ def resample(
                 grid, cached = _grid(xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache)
                 notes += _precision_note(xyz, grid)
             device.synchronise(where)
+        with timings.stage("draw"):  # whatever may be refused is, before a folder is made
+            for m in chosen:
+                if m.target is not None:
+                    rows_wanted(m.target, grid.points)
+            keys = grid.pick_keys(cloud, chosen[0].pick)  # all have the same
     except GscliError as error:
         error.path = error.path or name
         raise
@@ -154,14 +159,11 @@ def resample(
         if index is not None:
             files.make_folder(index)
     outputs = []
-    keys = {}
     with track("resampling", len(jobs) * len(cloud)) as advance:
         for job in jobs:
             try:
                 with timings.stage("draw"):
-                    if job.method.pick not in keys:
-                        keys[job.method.pick] = grid.pick_keys(cloud, job.method.pick)
-                    draw = grid.draw(job.method, seed=seed or 0, epoch=job.epoch, keys=keys[job.method.pick])
+                    draw = grid.draw(job.method, seed=seed or 0, epoch=job.epoch, keys=keys)
                     rows = draw.rows if isinstance(draw.rows, np.ndarray) else draw.rows.cpu().numpy()
             except GscliError as error:
                 error.path = error.path or name
