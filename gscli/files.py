@@ -73,6 +73,8 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
 @contextmanager
 def spooled_stdin() -> Iterator[Path]:
     """Copy stdin to an unlinked temporary file; yields a path that reads it, any number of times."""
+    if sys.stdin is None:
+        raise InputError("is closed", path="<stdin>")
     with _spooled(sys.stdin.buffer, "stdin") as spool:
         yield spool
 
@@ -195,6 +197,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
     target = Path(os.path.realpath(path))
     try:
         if is_standard(path):
+            if sys.stdout is None:
+                raise GscliError("is closed", path="<stdout>")
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return
