@@ -48,10 +48,16 @@ def demo(
         folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
     else:
         folder = Path(out_dir)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise files.unwritable(folder, error) from None
+        read = [] if source is None or files.is_standard(source) else [formats.locate(source)[0]]
+        for path in read:
+            files.require_readable(path)
+        files.check_outputs(
+            [folder / f"{name}.ply" for name in (*METHODS, *(["scene"] if source is None else []))],
+            overwrite=overwrite,
+            will_be_made=[folder],
+            sources=read,
+        )
+        files.make_folder(folder)
     made = source is None
     if source is None:
         source = folder / "scene.ply"

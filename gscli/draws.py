@@ -109,4 +109,6 @@ def provenance(method: Method, grid: VoxelGrid, seed: int, epoch: int) -> str:
 def write_index(path: str | os.PathLike[str], rows: npt.NDArray[Any], *, overwrite: bool) -> None:
     """Write row numbers as an int64 ``.npy`` file."""
     with files.replacing(path, overwrite=overwrite) as stream:
-        np.lib.format.write_array(stream, np.ascontiguousarray(rows, np.int64), allow_pickle=False)
+        array = np.ascontiguousarray(rows, np.int64)
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+        stream.write(array.data.cast("B") if len(array) else b"")  # NumPy's own hides a closed pipe

@@ -64,7 +64,7 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
     if is_standard(path):
         with spooled_stdin() as spool:
             yield spool
-    elif Path(path).is_fifo():  # a named pipe, or <(command) of a shell
+    elif os.path.exists(path) and Path(path).is_fifo():  # a named pipe, or <(command) of a shell
         try:
             stream = Path(path).open("rb")  # noqa: SIM115  closed below
         except OSError as error:
@@ -78,6 +78,8 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
 @contextmanager
 def spooled_stdin() -> Iterator[Path]:
     """Copy stdin to an unlinked temporary file; yields a path that reads it, any number of times."""
+    if sys.stdin is None:
+        raise InputError("is closed", path="<stdin>")
     with _spooled(sys.stdin.buffer, "stdin") as spool:
         yield spool
 
@@ -105,9 +107,15 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     if is_standard(path):
         return
     target = Path(path)
+    try:
+        target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:  # too long a name, a folder that may not be searched
+        raise unwritable(path, error) from None
     if target.is_dir():
         raise WriteRefused("is a folder", path=path, remedy="name a file in it")
-    if not overwrite and target.exists() and target.is_file():
+    if not overwrite and target.is_file():
         raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
 
 
@@ -129,7 +137,7 @@ def check_outputs(
 
     Raises:
         UsageError: two outputs are one file, or one is a source. WriteRefused: one would replace a
-            file without leave. GscliError: one has no folder.
+            file without leave. GscliError: one has no folder, or may not be written.
     """
     seen: set[str] = set()
     read = {os.path.realpath(path) for path in sources if not is_standard(path)}
@@ -143,18 +151,26 @@ def check_outputs(
         seen.add(real)
         folder = os.path.dirname(real)
         if path in folders:
-            _refuse_below_a_file(path, Path(folder))
+            _refuse_folder(path, Path(folder))
             continue
         refuse_existing(path, overwrite=overwrite)
-        if not is_standard(path) and folder not in made and not Path(folder).is_dir():
+        if is_standard(path) or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # a pipe or device is written straight
+        if folder not in made and not os.path.isdir(folder):
             raise unwritable(path, FileNotFoundError())
+        _refuse_folder(path, Path(folder))
 
 
-def _refuse_below_a_file(path: str | os.PathLike[str], folder: Path) -> None:
-    while not folder.exists() and folder != folder.parent:
+def _refuse_folder(path: str | os.PathLike[str], folder: Path) -> None:
+    """Refuse a folder that may not be written to, or not be made."""
+    while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise GscliError(f"cannot be written: {folder} is a file", path=path, remedy="choose another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise GscliError(
+            "cannot be written: permission denied", path=path, remedy=f"check the permissions of {folder}"
+        )
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
@@ -186,6 +202,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
     target = Path(os.path.realpath(path))
     try:
         if is_standard(path):
+            if sys.stdout is None:
+                raise GscliError("is closed", path="<stdout>")
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return

@@ -16,7 +16,7 @@ from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
 from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options, lattice_options
-from .methods import Method, methods
+from .methods import Method, methods, rows_wanted
 from .progress import Timings, Track, silent
 
 
@@ -149,6 +149,11 @@ def resample(
                 )
                 notes += grids.precision_note(xyz, grid)
             device.synchronise(where)
+        with timings.stage("draw"):  # whatever may be refused is, before a folder is made
+            for m in chosen:
+                if m.target is not None:
+                    rows_wanted(m.target, grid.points)
+            keys = grid.pick_keys(cloud, chosen[0].pick)  # all have the same
     except GscliError as error:
         error.path = error.path or name
         raise
@@ -158,14 +163,11 @@ def resample(
         if index is not None:
             files.make_folder(index)
     outputs = []
-    keys = {}
     with track("resampling", len(jobs) * len(cloud)) as advance:
         for job in jobs:
             try:
                 with timings.stage("draw"):
-                    if job.method.pick not in keys:
-                        keys[job.method.pick] = grid.pick_keys(cloud, job.method.pick)
-                    draw = grid.draw(job.method, seed=seed or 0, epoch=job.epoch, keys=keys[job.method.pick])
+                    draw = grid.draw(job.method, seed=seed or 0, epoch=job.epoch, keys=keys)
                     rows = draw.rows if isinstance(draw.rows, np.ndarray) else draw.rows.cpu().numpy()
             except GscliError as error:
                 error.path = error.path or name
@@ -218,25 +220,12 @@ def _output(job: Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int
 
 def _dangling_note(cloud: GaussianCloud, outputs: Sequence[Output]) -> list[str]:
     """Tell what was copied as it is and numbers rows that are no longer where they were."""
-    thinned = [output.path for output in outputs if output.points < len(cloud)]
-    stale = {name: None for path in thinned for name in formats.references_rows(path, cloud)}
+    stale: dict[str, None] = {}
+    for output in outputs:
+        name = formats.format_for_writing(output.path, cloud.header.format)
+        references = getattr(formats.module(name), "references_rows", None)
+        if references is not None and name == cloud.header.format and output.points < len(cloud):
+            stale.update(dict.fromkeys(references(cloud)))
     if not stale:
         return []
     return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]
-
-
-def _precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
-    """Tell when float32 storage is too coarse for the cells."""
-    if xyz.dtype != np.float32 or not grid.points or grid.voxel_size is None:
-        return []
-    some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
-    some = np.where(np.isfinite(some), some, 0.0)
-    # The median: a few flyaways are not what is far from zero.
-    typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()
-    step = float(np.spacing(np.float32(typical)))
-    if step * 16 < grid.voxel_size:
-        return []
-    return [
-        f"positions are stored in float32 and so far from zero that they come in steps of {step:g}, "
-        f"against cells of {grid.voxel_size:g}: store them shifted towards zero, or as doubles"
-    ]

@@ -61,6 +61,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except GscliError as error:
             raise _Failure(str(error), error.exit_code) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a file's are told where it is opened; this is a stream, or the system
+            raise _Failure(f"{error.strerror or error}", 1) from None
         except MemoryError as error:
             raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None
         except KeyboardInterrupt:

@@ -271,7 +271,7 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
 
 def folder_format(source: str | os.PathLike[str]) -> str | None:
     """The format of a source that is a folder, if it is also written as one; None for all else."""
-    if files.is_standard(source) or not locate(source)[0].is_dir():
+    if files.is_standard(source) or not os.path.isdir(locate(source)[0]):
         return None
     name = identify(locate(source)[0])
     return name if "/" in module(name).SUFFIXES and hasattr(module(name), "write") else None

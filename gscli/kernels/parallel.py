@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
+
 Part = TypeVar("Part")
 BLOCK = 1 << 16  # rows per task: temporaries of a few hundred kilobytes stay in the L2 cache
 
@@ -18,7 +20,9 @@ BLOCK = 1 << 16  # rows per task: temporaries of a few hundred kilobytes stay in
 def threads() -> int:
     """Threads to use: ``GSCLI_THREADS`` if set, else the cores this process may run on."""
     asked = os.environ.get("GSCLI_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
+    if asked:
+        if not (asked.isascii() and asked.isdigit() and int(asked) > 0):
+            raise UsageError(f"GSCLI_THREADS must be a number from 1 on, not {asked!r}")
         return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from ..demo import Demo
 from . import document as documents
@@ -19,13 +20,14 @@ def summary(demo: Demo) -> list[str]:
     first = demo.runs[0]
     grid = first.grid
     counts = grid.to(None).counts
-    top = f"{int(counts.max()):,}" if len(grid) else "no"
     lines = [
         f"{'Made' if demo.made else 'Read'} {demo.source}: {first.points:,} points.",
         f"Cut it into {len(grid):,} cells of {grid.voxel_size:g} ({grid.why}).",
-        f"Its density is uneven: cells hold between 1 and {top} points.",
-        "",
     ]
+    if len(grid):
+        low, high = int(counts.min()), int(counts.max())
+        lines.append(f"Its density is uneven: cells hold between {low:,} and {high:,} points.")
+    lines.append("")
     for run in demo.runs:
         (output,) = run.outputs
         lines += [
@@ -35,12 +37,12 @@ def summary(demo: Demo) -> list[str]:
             f"  {output.path}",
         ]
     path = first.outputs[0].path
-    folder = os.path.dirname(path)
+    quarter = os.path.join(os.path.dirname(path), "quarter.ply")
     return [
         *lines,
         "",
         "Try next:",
-        f"  gscli info {path}",
-        f"  gscli resample {demo.source} {os.path.join(folder, 'quarter.ply')} --target 25%",
+        f"  gscli info {shlex.quote(path)}",
+        f"  gscli resample {shlex.quote(demo.source)} {shlex.quote(quarter)} --target 25%",
         "  gscli resample --help",
     ]

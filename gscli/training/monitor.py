@@ -175,9 +175,12 @@ class DisagreementMonitor:
             return
         with self._wake:
             self._pending.append(job)
-            if self._disabled:  # it gave up meanwhile
+            if self._gave_up():  # meanwhile, in another thread
                 self._give_up()
             self._wake.notify()
+
+    def _gave_up(self) -> bool:
+        return self._disabled
 
     def _give_up(self) -> None:
         """Measure nothing more; what waits is dropped. The caller holds `_wake`."""

@@ -1,6 +1,7 @@
 """The first run of a newcomer, and the commands that look at the machine."""
 
 import json
+import shlex
 
 import numpy as np
 from click.testing import CliRunner
@@ -47,6 +48,30 @@ def test_overwriting_nothing_in_a_new_folder_is_refused():
     result = run("demo", "--overwrite")
     assert result.exit_code == 2
     assert "--out-dir" in result.output
+
+
+def test_a_demo_that_is_refused_writes_nothing(tmp_path, scene_file):
+    (tmp_path / "k-per-grid.ply").write_text("mine")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert run("demo", str(scene_file), "--out-dir", str(tmp_path)).exit_code == 4
+    assert run("demo", str(tmp_path / "missing.ply"), "--out-dir", str(tmp_path / "new")).exit_code == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_demo_does_not_replace_its_own_scene(tmp_path, scene_file):
+    scene = scene_file.rename(tmp_path / "half-density.ply")
+    before = scene.read_bytes()
+    result = run("demo", str(scene), "--out-dir", str(tmp_path), "--overwrite")
+    assert result.exit_code == 2
+    assert "is an input" in result.output
+    assert scene.read_bytes() == before
+
+
+def test_what_a_demo_says_to_try_can_be_pasted(tmp_path, scene_file):
+    folder = tmp_path / "it's my demo"
+    lines = run("demo", str(scene_file), "--out-dir", str(folder)).output.splitlines()
+    tries = [shlex.split(line) for line in lines if line.startswith("  gscli ")]
+    assert tries[0] == ["gscli", "info", str(folder / "half-density.ply")]
 
 
 def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):

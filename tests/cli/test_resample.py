@@ -116,6 +116,46 @@ def test_no_report_replaces_an_input(run, scene, command):
     assert sorted(p.name for p in run.folder.iterdir()) == ["link.ply", "other.ply", "scene.ply"]
 
 
+def test_a_run_that_is_refused_makes_no_folder(run, make_scene):
+    gscli.write(run.folder / "points.ply", GaussianCloud(make_scene(100).rows[["x", "y", "z"]]))
+    methods = ["--method", "one-per-grid", "--method", "half-density"]
+    for option in (["--target", "99999999"], ["--pick", "opacity"]):
+        result = run("resample", "points.ply", "--out-dir", "new", "--index", "rows", *methods, *option)
+        assert result.returncode in (2, 3)
+        assert [p.name for p in run.folder.iterdir()] == ["points.ply"]
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".ply", "n" * 300])
+def test_too_long_a_name_is_one_line(run, scene, name):
+    failed(run("info", name), 3, "File name too long")
+    failed(run("resample", name, "out.ply"), 3, "File name too long")
+    failed(run("resample", "scene.ply", name + ".ply"), 1, "File name too long")
+    failed(run("resample", "scene.ply", "out.ply", "--report", name), 1, "File name too long")
+    assert not (run.folder / "out.ply").exists()
+
+
+@pytest.mark.parametrize("command", ["info scene.ply", "resample scene.ply o.ply --json --quiet"])
+def test_a_full_stdout_is_one_line(run, scene, command):
+    with open("/dev/full", "wb") as full:
+        result = run(*command.split(), capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert (result.returncode, result.stderr) == (1, b"gscli: error: No space left on device\n")
+
+
+def test_closed_streams_are_one_line(run, scene):
+    def shell(line):
+        command = ["sh", "-c", f"{sys.executable} -m gscli {line}"]
+        return subprocess.run(command, cwd=run.folder, env=run.env, capture_output=True)
+
+    failed(shell("info - <&-"), 3, "<stdin>: is closed")
+    failed(shell("resample scene.ply - >&-"), 1, "<stdout>: is closed")
+
+
+@pytest.mark.parametrize("threads", ["\u00b2", "abc", "0", "-1"])
+def test_a_bad_number_of_threads_is_a_usage_error(run, scene, threads):
+    result = run("resample", "scene.ply", "o.ply", env={**run.env, "GSCLI_THREADS": threads})
+    failed(result, 2, "GSCLI_THREADS")
+
+
 def test_a_closed_pipe_is_quiet(run, make_scene):
     gscli.write(run.folder / "big.ply", make_scene(60_000))
     process = subprocess.Popen(
