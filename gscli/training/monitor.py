@@ -158,7 +158,8 @@ class DisagreementMonitor:
 
     def _submit(self, kind: str, a: Any, b: Any, step: int) -> None:
         self.poll()
-        if self._disabled or self._closing:
+        stopped = self._disabled or self._closing
+        if stopped:
             return
         with self._wake:
             if len(self._pending) == self._size:
