@@ -19,7 +19,7 @@ demo: $(VENV)/core
 	$(BIN)/gscli demo $(if $(SCENE),"$(SCENE)")
 
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
