@@ -16,6 +16,8 @@ from .errors import UsageError
 from .grid import VoxelGrid
 from .methods import NAMES, Method
 
+MOST_REPEATS = 1_000_000  # a file each
+
 
 @dataclass(frozen=True)
 class Job:
@@ -29,8 +31,8 @@ class Job:
 
 def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
     """Refuse numbers of draws that make no sense, or that nothing would depend on."""
-    if repeat is not None and repeat < 1:
-        raise UsageError(f"--repeat must be at least 1, not {repeat}")
+    if repeat is not None and not 1 <= repeat <= MOST_REPEATS:
+        raise UsageError(f"--repeat must be between 1 and {MOST_REPEATS:,}, not {repeat}")
     if not any(m.uses_seed for m in chosen):
         for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
             if value is not None:

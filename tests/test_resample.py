@@ -247,6 +247,7 @@ def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
         ({"total": N + 1}, UsageError),
         ({"repeat": 3}, UsageError),
         ({"repeat": 0}, UsageError),
+        ({"repeat": 10**11}, UsageError),
         ({"method": ["half", "single"]}, UsageError),
         ({"method": "k-per-grid", "k": 3, "pick": "opacity", "seed": 1}, UsageError),
         ({"seed": -1}, UsageError),
