@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from . import hashing, parallel
 
-PACKED_ROWS = 1 << 16  # how many rows 16 bits number: the most that one run of several cells may have
+PACKED_ROWS = (1 << 16) - 1  # the most that one run of several cells may have, see _words_of_64_bits
 
 
 def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:
@@ -40,28 +40,48 @@ def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:
 def _mark(offsets: Any, keys: Any, k: Any, cells: slice, marked: npt.NDArray[Any]) -> None:
     """Mark one run of cells: a single cell of any count, or many with at most `PACKED_ROWS` in all.
 
-    (cell, key, position) packs into 16 + 32 + 16 bits, so that sorting plain words by value sorts by
-    cell, then key, then row.
+    Words that hold the cell above the key sort by cell, then key; the word of rank k of each cell is
+    the first that does not stay. Words of 32 bits have room for the upper bits of the key only, and
+    sort twice as fast; where those do not settle every cell of the run, words of 64 bits do.
     """
     start, stop = offsets[cells.start], offsets[cells.stop]
-    key = keys[start:stop].astype(np.uint64)
     if cells.stop - cells.start == 1:
-        keep = int(k[cells.start])
-        if 0 < keep < len(key):
-            words = (key << np.uint64(32)) | np.arange(len(key), dtype=np.uint64)
-            chosen = np.partition(words, keep - 1)[:keep] & np.uint64(0xFFFFFFFF)
-            marked[start + chosen.astype(np.int64)] = True
-        else:
-            marked[start:stop] = keep > 0
+        marked[start:stop] = _mark_cell(keys[start:stop], int(k[cells.start]))
         return
-    counts = np.diff(offsets[cells.start : cells.stop + 1])
-    cell = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    words = (cell << np.uint64(48)) | (key << np.uint64(16)) | np.arange(len(key), dtype=np.uint64)
-    words.sort()
-    # Rank r of cell c sits at its start + r; those below start + k[c] stay.
-    limit = np.repeat(offsets[cells.start : cells.stop] - start + k[cells], counts)
-    chosen = words[np.arange(len(words)) < limit] & np.uint64(0xFFFF)
-    marked[start + chosen.astype(np.int64)] = True
+    counts, wanted = np.diff(offsets[cells.start : cells.stop + 1]), k[cells]
+    rank = offsets[cells] - start + wanted
+    for pack in (_words_of_32_bits, _words_of_64_bits):
+        words = pack(keys[start:stop], counts)
+        ranked = np.append(np.sort(words), np.iinfo(words.dtype).max)
+        limit = ranked[rank]
+        if not ((wanted > 0) & (ranked[rank - 1] == limit)).any():
+            break
+    marked[start:stop] = words < np.repeat(limit, counts)
+
+
+def _words_of_32_bits(keys: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    """(cell, upper bits of the key); none has all bits set."""
+    cell_bits = len(counts).bit_length()
+    cell = np.arange(len(counts), dtype=np.uint32) << np.uint32(32 - cell_bits)
+    words: npt.NDArray[np.uint32] = np.repeat(cell, counts)
+    words |= keys >> np.uint32(cell_bits)
+    return words
+
+
+def _words_of_64_bits(keys: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """(cell, key, position) in 16 + 32 + 16 bits; all different, and none has all bits set."""
+    words = np.repeat(np.arange(len(counts), dtype=np.uint64) << np.uint64(48), counts)
+    words |= (keys.astype(np.uint64) << np.uint64(16)) | np.arange(len(keys), dtype=np.uint64)
+    return words
+
+
+def _mark_cell(keys: npt.NDArray[Any], k: int) -> npt.NDArray[np.bool_] | bool:
+    """Mark the k smallest keys of one cell, of equal ones the first."""
+    if not 0 < k < len(keys):
+        return k > 0
+    words = (keys.astype(np.uint64) << np.uint64(32)) | np.arange(len(keys), dtype=np.uint64)
+    marked: npt.NDArray[np.bool_] = words <= np.partition(words, k - 1)[k - 1]
+    return marked
 
 
 def _runs_of_cells(offsets: npt.NDArray[Any], most: int) -> list[slice]:

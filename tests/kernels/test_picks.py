@@ -53,9 +53,26 @@ def test_longer_blocks_of_work_leave_runs_of_cells_as_they_are(monkeypatch):
     """A run's rows are numbered in 16 bits, however many rows a thread takes at once."""
     monkeypatch.setattr(parallel, "BLOCK", 4 * B)
     counts = np.full(3 * B // 2, 2)
-    keys = np.random.default_rng(0).integers(0, 2**32, 3 * B).astype(np.uint32)
+    keys = np.random.default_rng(0).integers(0, 2**32, 2 * len(counts)).astype(np.uint32)
     marked = picks.bottom_k_per_cell(cells_of(counts), keys, counts // 2)
     assert (marked.reshape(-1, 2).argmax(1) == keys.reshape(-1, 2).argmin(1)).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_keys_that_differ_in_their_last_bits_are_told_apart(count):
+    """Many cells leave few bits of a word for the key."""
+    counts = np.full(B // count, count)
+    keys = (np.uint32(7) << 16) + np.random.default_rng(0).integers(0, 9, counts.sum()).astype(np.uint32)
+    for k in (counts // 2, counts - 1):
+        expected = bottom_k_one_by_one(cells_of(counts), keys, k)
+        assert (picks.bottom_k_per_cell(cells_of(counts), keys, k) == expected).all()
+
+
+def test_the_largest_keys_of_the_last_cell_can_stay():
+    """A word with all bits set would be taken for the end."""
+    for counts in (np.full(B, 1), np.full(B // 255, 255), np.array([2, 2, 2])):
+        keys = np.full(counts.sum(), 2**32 - 1, np.uint32)
+        assert picks.bottom_k_per_cell(cells_of(counts), keys, counts).all()
 
 
 @pytest.mark.parametrize("shape", ["small", "mixed", "a cell beyond a block", "none"])
