@@ -236,9 +236,9 @@ def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pick
 def stem(path: str | os.PathLike[str]) -> str:
     """A scene's name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
     file, part = locate(path)
-    suffixes = [s for n in names() for s in module(n).SUFFIXES if file.name.lower().endswith(s)]
-    bare = file.name[: -max(map(len, suffixes))] if suffixes else file.stem
-    return (bare or file.name) + (f".{part}" if part else "")
+    known = [s for n in names() for s in module(n).SUFFIXES if file.name.lower().endswith(s)]
+    ending = max(known, key=len, default="" if file.is_dir() else file.suffix)
+    return (file.name[: len(file.name) - len(ending)] or file.name) + (f".{part}" if part else "")
 
 
 def format_for_writing(path: str | os.PathLike[str], like: str | None = None) -> str:

@@ -42,12 +42,12 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(work: Work, *, folder: str | None) -> list[str]:
-    """What would run: size, input, and what it is held against or written to."""
+    """What would run: size, input, and what is read with it, where outputs go."""
     lines = []
     for task in work.todo:
         line = f"{size(task.bytes):>9}  {_near(task.source)}"
         if len(task.inputs) > 1:
-            line += " against " + ", ".join(_near(i.path) for i in task.inputs[1:])
+            line += " with " + ", ".join(_near(i.path) for i in task.inputs[1:])
         if task.outputs:
             line += " -> " + ", ".join(_near(path) for path in task.outputs)
         lines.append(line)
@@ -74,10 +74,9 @@ def progress(summary: Summary, total: int) -> str:
 
 def complaint(record: dict[str, Any]) -> str:
     """What is wrong with an input that failed or missed a gate."""
-    path = record["inputs"][0]["path"]
     if record["status"] == "missed":
-        return f"missed   {_near(path)}: {', '.join(record['missed'])}"
-    return f"failed   {record['error'].replace(path, _near(path))}"
+        return f"missed   {_name(record)}: {', '.join(record['missed'])}"
+    return f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}"
 
 
 def table(summary: Summary) -> list[str]:
@@ -146,7 +145,7 @@ def _name(record: dict[str, Any]) -> str:
 
 def _near(path: str) -> str:
     """A path as it is shortest: relative, if it is below the current folder."""
-    relative = os.path.relpath(path)
+    relative = os.path.relpath(path) + ("/" if path.endswith("/") else "")
     return path if relative.startswith("..") else relative
 
 

@@ -163,6 +163,91 @@ def test_pages_of_a_comparison_lie_in_a_folder(folder: Path) -> None:
     assert sorted(p.name for p in (folder / "pages").iterdir()) == ["s0.html", "s1.html", "s2.html"]
 
 
+@pytest.mark.parametrize("name", ["npz", ".npz", "NPZ"])
+def test_converted_scenes_are_what_the_command_writes(folder: Path, name: str) -> None:
+    words = ("--to", name, "--out-dir", "out", "--workers", "1")
+    done = batch("convert", "scenes/*.ply", *words)
+    assert done.exit_code == 0, done.output
+    for number in range(3):
+        assert CliRunner().invoke(main, ["convert", f"scenes/s{number}.ply", f"s{number}.npz"]).exit_code == 0
+        assert (folder / f"out/s{number}.npz").read_bytes() == (folder / f"s{number}.npz").read_bytes()
+    assert [line.split()[-2:] for line in done.stderr.splitlines() if "scenes/s1" in line] == [
+        ["201", "nothing"]
+    ]
+
+
+def test_a_job_file_names_the_format_to_convert_to(folder: Path) -> None:
+    (folder / "job.yaml").write_text(
+        "operation: convert\ninputs: scenes/*.ply\nto: compressed.ply\nallow-lossy: true\nout-dir: out\n"
+    )
+    done = batch("job.yaml", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert [p.name for p in sorted((folder / "out").glob("*.ply"))] == [
+        f"s{i}.compressed.ply" for i in range(3)
+    ]
+    assert batch("job.yaml", "--resume", "--json").exit_code == 0
+    again = batch("convert", "out/*.compressed.ply", "--to", "ply", "--out-dir", "back", "--dry-run")
+    assert "out/s0.compressed.ply -> back/s0.ply" in again.stdout  # no s0.compressed.ply
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "complaint"),
+    [
+        ("spz", 4, "--to spz always loses precision; add --allow-lossy"),
+        ("sog", 2, "is read, but not written"),
+        ("spx", 2, "did you mean .spz?"),
+        ("", 2, "no format that gscli writes"),
+        ("out/spz", 2, "no format that gscli writes"),
+    ],
+)
+def test_a_format_that_cannot_be_written_is_refused_before_anything_runs(
+    folder: Path, to: str, status: int, complaint: str
+) -> None:
+    done = batch("convert", "scenes/*.ply", "--to", to, "--out-dir", "out")
+    assert (done.exit_code, complaint in done.stderr) == (status, True), done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_what_one_scene_would_lose_costs_that_scene_alone(folder: Path, make_scene: Any) -> None:
+    scene = make_scene(90).with_comment("mine")
+    ply.write(folder / "scenes" / "s1.ply", scene, overwrite=True)
+    words = ("convert", "scenes/*.ply", "--to", "npy", "--out-dir", "out", "--workers", "1")
+    done = batch(*words)
+    assert done.exit_code == 1
+    assert "out/s1.npy: would lose 1 comments; add --allow-lossy" in done.stderr
+    assert sorted(p.name for p in (folder / "out").glob("*.npy")) == ["s0.npy", "s2.npy"]
+    done = batch(*words, "--allow-lossy", "--resume")
+    assert done.exit_code == 0, done.output
+    assert "1 comments" in done.stderr
+
+
+def test_two_scenes_for_one_converted_file_are_refused(folder: Path) -> None:
+    (folder / "scenes" / "s1.spz").write_bytes(b"")
+    done = batch("convert", "scenes/*", "--to", "npz", "--out-dir", "out")
+    assert done.exit_code == 2
+    assert "would be written twice" in done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_a_batch_may_work_in_its_inputs_folder(folder: Path) -> None:
+    words = ("convert", "scenes/*", "--to", "npz", "--out-dir", "scenes", "--workers", "1")
+    assert batch(*words).exit_code == 0
+    assert sorted(p.name for p in (folder / "scenes").glob("s?.*")) == [
+        f"s{i}.{suffix}" for i in range(3) for suffix in ("npz", "ply")
+    ]
+    done = batch("info", "scenes/*", "--workers", "1", "--json-lines")
+    assert len(done.stdout.splitlines()) == 6  # records are no scenes
+    done = batch("resample", "scenes/*.ply", "--out-dir", "scenes", "--overwrite")
+    assert done.exit_code == 2
+    assert "is an input and would be overwritten" in done.stderr
+
+
+def test_outputs_alone_are_no_inputs(folder: Path) -> None:
+    done = batch("resample", "**/*.ply", "--out-dir", "scenes")
+    assert done.exit_code == 3
+    assert "like all that matches, is below --out-dir" in done.stderr
+
+
 def test_workers_and_a_cluster_exclude_each_other(folder: Path) -> None:
     done = batch("info", "scenes/*.ply", "--workers", "2", "--scheduler", "tcp://localhost:1")
     assert done.exit_code == 2
