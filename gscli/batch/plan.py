@@ -17,7 +17,7 @@ from ..draws import drawn_from
 from ..errors import InputError, UsageError
 from . import operations, outputs
 from .operations import Operation, Place
-from .records import is_record
+from .records import KINDS, is_record
 from .tasks import Task, look
 
 
@@ -82,9 +82,16 @@ class Pattern:
 
 
 def listed(text: bytes) -> list[Pattern]:
-    """The paths of a list, one a line or, as ``find -print0`` writes them, with a zero byte after each."""
+    """The paths of a list, one a line or, as ``find -print0`` writes them, with a zero byte after each.
+
+    Raises:
+        InputError: there are none.
+    """
     separator = b"\0" if b"\0" in text else b"\n"
-    return [Pattern(os.fsdecode(line), listed=True) for line in text.split(separator) if line.strip()]
+    lines = [line for line in text.split(separator) if line.strip()]
+    if not lines:
+        raise InputError("lists no paths", path="<stdin>", remedy="check the command that makes the list")
+    return [Pattern(os.fsdecode(line), listed=True) for line in lines]
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,8 @@ def plan(
             looked = tuple(look(path) for path in read)
         except OSError as error:
             raise files.unreadable(error.filename, error) from None
+        except ValueError as error:  # a zero byte in its name
+            raise InputError(str(error), path=one.path) from None
         tasks.append(
             Task(
                 _id(operation, one.relative),
@@ -176,6 +185,7 @@ def plan(
             )
         )
     _refuse_collisions(tasks)
+    _refuse_nesting(tasks, folder)
     return tasks
 
 
@@ -244,6 +254,30 @@ def _refuse_collisions(tasks: Sequence[Task]) -> None:
                 remedy="name a folder above both with --relative-to",
             )
         ids[task.id] = task.source
+
+
+def _refuse_nesting(tasks: Sequence[Task], folder: str | None) -> None:
+    """Refuse a scene folder that would take the place of other outputs, or of the batch's records."""
+    folders = {os.path.realpath(path): task for task in tasks for path in task.outputs if path.endswith("/")}
+    if not folders:
+        return
+    for kind in KINDS:
+        real = os.path.realpath(os.path.join(folder or ".", kind))
+        if real in folders:
+            raise UsageError(
+                f"is where the batch keeps its records, not the output of {folders[real].source}",
+                path=real,
+                remedy="lay outputs out from a folder above with --relative-to",
+            )
+    for task in tasks:
+        for path in task.outputs:
+            for above in map(str, Path(os.path.realpath(path)).parents):
+                if above in folders:
+                    raise UsageError(
+                        f"would lie in the output of {folders[above].source}",
+                        path=path,
+                        remedy="let the pattern match one of them",
+                    )
 
 
 def _id(operation: str, relative: str) -> str:

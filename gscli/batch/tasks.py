@@ -107,7 +107,8 @@ def shard(tasks: Sequence[Task], number: int, of: int) -> list[Task]:
     Each task, largest first, goes to the part that is lightest so far: all parts together are all
     tasks, and every machine that plans the same batch divides it the same way.
     """
-    lightest = [(0, 0, part) for part in range(1, of + 1)]  # a heap of (bytes, tasks, part)
+    used = min(of, len(tasks))  # parts beyond get nothing
+    lightest = [(0, 0, part) for part in range(1, used + 1)]  # a heap of (bytes, tasks, part)
     mine = set()
     for task in largest_first(tasks):
         size, count, part = lightest[0]

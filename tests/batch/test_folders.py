@@ -202,3 +202,17 @@ def test_a_folder_in_the_way_is_refused_without_leave(rooms: Path, tmp_path: Pat
 def test_a_folder_is_not_written_over_one_that_is_read(rooms: Path) -> None:
     with pytest.raises(UsageError, match="is an input and would be overwritten"):
         plan("resample", find([Pattern("rooms/*/")]), {}, folder="rooms")
+
+
+@pytest.mark.parametrize("name", ["done", "failed"])
+def test_a_folder_is_not_written_over_the_records(rooms: Path, name: str) -> None:
+    (rooms / "room.v1").rename(rooms / name)
+    with pytest.raises(UsageError, match="where the batch keeps its records"):
+        plan("resample", find([Pattern("rooms/*/")]), {}, folder="out")
+    assert len(plan("resample", find([Pattern("rooms/*/")], relative_to="."), {}, folder="out")) == 2
+
+
+def test_a_folder_is_not_written_over_outputs_in_it(rooms: Path) -> None:
+    (rooms / "room.v1").rename(rooms / "room.v2" / "nook")
+    with pytest.raises(UsageError, match=r"nook/: would lie in the output of .*room\.v2"):
+        plan("resample", find([Pattern("rooms/**/")]), {}, folder="out")

@@ -104,6 +104,11 @@ def test_an_output_may_not_be_an_input(tree: Path) -> None:
         plan("resample", find([Pattern("a/*.ply")]), {}, folder="a")
 
 
+def test_a_path_that_cannot_be_is_a_bad_input(tree: Path) -> None:
+    with pytest.raises(InputError, match="embedded null byte"):
+        resampling("a/\0.ply")
+
+
 def test_bad_options_are_refused_before_anything_runs(tree: Path) -> None:
     with pytest.raises(UsageError, match="ratio"):
         resampling("a/*.ply", ratio=(0.9, 0.1))
@@ -166,3 +171,7 @@ def test_shards_weigh_about_the_same() -> None:
 
 def test_inputs_without_size_are_shared_out_too() -> None:
     assert sorted(len(shard(made([0] * 10), number, 5)) for number in range(1, 6)) == [2] * 5
+
+
+def test_more_parts_than_tasks_leave_some_without() -> None:
+    assert [len(shard(made([5, 6]), number, 10**12)) for number in (1, 2, 3, 10**12)] == [1, 1, 0, 0]
