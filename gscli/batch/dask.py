@@ -39,7 +39,7 @@ class Dask:
     address: str
 
     def __call__(
-        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, lock: int | None = None
+        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, locks: tuple[int, ...] = ()
     ) -> Iterator[Record]:
         """Run tasks, the first ones first; see `gscli.batch.run.Engine`."""
         try:

@@ -40,13 +40,13 @@ class Local:
     workers: int
 
     def __call__(
-        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, lock: int | None = None
+        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, locks: tuple[int, ...] = ()
     ) -> Iterator[Record]:
         """Run tasks in their order; see `gscli.batch.run.Engine`."""
         waiting = deque(tasks)
         threads = max(1, parallel.threads() // self.workers)
         crew = [
-            _Worker(tasks[0].operation, folder, threads, lock) for _ in range(min(self.workers, len(tasks)))
+            _Worker(tasks[0].operation, folder, threads, locks) for _ in range(min(self.workers, len(tasks)))
         ]
         try:
             with selectors.DefaultSelector() as listening:
@@ -81,8 +81,8 @@ class _Worker:
             is done again, because its death was not its doing.
     """
 
-    def __init__(self, operation: str, folder: str | None, threads: int, lock: int | None) -> None:
-        self.operation, self.folder, self.lock = operation, folder, lock
+    def __init__(self, operation: str, folder: str | None, threads: int, locks: tuple[int, ...]) -> None:
+        self.operation, self.folder, self.locks = operation, folder, locks
         self.environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(
@@ -118,7 +118,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             env=self.environment,
             start_new_session=True,
-            pass_fds=[] if self.lock is None else [self.lock],
+            pass_fds=self.locks,
         )
         assert self.process.stdout is not None
         listening.register(self.process.stdout, selectors.EVENT_READ, self)

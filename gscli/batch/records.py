@@ -56,33 +56,24 @@ class Folder:
             raise files.unwritable(self.path, error) from None
 
     @contextmanager
-    def locked(self, part: str) -> Iterator[int]:
-        """Hold a part of this batch against other processes; yields the descriptor that holds it.
+    def locked(self, number: int, of: int) -> Iterator[tuple[int, int]]:
+        """Hold part `number` of `of` against other processes; yields the descriptors that hold it.
 
-        The system lets go when the last process that has the descriptor ends, however it ends.
+        Parts of one division may be at work together, each once. The whole, or a part of another
+        division, would share inputs with them, and waits. The system lets go when the last process
+        that has the descriptors ends, however it ends.
         """
-        name = self.path / f".lock-{part}"
-        try:
-            descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise files.unwritable(name, error) from None
-        try:
+        with _opened(self.path / ".lock") as division, _opened(self.path / f".lock-{number}-of-{of}") as part:
             until = time.monotonic() + LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > until:
-                        raise GscliError(
-                            "another gscli batch is at work here",
-                            path=self.path,
-                            remedy="wait for it, or divide the work with --shard",
-                        ) from None
-                    time.sleep(0.05)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+            while not (_divided(division, of) and _locked(part, fcntl.LOCK_EX)):
+                if time.monotonic() > until:
+                    raise GscliError(
+                        "another gscli batch is at work here",
+                        path=self.path,
+                        remedy="wait for it, or divide all of the work with --shard",
+                    )
+                time.sleep(0.05)
+            yield division, part
 
     def write_manifest(self, tasks: Sequence[Task]) -> None:
         _write(self.manifest, manifest_text(tasks))
@@ -90,9 +81,16 @@ class Folder:
     def same_manifest(self, tasks: Sequence[Task]) -> bool:
         """Whether the manifest on disk is of exactly these tasks."""
         try:
-            return self.manifest.read_text() == manifest_text(tasks)
+            return self.manifest.read_bytes() == manifest_text(tasks).encode()
         except OSError:
             return False
+
+    def planned(self) -> set[str]:
+        """The ids in the manifest on disk; none of one that cannot be read."""
+        try:
+            return {json.loads(line)["id"] for line in self.manifest.read_bytes().splitlines()}
+        except (OSError, ValueError, KeyError, TypeError):
+            return set()
 
     def finish(self, record: Record) -> None:
         """Write the record of an input; an earlier one of the other kind goes."""
@@ -105,11 +103,19 @@ class Folder:
         for kind in KINDS:
             self.record(kind, task.id).unlink(missing_ok=True)
 
+    def forget_others(self, tasks: Sequence[Task], kinds: Sequence[str]) -> None:
+        """Remove the records of these kinds of all inputs but these."""
+        kept = {f"{task.id}.json" for task in tasks}
+        for kind in kinds:
+            for name in filter(_is_json, os.listdir(self.path / kind)):
+                if name not in kept:
+                    (self.path / kind / name).unlink(missing_ok=True)
+
     def done(self, task: Task) -> Record | None:
         """The record of a task that is done: same fingerprint, and its outputs there in full size."""
         try:
             record = json.loads(self.record("done", task.id).read_bytes())
-            if record["fingerprint"] != task.fingerprint:
+            if (record["schema"], record["fingerprint"]) != (SCHEMA, task.fingerprint):
                 return None
             kept = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
             if not outputs.complete(task.outputs, kept):
@@ -144,6 +150,45 @@ def is_record(path: str) -> bool:
 
 def _is_json(name: str) -> bool:
     return name.endswith(".json")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise files.unwritable(path, error) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    """Lock a file, or change the lock on it; False, and without a lock, if others have it."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise GscliError(
+            f"the file system of --out-dir has no locks ({error.strerror})", remedy="choose another one"
+        ) from None
+    return True
+
+
+def _divided(descriptor: int, of: int) -> bool:
+    """Share a lock with the other parts of a division; the first one in says how many there are."""
+    mine = b"%d\n" % of
+    if _locked(descriptor, fcntl.LOCK_EX):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, mine, 0)
+    if not _locked(descriptor, fcntl.LOCK_SH):
+        return False
+    if os.pread(descriptor, 100, 0) == mine:
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
 
 
 def manifest_text(tasks: Sequence[Task]) -> str:

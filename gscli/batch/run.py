@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from ..errors import GscliError, WriteRefused
 from . import outputs
-from .records import Folder, Record
+from .records import KINDS, Folder, Record
 from .tasks import Task, largest_first, shard
 
 FINISH, NOW = 1, 2  # how urgently a batch is asked to stop
@@ -40,7 +41,7 @@ class Engine(Protocol):
     """
 
     def __call__(
-        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, lock: int | None
+        self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, locks: tuple[int, ...]
     ) -> Iterator[Record]: ...
 
 
@@ -67,12 +68,14 @@ class Work:
         tasks: this part of the plan.
         todo: those of them that are not done, largest first.
         skipped: the records of those that are.
+        anew: whether the records of inputs that are not in the plan go, done or not.
     """
 
     tasks: tuple[Task, ...]
     todo: tuple[Task, ...]
     skipped: tuple[Record, ...] = ()
     part: Part = field(default_factory=Part)
+    anew: bool = False
 
     @property
     def bytes(self) -> int:
@@ -94,12 +97,14 @@ class Summary:
     skipped: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         self.records.append({key: value for key, value in record.items() if key != "result"})
+        self._counts[record["status"]] += 1
 
     def count(self, status: str) -> int:
-        return sum(record["status"] == status for record in self.records)
+        return self._counts[status]
 
     @property
     def unfinished(self) -> int:
@@ -137,30 +142,37 @@ def look_at(
                 path=folder.path,
                 remedy="add --resume to go on with it, or --overwrite to start anew",
             )
-    if not begun:
-        for path in (path for task in mine for path in task.outputs):
-            outputs.refuse_existing(path, overwrite=overwrite)
     done = {}
     if begun and resume:
         done = {task.id: record for task in mine if (record := folder.done(task)) is not None}
     todo = [task for task in mine if task.id not in done]
-    return Work(tuple(mine), tuple(largest_first(todo)), tuple(done.values()), part)
+    planned = folder.planned()
+    for task in todo:
+        if begun and (task.id in planned or folder.has_record(task)):
+            continue  # what is there is what this batch left
+        for path in task.outputs:
+            outputs.refuse_existing(path, overwrite=overwrite)
+    return Work(tuple(mine), tuple(largest_first(todo)), tuple(done.values()), part, anew=overwrite)
 
 
 @contextmanager
-def opened(tasks: Sequence[Task], work: Work, folder: Folder | None) -> Iterator[int | None]:
-    """Hold a batch's folder and make it ready: plan written, leftovers swept, stale records gone."""
+def opened(tasks: Sequence[Task], work: Work, folder: Folder | None) -> Iterator[tuple[int, ...]]:
+    """Hold a batch's folder and make it ready: plan written, leftovers swept, stale records gone.
+
+    Yields the descriptors that hold it, for processes that are to hold it as well.
+    """
     if folder is None:
-        yield None
+        yield ()
         return
     folder.make()
-    with folder.locked(str(work.part)) as lock:
+    with folder.locked(work.part.number, work.part.of) as locks:
         if not folder.same_manifest(tasks):
             folder.write_manifest(tasks)
+        folder.forget_others(tasks, KINDS if work.anew else ("failed",))
         folder.sweep(work.todo)
         for task in work.todo:
             folder.forget(task)
-        yield lock
+        yield locks
 
 
 def run(
@@ -170,14 +182,14 @@ def run(
     stop: Stop,
     summary: Summary,
     *,
-    lock: int | None = None,
+    locks: tuple[int, ...] = (),
 ) -> Iterator[Record]:
     """Do what is left; yields every new record, and keeps the summary up to date."""
     start = time.perf_counter()
     for record in work.skipped:
         summary.add(record)
     summary.skipped = len(work.skipped)
-    for record in engine(work.todo, None if folder is None else str(folder.path), stop, lock=lock):
+    for record in engine(work.todo, None if folder is None else str(folder.path), stop, locks=locks):
         summary.add(record)
         summary.bytes += sum(i["bytes"] for i in record["inputs"])
         summary.seconds = time.perf_counter() - start

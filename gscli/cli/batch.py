@@ -214,11 +214,11 @@ def _run(operation: str, values: dict[str, Any]) -> None:
         return
     stop, summary = running.Stop(), running.Summary(work)
     with (
-        running.opened(tasks, work, folder) as lock,
+        running.opened(tasks, work, folder) as locks,
         _interruptible(stop),
         _watch.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell,
     ):
-        for record in running.run(work, engine, folder, stop, summary, lock=lock):
+        for record in running.run(work, engine, folder, stop, summary, locks=locks):
             tell(record)
     document = report.document(summary)
     if folder is not None:
@@ -244,8 +244,14 @@ def _patterns(name: str) -> list[Any]:
     root = ctx.obj if ctx.get_parameter_source(name) == ParameterSource.DEFAULT_MAP else "."
     patterns = []
     for text in [value] if isinstance(value, str) else value:
-        patterns += listed(sys.stdin.buffer.read()) if text == "-" else [Pattern(text, root)]
+        patterns += listed(_stdin()) if text == "-" else [Pattern(text, root)]
     return patterns
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise InputError("is closed", path="<stdin>")
+    return sys.stdin.buffer.read()
 
 
 def _parameters(operation: str, values: dict[str, Any]) -> dict[str, Any]:

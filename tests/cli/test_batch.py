@@ -110,6 +110,54 @@ def test_files_in_the_way_are_refused_without_leave(folder: Path) -> None:
     assert [p.name for p in (folder / "out").iterdir()] == ["s1.ply"]
 
 
+def test_resuming_replaces_nothing_that_another_made(folder: Path) -> None:
+    words = ("--out-dir", "out", "--workers", "1")
+    assert batch("resample", "scenes/s[01].ply", *words).exit_code == 0
+    (folder / "out" / "s2.ply").write_text("precious")
+    before = outputs(folder / "out")
+    for operation in (("resample",), ("convert", "--to", "ply")):
+        done = batch(*operation, "scenes/*.ply", *words, "--resume")
+        assert done.exit_code == 4
+        assert "exists already; add --overwrite" in done.stderr
+    assert outputs(folder / "out") == before
+    done = batch("resample", "scenes/*.ply", *words, "--resume", "--overwrite")
+    assert "3 done (2 before)" in done.stderr
+
+
+def test_inputs_that_come_and_go_are_not_done_again(folder: Path) -> None:
+    words = ("--out-dir", "out", "--workers", "1", "--resume")
+    for pattern, before in (("*", ""), ("s0*", " (1 before)"), ("*", " (3 before)")):
+        assert f"done{before};" in batch("resample", f"scenes/{pattern}.ply", *words).stderr
+
+
+def test_failures_of_inputs_that_are_gone_are_forgotten(folder: Path) -> None:
+    (folder / "scenes" / "broken.ply").write_text("no scene")
+    words = ("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1", "--resume")
+    assert batch(*words).exit_code == 1
+    (folder / "scenes" / "broken.ply").unlink()
+    assert batch(*words).exit_code == 0
+    assert not list((folder / "out" / "failed").iterdir())
+
+
+def test_starting_anew_leaves_no_record_of_what_was_there(folder: Path) -> None:
+    words = ("--out-dir", "out", "--workers", "1")
+    assert batch("resample", "scenes/*.ply", *words).exit_code == 0
+    assert batch("convert", "scenes/*.ply", "--to", "ply", *words, "--overwrite").exit_code == 0
+    records = [json.loads(path.read_text()) for path in (folder / "out" / "done").iterdir()]
+    assert [record["operation"] for record in records] == ["convert"] * 3
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"{}\n", b"[1]\n", b""])
+def test_a_damaged_plan_is_written_again(folder: Path, damage: bytes) -> None:
+    words = ("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert batch(*words).exit_code == 0
+    plan = folder / "out" / "manifest.jsonl"
+    whole = plan.read_bytes()
+    plan.write_bytes(damage)
+    assert "3 done (3 before)" in batch(*words, "--resume").stderr
+    assert plan.read_bytes() == whole
+
+
 def test_shards_together_are_the_whole(folder: Path) -> None:
     words = ("resample", "scenes/*.ply", "--seed", "3", "--workers", "1")
     assert batch(*words, "--out-dir", "whole").exit_code == 0
@@ -132,6 +180,12 @@ def test_json_lines_are_a_record_per_input_of_a_list(folder: Path) -> None:
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert sorted(record["figures"]["points"] for record in records) == [200, 202]
     assert [p.name for p in folder.iterdir()] == ["scenes"]  # nothing is kept without --out-dir
+
+
+def test_a_list_without_paths_is_a_bad_input(folder: Path) -> None:
+    done = batch("info", "-", input="\n")
+    assert done.exit_code == 3
+    assert "<stdin>: lists no paths" in done.stderr
 
 
 def test_the_summary_says_how_it_went(folder: Path) -> None:
