@@ -24,6 +24,7 @@ from .run import FINISH, NOW, Stop
 from .tasks import Task
 
 POLL_SECONDS = 0.05
+LOOK_SECONDS = 5.0  # between two looks at whether there still are workers
 CONNECT_SECONDS = 10
 GPU, MEMORY = "GPU", "MEMORY"  # resources, under the names that Dask's manual uses
 
@@ -77,7 +78,7 @@ class Dask:
                 for number, task in enumerate(tasks)
             }
             finished = distributed.as_completed(given, loop=client.loop)
-            stopping = False
+            stopping, looked = False, time.monotonic()
             while given:
                 if stop.level >= NOW:
                     client.cancel(list(given), force=True)
@@ -87,23 +88,45 @@ class Dask:
                     _drop_waiting(client, given)
                 if not finished.has_ready():
                     time.sleep(POLL_SECONDS)
+                    if time.monotonic() - looked > LOOK_SECONDS:
+                        if stopping:
+                            _drop_waiting(client, given)  # a lost worker's task waits again
+                        else:
+                            self._workers(client, stop)
+                        looked = time.monotonic()
                     continue
                 for future in finished.next_batch(block=False):
                     task = given.pop(future, None)
-                    if task is not None:
-                        yield _record(future, task, folder)
+                    if task is None:
+                        continue
+                    if future.status == "cancelled":  # not by us
+                        raise self._gone()
+                    yield _record(future, task, folder)
 
     def _workers(self, client: Any, stop: Stop) -> list[Mapping[str, float]]:
-        """What each worker advertises; waits for the first one."""
+        """What each worker advertises; waits for the first one.
+
+        Raises:
+            EngineUnavailable: the scheduler is gone.
+        """
         waiting = False
         while True:
-            found = client.sync(client.scheduler.identity)["workers"].values()
+            try:
+                found = client.sync(client.scheduler.identity)["workers"].values()
+            except OSError:
+                raise self._gone() from None
             if found or stop.level:
                 return [worker["resources"] for worker in found]
             if not waiting:
                 waiting = True
-                warnings.warn(f"{self.address} has no workers yet; waiting for some", stacklevel=3)
+                warnings.warn(f"{self.address} has no workers; waiting for some", stacklevel=3)
             time.sleep(POLL_SECONDS)
+
+    def _gone(self) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"the Dask scheduler at {self.address} is gone",
+            remedy="start it again, and go on with --resume",
+        )
 
 
 def resources(task: Task, workers: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -108,6 +108,43 @@ def test_no_scheduler_is_an_engine_that_is_not_there(batch: Run, scenes: Path) -
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
 
 
+def test_a_lost_scheduler_is_no_fault_of_the_inputs(
+    start: Any, scenes: Path, cluster: str, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    with Client(cluster) as client:
+        scheduler = client.run_on_scheduler(os.getpid)
+    trap = scenes / "trap.ply"
+    os.mkfifo(trap)
+    held = os.open(trap, os.O_RDWR)
+    process = start(*ON_CLUSTER, "out", "--scheduler", cluster)
+    until(lambda: readers(trap.resolve()))
+    os.kill(scheduler, signal.SIGKILL)
+    _, said = process.communicate(timeout=SECONDS)
+    os.close(held)
+    assert process.returncode == 5, said
+    assert f"the Dask scheduler at {cluster} is gone" in said
+    assert not list((tmp_path / "out" / "failed").iterdir())
+
+
+def test_a_cluster_that_lost_its_workers_is_waited_for_until_interrupted(
+    start: Any, scenes: Path, cluster: str
+) -> None:
+    trap = scenes / "trap.ply"
+    os.mkfifo(trap)
+    held = os.open(trap, os.O_RDWR)
+    process = start(*ON_CLUSTER, "out", "--scheduler", cluster)
+    (worker,) = until(lambda: readers(trap.resolve()))
+    os.killpg(os.getpgid(worker), signal.SIGKILL)  # with those that would start it again
+    until(lambda: "has no workers; waiting for some" in process.stderr.readline())
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=SECONDS)
+    os.close(held)
+    assert process.returncode == 130, said
+    assert "interrupted with" in said
+
+
 @pytest.mark.parametrize(
     ("device", "status", "place"), [("cpu", {0}, RESOURCES[1]), ("cuda", {0, 1}, RESOURCES[0])]
 )
