@@ -169,6 +169,10 @@ def _job_command(job: Any) -> click.Command:
         if isinstance(value, str) and several:
             value = [value]
         defaults[name] = _located(kind, name, value, job.folder)
+        try:
+            parameter.type_cast_value(click.Context(command), value)
+        except click.BadParameter as error:
+            raise UsageError(f"line {job.lines[key]}: {key}: {error.message}", path=job.path) from None
     return command
 
 
@@ -195,8 +199,7 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     from ..report import document as documents
 
     own = {name: values.pop(name, None) for name in _OWN}
-    if own["json_lines"] and own["as_json"]:
-        raise UsageError("stdout can carry one thing", remedy="give --json or --json-lines")
+    _refuse_without_effect(own)
     inputs = planning.find(_patterns("patterns"), relative_to=own["relative_to"], outside=own["out_dir"])
     tasks = planning.plan(
         operation,
@@ -233,6 +236,17 @@ def _run(operation: str, values: dict[str, Any]) -> None:
         overwrite=True,
     )
     _conclude(summary, stop, own["out_dir"])
+
+
+def _refuse_without_effect(own: dict[str, Any]) -> None:
+    """Refuse options that the others leave nothing to do."""
+    if own["json_lines"] and own["as_json"]:
+        raise UsageError("stdout can carry one thing", remedy="give --json or --json-lines")
+    if own["dry_run"] and (own["json_lines"] or own["as_json"]):
+        raise UsageError("a --dry-run has no results for --json or --json-lines", remedy="leave one out")
+    for name in ("resume", "overwrite"):
+        if own[name] and own["out_dir"] is None:
+            raise UsageError(f"--{name} has no effect where nothing is kept", remedy="give --out-dir FOLDER")
 
 
 def _patterns(name: str) -> list[Any]:

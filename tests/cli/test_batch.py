@@ -79,7 +79,26 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(folder: Path) -> None:
 
 def test_a_bad_value_in_a_job_file_is_a_usage_error(folder: Path) -> None:
     (folder / "job.yaml").write_text(JOB.replace("seed: 5", "seed: many"))
-    assert batch("job.yaml").exit_code == 2
+    done = batch("job.yaml")
+    assert done.exit_code == 2
+    assert "job.yaml: line 7: seed: 'many' is not a valid integer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--resume",),
+        ("--overwrite",),
+        ("--dry-run", "--json"),
+        ("--dry-run", "--json-lines"),
+        ("--json", "--json-lines"),
+        ("--out-dir", ""),
+    ],
+)
+def test_options_that_could_do_nothing_are_refused(folder: Path, words: tuple[str, ...]) -> None:
+    done = batch("info", "scenes/*.ply", "--workers", "1", *words)
+    assert done.exit_code == 2
+    assert done.stdout == ""
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(folder: Path) -> None:
