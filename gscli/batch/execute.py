@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from .. import __version__, files
-from ..errors import GateMissed, GscliError
+from ..errors import GscliError
 from ..report import document as documents
 from . import operations, outputs, records
 from .records import Folder, Record
@@ -43,8 +43,6 @@ def attempt(task: Task) -> Record:
                 "figures": documents.finite(answer.figures),
                 "result": documents.finite(answer.document),
             }
-        except GateMissed as missed:
-            record |= {"status": "missed", "missed": [str(missed)]}
         except GscliError as error:
             record |= _failed(str(error), error.exit_code)
         except MemoryError as error:

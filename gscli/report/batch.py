@@ -45,14 +45,14 @@ def plan(work: Work, *, folder: str | None) -> list[str]:
     """What would run: size, input, and what is read with it, where outputs go."""
     lines = []
     for task in work.todo:
-        line = f"{size(task.bytes):>9}  {_near(task.source)}"
+        line = f"{documents.size(task.bytes):>9}  {_near(task.source)}"
         if len(task.inputs) > 1:
             line += " with " + ", ".join(_near(i.path) for i in task.inputs[1:])
         if task.outputs:
             line += " -> " + ", ".join(_near(path) for path in task.outputs)
         lines.append(line)
     kept = "records nothing" if folder is None else f"records in {_near(folder)}"
-    total = f"would {_verb(work.todo)} {len(work.todo):,} inputs, {size(work.bytes)}; {kept}"
+    total = f"would {_verb(work.todo)} {len(work.todo):,} inputs, {documents.size(work.bytes)}; {kept}"
     if work.skipped:
         total += f"; {len(work.skipped):,} are done already"
     if work.part.of > 1:
@@ -98,7 +98,7 @@ def table(summary: Summary) -> list[str]:
     new = len(summary.records) - summary.skipped
     took = f"{duration(summary.seconds)}"
     if new and summary.seconds:
-        took += f", {new / summary.seconds:.3g} inputs/s, {size(summary.bytes)} read"
+        took += f", {new / summary.seconds:.3g} inputs/s, {documents.size(summary.bytes)} read"
     return [*lines, f"batch    {len(summary.work.tasks):,} inputs: {', '.join(counts)}; {took}"]
 
 
@@ -151,16 +151,6 @@ def _near(path: str) -> str:
 
 def _verb(tasks: tuple[Task, ...]) -> str:
     return tasks[0].operation if tasks else "do"
-
-
-def size(count: int) -> str:
-    """Bytes for people: ``12.3 MB``."""
-    value, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{value:.0f} B" if unit == "B" else f"{value:.3g} {unit}"
 
 
 def duration(seconds: float) -> str:

@@ -37,6 +37,16 @@ def percent(share: float, digits: int = 2) -> str:
     return rounded if share >= 1 or not rounded.startswith("100") else f"{100 - 10**-digits:.{digits}f}%"
 
 
+def size(count: int) -> str:
+    """Bytes for people: ``12.3 MB``."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if float(f"{value:.3g}") < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}"
+
+
 def finite(value: Any) -> Any:
     """The same value with null for every number that is not finite, and plain numbers for NumPy's."""
     if isinstance(value, dict):

@@ -34,7 +34,7 @@ def document(found: Info) -> dict[str, Any]:
 def summary(found: Info) -> list[str]:
     """Lines for people."""
     kind = "Gaussians" if found.gaussian else "points"
-    size = "" if found.bytes is None else f", {_size(found.bytes)}"
+    size = "" if found.bytes is None else f", {documents.size(found.bytes)}"
     degree = "" if found.sh_degree is None else f", SH degree {found.sh_degree}"
     lines = [f"{found.path}: {found.points:,} {kind}{degree} ({found.format}{size})"]
     if found.invalid:
@@ -69,12 +69,3 @@ def _fields(columns: tuple[tuple[str, str], ...]) -> list[str]:
         name = names[0] if len(names) == 1 else f"{names[0]}..{names[-1].removeprefix(stem)}"
         folded.append(name if kind == "float32" else f"{name} ({kind})")
     return folded
-
-
-def _size(count: int) -> str:
-    value, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.3g} {unit}"

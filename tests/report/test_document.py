@@ -2,7 +2,7 @@
 
 import pytest
 
-from gscli.report.document import percent
+from gscli.report.document import percent, size
 
 
 @pytest.mark.parametrize("digits, most", [(0, "99%"), (1, "99.9%"), (2, "99.99%")])
@@ -14,3 +14,18 @@ def test_a_percentage_is_full_only_where_nothing_is_missing(digits, most):
 
 def test_percentages_round_to_the_nearest_elsewhere():
     assert (percent(0.99994), percent(0.12346), percent(0.0)) == ("99.99%", "12.35%", "0.00%")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (123_456_789, "123 MB"),
+    ],
+)
+def test_sizes_have_the_unit_that_their_rounding_asks_for(count, told):
+    assert size(count) == told
