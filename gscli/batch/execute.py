@@ -18,7 +18,7 @@ from . import operations, records
 from .records import Folder, Record
 from .tasks import Task
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 17  # stays in the L2 cache
 
 
 def execute(task: Task, folder: str | None = None) -> Record:
@@ -115,8 +115,8 @@ def _failed(error: str, exit_code: int) -> Record:
 
 
 def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    with open(path, "rb", buffering=0) as stream:
+        while size := stream.readinto(chunk):
+            digest.update(chunk[:size])
     return digest.hexdigest()
