@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import device as devices
 from ..errors import UsageError
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic from Click 8.4 on
 
-class Range(click.ParamType[Any]):
+
+class Range(ParamType):
     """``LO:HI`` or one number, as a pair of floats."""
 
     name = "LO:HI"
@@ -30,7 +35,7 @@ class Range(click.ParamType[Any]):
         return ends[0], ends[-1]
 
 
-class Origin(click.ParamType[Any]):
+class Origin(ParamType):
     """``X,Y,Z`` or ``min``."""
 
     name = "X,Y,Z|min"

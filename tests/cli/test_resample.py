@@ -264,7 +264,7 @@ def test_an_existing_output_needs_leave(run, scene):
 def test_an_unknown_command_suggests_the_nearest(run):
     result = run("resampel")
     assert result.returncode == 2
-    assert b"Did you mean resample?" in result.stderr
+    assert b"did you mean resample?" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
