@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,13 @@ class _OfTheSummary(click.Option):
         return super().handle_parse_result(ctx, opts, args)
 
 
+def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
+    """Show no warnings either: `main` set how, for this one command."""
+    if quiet:
+        warnings.showwarning = lambda *_, **__: None
+    return quiet
+
+
 source = click.argument("source", metavar="SOURCE")
 device = click.option(
     "--device",
@@ -83,7 +91,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 report = click.option(
     "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    callback=_silence,
+    help="No summary, no progress and no warnings, only errors.",
+)
 verbose = click.option(
     "-v", "--verbose", cls=_OfTheSummary, is_flag=True, help="Also say how long each stage took."
 )

@@ -71,6 +71,16 @@ def test_quiet_says_nothing_and_verbose_times_the_stages(run, scene):
     assert b"(read 0." in run("resample", "scene.ply", "b.ply", "-v").stderr
 
 
+def test_a_cache_that_cannot_be_used_is_told_unless_quiet(run, scene):
+    (run.folder / "file").write_text("")
+    env = {**run.env, "GSCLI_CACHE_DIR": "file"}
+    told = run("resample", "scene.ply", "a.ply", "--json", env=env)
+    assert told.returncode == 0
+    assert b"gscli: warning: grid not cached" in told.stderr
+    assert run("resample", "scene.ply", "b.ply", "--quiet", env=env).stderr == b""
+    assert (run.folder / "a.ply").read_bytes() == (run.folder / "b.ply").read_bytes()
+
+
 @pytest.mark.parametrize("silent, name", [("-q", "--quiet"), ("--json", "--json")])
 def test_verbose_is_refused_where_there_is_no_summary(run, scene, silent, name):
     failed(run("resample", "scene.ply", "out.ply", "-v", silent), 2, "--verbose has no effect", name)
