@@ -32,7 +32,7 @@ def _bar(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int
 
 def on_stdout(*outputs: str | None) -> int:
     """How many of these outputs are stdout."""
-    return sum(path is not None and files.is_standard(path) for path in outputs)
+    return sum(path is not None and files.descriptor(path) == 1 for path in outputs)
 
 
 def refuse_mixing(as_json: bool, *outputs: str | None) -> None:
