@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import device as devices
+from .. import neighbors
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,5 +116,5 @@ engine = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="How to search: brute, kdtree, faiss or torch-tree. All give the same answer.",
+    help=f"How to search: {', '.join(neighbors.names())}. All give the same answer.",
 )
