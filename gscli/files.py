@@ -71,7 +71,7 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path that reads an input any number of times: stdin and pipes are spooled.
 
     Raises:
-        InputError: a pipe that cannot be opened. GscliError: no room to spool to.
+        InputError: a pipe that cannot be opened, or a device. GscliError: no room to spool to.
     """
     if is_standard(path):
         with spooled_stdin() as spool:
@@ -83,6 +83,8 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise unreadable(path, error) from None
         with stream, _spooled(stream, os.fspath(path)) as spool:
             yield spool
+    elif os.path.exists(path) and Path(path).is_char_device():  # /dev/zero never ends
+        raise InputError("is a device, no file", path=path, remedy="pipe its data to -")
     else:
         yield Path(path)
 

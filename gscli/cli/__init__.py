@@ -77,6 +77,11 @@ class _Commands(click.Group):
                 raise UsageError(f"no such command {args[0]!r}", remedy=f"did you mean {near[0]}?") from None
             raise
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "" in args:
+            raise UsageError("an argument is empty", remedy="check the variables that it comes from")
+        return super().parse_args(ctx, args)
+
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _one_line():
             return super().make_context(*args, **extra)
