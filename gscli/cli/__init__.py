@@ -51,6 +51,10 @@ def _one_line() -> Iterator[None]:
             remedy = f"see {error.ctx.command_path} --help"
         told = UsageError(what[:1].lower() + what[1:].rstrip("."), remedy=remedy)
         raise _Failure(str(told), told.exit_code) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a file's are told where it is opened; this is a stream, or the system
+        raise _Failure(f"{error.strerror or error}", 1) from None
 
 
 class _Commands(click.Group):
@@ -90,10 +94,6 @@ class _Commands(click.Group):
         try:
             with _one_line():
                 return super().invoke(ctx)
-        except BrokenPipeError:
-            raise
-        except OSError as error:  # a file's are told where it is opened; this is a stream, or the system
-            raise _Failure(f"{error.strerror or error}", 1) from None
         except MemoryError as error:
             raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None
         except KeyboardInterrupt:

@@ -113,3 +113,15 @@ def test_a_user_without_a_home_is_told_where_the_cache_could_be(monkeypatch):
     code += "os.setuid(54321); main(['cache', 'info'])"  # what root alone may read is imported by then
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     refused(done, 1, "no home folder", "set GSCLI_CACHE_DIR")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("args", [["--version"], ["--help"], ["resample", "--help"], ["cache", "info"]])
+def test_a_full_disk_behind_stdout_is_one_line(args):
+    with open("/dev/full", "w") as full:
+        done = gscli(*args, stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    refused(done, 1, "No space left on device")
+
+
+def test_the_demo_of_stdin_is_refused():
+    refused(gscli("demo", "-", input="ply\n"), 2, "stdin can be read once", "name a file")
