@@ -82,7 +82,7 @@ class _Commands(click.Group):
             raise
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "" in args:
+        if any(arg == "" or (arg.startswith("--") and arg.endswith("=")) for arg in args):
             raise UsageError("an argument is empty", remedy="check the variables that it comes from")
         return super().parse_args(ctx, args)
 

@@ -230,8 +230,14 @@ def _patterns(name: str) -> list[Any]:
     root = ctx.obj if ctx.get_parameter_source(name) == ParameterSource.DEFAULT_MAP else "."
     patterns = []
     for text in [value] if isinstance(value, str) else value:
-        patterns += listed(sys.stdin.buffer.read()) if text == "-" else [Pattern(text, root)]
+        patterns += listed(_stdin()) if text == "-" else [Pattern(text, root)]
     return patterns
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise InputError("is closed", path="<stdin>")
+    return sys.stdin.buffer.read()
 
 
 def _parameters(operation: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,13 @@ def refused(done, status, *words):
 
 
 @pytest.mark.parametrize(
-    "args", [["resample", "scene.ply", ""], ["resample", "scene.ply", "--out-dir", ""], ["batch", "info", ""]]
+    "args",
+    [
+        ["resample", "scene.ply", ""],
+        ["resample", "scene.ply", "--out-dir", ""],
+        ["resample", "scene.ply", "--out-dir="],
+        ["batch", "info", ""],
+    ],
 )
 def test_an_empty_argument_is_no_name_for_the_current_folder(scene, args):
     refused(gscli(*args), 2, "an argument is empty")
@@ -121,6 +127,12 @@ def test_a_full_disk_behind_stdout_is_one_line(args):
     with open("/dev/full", "w") as full:
         done = gscli(*args, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     refused(done, 1, "No space left on device")
+
+
+@pytest.mark.parametrize("args", [["info", "-"], ["batch", "info", "-"]])
+def test_a_closed_stdin_is_named(args):
+    done = gscli(*args, preexec_fn=lambda: os.close(0), stdin=None)
+    refused(done, 3, "<stdin>: is closed")
 
 
 def test_the_demo_of_stdin_is_refused():
