@@ -31,7 +31,7 @@ NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", 
 
 @dataclass(frozen=True)
 class Input:
-    """A cloud that was compared; `spacing` is None with fewer than two distinct positions."""
+    """A cloud that was compared; `spacing` is None where all positions are equal."""
 
     path: str
     format: str
@@ -125,7 +125,8 @@ def compare(
         formats.format_for_writing(distances)
     written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
     read = [formats.locate(path)[0] for path in (source, target) if not files.is_standard(path)]
-    read += [] if pose is None else [Path(pose)]
+    index = None if pair is None else pairing.parse(pair).path
+    read += [Path(path) for path in (pose, index) if path is not None]
     files.check_outputs(written, overwrite=overwrite, sources=read)
     settings: dict[str, Any] = {
         "thresholds": thresholds,
@@ -267,8 +268,7 @@ def check_options(
         if not with_gaussians:
             raise UsageError("--pair has no effect with --no-gaussians")
         pairing.parse(pair)
-    if max_queries is not None and max_queries < 1:
-        raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    search.check_max_queries(max_queries)
     if not 0 <= seed < 2**64:
         raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
     if engine != "auto":

@@ -94,7 +94,7 @@ def convert(
                 largest = differences(wanted, formats.read(target))
     return ConvertResult(
         files.display(source),
-        "<stdout>" if files.is_standard(target) else os.fspath(target),
+        "<stdout>" if files.descriptor(target) == 1 else os.fspath(target),
         cloud.header.format,
         name,
         len(cloud),

@@ -28,7 +28,7 @@ def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | N
         seed: another seed, another sample.
 
     Returns:
-        In scene units; None with fewer than two distinct positions.
+        In scene units; None where all positions are equal, or so near (1e-162) that squared distances are 0.
     """
     rows = metrics.sample(len(xyz), SAMPLE, seed)
     distances = index.spacing(morton.distinct(xyz[rows])[0])
@@ -57,7 +57,7 @@ class Threshold:
             return self.value
         if spacing is None:
             raise UsageError(
-                f"{of_what} has fewer than two distinct positions, hence no spacing",
+                f"{of_what} has no spacing: all its positions are equal, or nearer than 1e-161",
                 remedy="give --threshold in scene units",
             )
         distance = self.value * spacing

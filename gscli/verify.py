@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ def verify(
     expect: str | os.PathLike[str] | None = None,
     grid_file: str | None = None,
     trust_pickle: bool = False,
+    overwrite: bool = False,
+    also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Verified:
     """Check draws against the scene they were drawn from.
@@ -103,6 +106,7 @@ def verify(
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.mapping`.
         trust_pickle: about `source`; see `gscli.formats.read`.
+        also_written: paths that the caller is going to write; `overwrite` whether they may be there.
 
     Raises:
         InputError: a file is missing or malformed, or does not say how it was drawn, or says what
@@ -112,6 +116,9 @@ def verify(
         raise UsageError("there is no draw to verify")
     if sum(files.is_standard(path) for path in (source, *draws, *([expect] if expect else []))) > 1:
         raise UsageError("stdin can be read once")
+    read = [formats.locate(path)[0] for path in (source, *draws) if not files.is_standard(path)]
+    read += [Path(path) for path in (expect, grid_file) if path is not None]
+    files.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)

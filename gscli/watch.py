@@ -22,6 +22,7 @@ from .watching.events import EventWriter
 
 SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
 STATE = "watch.json"
+LONGEST = 1_000_000_000  # seconds: the system cannot sleep for much longer
 PATIENCE = 5  # polls that a finished file may be unreadable before it is told
 
 
@@ -82,6 +83,8 @@ def watch(
     for option, value in (("--every", every), ("--threshold", threshold), ("--timeout", timeout)):
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"{option} must be a positive number, not {value:g}")
+    if every > LONGEST:
+        raise UsageError(f"--every must be {LONGEST:,} seconds at most, not {every:g}")
     if once and (until is not None or timeout is not None):
         raise UsageError("--once ends by itself", remedy="drop --until and --timeout")
     fixed = None if reference is None else _centers(os.fspath(reference))

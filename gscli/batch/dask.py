@@ -6,6 +6,7 @@ scheduler's limit (``distributed.scheduler.allowed-failures``); then it is recor
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from ..errors import EngineUnavailable
+from ..errors import EngineUnavailable, UsageError
 from .execute import execute, lost
 from .records import Record
 from .run import FINISH, NOW, Stop
@@ -21,6 +22,7 @@ from .tasks import Task
 
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 10
+_ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/\s]+:\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Dask:
         self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, lock: int | None = None
     ) -> Iterator[Record]:
         """Run tasks, the first ones first; see `gscli.batch.run.Engine`."""
+        if not _ADDRESS.fullmatch(self.address):  # a client that was refused one takes 20 s to end
+            raise UsageError(
+                f"--scheduler {self.address} is no address", remedy="write it like tcp://head:8786"
+            )
         try:
             distributed: Any = import_module("distributed")
         except ImportError:

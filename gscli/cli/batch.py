@@ -38,7 +38,7 @@ _EXAMPLES = {
 }
 
 
-class _Shard(click.ParamType[Any]):
+class _Shard(options.ParamType):
     """``I/N`` as a pair of integers."""
 
     name = "I/N"
@@ -116,8 +116,8 @@ class _Batch(click.Group):
         command = self.get_command(ctx, args[0])
         if command is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            hint = f"Did you mean {near[0]}?" if near else "Name a job file with .yaml at its end."
-            raise click.UsageError(f"No such operation {args[0]!r}. {hint}", ctx)
+            hint = f"did you mean {near[0]}?" if near else "name a job file with .yaml at its end"
+            raise UsageError(f"no such operation {args[0]!r}", remedy=hint)
         return args[0], command, args[1:]
 
 
@@ -230,8 +230,14 @@ def _patterns(name: str) -> list[Any]:
     root = ctx.obj if ctx.get_parameter_source(name) == ParameterSource.DEFAULT_MAP else "."
     patterns = []
     for text in [value] if isinstance(value, str) else value:
-        patterns += listed(sys.stdin.buffer.read()) if text == "-" else [Pattern(text, root)]
+        patterns += listed(_stdin()) if text == "-" else [Pattern(text, root)]
     return patterns
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise InputError("is closed", path="<stdin>")
+    return sys.stdin.buffer.read()
 
 
 def _parameters(operation: str, values: dict[str, Any]) -> dict[str, Any]:

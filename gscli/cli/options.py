@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import device as devices
+from .. import neighbors
 from ..errors import UsageError
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic from Click 8.4 on
 
-class Range(click.ParamType[Any]):
+
+class Range(ParamType):
     """``LO:HI`` or one number, as a pair of floats."""
 
     name = "LO:HI"
@@ -30,7 +37,7 @@ class Range(click.ParamType[Any]):
         return ends[0], ends[-1]
 
 
-class Origin(click.ParamType[Any]):
+class Origin(ParamType):
     """``X,Y,Z`` or ``min``."""
 
     name = "X,Y,Z|min"
@@ -57,6 +64,13 @@ class _OfTheSummary(click.Option):
         return super().handle_parse_result(ctx, opts, args)
 
 
+def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
+    """Show no warnings either: `main` set how, for this one command."""
+    if quiet:
+        warnings.showwarning = lambda *_, **__: None
+    return quiet
+
+
 source = click.argument("source", metavar="SOURCE")
 device = click.option(
     "--device",
@@ -78,7 +92,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 report = click.option(
     "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    callback=_silence,
+    help="No summary, no progress and no warnings, only errors.",
+)
 verbose = click.option(
     "-v", "--verbose", cls=_OfTheSummary, is_flag=True, help="Also say how long each stage took."
 )
@@ -96,5 +116,5 @@ engine = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="How to search: brute, kdtree, faiss or torch-tree. All give the same answer.",
+    help=f"How to search: {', '.join(neighbors.names())}. All give the same answer.",
 )

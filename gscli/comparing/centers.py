@@ -109,7 +109,7 @@ class Centers:
     """Everything that two sets of positions tell.
 
     Attributes:
-        spacings: median spacing of source and target; None with fewer than two distinct positions.
+        spacings: median spacing of source and target; None where all positions are equal.
         thresholds: in scene units.
         threshold_why: where they come from, in words.
     """

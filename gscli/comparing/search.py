@@ -75,8 +75,7 @@ def search_both(
 
     Arguments and errors are those of `gscli.comparing.centers.compare_centers`.
     """
-    if max_queries is not None and max_queries < 1:
-        raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    check_max_queries(max_queries)
     if where is not None and where.type == "cpu" and engine in WITHOUT_TORCH:
         raise UsageError(
             f"--device torch-cpu has no effect on the {engine} engine, which runs no torch there"
@@ -127,6 +126,12 @@ def search_both(
         ]
     proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
     return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback)
+
+
+def check_max_queries(count: int | None) -> None:
+    """Refuse a number of points to ask that asks none."""
+    if count is not None and count < 1:
+        raise UsageError(f"--max-queries must be at least 1, not {count}")
 
 
 class _Stopped(Exception):

@@ -242,8 +242,8 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 def format_for_writing(path: str | os.PathLike[str], like: str | None = None) -> str:
-    """The format that an output's suffix asks for; ``-`` is PLY, a name without suffix is as `like`."""
-    if files.is_standard(path):
+    """The format that an output's suffix asks for; a stream is PLY, a name without suffix is as `like`."""
+    if files.descriptor(path) is not None:
         return "ply"
     lower = os.fspath(path).lower()
     bare, _, only = os.path.basename(lower).rpartition(".")
@@ -264,7 +264,7 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
         return str(like)
     if target.is_dir() and folders:
         return folders[0]
-    if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+    if target.exists() and not target.is_file():  # a pipe or device
         return "ply"
     raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
 

@@ -120,7 +120,7 @@ def _distances(result: Compared) -> Table:
                 f"matched, d < {number(at.threshold)}",
                 documents.percent(a.fitness),
                 documents.percent(b.fitness),
-                f"{number(at.fscore)} F-score",
+                f"{documents.fraction(at.fscore, 4)} F-score",
             )
         )
         if there.standard_error or back.standard_error:
@@ -136,7 +136,7 @@ def _distances(result: Compared) -> Table:
 def _conventions(result: Compared) -> Table:
     named = result.centers.conventions
     rows = [
-        (name, number(at.threshold), f"{at.fitness:.6g}", number(at.rmse))
+        (name, number(at.threshold), documents.fraction(at.fitness, 6), number(at.rmse))
         for name in ("open3d", "corgs", "coprune")
         for at in getattr(named, name).at
     ]

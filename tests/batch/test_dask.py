@@ -87,3 +87,12 @@ def test_no_scheduler_is_an_engine_that_is_not_there(batch: Run, scenes: Path) -
     done = batch(*ON_CLUSTER, "out", "--scheduler", "tcp://127.0.0.1:9")
     assert done.returncode == 5
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["nonsense", "head:", "gopher://head:8786", "tcp://a b:1"])
+def test_what_is_no_address_is_refused_at_once(batch: Run, scenes: Path, address: str) -> None:
+    done = batch(*ON_CLUSTER, "out", "--scheduler", address)
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"gscli: error: --scheduler {address} is no address; write it like tcp://head:8786\n"
+    )

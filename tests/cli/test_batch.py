@@ -171,7 +171,7 @@ def test_workers_and_a_cluster_exclude_each_other(folder: Path) -> None:
 def test_an_unknown_operation_is_refused_with_the_nearest_one() -> None:
     done = batch("resampel", "x")
     assert done.exit_code == 2
-    assert "Did you mean resample?" in done.stderr
+    assert "did you mean resample?" in done.stderr
 
 
 def test_every_operation_has_the_options_of_its_command() -> None:
