@@ -102,14 +102,17 @@ class Folder:
 
     def forget(self, task: Task) -> None:
         """Remove the records of an input, before its outputs are made anew."""
-        for kind in KINDS:
-            self.record(kind, task.id).unlink(missing_ok=True)
+        for path in (self.record(kind, task.id) for kind in KINDS):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise files.unwritable(path, error) from None
 
     def done(self, task: Task) -> Record | None:
         """The record of a task that is done: same fingerprint, and its outputs there in full size."""
         try:
             record = json.loads(self.record("done", task.id).read_bytes())
-            if record["fingerprint"] != task.fingerprint:
+            if record["fingerprint"] != task.fingerprint or record["status"] not in ("done", "missed"):
                 return None
             kept = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
             if not outputs.complete(task.outputs, kept):

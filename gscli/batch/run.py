@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import GscliError, WriteRefused
+from ..errors import GscliError, UsageError, WriteRefused
 from . import outputs
 from .records import Folder, Record
 from .tasks import Task, largest_first, shard
@@ -188,6 +188,8 @@ def at(path: str | None) -> Folder | None:
     """The folder of a batch; None where nothing is kept."""
     if path is None:
         return None
+    if not path:
+        raise UsageError("--out-dir is empty", remedy="name a folder; . is the current one")
     if Path(path).exists() and not Path(path).is_dir():
         raise GscliError("is no folder", path=path, remedy="choose another --out-dir")
     return Folder(Path(path).absolute())

@@ -31,7 +31,7 @@ _EXAMPLES = {
     "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir compared/",),
     "convert": (
         "'scenes/*.ply' --to spz --allow-lossy --out-dir small/",
-        "'runs/*/ckpt.pth' --to ply --out-dir scenes/",
+        "'runs/*/ckpt.pth::gs1' --to ply --out-dir scenes/",
     ),
     "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
     "resample": (
@@ -140,7 +140,8 @@ def _command(operation: str, **context: Any) -> click.Command:
         help=f"""{summary}
 
         Patterns are paths or globs in quotes: *, ?, [...], and ** for any depth; one that ends in a slash
-        matches folders, and - reads paths from stdin. Outputs are laid out below --out-dir as inputs are
+        matches folders, one that ends in ::NAME takes that model of each file, and - reads paths from
+        stdin. Outputs are laid out below --out-dir as inputs are
         below the longest part of their pattern without wildcards.
 
         \b
