@@ -6,7 +6,6 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,6 @@ def convert(
     )
 
 
-@cache
 def suffix_of(name: str) -> str:
     """The suffix of outputs in a format, named by one of its suffixes or as `gscli formats` does.
 
