@@ -31,6 +31,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,9 +50,10 @@ FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
 PART = "::"  # FILE::PART is one model of a file with several
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Names of all formats, found in the directory without importing any."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
 def module(name: str) -> ModuleType:
@@ -218,8 +220,7 @@ def read_all(
 
 
 def _options(name: str) -> frozenset[str]:
-    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
-    return taken
+    return frozenset(getattr(module(name), "OPTIONS", ()))
 
 
 def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool) -> GaussianCloud:
@@ -306,8 +307,7 @@ def check_outputs(
         if hasattr(found, "refuse_existing"):
             found.refuse_existing(path, overwrite=overwrite)
             folders.append(path)
-    paths = [*others, *scenes]
-    files.check_outputs(paths, overwrite=overwrite, will_be_made=will_be_made, folders=folders)
+    files.check_outputs([*others, *scenes], overwrite=overwrite, will_be_made=will_be_made, folders=folders)
 
 
 def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:
