@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from . import fields, files, formats
 from .cloud import GaussianCloud
+from .errors import UsageError
 from .progress import Timings, Track, silent
 
 
@@ -105,6 +107,28 @@ def convert(
         timings=timings,
         options={"allow_lossy": allow_lossy, "trust_pickle": trust_pickle},
     )
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of outputs in a format, named by one of its suffixes or as `gscli formats` does.
+
+    >>> suffix_of("spz"), suffix_of(".compressed.ply"), suffix_of("scenesplat")
+    ('.spz', '.compressed.ply', '/')
+
+    Raises:
+        UsageError: there is no such format, or it is read only.
+    """
+    table = formats.table()
+    dotted = name.lower() if name[:1] in ("", ".", "/") else f".{name.lower()}"
+    by_suffix = {suffix: row for row in table for suffix in row.suffixes}
+    row = by_suffix.get(dotted) or next((row for row in table if row.name == name.lower()), None)
+    if row is None:
+        near = difflib.get_close_matches(dotted, [s for s, r in by_suffix.items() if r.can_write], 1)
+        remedy = f"did you mean {near[0]}?" if near else "`gscli formats` lists what can be written"
+        raise UsageError(f"no format that gscli writes has the suffix {name!r}", remedy=remedy)
+    if not row.can_write:
+        raise UsageError(f"{name!r} ({row.name}) is read, but not written", remedy="try ply")
+    return dotted if dotted in row.suffixes else row.suffixes[0]
 
 
 def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]:

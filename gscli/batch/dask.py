@@ -2,6 +2,9 @@
 
 Only tasks and records travel. A task whose worker is lost is given to another one, until the
 scheduler's limit (``distributed.scheduler.allowed-failures``); then it is recorded as failed.
+
+Workers may advertise what they have (``dask worker --resources "GPU=1 MEMORY=16e9"``): then a task on
+the GPU goes to a worker with one, and a task that needs much memory to a worker with that much.
 """
 
 from __future__ import annotations
@@ -9,12 +12,13 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from ..errors import EngineUnavailable, UsageError
+from . import memory
 from .execute import execute, lost
 from .records import Record
 from .run import FINISH, NOW, Stop
@@ -23,6 +27,7 @@ from .tasks import Task
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 10
 _ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/\s]+:\d{1,5}")
+GPU, MEMORY = "GPU", "MEMORY"  # resources, under the names that Dask's manual uses
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,22 @@ class Dask:
                 remedy="start one with `dask scheduler`",
             ) from None
         with client:
-            if not client.nthreads():
-                warnings.warn(f"{self.address} has no workers yet; waiting for some", stacklevel=2)
+            workers = self._workers(client, stop)
+            if stop.level:
+                return
+            if any(map(_on_gpu, tasks)) and not any(w.get(GPU, 0) >= 1 for w in workers):
+                what = f"no worker advertises a GPU (--resources {GPU}=1): any worker may get any task"
+                warnings.warn(what, stacklevel=2)
             run = f"{time.time_ns():x}"
             given = {
                 client.submit(
-                    execute, task, folder, key=f"{task.id}-{run}", pure=False, priority=-number
+                    execute,
+                    task,
+                    folder,
+                    key=f"{task.id}-{run}",
+                    pure=False,
+                    priority=-number,
+                    resources=resources(task, workers),
                 ): task
                 for number, task in enumerate(tasks)
             }
@@ -83,6 +98,42 @@ class Dask:
                     task = given.pop(future, None)
                     if task is not None:
                         yield _record(future, task, folder)
+
+    def _workers(self, client: Any, stop: Stop) -> list[Mapping[str, float]]:
+        """What each worker advertises; waits for the first one."""
+        waiting = False
+        while True:
+            found = client.sync(client.scheduler.identity)["workers"].values()
+            if found or stop.level:
+                return [worker["resources"] for worker in found]
+            if not waiting:
+                waiting = True
+                warnings.warn(f"{self.address} has no workers yet; waiting for some", stacklevel=3)
+            time.sleep(POLL_SECONDS)
+
+
+def resources(task: Task, workers: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """What a worker has to have free for a task, of the resources that workers advertise.
+
+    Args:
+        workers: what each of them advertises, by name.
+
+    Returns:
+        ``GPU`` (1) for a task on one; ``MEMORY`` (bytes), but no more than the best worker has, which then
+        works on this task alone. A worker that has both is there, if both are asked for.
+    """
+    needed = {}
+    with_gpu = [worker for worker in workers if worker.get(GPU, 0) >= 1]
+    if with_gpu and _on_gpu(task):
+        workers, needed[GPU] = with_gpu, 1.0
+    most = max((worker.get(MEMORY, 0) for worker in workers), default=0)
+    if most:
+        needed[MEMORY] = min(memory.needed(task), most)
+    return needed
+
+
+def _on_gpu(task: Task) -> bool:
+    return bool(task.parameters.get("device") == "cuda")
 
 
 def _drop_waiting(client: Any, given: dict[Any, Task]) -> None:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 import traceback
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from .. import __version__, files
 from ..errors import GateMissed, GscliError
 from ..report import document as documents
-from . import operations, records
+from . import operations, outputs, records
 from .records import Folder, Record
 from .tasks import Task
-
-_CHUNK = 1 << 17  # stays in the L2 cache
 
 
 def execute(task: Task, folder: str | None = None) -> Record:
@@ -40,7 +34,7 @@ def attempt(task: Task) -> Record:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            for parent in sorted({os.path.dirname(path) for path in task.outputs}):
+            for parent in sorted({outputs.split(path)[0] for path in task.outputs}):
                 files.make_folder(parent)
             answer = operations.get(task.operation).run(task)
             record |= {
@@ -69,7 +63,7 @@ def finish(task: Task, record: Record, folder: str | None) -> Record:
         return record
     try:
         if record["status"] != "failed":
-            record["outputs"] = _outputs(task, folder)
+            record["outputs"] = outputs.keep(task.outputs, folder)
         Folder(Path(folder)).finish(record)
     except (GscliError, OSError) as error:
         if record["status"] != "failed":  # what is not recorded is done again next time
@@ -96,27 +90,5 @@ def _record(task: Task) -> Record:
     }
 
 
-def _outputs(task: Task, folder: str) -> list[dict[str, Any]]:
-    """Path, size and digest of every output, once the disk holds them."""
-    if not task.outputs:
-        return []
-    with ThreadPoolExecutor(1) as aside:  # the disk works while the processor does
-        synced = aside.submit(records.sync, task.outputs)
-        outputs = [
-            {"path": os.path.relpath(path, folder), "bytes": os.path.getsize(path), "sha256": _sha256(path)}
-            for path in task.outputs
-        ]
-        synced.result()
-    return outputs
-
-
 def _failed(error: str, exit_code: int) -> Record:
     return {"status": "failed", "error": error, "exit_code": exit_code}
-
-
-def _sha256(path: str) -> str:
-    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
-    with open(path, "rb", buffering=0) as stream:
-        while size := stream.readinto(chunk):
-            digest.update(chunk[:size])
-    return digest.hexdigest()

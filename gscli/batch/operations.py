@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from ..errors import GateMissed, UsageError
+from ..errors import GateMissed, InputError, UsageError, WriteRefused
+from . import outputs
 from .tasks import Task
 
 Parameters = dict[str, Any]
@@ -56,9 +58,11 @@ class Operation:
     Attributes:
         run: does the task and returns what it found. A pure function of the task: the files it reads
             and the parameters decide what it writes, byte for byte.
-        outputs: the absolute paths that a task on this input writes; refuses bad parameters.
+        outputs: the absolute paths that a task on this input writes, those of folders with a slash at the
+            end; refuses bad parameters.
         writes: whether it has outputs, and therefore needs an output folder.
         compares: whether every input is held against another one.
+        renames: whether the suffix of its outputs is a parameter, ``to``.
         files: the parameters that name an output file; in a batch they name a folder of them.
         paths: the parameters that name an input file, the same for every task.
         modules: what a worker imports before its first task.
@@ -68,6 +72,7 @@ class Operation:
     outputs: Callable[[str, Place, Parameters], list[str]]
     writes: bool = False
     compares: bool = False
+    renames: bool = False
     files: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
     modules: tuple[str, ...] = ()
@@ -108,7 +113,8 @@ def _resample(task: Task) -> Answer:
     if len(clouds) == 1:
         target, out_dir, index = clouds[0], None, rows[0] if rows else None
     else:
-        target, out_dir, index = None, os.path.dirname(clouds[0]), os.path.dirname(rows[0]) if rows else None
+        target, out_dir = None, outputs.split(clouds[0])[0]
+        index = outputs.split(rows[0])[0] if rows else None
     result = resample(
         task.source,
         target,
@@ -144,13 +150,54 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     check_lattice_options(*lattice)
     refuse_lattice(given("grid_file"), lattice_options(*lattice))
     check_draws(chosen, given("seed"), given("epoch"), given("repeat"))
-    stem = formats.stem(source)
+    stem, suffix = formats.stem(source), _suffix_like(source)
     wanted = draws(chosen, given("epoch", 0), given("repeat", 1))
     names = [stem] if len(wanted) == 1 else [draw_name(stem, m, e) for m, e in wanted]
-    outputs = [place.path(f"{name}.ply") for name in names]
+    paths = [place.path(name + suffix) for name in names]
     if "index" in parameters:
-        outputs += [place.path(f"{name}.npy", parameters["index"]) for name in names]
-    return outputs
+        paths += [place.path(f"{name}.npy", parameters["index"]) for name in names]
+    return paths
+
+
+def _suffix_like(source: str) -> str:
+    """What draws of a scene end in: `formats.suffix_like`, for folders that cannot be read as well."""
+    from .. import formats
+
+    try:
+        return formats.suffix_like(source)
+    except InputError:  # this input alone will fail, and say why
+        return "/"
+
+
+def _convert(task: Task) -> Answer:
+    from ..convert import convert
+    from ..report import convert as report
+
+    settings = {name: value for name, value in task.parameters.items() if name != "to"}
+    result = convert(task.source, task.outputs[0], overwrite=True, **settings)
+    return Answer(report.document(result), {"points": result.points, "lost": report.lost(result)})
+
+
+def _convert_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    """Outputs keep the name of their scene, and nothing of its suffix."""
+    from .. import formats
+
+    suffix = _writable_suffix(parameters["to"], parameters.get("allow_lossy", False))
+    return [place.path(formats.stem(source) + suffix)]
+
+
+@cache
+def _writable_suffix(to: str, allow_lossy: bool) -> str:
+    """The suffix that `to` means, if files of that format can be written here and may be."""
+    from .. import formats
+    from ..convert import suffix_of
+
+    suffix = suffix_of(to)
+    name = formats.format_for_writing("scene" + suffix)
+    formats.require(name, to)
+    if getattr(formats.module(name), "LOSSY", False) and not allow_lossy:
+        raise WriteRefused(f"--to {to} always loses precision", remedy="add --allow-lossy")
+    return suffix
 
 
 def _info(task: Task) -> Answer:
@@ -222,12 +269,20 @@ _REGISTRY = {
         paths=frozenset({"pose"}),
         modules=("gscli.compare", "gscli.report.compare"),
     ),
+    "convert": Operation(
+        _convert,
+        _convert_outputs,
+        writes=True,
+        renames=True,
+        modules=("gscli.convert", "gscli.report.convert"),
+    ),
     "info": Operation(_info, _no_outputs, modules=("gscli.info", "gscli.report.info")),
     "resample": Operation(
         _resample,
         _resample_outputs,
         writes=True,
         files=frozenset({"index"}),
+        paths=frozenset({"grid_file"}),
         modules=("gscli.resample", "gscli.report.resample"),
     ),
     "verify": Operation(

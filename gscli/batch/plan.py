@@ -9,22 +9,25 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .. import files, formats
 from ..draws import drawn_from
 from ..errors import InputError, UsageError
-from . import operations
+from . import operations, outputs
 from .operations import Operation, Place
-from .tasks import Task, look
+from .records import KINDS, is_record
+from .tasks import Input, Task, look
 
 
 @dataclass(frozen=True)
 class Pattern:
     """A path or a glob (``*``, ``?``, ``[...]``, and ``**`` for any depth), relative to `root`.
 
-    Matches are files and pipes; a pattern that ends in a slash matches folders. A `listed` one is a
-    path of a list, and stands for itself.
+    Matches are files and pipes, but not the records of a batch; a pattern that ends in a slash matches
+    folders, but not those that are no scenes and hold folders; one that ends in ``::NAME`` takes that model
+    of each file. A `listed` one is a path of a list, and stands for itself.
     """
 
     text: str
@@ -54,17 +57,28 @@ class Pattern:
         """Every match, absolute and sorted.
 
         Raises:
-            InputError: nothing matches.
+            InputError: nothing matches, or a folder was named that is no scene.
         """
         if self.literal:
-            return [os.path.abspath(os.path.join(self.root, self.text))]
-        found = glob.glob(self.text, root_dir=self.root, recursive=True)
+            path = os.path.abspath(os.path.join(self.root, self.text))
+            if os.path.isdir(path) and not self.listed and not _is_scene(path):
+                raise InputError(
+                    "is a folder, but no scene",
+                    path=self.text or "''",
+                    remedy=f"give a pattern such as '{os.path.join(self.text, '*.ply')}'",
+                )
+            return [path]
+        file, part = formats.locate(self.text)
+        found = glob.glob(os.fspath(file) if part else self.text, root_dir=self.root, recursive=True)
         matches = sorted(os.path.abspath(os.path.join(self.root, match)) for match in found)
-        if not self.text.endswith("/"):
+        if self.text.endswith("/"):
+            matches = [match for match in matches if not _holds_folders(match) or _is_scene(match)]
+        else:
             matches = [match for match in matches if not os.path.isdir(match)]
+        matches = [match for match in matches if not is_record(match)]
         if not matches:
             raise InputError("matches no file", path=self.text, remedy="check it with ls, and quote it")
-        return matches
+        return [match + formats.PART + part for match in matches] if part else matches
 
 
 def listed(text: bytes) -> list[Pattern]:
@@ -82,8 +96,8 @@ class Found:
 
     @property
     def key(self) -> str:
-        """The relative path without the format's suffix: what a pair of scenes has in common."""
-        return os.path.join(os.path.dirname(self.relative), formats.stem(self.relative))
+        """The relative path without suffix and part: what a pair of scenes has in common."""
+        return os.path.join(os.path.dirname(self.relative), formats.stem(formats.locate(self.path)[0]))
 
 
 def find(
@@ -94,16 +108,28 @@ def find(
     Args:
         relative_to: lay out relative to this folder instead of each pattern's own base.
         outside: leave out what a wildcard matches below this folder, such as the outputs of a run before.
+            Where inputs and outputs share a folder, nothing is.
+
+    Raises:
+        InputError: a pattern matches nothing, or nothing but what is left out.
+        UsageError: an input is not below `relative_to`.
     """
     found: dict[str, Found] = {}
+    left_out = None
     for pattern in patterns:
         base = pattern.base if relative_to is None else os.path.abspath(relative_to)
+        apart = outside is not None and os.path.abspath(outside) != base and _below(outside, base)
         for path in pattern.paths():
-            if outside is not None and not pattern.literal and _below(path, outside):
+            if outside is not None and apart and not pattern.literal and _below(path, outside):
+                left_out = path
                 continue
             if not _below(path, base):
                 raise UsageError(f"is not below {base}", path=path, remedy="choose another --relative-to")
             found.setdefault(path, Found(path, os.path.relpath(path, base)))
+    if left_out is not None and not found:
+        raise InputError(
+            "like all that matches, is below --out-dir", path=left_out, remedy="choose another --out-dir"
+        )
     return list(found.values())
 
 
@@ -134,23 +160,36 @@ def plan(
     partners = _partners(kind, operation, inputs, against)
     tasks = []
     for one in inputs:
-        read = [one.path, *partners.get(one.path, [])]
+        read = [one.path, *partners.get(one.path, []), *_shared(kind, parameters)]
         place = Place(os.path.abspath(folder or "."), os.path.dirname(one.relative))
-        try:
-            looked = tuple(look(path) for path in read)
-        except OSError as error:
-            raise files.unreadable(error.filename, error) from None
+        looked = tuple(_look(path) for path in read)
         tasks.append(
             Task(
                 _id(operation, one.relative),
                 operation,
                 looked,
-                tuple(os.path.normpath(p) for p in kind.outputs(one.path, place, parameters)),
+                tuple(outputs.normal(p) for p in kind.outputs(one.path, place, parameters)),
                 parameters,
             )
         )
-    _refuse_collisions(tasks)
+    _refuse_collisions(tasks, folder)
     return tasks
+
+
+def _look(path: str) -> Input:
+    """An input as it is; what is there but cannot be read, such as a broken link, is left to its task."""
+    try:
+        return look(path)
+    except OSError as error:
+        if not os.path.lexists(formats.locate(path)[0]):
+            raise files.unreadable(path, error) from None
+        return Input(path, 0, 0)
+
+
+def _shared(kind: Operation, parameters: dict[str, Any]) -> list[str]:
+    """The files that parameters name, which every task reads."""
+    named = [parameters[name] for name in sorted(kind.paths) if name in parameters]
+    return [path for path in named if os.path.isabs(path)]
 
 
 def _partners(
@@ -182,14 +221,21 @@ def _partners(
     return partners
 
 
-def _refuse_collisions(tasks: Sequence[Task]) -> None:
-    """Refuse a file that two tasks would write, or that one would write and another read."""
+def _refuse_collisions(tasks: Sequence[Task], folder: str | None) -> None:
+    """Refuse what two tasks would write, or one write and another read, or that is for records."""
     read = {os.path.realpath(i.path): i.path for task in tasks for i in task.inputs}
     writers: dict[str, str] = {}
     ids: dict[str, str] = {}
+    records = {os.path.join(os.path.realpath(folder), kind) for kind in KINDS} if folder else set()
     for task in tasks:
         for path in task.outputs:
             real = os.path.realpath(path)
+            if real in records:
+                raise UsageError(
+                    f"is where records go, and would be the output of {task.source}",
+                    path=path,
+                    remedy="lay outputs out from a folder above with --relative-to",
+                )
             if real in read:
                 raise UsageError(
                     f"is an input and would be overwritten by the output of {task.source}",
@@ -197,10 +243,12 @@ def _refuse_collisions(tasks: Sequence[Task]) -> None:
                     remedy="choose another --out-dir",
                 )
             if real in writers:
+                beside = os.path.dirname(writers[real]) == os.path.dirname(task.source)
+                remedy = "lay outputs out from a folder above both with --relative-to"
                 raise UsageError(
                     f"would be written twice: for {writers[real]} and for {task.source}",
                     path=path,
-                    remedy="lay outputs out from a folder above both with --relative-to",
+                    remedy="let the pattern match one of them" if beside else remedy,
                 )
             writers[real] = task.source
         if task.id in ids:
@@ -220,4 +268,20 @@ def _id(operation: str, relative: str) -> str:
 
 
 def _below(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, os.path.abspath(folder)]) == os.path.abspath(folder)
+    folder = os.path.abspath(folder)
+    return os.path.commonpath([os.path.abspath(path), folder]) == folder
+
+
+def _holds_folders(path: str) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return any(entry.is_dir() for entry in entries)
+    except OSError:  # its task will say why
+        return False
+
+
+def _is_scene(path: str) -> bool:
+    try:
+        return bool(formats.identify(Path(path)))
+    except InputError:
+        return False

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,13 @@ from typing import Any
 
 from .. import files
 from ..errors import GscliError
+from . import outputs
 from .tasks import Task
 
+_NAMES = re.compile(r"manifest\.jsonl|summary(-\d+-of-\d+)?\.json")
 Record = dict[str, Any]
 SCHEMA = "gscli/batch-record/1"
+KINDS = ("done", "failed")  # of records, each in a folder of its own
 LOCK_SECONDS = 5.0  # workers of a killed batch let go within milliseconds
 
 
@@ -46,7 +50,7 @@ class Folder:
 
     def make(self) -> None:
         try:
-            for kind in ("done", "failed"):
+            for kind in KINDS:
                 (self.path / kind).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.unwritable(self.path, error) from None
@@ -98,49 +102,55 @@ class Folder:
 
     def forget(self, task: Task) -> None:
         """Remove the records of an input, before its outputs are made anew."""
-        for kind in ("done", "failed"):
-            self.record(kind, task.id).unlink(missing_ok=True)
+        for path in (self.record(kind, task.id) for kind in KINDS):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise files.unwritable(path, error) from None
 
     def done(self, task: Task) -> Record | None:
         """The record of a task that is done: same fingerprint, and its outputs there in full size."""
         try:
             record = json.loads(self.record("done", task.id).read_bytes())
-            if record["fingerprint"] != task.fingerprint:
+            if record["fingerprint"] != task.fingerprint or record["status"] not in ("done", "missed"):
                 return None
-            written = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
-            if set(written) != set(task.outputs):
-                return None
-            if any(os.stat(path).st_size != size for path, size in written.items()):
+            kept = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
+            if not outputs.complete(task.outputs, kept):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return dict(record)
 
     def has_record(self, task: Task) -> bool:
-        return any(self.record(kind, task.id).exists() for kind in ("done", "failed"))
+        return any(self.record(kind, task.id).exists() for kind in KINDS)
 
     def sweep(self, tasks: Sequence[Task]) -> int:
         """Remove what interrupted writes of these tasks left behind; returns how many files."""
         names: dict[str, set[str]] = {}
         for task in tasks:
-            records = [os.fspath(self.record(kind, task.id)) for kind in ("done", "failed")]
-            for path in [*task.outputs, *records]:
-                names.setdefault(os.path.dirname(path), set()).add(os.path.basename(path))
+            records = [os.fspath(self.record(kind, task.id)) for kind in KINDS]
+            for folder, name in map(outputs.split, [*task.outputs, *records]):
+                names.setdefault(folder, set()).add(name)
         return sum(files.sweep(folder, held) for folder, held in names.items())
+
+
+def is_record(path: str) -> bool:
+    """Whether a path is, or holds nothing but, what a batch wrote down: not an input of another one."""
+    folder, name = os.path.split(path)
+    if _NAMES.fullmatch(name):
+        return os.path.exists(os.path.join(folder, "manifest.jsonl"))
+    if name in KINDS and os.path.isdir(path):
+        return is_record(os.path.join(folder, "manifest.jsonl")) and all(map(_is_json, os.listdir(path)))
+    outer, kind = os.path.split(folder)
+    return kind in KINDS and _is_json(name) and is_record(os.path.join(outer, "manifest.jsonl"))
+
+
+def _is_json(name: str) -> bool:
+    return name.endswith(".json")
 
 
 def manifest_text(tasks: Sequence[Task]) -> str:
     return "".join(task.line() + "\n" for task in tasks)
-
-
-def sync(paths: Sequence[str]) -> None:
-    """Have the disk hold these files and their names before this returns."""
-    for path in [*paths, *sorted({os.path.dirname(p) for p in paths})]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .. import files
-from ..errors import GscliError, WriteRefused
+from ..errors import GscliError, UsageError, WriteRefused
+from . import outputs
 from .records import Folder, Record
 from .tasks import Task, largest_first, shard
 
@@ -139,7 +139,7 @@ def look_at(
             )
     if not begun:
         for path in (path for task in mine for path in task.outputs):
-            files.refuse_existing(path, overwrite=overwrite)
+            outputs.refuse_existing(path, overwrite=overwrite)
     done = {}
     if begun and resume:
         done = {task.id: record for task in mine if (record := folder.done(task)) is not None}
@@ -188,6 +188,8 @@ def at(path: str | None) -> Folder | None:
     """The folder of a batch; None where nothing is kept."""
     if path is None:
         return None
+    if not path:
+        raise UsageError("--out-dir is empty", remedy="name a folder; . is the current one")
     if Path(path).exists() and not Path(path).is_dir():
         raise GscliError("is no folder", path=path, remedy="choose another --out-dir")
     return Folder(Path(path).absolute())

@@ -18,12 +18,14 @@ class Input:
     Attributes:
         path: absolute.
         bytes: its size; of a folder, the sum of the files in it.
-        modified_ns: nanoseconds since 1970; of a folder, the newest of it and the files in it.
+        modified_ns: nanoseconds since 1970; of a folder, of the newest file in it.
+        files: of a folder, a digest of the names, sizes and ages of the files in it.
     """
 
     path: str
     bytes: int
     modified_ns: int
+    files: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Task:
         id: a file name that stays the same for the same input of the same operation.
         operation: a name of `operations.NAMES`.
         inputs: what is read; the first is the one that the batch goes over.
-        outputs: absolute paths of every file that the task writes.
+        outputs: absolute paths of every file that the task writes, and of every folder, which end in a slash.
         parameters: the operation's options under their Python names, as JSON holds them; options that
             were not given are absent.
     """
@@ -60,8 +62,8 @@ class Task:
 
         Paths stay out of it, so that a data set may move together with its batch.
         """
-        about = [self.operation, self.parameters, [(i.bytes, i.modified_ns) for i in self.inputs]]
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+        about = [self.operation, self.parameters, [(i.bytes, i.files or i.modified_ns) for i in self.inputs]]
+        return _digest(about)
 
     def line(self) -> str:
         """The task as one line of JSON; `from_line` reads it back."""
@@ -81,12 +83,19 @@ def look(path: str) -> Input:
     Raises:
         OSError: there is none.
     """
-    about = os.stat(path)
+    from ..formats import locate
+
+    about = os.stat(locate(path)[0])
     if not os.path.isdir(path):
         return Input(path, about.st_size, about.st_mtime_ns)
-    held = [entry.stat() for entry in os.scandir(path) if entry.is_file()]
-    newest = max(stat.st_mtime_ns for stat in [about, *held])
-    return Input(path, sum(stat.st_size for stat in held), newest)
+    held = sorted((entry.name, entry.stat()) for entry in os.scandir(path) if entry.is_file())
+    listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in held]
+    newest = max((age for _, _, age in listing), default=about.st_mtime_ns)
+    return Input(path, sum(size for _, size, _ in listing), newest, _digest(listing))
+
+
+def _digest(about: Any) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def largest_first(tasks: Sequence[Task]) -> list[Task]:

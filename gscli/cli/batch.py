@@ -26,9 +26,13 @@ _OWN = (
     *("patterns", "out_dir", "relative_to", "workers", "scheduler", "shard", "resume", "overwrite"),
     *("dry_run", "json_lines", "reference", "as_json", "quiet"),
 )
-_MANAGED = {"out_dir", "as_json", "report", "quiet", "verbose", "overwrite", "no_cache", "expect"}
+_MANAGED = {"out_dir", "as_json", "report", "quiet", "verbose", "overwrite", "no_cache", "expect", "dry_run"}
 _EXAMPLES = {
     "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir compared/",),
+    "convert": (
+        "'scenes/*.ply' --to spz --allow-lossy --out-dir small/",
+        "'runs/*/ckpt.pth::gs1' --to ply --out-dir scenes/",
+    ),
     "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
     "resample": (
         "'scenes/*.ply' --out-dir half/ --seed 1 --workers 2",
@@ -81,6 +85,9 @@ def _options(operation: str) -> list[click.Parameter]:
     if kind.compares:
         what = "What inputs are held against: one scene, or a pattern that pairs them by name."
         ours.append(click.Option(["--reference"], metavar="PATTERN", required=True, help=what))
+    if kind.renames:
+        what = "The suffix of outputs, which names their format (`gscli formats`); / is a scene folder."
+        theirs.insert(0, click.Option(["--to"], metavar="SUFFIX", required=True, help=what))
     if any(p.name == "no_cache" for p in command.params):
         what = "Keep grids on disk between runs."
         ours.append(click.Option(["--on-disk-cache"], is_flag=True, help=what))
@@ -133,7 +140,8 @@ def _command(operation: str, **context: Any) -> click.Command:
         help=f"""{summary}
 
         Patterns are paths or globs in quotes: *, ?, [...], and ** for any depth; one that ends in a slash
-        matches folders, and - reads paths from stdin. Outputs are laid out below --out-dir as inputs are
+        matches folders, one that ends in ::NAME takes that model of each file, and - reads paths from
+        stdin. Outputs are laid out below --out-dir as inputs are
         below the longest part of their pattern without wildcards.
 
         \b
@@ -149,7 +157,6 @@ def _job_command(job: Any) -> click.Command:
     from ..batch import operations
 
     kind = operations.get(job.operation)
-    paths = kind.paths | kind.files | {"out_dir", "relative_to"}
     defaults: dict[str, Any] = {}
     command = _command(job.operation, default_map=defaults, obj=job.folder)
     named = {_key(parameter): parameter for parameter in command.params}
@@ -162,8 +169,16 @@ def _job_command(job: Any) -> click.Command:
             raise InputError(f"line {job.lines[key]}: {key} takes one value", path=job.path)
         if isinstance(value, str) and several:
             value = [value]
-        defaults[name] = os.path.join(job.folder, value) if name in paths else value
+        defaults[name] = _located(kind, name, value, job.folder)
     return command
+
+
+def _located(kind: Any, name: str, value: Any, root: str = ".") -> Any:
+    """A parameter's value; absolute if it is a path, and not the name of a file in each scene's folder."""
+    if name not in kind.paths | kind.files | {"out_dir", "relative_to"}:
+        return value
+    path = os.path.abspath(os.path.join(root, value))
+    return value if name in kind.paths and not os.path.exists(path) else path
 
 
 def _key(parameter: click.Parameter) -> str:
@@ -246,7 +261,7 @@ def _parameters(operation: str, values: dict[str, Any]) -> dict[str, Any]:
 
     kind, ctx = operations.get(operation), click.get_current_context()
     return {
-        name: os.path.abspath(value) if name in kind.paths | kind.files else value
+        name: _located(kind, name, value)
         for name, value in values.items()
         if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }

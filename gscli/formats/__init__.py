@@ -31,6 +31,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,9 +50,10 @@ FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
 PART = "::"  # FILE::PART is one model of a file with several
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Names of all formats, found in the directory without importing any."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
 def module(name: str) -> ModuleType:
@@ -218,8 +220,7 @@ def read_all(
 
 
 def _options(name: str) -> frozenset[str]:
-    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
-    return taken
+    return frozenset(getattr(module(name), "OPTIONS", ()))
 
 
 def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool) -> GaussianCloud:
@@ -236,9 +237,9 @@ def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pick
 def stem(path: str | os.PathLike[str]) -> str:
     """A scene's name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
     file, part = locate(path)
-    suffixes = [s for n in names() for s in module(n).SUFFIXES if file.name.lower().endswith(s)]
-    bare = file.name[: -max(map(len, suffixes))] if suffixes else file.stem
-    return (bare or file.name) + (f".{part}" if part else "")
+    known = [s for n in names() for s in module(n).SUFFIXES if file.name.lower().endswith(s)]
+    ending = max(known, key=len, default="" if file.is_dir() else file.suffix)
+    return (file.name[: len(file.name) - len(ending)] or file.name) + (f".{part}" if part else "")
 
 
 def format_for_writing(path: str | os.PathLike[str], like: str | None = None) -> str:
@@ -306,8 +307,7 @@ def check_outputs(
         if hasattr(found, "refuse_existing"):
             found.refuse_existing(path, overwrite=overwrite)
             folders.append(path)
-    paths = [*others, *scenes]
-    files.check_outputs(paths, overwrite=overwrite, will_be_made=will_be_made, folders=folders)
+    files.check_outputs([*others, *scenes], overwrite=overwrite, will_be_made=will_be_made, folders=folders)
 
 
 def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..errors import printable
 from . import document as documents
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SCHEMA = "gscli/batch/1"
 TABLE_ROWS = 40  # more inputs than this, and the table has the totals only
 FAILURE_ROWS = 20
+NAME_WIDTH = 80
 
 
 def document(summary: Summary) -> dict[str, Any]:
@@ -42,12 +44,12 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(work: Work, *, folder: str | None) -> list[str]:
-    """What would run: size, input, and what it is held against or written to."""
+    """What would run: size, input, and what is read with it, where outputs go."""
     lines = []
     for task in work.todo:
         line = f"{size(task.bytes):>9}  {_near(task.source)}"
         if len(task.inputs) > 1:
-            line += " against " + ", ".join(_near(i.path) for i in task.inputs[1:])
+            line += " with " + ", ".join(_near(i.path) for i in task.inputs[1:])
         if task.outputs:
             line += " -> " + ", ".join(_near(path) for path in task.outputs)
         lines.append(line)
@@ -74,10 +76,9 @@ def progress(summary: Summary, total: int) -> str:
 
 def complaint(record: dict[str, Any]) -> str:
     """What is wrong with an input that failed or missed a gate."""
-    path = record["inputs"][0]["path"]
     if record["status"] == "missed":
-        return f"missed   {_near(path)}: {', '.join(record['missed'])}"
-    return f"failed   {record['error'].replace(path, _near(path))}"
+        return f"missed   {_name(record)}: {', '.join(record['missed'])}"
+    return printable(f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}")
 
 
 def table(summary: Summary) -> list[str]:
@@ -141,12 +142,14 @@ def _cell(value: Any) -> str:
 
 
 def _name(record: dict[str, Any]) -> str:
-    return _near(record["inputs"][0]["path"])
+    """An input's path as it is shown; of a very long one, the end."""
+    name = printable(_near(record["inputs"][0]["path"]))
+    return name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
 
 
 def _near(path: str) -> str:
     """A path as it is shortest: relative, if it is below the current folder."""
-    relative = os.path.relpath(path)
+    relative = os.path.relpath(path) + ("/" if path.endswith("/") else "")
     return path if relative.startswith("..") else relative
 
 

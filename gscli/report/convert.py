@@ -8,6 +8,7 @@ from ..convert import ConvertResult
 from . import document as documents
 
 SCHEMA = "gscli/convert/1"
+LOST_WIDTH = 40
 UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plain numbers
 
 
@@ -23,6 +24,12 @@ def document(result: ConvertResult) -> dict[str, Any]:
         notes=list(result.notes),
         timings_s=documents.seconds(result.timings),
     )
+
+
+def lost(result: ConvertResult) -> str:
+    """What was lost, in the few words that fit into a table."""
+    kinds = ", ".join(what.partition(" (")[0] for what in result.lost) or "nothing"
+    return kinds if len(kinds) <= LOST_WIDTH else kinds[: LOST_WIDTH - 3] + "..."
 
 
 def summary(result: ConvertResult, *, verbose: bool = False) -> list[str]:

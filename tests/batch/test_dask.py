@@ -8,20 +8,40 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gscli.batch.dask import resources
+from gscli.batch.tasks import Input, Task
+
 from .conftest import ALL, SECONDS, Run, alive, readers, until, written
 
 pytest.importorskip("distributed")
 ON_CLUSTER = [word for word in ALL if word not in ("--workers", "2")]
+RESOURCES = ("GPU=1 MEMORY=1e6", "MEMORY=8e9")  # of the workers of `mixed`, and they are called so
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[str]:
     """The address of a scheduler with two worker processes."""
+    with running(tmp_path, ["--nworkers", "2"]) as address:
+        yield address
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler with one worker that has a GPU, and one that has memory."""
+    each = [["--nworkers", "1", "--resources", what, "--name", what] for what in RESOURCES]
+    with running(tmp_path, *each) as address:
+        yield address
+
+
+@contextmanager
+def running(tmp_path: Path, *workers: list[str]) -> Iterator[str]:
+    """A scheduler and these workers, each a process of its own; yields the scheduler's address."""
     address_file = tmp_path / "scheduler.json"
     environment = {
         **os.environ,
@@ -43,13 +63,12 @@ def cluster(tmp_path: Path) -> Iterator[str]:
     common = ("--scheduler-file", str(address_file), "--no-dashboard")
     scheduler = start("dask_scheduler", *common, "--host", "127.0.0.1", "--port", "0")
     until(address_file.exists)
-    workers = start(
-        "dask_worker", *common, "--nworkers", "2", "--nthreads", "1", "--local-directory", str(tmp_path)
-    )
+    place = ("--nthreads", "1", "--local-directory", str(tmp_path))
+    crew = [start("dask_worker", *common, *place, *words) for words in workers]
     try:
         yield until(lambda: json.loads(address_file.read_text() or "{}").get("address"))
     finally:
-        for process in (workers, scheduler):
+        for process in (*crew, scheduler):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
@@ -96,3 +115,48 @@ def test_what_is_no_address_is_refused_at_once(batch: Run, scenes: Path, address
     assert (
         done.stderr == f"gscli: error: --scheduler {address} is no address; write it like tcp://head:8786\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "status", "place"), [("cpu", {0}, RESOURCES[1]), ("cuda", {0, 1}, RESOURCES[0])]
+)
+def test_tasks_go_where_what_they_need_is(
+    batch: Run, scenes: Path, mixed: str, device: str, status: set[int], place: str
+) -> None:
+    from distributed import Client
+
+    with Client(mixed) as client:
+        client.wait_for_workers(2, timeout=SECONDS)
+        client.get_task_stream()  # from here on, the scheduler writes down who does what
+        done = batch(*ON_CLUSTER, "out", "--scheduler", mixed, "--device", device)
+        assert done.returncode in status, done.stderr  # 1: this machine has no GPU after all
+        tasks = [entry for entry in client.get_task_stream() if "scene" in str(entry["key"])]
+        names = {address: about["name"] for address, about in client.scheduler_info()["workers"].items()}
+    assert len(tasks) == 6
+    assert {names[entry["worker"]] for entry in tasks} == {place}
+
+
+def test_a_gpu_that_no_worker_speaks_of_is_told(batch: Run, scenes: Path, cluster: str) -> None:
+    done = batch(*ON_CLUSTER, "out", "--scheduler", cluster, "--device", "cuda")
+    assert "no worker advertises a GPU (--resources GPU=1)" in done.stderr
+
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("workers", "device", "expected"),
+    [
+        ([], "cpu", {}),
+        ([{}, {}], "cuda", {}),
+        ([{"MEMORY": 9 * GB}, {}], "cpu", {"MEMORY": 1.4 * GB}),
+        ([{"MEMORY": 0.5 * GB}, {"MEMORY": 1 * GB}], "cpu", {"MEMORY": 1 * GB}),
+        ([{"GPU": 2}, {"MEMORY": 9 * GB}], "cuda", {"GPU": 1}),
+        ([{"GPU": 1, "MEMORY": 1 * GB}, {"MEMORY": 9 * GB}], "cuda", {"GPU": 1, "MEMORY": 1 * GB}),
+    ],
+)
+def test_no_task_asks_for_what_no_worker_has(
+    workers: list[dict[str, float]], device: str, expected: dict[str, float]
+) -> None:
+    task = Task("a", "resample", (Input("/a.ply", GB, 0),), ("/out/a.ply",), {"device": device})
+    assert resources(task, workers) == expected

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from gscli.cli import main
 from gscli.formats import ply
+from tests.formats import trainers
 
 JOB = """
 operation: resample
@@ -163,6 +166,91 @@ def test_pages_of_a_comparison_lie_in_a_folder(folder: Path) -> None:
     assert sorted(p.name for p in (folder / "pages").iterdir()) == ["s0.html", "s1.html", "s2.html"]
 
 
+@pytest.mark.parametrize("name", ["npz", ".npz", "NPZ"])
+def test_converted_scenes_are_what_the_command_writes(folder: Path, name: str) -> None:
+    words = ("--to", name, "--out-dir", "out", "--workers", "1")
+    done = batch("convert", "scenes/*.ply", *words)
+    assert done.exit_code == 0, done.output
+    for number in range(3):
+        assert CliRunner().invoke(main, ["convert", f"scenes/s{number}.ply", f"s{number}.npz"]).exit_code == 0
+        assert (folder / f"out/s{number}.npz").read_bytes() == (folder / f"s{number}.npz").read_bytes()
+    assert [line.split()[-2:] for line in done.stderr.splitlines() if "scenes/s1" in line] == [
+        ["201", "nothing"]
+    ]
+
+
+def test_a_job_file_names_the_format_to_convert_to(folder: Path) -> None:
+    (folder / "job.yaml").write_text(
+        "operation: convert\ninputs: scenes/*.ply\nto: compressed.ply\nallow-lossy: true\nout-dir: out\n"
+    )
+    done = batch("job.yaml", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert [p.name for p in sorted((folder / "out").glob("*.ply"))] == [
+        f"s{i}.compressed.ply" for i in range(3)
+    ]
+    assert batch("job.yaml", "--resume", "--json").exit_code == 0
+    again = batch("convert", "out/*.compressed.ply", "--to", "ply", "--out-dir", "back", "--dry-run")
+    assert "out/s0.compressed.ply -> back/s0.ply" in again.stdout  # no s0.compressed.ply
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "complaint"),
+    [
+        ("spz", 4, "--to spz always loses precision; add --allow-lossy"),
+        ("sog", 2, "is read, but not written"),
+        ("spx", 2, "did you mean .spz?"),
+        ("", 2, "no format that gscli writes"),
+        ("out/spz", 2, "no format that gscli writes"),
+    ],
+)
+def test_a_format_that_cannot_be_written_is_refused_before_anything_runs(
+    folder: Path, to: str, status: int, complaint: str
+) -> None:
+    done = batch("convert", "scenes/*.ply", "--to", to, "--out-dir", "out")
+    assert (done.exit_code, complaint in done.stderr) == (status, True), done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_what_one_scene_would_lose_costs_that_scene_alone(folder: Path, make_scene: Any) -> None:
+    scene = make_scene(90).with_comment("mine")
+    ply.write(folder / "scenes" / "s1.ply", scene, overwrite=True)
+    words = ("convert", "scenes/*.ply", "--to", "npy", "--out-dir", "out", "--workers", "1")
+    done = batch(*words)
+    assert done.exit_code == 1
+    assert "out/s1.npy: would lose 1 comments; add --allow-lossy" in done.stderr
+    assert sorted(p.name for p in (folder / "out").glob("*.npy")) == ["s0.npy", "s2.npy"]
+    done = batch(*words, "--allow-lossy", "--resume")
+    assert done.exit_code == 0, done.output
+    assert "1 comments" in done.stderr
+
+
+def test_two_scenes_for_one_converted_file_are_refused(folder: Path) -> None:
+    (folder / "scenes" / "s1.spz").write_bytes(b"")
+    done = batch("convert", "scenes/*", "--to", "npz", "--out-dir", "out")
+    assert done.exit_code == 2
+    assert "would be written twice" in done.stderr
+    assert not (folder / "out").exists()
+
+
+def test_a_batch_may_work_in_its_inputs_folder(folder: Path) -> None:
+    words = ("convert", "scenes/*", "--to", "npz", "--out-dir", "scenes", "--workers", "1")
+    assert batch(*words).exit_code == 0
+    assert sorted(p.name for p in (folder / "scenes").glob("s?.*")) == [
+        f"s{i}.{suffix}" for i in range(3) for suffix in ("npz", "ply")
+    ]
+    done = batch("info", "scenes/*", "--workers", "1", "--json-lines")
+    assert len(done.stdout.splitlines()) == 6  # records are no scenes
+    done = batch("resample", "scenes/*.ply", "--out-dir", "scenes", "--overwrite")
+    assert done.exit_code == 2
+    assert "is an input and would be overwritten" in done.stderr
+
+
+def test_outputs_alone_are_no_inputs(folder: Path) -> None:
+    done = batch("resample", "**/*.ply", "--out-dir", "scenes")
+    assert done.exit_code == 3
+    assert "like all that matches, is below --out-dir" in done.stderr
+
+
 def test_workers_and_a_cluster_exclude_each_other(folder: Path) -> None:
     done = batch("info", "scenes/*.ply", "--workers", "2", "--scheduler", "tcp://localhost:1")
     assert done.exit_code == 2
@@ -182,3 +270,87 @@ def test_every_operation_has_the_options_of_its_command() -> None:
         told = batch(name, "--help").output
         managed = {"--json", "--report", "--quiet", "-q", "--verbose", "-v", "--no-cache", "--expect"}
         assert [o for o in own - managed if o.startswith("-") and o not in told] == []
+
+
+def test_one_model_of_each_checkpoint_is_taken(folder: Path) -> None:
+    pytest.importorskip("torch")
+    for run in ("a", "b"):
+        (folder / run).mkdir()
+        models = {f"gs{i}": trainers.r2_fork_capture(30 + i, seed=i) for i in range(2)}
+        trainers.save(folder / run / "ckpt.pth", models)
+    done = batch("convert", "?/ckpt.pth::gs1", "--to", "ply", "--out-dir", "out", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert [len(ply.read(folder / "out" / run / "ckpt.gs1.ply")) for run in ("a", "b")] == [31, 31]
+    words = ("compare", "?/ckpt.pth::gs0", "--reference", "?/ckpt.pth::gs1", "--no-gaussians", "--dry-run")
+    assert "a/ckpt.pth::gs0 with a/ckpt.pth::gs1" in batch(*words).stdout
+    done = batch("info", "c/ckpt.pth::gs1")
+    assert (done.exit_code, "ckpt.pth::gs1: no such file" in done.stderr) == (3, True)
+
+
+def test_files_with_odd_names_are_inputs_like_others(folder: Path) -> None:
+    scene = (folder / "scenes" / "s0.ply").read_bytes()
+    names = [
+        b"sp ace.ply",
+        b"new\nline.ply",
+        b"bell\a.ply",
+        b"\xff.ply",
+        b"n" * 250 + b".ply",
+        b"$(x) [1]*.ply",
+    ]
+    for name in names:
+        (folder / "scenes" / os.fsdecode(name)).write_bytes(scene)
+    done = batch("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert len(outputs(folder / "out")) == 9
+    lines = done.stderr.splitlines()
+    assert len([line for line in lines if " done " in line]) == 9
+    assert all(line.isprintable() and len(line) < 150 for line in lines)
+    listing = b"\0".join(b"scenes/" + name for name in names)
+    done = batch("info", "-", "--json-lines", "--workers", "1", input=listing)
+    assert len(done.stdout.splitlines()) == len(names)
+
+
+def test_a_link_that_leads_nowhere_costs_itself_alone(folder: Path) -> None:
+    (folder / "scenes" / "gone.ply").symlink_to("nowhere")
+    done = batch("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert done.exit_code == 1
+    assert "failed   scenes/gone.ply: no such file" in done.stderr
+    assert len(outputs(folder / "out")) == 3
+
+
+def test_an_empty_output_folder_is_a_variable_that_was_not_set(folder: Path) -> None:
+    done = batch("resample", "scenes/*.ply", "--out-dir", "")
+    assert (done.exit_code, "--out-dir is empty" in done.stderr) == (2, True)
+    assert [p.name for p in folder.iterdir()] == ["scenes"]
+
+
+def test_an_output_may_not_take_the_place_of_the_records(folder: Path) -> None:
+    (folder / "rooms" / "done").mkdir(parents=True)
+    np.save(folder / "rooms" / "done" / "coord.npy", np.zeros((9, 3), "f4"))
+    done = batch("resample", "rooms/*/", "--out-dir", "out")
+    assert (done.exit_code, "is where records go" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"fingerprint": 1}', "garbage"])
+def test_a_record_or_plan_that_was_edited_is_made_anew(folder: Path, text: str) -> None:
+    words = ("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert batch(*words).exit_code == 0
+    kept = (folder / "out" / "manifest.jsonl").read_text()
+    record, *_ = (folder / "out" / "done").iterdir()
+    for path in (record, folder / "out" / "manifest.jsonl"):
+        path.write_text(text)
+    done = batch(*words, "--resume")
+    assert (done.exit_code, "3 done (2 before)" in done.stderr) == (0, True), done.output
+    assert (folder / "out" / "manifest.jsonl").read_text() == kept
+
+
+def test_a_grid_file_is_an_input_too(folder: Path) -> None:
+    for number in range(3):
+        (folder / "scenes" / f"s{number}.ply").write_bytes((folder / "scenes" / "s0.ply").read_bytes())
+    np.save(folder / "cells.npy", np.arange(200) // 10)
+    words = ("resample", "scenes/*.ply", "--grid", "cells.npy", "--out-dir", "out", "--workers", "1")
+    done = batch(*words)
+    assert done.exit_code == 0, done.output
+    np.save(folder / "cells.npy", np.arange(200) // 20)
+    done = batch(*words, "--resume", "--dry-run")
+    assert "would resample 3 inputs" in done.stdout

@@ -1,0 +1,107 @@
+"""What tasks write: files, and scene folders, whose paths end in a slash.
+
+A record lists files: those that were asked for, and every file in a folder that was asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .. import files
+
+_CHUNK = 1 << 17  # stays in the L2 cache
+
+
+def normal(path: str) -> str:
+    """A path without detours; that of a folder still ends in a slash."""
+    return os.path.normpath(path) + ("/" if path.endswith("/") else "")
+
+
+def split(path: str) -> tuple[str, str]:
+    """The folder that an output lies in, and its name there."""
+    return os.path.split(path.rstrip("/"))
+
+
+def refuse_existing(path: str, *, overwrite: bool) -> None:
+    """Refuse an output that would replace something without leave.
+
+    Raises:
+        WriteRefused: it would.
+    """
+    from .. import formats
+
+    if path.endswith("/"):
+        formats.module(formats.format_for_writing(path)).refuse_existing(path, overwrite=overwrite)
+    else:
+        files.refuse_existing(path, overwrite=overwrite)
+
+
+def keep(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
+    """See outputs safely onto the disk; returns path, size and digest of each file of them.
+
+    Args:
+        paths: of finished outputs.
+        folder: what the paths in the answer are relative to.
+    """
+    if not paths:
+        return []
+    written = [file for path in paths for file in _files(path)]
+    with ThreadPoolExecutor(1) as aside:  # the disk works while the processor does
+        synced = aside.submit(_sync, [*written, *_folders(paths)])
+        kept = [
+            {"path": os.path.relpath(file, folder), "bytes": os.path.getsize(file), "sha256": _sha256(file)}
+            for file in written
+        ]
+        synced.result()
+    return kept
+
+
+def complete(paths: Collection[str], kept: Mapping[str, int]) -> bool:
+    """Whether outputs are there as they were kept.
+
+    Args:
+        paths: of the outputs.
+        kept: the sizes of the files that they consisted of, by absolute path. What else is in a folder by
+            now does not matter.
+    """
+    wanted = set(paths)
+    covered = {file if file in wanted else os.path.dirname(file) + "/" for file in kept}
+    if covered != wanted:
+        return False
+    try:
+        return all(os.stat(file).st_size == size for file, size in kept.items())
+    except OSError:
+        return False
+
+
+def _files(path: str) -> list[str]:
+    if not path.endswith("/"):
+        return [path]
+    return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
+
+
+def _folders(paths: Sequence[str]) -> list[str]:
+    """The folders whose entries name the outputs."""
+    return sorted({split(path)[0] for path in paths} | {path for path in paths if path.endswith("/")})
+
+
+def _sync(paths: Sequence[str]) -> None:
+    """Have the disk hold these files and folders before this returns."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sha256(path: str) -> str:
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    with open(path, "rb", buffering=0) as stream:
+        while size := stream.readinto(chunk):
+            digest.update(chunk[:size])
+    return digest.hexdigest()
