@@ -148,7 +148,10 @@ def test_too_long_a_name_is_one_line(run, scene, name):
 def test_a_full_stdout_is_one_line(run, scene, command):
     with open("/dev/full", "wb") as full:
         result = run(*command.split(), capture_output=False, stdout=full, stderr=subprocess.PIPE)
-    assert (result.returncode, result.stderr) == (1, b"gscli: error: No space left on device\n")
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"gscli: error: ")
+    assert result.stderr.count(b"\n") == 1
+    assert b"No space left on device" in result.stderr
 
 
 def test_closed_streams_are_one_line(run, scene):
