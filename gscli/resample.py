@@ -15,7 +15,8 @@ from .cache import GridCache
 from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import GscliError
-from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options, lattice_options
+from .grid import Draw, VoxelGrid
+from .lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
 from .methods import Method, methods, rows_wanted
 from .progress import Timings, Track, silent
 

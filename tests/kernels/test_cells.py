@@ -174,7 +174,7 @@ def test_the_chosen_size_does_not_depend_on_threads(monkeypatch):
     sizes = set()
     for threads in ("1", "2", "7"):
         monkeypatch.setenv("GSCLI_THREADS", threads)
-        sizes.add(cellsize.choose(xyz.T, 20, np.zeros(3))[0])
+        sizes.add(VoxelGrid.from_points(xyz).voxel_size)
     assert len(sizes) == 1
 
 
