@@ -89,7 +89,7 @@ class GaussianCloud:
         Raises:
             InputError: a column is missing or does not hold one number per row.
         """
-        out = np.empty((len(names), len(self)), self._floats(names))
+        out = np.empty((len(names), len(self)), self.float_type(names))
         for start, block in self.blocks():
             for axis, name in enumerate(names):
                 out[axis, start : start + len(block)] = block[name]
@@ -101,15 +101,15 @@ class GaussianCloud:
         Raises:
             InputError: as `columns` does.
         """
-        kind = self._floats(names)
+        kind = self.float_type(names)
         for start, block in self.blocks():
             out = np.empty((len(names), len(block)), kind)
             for axis, name in enumerate(names):
                 out[axis] = block[name]
             yield start, out
 
-    def _floats(self, names: Sequence[str]) -> type[np.floating[Any]]:
-        """The native float that `columns` gathers these columns as."""
+    def float_type(self, names: Sequence[str]) -> type[np.floating[Any]]:
+        """The native float that `columns` gathers these columns as; errors as there."""
         missing = [name for name in names if name not in self.fields]
         if missing:
             raise InputError(

@@ -78,12 +78,7 @@ class VoxelGrid:
         valid = finite_rows(columns)
         if valid is not None:
             if not drop_invalid:
-                first = int(np.argmin(valid))
-                raise InputError(
-                    f"{np.count_nonzero(~valid)} of {len(valid)} points have a NaN or infinite position, "
-                    f"the first in row {first}",
-                    remedy="add --drop-invalid to leave them out",
-                )
+                raise not_finite(int(np.count_nonzero(~valid)), len(valid), int(np.argmin(valid)))
             columns = columns[:, valid]
         laid = lattice.lay(
             cellsize.extent_of(columns),
@@ -274,6 +269,15 @@ class Draw:
     rows: Any
     forced_cells: int
 
+    @property
+    def kept(self) -> npt.NDArray[Any]:
+        """`rows` as a NumPy array."""
+        return _to_numpy(self.rows)
+
+    def __len__(self) -> int:
+        """How many rows are kept."""
+        return int(np.count_nonzero(self.kept)) if self.kept.dtype == bool else len(self.rows)
+
 
 def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
     """(N,) bool, which of (3, N) positions are finite; None when all are."""
@@ -281,6 +285,14 @@ def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         return None
     valid: npt.NDArray[Any] = np.isfinite(xyz).all(0)
     return valid
+
+
+def not_finite(count: int, points: int, first: int) -> InputError:
+    """The refusal of so many positions that are not finite, the first of them in row `first`."""
+    return InputError(
+        f"{count} of {points} points have a NaN or infinite position, the first in row {first}",
+        remedy="add --drop-invalid to leave them out",
+    )
 
 
 def _on(device: Any, array: Any) -> Any:

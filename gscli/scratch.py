@@ -128,8 +128,10 @@ class Parts:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def append(self, records: Array, part: npt.NDArray[np.integer[Any]]) -> None:
-        """Deal out (n,) records to the (n,) parts given."""
+    def append(self, records: Array, part: npt.NDArray[np.integer[Any]] | None = None) -> None:
+        """Deal out (n,) records to the (n,) parts given, or all to the first."""
+        if part is None:
+            part = np.zeros(len(records), np.uint8)
         narrow = part.astype(np.min_scalar_type(len(self)))  # NumPy sorts 16 bits by radix
         sizes = np.bincount(narrow, minlength=len(self))
         place = self._scratch.put(take_rows(records, np.argsort(narrow, kind="stable")))

@@ -60,6 +60,7 @@ from . import options, show
     help="Also write the kept row numbers of SOURCE; with --out-dir, a folder of them.",
 )
 @options.device
+@options.memory_limit
 @options.no_cache
 @options.overwrite
 @options.allow_lossy

@@ -216,7 +216,7 @@ class Shares:
         last = remainder[order[np.searchsorted(reached, left)]]
         return cls(points, total, int(last), left - int(cells[remainder > last].sum()))
 
-    def _split(self, counts: npt.NDArray[Any]) -> tuple[Any, Any]:
+    def _split(self, counts: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         return np.divmod(counts * np.int64(self.total), np.int64(max(self.points, 1)))
 
     def is_tied(self, counts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
