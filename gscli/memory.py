@@ -11,11 +11,12 @@ from .cloud import GaussianCloud
 from .errors import UsageError
 from .kernels import parallel
 
-BASE = 72 << 20  # Python, NumPy and the blocks in flight
-THREAD = 4 << 20  # of temporaries, for each thread
+BASE = 64 << 20  # Python, NumPy and the blocks in flight
+THREAD = 6 << 20  # of temporaries, for each thread
 POINT_BYTES = 36  # of a point in one piece
 PICK_BYTES = {"random": 0, "opacity": 8, "importance": 24, "center": 40}  # of it more for a pick
-CELL_BYTES = 104  # of a cell
+DROP_BYTES = 20  # of it more where points are left out
+CELL_BYTES = 150  # of a cell
 SORT_BYTES = 32  # of a code while it is sorted
 CROWD_BYTES = 72  # of a point of a tile
 TILE_BYTES = CROWD_BYTES + CELL_BYTES  # with a cell of its own, as all of a tile may have
@@ -34,7 +35,14 @@ def base() -> int:
 
 
 def budget(
-    limit: int, cloud: GaussianCloud, pick: str, *, cells_per_point: float, mapped: bool, streamed: bool
+    limit: int,
+    cloud: GaussianCloud,
+    pick: str,
+    *,
+    cells_per_point: float,
+    drop_invalid: bool,
+    mapped: bool,
+    streamed: bool,
 ) -> Budget | None:
     """What a limit leaves for each tile of a scene; None where the scene needs no tiles.
 
@@ -48,7 +56,7 @@ def budget(
     """
     points = len(cloud)
     each = POINT_BYTES + PICK_BYTES[pick] + CELL_BYTES * cells_per_point
-    each += 3 * (np.dtype(cloud.float_type(fields.POSITION)).itemsize - 4)
+    each += DROP_BYTES * drop_invalid + 3 * (np.dtype(cloud.float_type(fields.POSITION)).itemsize - 4)
     needed = base() + cloud.held + int(points * (each + (0 if streamed else cloud.rows.dtype.itemsize)))
     if needed <= limit:
         return None

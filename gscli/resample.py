@@ -150,7 +150,8 @@ def resample(
                     memory_limit,
                     cloud,
                     chosen[0].pick,  # all have the same
-                    cells_per_point=1.0 if voxel_size is not None else 1.0 / _aim(points_per_cell),
+                    cells_per_point=1.0 if voxel_size or mapped else 1.0 / _aim(points_per_cell),
+                    drop_invalid=drop_invalid,
                     mapped=mapped is not None,
                     streamed=all(_streams(job.path, cloud) for job in jobs),
                 )
