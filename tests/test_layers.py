@@ -14,7 +14,21 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 FLOORS = {
     **dict.fromkeys(("errors", "cloud", "fields", "files", "device", "progress", "scratch"), 0),
     **dict.fromkeys(("formats", "mapping", "kernels"), 1),
-    **dict.fromkeys(("methods", "lattice", "picking", "grid", "tiles", "cache", "neighbors", "spacing"), 2),
+    **dict.fromkeys(
+        (
+            "methods",
+            "lattice",
+            "picking",
+            "grid",
+            "memory",
+            "spilled",
+            "tiles",
+            "cache",
+            "neighbors",
+            "spacing",
+        ),
+        2,
+    ),
     # 3: the tools and the training helpers, which is everything else
     "report": 4,
     "batch": 5,

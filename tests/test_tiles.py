@@ -368,6 +368,7 @@ atexit.register(lambda: print(re.search(r"VmHWM:\\s+(\\d+)", status())[1]))
     assert len(made) == 1
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_killed_process_leaves_no_temporary_data(run, scene):
     """Killed between two tiles, when most is on disk."""
     python = """

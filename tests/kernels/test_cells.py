@@ -199,6 +199,23 @@ def test_a_size_that_a_flyaway_made_larger_says_so():
     assert "nearest" not in grid.why
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+@pytest.mark.parametrize("kind", ["cluster", "far", "lattice"])
+def test_occupied_cells_are_counted_from_any_ranges_of_codes(kind, pieces):
+    """The slow twin makes a set of the cells of each size."""
+    xyz = scene(2000, kind).T
+    exponent, corner = -6, np.array([0.1, -2.0, 0.3])
+    expected = []
+    for level in range(21):
+        cell = np.floor((xyz.T.astype(float) - corner) / 2.0**exponent).astype(int) % 2**21 >> level
+        expected.append(len(set(map(tuple, cell.tolist()))))
+    codes = cellsize.codes(xyz, exponent, corner)
+    borders = np.sort(codes)[np.arange(1, pieces) * 2000 // pieces]
+    part = np.searchsorted(borders, codes, side="right")
+    ranges = [codes[part == i] for i in range(pieces) if (part == i).any()]
+    assert cellsize.count_cells(ranges).tolist() == expected
+
+
 @pytest.mark.parametrize("aim", [1.0, 1e9, 1e300])
 def test_an_occupancy_that_cannot_be_had_gives_the_nearest_that_can(aim):
     grid = VoxelGrid.from_points(scene(2000), points_per_cell=aim)
