@@ -145,24 +145,29 @@ class Parts:
         """All records of a part."""
         out = np.empty(self.sizes[part], self.kind)
         done = 0
-        for run in self._runs_of(part):
-            done += self._fill(out[done:], run)
+        for position, count in self._runs_of(part):
+            self._scratch.fill(out[done : done + count], position)
+            done += count
         return out
 
     def blocks(self, part: int) -> Iterator[Array]:
-        """The records of a part, at most a few megabytes at a time."""
+        """The records of a part, at most `CHUNK` at a time."""
         for position, count in self._runs_of(part):
-            out = np.empty(count, self.kind)
-            self._fill(out, (position, count))
-            yield out
+            for first in range(0, count, CHUNK):
+                out = np.empty(min(CHUNK, count - first), self.kind)
+                self._scratch.fill(out, position + first * self.kind.itemsize)
+                yield out
 
     def _runs_of(self, part: int) -> Iterator[tuple[int, int]]:
+        """Position and number of records that lie side by side, whether or not they came together."""
+        size = self.kind.itemsize
+        start = stop = 0
         for position, edges in self._runs:
-            first, last = int(edges[part]), int(edges[part + 1])
-            if last > first:
-                yield position + first * self.kind.itemsize, last - first
-
-    def _fill(self, out: Array, run: tuple[int, int]) -> int:
-        position, count = run
-        self._scratch.fill(out[:count], position)
-        return count
+            first, last = position + size * int(edges[part]), position + size * int(edges[part + 1])
+            if first != stop and last > first:
+                if stop > start:
+                    yield start, (stop - start) // size
+                start = first
+            stop = last if last > first else stop
+        if stop > start:
+            yield start, (stop - start) // size

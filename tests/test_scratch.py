@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gscli.errors import GscliError
-from gscli.scratch import Parts, Scratch, folder_for
+from gscli.scratch import CHUNK, Parts, Scratch, folder_for
 from gscli.spilled import ascending
 
 
@@ -48,6 +48,16 @@ def test_records_come_back_by_part_in_the_order_they_came(tmp_path, number):
             assert parts.sizes[i] == len(mine)
             assert parts.read(i).tobytes() == mine.tobytes()
             assert b"".join(block.tobytes() for block in parts.blocks(i)) == mine.tobytes()
+
+
+def test_records_are_handled_a_few_at_a_time_however_they_came(tmp_path):
+    records = np.arange(2 * CHUNK + 5)
+    with Parts(tmp_path, records.dtype, 1) as parts:
+        for block in np.array_split(records, 11):
+            parts.append(block)
+        lengths = [len(block) for block in parts.blocks(0)]
+        assert lengths == [CHUNK, CHUNK, 5]
+        assert (np.concatenate(list(parts.blocks(0))) == records).all()
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 40, 2**63])
