@@ -276,7 +276,8 @@ class Draw:
 
     def __len__(self) -> int:
         """How many rows are kept."""
-        return int(np.count_nonzero(self.kept)) if self.kept.dtype == bool else len(self.rows)
+        is_mask = isinstance(self.rows, np.ndarray) and self.rows.dtype == bool
+        return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
 
 
 def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
