@@ -15,7 +15,7 @@ from typing import Any
 from . import files
 from .cloud import GaussianCloud
 from .errors import GscliError, InputError, UsageError
-from .grid import check_lattice_options
+from .lattice import check_lattice_options
 from .methods import Method, method
 
 _COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")

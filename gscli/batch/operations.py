@@ -133,7 +133,7 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
     from .. import formats
     from ..draws import check_draws, draw_name, draws
-    from ..grid import check_lattice_options, lattice_options
+    from ..lattice import check_lattice_options, lattice_options
     from ..mapping import refuse_lattice
     from ..methods import methods
 

@@ -17,6 +17,7 @@ It may also define
 
 * ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
 * ``refuse_existing(path, *, overwrite)``: what ``write`` refuses to replace, where it writes folders;
+* ``STREAMS``: True where ``write`` holds a few megabytes of rows at a time and takes `index` as a mask;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
 * ``references_rows(cloud) -> list[str]``: what ``write`` copies that numbers rows, such as a mesh's faces;
 * ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
@@ -149,8 +150,7 @@ def identify(path: Path) -> str:
     head = head_of(path)
     if not head:
         raise InputError("is empty", path=path, remedy="check that its writer finished")
-    # No two formats claim one file. The one that is called like the suffix is asked first, which spares
-    # the others' import.
+    # No two formats claim one file: to ask the one called like the suffix first spares the others' import.
     likely_first = sorted(names(), key=lambda name: name != path.suffix[1:].lower())
     for name in likely_first:
         if module(name).sniff(head):
