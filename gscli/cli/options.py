@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,21 @@ class Origin(click.ParamType[Any]):
         return x, y, z
 
 
+class Size(click.ParamType[Any]):
+    """``512MB``, ``1.5GiB`` or a plain number, as a whole number of bytes: GB is 10^9, GiB 2^30."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        spelt = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?) ?([kmgt]?)(i?)b?", str(value).lower(), re.ASCII)
+        if spelt is None or (spelt[3] and not spelt[2]):
+            self.fail(f"{value!r} is no size such as 512MB, 2GB or 1.5GiB", param, ctx)
+        power = "kmgt".index(spelt[2]) + 1 if spelt[2] else 0
+        return int(float(spelt[1]) * (1024 if spelt[3] else 1000) ** power)
+
+
 class _OfTheSummary(click.Option):
     """An option that adds to the summary, hence has no effect where there is none."""
 
@@ -81,6 +97,12 @@ report = click.option(
 quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
 verbose = click.option(
     "-v", "--verbose", cls=_OfTheSummary, is_flag=True, help="Also say how long each stage took."
+)
+memory_limit = click.option(
+    "--memory-limit",
+    type=Size(),
+    metavar="SIZE",
+    help="Take at most so much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
 )
 no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep grids on disk.")
 thresholds = click.option(
