@@ -238,7 +238,9 @@ def _compare(task: Task) -> Answer:
 
 def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     from .. import formats
+    from ..comparing import memory
 
+    memory.refuse_page(parameters.get("html"), parameters.get("memory_limit"))
     named = (("html", ".html"), ("distances", ".ply"))
     return [
         place.path(formats.stem(source) + suffix, parameters[name])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import files
-from ..errors import InputError
+from ..errors import InputError, UsageError
 
 Array = npt.NDArray[Any]
 
@@ -74,6 +74,21 @@ class Transform:
         if np.abs(rotation.T @ rotation - np.eye(3)).max() > TOLERANCE:
             return None
         return Similarity(scale, _quaternion(rotation))
+
+    def require_similarity(self) -> Similarity:
+        """Rotation and scale.
+
+        Raises:
+            UsageError: lengths change with direction or vanish.
+        """
+        found = self.similarity()
+        if found is None:
+            raise UsageError(
+                "stretches some directions more than others, which rotations and scales cannot follow",
+                path=self.path,
+                remedy="add --no-gaussians to compare centres alone",
+            )
+        return found
 
 
 def read(path: str | os.PathLike[str]) -> Transform:

@@ -354,3 +354,20 @@ def test_a_grid_file_is_an_input_too(folder: Path) -> None:
     np.save(folder / "cells.npy", np.arange(200) // 20)
     done = batch(*words, "--resume", "--dry-run")
     assert "would resample 3 inputs" in done.stdout
+
+
+def test_comparisons_of_a_batch_keep_to_a_limit_each(folder: Path) -> None:
+    words = ("compare", "scenes/*.ply", "--reference", "scenes/s0.ply", "--workers", "1", "--json-lines")
+    fine = batch(*words, "--memory-limit", "1GB")
+    assert fine.exit_code == 0
+    document = json.loads(fine.stdout.splitlines()[0])["result"]
+    assert document["options"]["memory_limit"] == 10**9
+    (folder / "job.yaml").write_text(
+        "operation: compare\ninputs: scenes/*.ply\nreference: scenes/s0.ply\nworkers: 1\nmemory-limit: 1MB\n"
+    )
+    refused = batch("job.yaml")
+    assert refused.exit_code == 1
+    assert "1MB is too little for 200 and 200 points" in refused.stderr
+    pages = batch(*words, "--memory-limit", "1GB", "--html", "pages", "--out-dir", "out")
+    assert pages.exit_code == 2
+    assert "--html draws all points at once" in pages.stderr
