@@ -128,11 +128,6 @@ class GaussianCloud:
         """Bytes of rows that are in memory; none where the rows are a map of their file."""
         return 0 if _mapping_under(self.rows) is not None else self.rows.nbytes
 
-    @property
-    def held(self) -> int:
-        """Bytes of rows that are in memory; none where the rows are a map of their file."""
-        return 0 if _mapping_under(self.rows) is not None else self.rows.nbytes
-
     def blocks(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         """Yield ``(first row, rows)`` over the whole cloud, a few megabytes at a time."""
         step = max(1, BLOCK_BYTES // max(1, self.rows.dtype.itemsize))

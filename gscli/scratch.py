@@ -71,12 +71,22 @@ class Scratch:
     def put(self, array: Array) -> Place:
         """Append an array."""
         place = Place(self._end, array.dtype, array.shape)
-        if array.size:
-            with self._room():
-                self._file.seek(self._end)
-                self._file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        self.write(array, self._end)
         self._end += array.nbytes
         return place
+
+    def reserve(self, size: int) -> None:
+        """Append so many zero bytes, which take room only once something else is written there."""
+        with self._room():
+            self._file.truncate(self._end + size)
+        self._end += size
+
+    def write(self, array: Array, position: int) -> None:
+        """Write an array over the bytes from a position on."""
+        if array.size:
+            with self._room():
+                self._file.seek(position)
+                self._file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
     def get(self, place: Place) -> Array:
         """Read an array back."""

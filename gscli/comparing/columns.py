@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from threading import Lock
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GscliError
+from ..scratch import Scratch
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +27,8 @@ class Columns:
         self._arrays = {} if spooled else {name: np.empty(count) for name in self.names}
         self._lock = Lock()
         if spooled:
-            self._spool = tempfile.TemporaryFile(prefix="gscli-pairs-")  # noqa: SIM115  closed with self
+            self._scratch = Scratch(None)
+            self._scratch.reserve(8 * count * len(self.names))
 
     def put(self, name: str, part: slice, values: Array, chosen: Array | None = None) -> None:
         """Set the rows of a slice, or those of them at (K,) `chosen`; from any thread, slices apart.
@@ -43,16 +43,8 @@ class Columns:
             whole = self._read(name, part)
             whole[chosen] = values
             values = whole
-        try:
-            with self._lock:
-                self._spool.seek(self._place(name, part))
-                self._spool.write(np.ascontiguousarray(values, np.float64).data)
-                self._spool.flush()
-        except OSError as error:
-            raise GscliError(
-                f"cannot spool pairs to {tempfile.gettempdir()} ({error.strerror or error})",
-                remedy="point TMPDIR at a folder with room",
-            ) from None
+        with self._lock:
+            self._scratch.write(np.asarray(values, np.float64), self._place(name, part))
 
     def take(self, name: str) -> Array:
         """A copy of a column, for the caller to change."""
@@ -63,10 +55,9 @@ class Columns:
 
     def _read(self, name: str, part: slice) -> Array:
         """Rows of a column; zeros where none were set."""
-        values = np.zeros(part.stop - part.start)
+        values = np.empty(part.stop - part.start)
         with self._lock:
-            self._spool.seek(self._place(name, part))
-            self._spool.readinto(values.data.cast("B"))
+            self._scratch.fill(values, self._place(name, part))
         return values
 
     def __enter__(self) -> Columns:
@@ -74,4 +65,4 @@ class Columns:
 
     def __exit__(self, *_: object) -> None:
         if not self._arrays:
-            self._spool.close()
+            self._scratch.close()

@@ -12,6 +12,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError
 from ..kernels import parallel
+from ..memory import too_small
 from .search import TOGETHER
 
 BASE = 48 << 20  # bytes of Python and NumPy
@@ -66,10 +67,7 @@ def pieces(
     to_search, to_pair = points * CELLS, larger * COLUMN
     needed = kept + answers + max(to_search + LEAST * TILE, to_pair + LEAST * held)
     if limit < needed:
-        raise UsageError(
-            f"--memory-limit {limit / 1e6:.0f}MB is too little for {counts[0]:,} and {counts[1]:,} points",
-            remedy=f"give at least {-(-needed // 10**6)}MB",
-        )
+        raise too_small(limit, needed, f"{counts[0]:,} and {counts[1]:,} points")
     left = limit - kept - answers
     return Pieces(min(larger, (left - to_search) // TILE), left - to_pair)
 
