@@ -1,7 +1,8 @@
 """What monitoring two models costs their training, against none and against torch.cdist in the loop.
 
-Blocks of iterations of three kinds alternate in one run, so that a busy machine disturbs all alike;
-medians are compared, of the time on the clock and of the CPU time of the trainer's process.
+Blocks of iterations of three kinds alternate in one run; each is held against the block without
+monitoring beside it, so that a machine that slows down disturbs both alike. Printed are medians of the
+time on the clock and of the CPU time of the trainer's process.
 
     python examples/monitor_overhead.py
 """
@@ -64,13 +65,17 @@ def main():
                 seconds[kind].append((time.perf_counter() - start, time.process_time() - cpu))
     assert len(seen) == options.blocks
     print(f"two models of {options.points:,} points, measured every {options.every} iterations, medians")
-    base = median(seconds["none"])
-    for kind, times in seconds.items():
-        if times:
-            clock, cpu = median(times)
+    for kind, blocks in seconds.items():
+        if blocks:
+            clock, cpu = medians(blocks)
+            ratios = [
+                [a / b for a, b in zip(*pair, strict=True)]
+                for pair in zip(blocks, seconds["none"], strict=False)
+            ]
+            slower, busier = medians(ratios)
             print(
-                f"  {kind:16} {clock / options.every * 1e3:7.2f} ms per iteration {clock / base[0] - 1:+7.1%}"
-                f" CPU {cpu / options.every * 1e3:7.2f} ms  {cpu / base[1] - 1:+7.1%}"
+                f"  {kind:16} {clock / options.every * 1e3:7.2f} ms per iteration {slower - 1:+7.1%}"
+                f" CPU {cpu / options.every * 1e3:7.2f} ms  {busier - 1:+7.1%}"
             )
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"the call returned after {statistics.median(calls) * 1e3:.2f} ms")
@@ -79,9 +84,9 @@ def main():
     )
 
 
-def median(times):
-    """Medians of (clock, CPU) seconds."""
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+def medians(rows):
+    """The median of each column."""
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ def evaluate(model, room, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--iterations", type=int, default=150)
-    parser.add_argument("--points", type=int, default=12_000, help="of the room before it is scanned")
+    parser.add_argument("--iterations", type=int, default=600)
+    parser.add_argument("--points", type=int, default=20_000, help="of the room before it is scanned")
     parser.add_argument("--voxel-size", type=float, default=0.1)
     parser.add_argument("--kind", choices=("mse", "cosine", "kl"), default="mse")
     parser.add_argument("--weight", type=float, default=0.5)

@@ -27,6 +27,7 @@ from .kernels import parallel
 
 VERSION = 1  # of the entries' layout and of the grid's semantics
 DEFAULT_LIMIT = 2 << 30
+REMEDY = "set GSCLI_CACHE_DIR, or use --no-cache"
 _CHUNK = 4 << 20  # bytes per task of the digest; part of what a digest means
 _ENTRY = re.compile(r"[0-9a-f]{40}\.npz")
 _LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escape(files.TEMPORARY_SUFFIX)}")
@@ -37,12 +38,19 @@ class CacheWarning(UserWarning):
 
 
 def folder() -> Path:
-    """``GSCLI_CACHE_DIR``, or ``gscli`` in the user's cache folder."""
+    """``GSCLI_CACHE_DIR``, or ``gscli`` in the user's cache folder.
+
+    Raises:
+        GscliError: the user has no home, as some containers' users.
+    """
     asked = os.environ.get("GSCLI_CACHE_DIR")
     if asked:
         return Path(asked)
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "gscli"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "gscli"
+    except RuntimeError:
+        raise GscliError("no home folder to keep grids in", remedy=REMEDY) from None
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,16 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import files
 from .cloud import GaussianCloud
-from .errors import InputError, UsageError
-from .grid import check_lattice_options
+from .errors import GscliError, InputError, UsageError
+from .lattice import check_lattice_options
 from .methods import Method, method
 
 _COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")
@@ -190,3 +191,15 @@ def _corner(values: Sequence[Any]) -> tuple[float, float, float]:
 def _pair(text: str) -> tuple[float, float]:
     low, high = (float(part) for part in text.split(":"))
     return low, high
+
+
+@contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """What would be a wrong option of a user is a wrong claim of the draw at `path`."""
+    try:
+        yield
+    except UsageError as error:
+        raise InputError(f"cannot be what it claims ({error.what})", path=path) from None
+    except GscliError as error:
+        error.path = error.path or path
+        raise

@@ -89,6 +89,27 @@ class GaussianCloud:
         Raises:
             InputError: a column is missing or does not hold one number per row.
         """
+        out = np.empty((len(names), len(self)), self.float_type(names))
+        for start, block in self.blocks():
+            for axis, name in enumerate(names):
+                out[axis, start : start + len(block)] = block[name]
+        return out
+
+    def column_blocks(self, names: Sequence[str]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+        """Yield ``(first row, columns)`` over the whole cloud: `columns`, a few megabytes of rows at a time.
+
+        Raises:
+            InputError: as `columns` does.
+        """
+        kind = self.float_type(names)
+        for start, block in self.blocks():
+            out = np.empty((len(names), len(block)), kind)
+            for axis, name in enumerate(names):
+                out[axis] = block[name]
+            yield start, out
+
+    def float_type(self, names: Sequence[str]) -> type[np.floating[Any]]:
+        """The native float that `columns` gathers these columns as; errors as there."""
         missing = [name for name in names if name not in self.fields]
         if missing:
             raise InputError(
@@ -100,11 +121,12 @@ class GaussianCloud:
         if odd:
             raise InputError(f"column {odd[0]} does not hold one number per point")
         exact = all(np.can_cast(t, np.float32, "safe") for t in types)
-        out = np.empty((len(names), len(self)), np.float32 if exact else np.float64)
-        for start, block in self.blocks():
-            for axis, name in enumerate(names):
-                out[axis, start : start + len(block)] = block[name]
-        return out
+        return np.float32 if exact else np.float64
+
+    @property
+    def held(self) -> int:
+        """Bytes of rows that are in memory; none where the rows are a map of their file."""
+        return 0 if _mapping_under(self.rows) is not None else self.rows.nbytes
 
     def blocks(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         """Yield ``(first row, rows)`` over the whole cloud, a few megabytes at a time."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import __version__, device, fields, files, formats, neighbors
 from .cloud import GaussianCloud
-from .comparing import gates, gaussians, paint, pairing, search, transform, weights
+from .comparing import gates, gaussians, memory, paint, pairing, search, tiles, transform, weights
 from .comparing.centers import Centers, color_top, compare_centers
 from .comparing.gates import Gate, Limit
 from .comparing.gaussians import Gaussians
@@ -31,7 +31,7 @@ NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", 
 
 @dataclass(frozen=True)
 class Input:
-    """A cloud that was compared; `spacing` is None with fewer than two distinct positions."""
+    """A cloud that was compared; `spacing` is None where all positions are equal."""
 
     path: str
     format: str
@@ -86,6 +86,7 @@ def compare(
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
+    memory_limit: int | None = None,
     device_name: str = "cpu",
     min_fitness: float | None = None,
     max_rmse: float | None = None,
@@ -121,11 +122,12 @@ def compare(
             raise UsageError(f"{refused[0]} has no effect without --distances FILE")
     elif max_queries is not None:
         raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
-    if distances is not None:
-        formats.format_for_writing(distances)
+    if distances is not None and formats.format_for_writing(distances) != "ply" and memory_limit is not None:
+        raise UsageError("--memory-limit writes --distances as .ply: other formats are made in memory")
     written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
     read = [formats.locate(path)[0] for path in (source, target) if not files.is_standard(path)]
-    read += [] if pose is None else [Path(pose)]
+    index = None if pair is None else pairing.parse(pair).path
+    read += [Path(path) for path in (pose, index) if path is not None]
     files.check_outputs(written, overwrite=overwrite, sources=read)
     settings: dict[str, Any] = {
         "thresholds": thresholds,
@@ -135,10 +137,13 @@ def compare(
         "max_queries": max_queries,
         "seed": seed,
         "engine": engine,
+        "memory_limit": memory_limit,
         "where": device.resolve(device_name),
         "limits": gates.limits(min_fitness, max_rmse, require),
     }
     check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, settings["limits"])
+    if memory_limit is not None:
+        memory.require_tiles(engine, settings["where"])
     timings = Timings()
     with timings.stage("read"):
         first, second = formats.read_all([source, target], trust_pickle=trust_pickle)
@@ -161,6 +166,7 @@ def compare_clouds(
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
+    memory_limit: int | None = None,
     where: Any = None,
     limits: Sequence[Limit] = (),
     names: tuple[str, str] = ("source", "target"),
@@ -180,6 +186,8 @@ def compare_clouds(
         max_queries: ask at most so many points of each cloud. The target is never thinned.
         seed: of every sample.
         engine: one of `gscli.neighbors.names()`, or ``auto``.
+        memory_limit: bytes that the process may take; what does not fit is searched in tiles and paired in
+            windows, with the same result.
         where: what `gscli.device.resolve` returned.
         limits: what has to hold; see `gscli.comparing.gates`.
         names: what messages and the report call the two.
@@ -191,6 +199,12 @@ def compare_clouds(
     """
     check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
     timings = Timings() if timings is None else timings
+    cut = None
+    if memory_limit is not None:
+        memory.require_tiles(engine, where)
+        cut = memory.pieces(
+            memory_limit, (source, target), moved=moved is not None, listed=(pair or "").startswith("index:")
+        )
     with timings.stage("read"):
         positions = [search.positions(c, name) for c, name in zip((source, target), names, strict=True)]
         if moved is not None:
@@ -199,7 +213,7 @@ def compare_clouds(
         name for c, name in zip((source, target), names, strict=True) if not fields.is_gaussian(c.fields)
     ]
     paired = with_gaussians and not lacking
-    similarity = _similarity(moved) if paired else None
+    similarity = moved.require_similarity() if paired and moved is not None else None
     if lacking and pair is not None:
         raise UsageError(f"--pair has no effect: {lacking[0]} has no opacity, scales and rotation")
     pairs_asked = pairing.parse(pair or "nearest") if paired else None
@@ -215,6 +229,7 @@ def compare_clouds(
         engine=engine,
         where=where,
         names=searched,
+        tile=None if cut is None else cut.tile,
         timings=timings,
         track=track,
     )
@@ -240,13 +255,14 @@ def compare_clouds(
             "max_queries": max_queries,
             "seed": seed,
             "engine": engine,
+            "memory_limit": memory_limit,
         },
         clouds=(source, target),
         positions=(positions[0], positions[1]),
     )
     if pairs_asked is not None:
         with timings.stage("gaussians"):
-            result = _with_gaussians(result, pairs_asked, known, similarity)
+            result = _with_gaussians(result, pairs_asked, known, similarity, cut)
     report = result.numbers()
     return replace(result, gates=tuple(gates.check(limit, report) for limit in limits))
 
@@ -267,8 +283,7 @@ def check_options(
         if not with_gaussians:
             raise UsageError("--pair has no effect with --no-gaussians")
         pairing.parse(pair)
-    if max_queries is not None and max_queries < 1:
-        raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    search.check_max_queries(max_queries)
     if not 0 <= seed < 2**64:
         raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
     if engine != "auto":
@@ -278,31 +293,25 @@ def check_options(
         gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(thresholds) or 1)
 
 
-def _similarity(moved: Transform | None) -> Similarity | None:
-    if moved is None:
-        return None
-    found = moved.similarity()
-    if found is None:
-        raise UsageError(
-            "stretches some directions more than others, which rotations and scales cannot follow",
-            path=moved.path,
-            remedy="add --no-gaussians to compare centres alone",
-        )
-    return found
-
-
 def _with_gaussians(
-    result: Compared, asked: Pairing, known: Pairs | None, similarity: Similarity | None
+    result: Compared,
+    asked: Pairing,
+    known: Pairs | None,
+    similarity: Similarity | None,
+    cut: memory.Pieces | None,
 ) -> Compared:
     forth, back = result.centers.forth, result.centers.back
     source = Side(result.clouds[0], result.positions[0], forth.distances, forth.asked, similarity)
     target = Side(result.clouds[1], result.positions[1], back.distances, back.asked)
     pairs = known or Pairs("source", forth.asked, forth.rows, forth.distances)
-    mass_a, held_a = weights.weigh(source, hold=pairs.streamed == "target")
-    mass_b, held_b = weights.weigh(target, hold=pairs.streamed == "source")
+    mass_a, held_a = weights.weigh(source, held_too=cut is None and pairs.streamed == "target")
+    mass_b, held_b = weights.weigh(target, held_too=cut is None and pairs.streamed == "source")
     held = held_b if held_a is None else held_a
-    assert held is not None
-    found = gaussians.differences(source, target, pairs, held, result.target.spacing)
+    at_a_time = 0
+    if cut is not None:
+        at_a_time = cut.attributes
+        tiles.give_back()
+    found = gaussians.differences(source, target, pairs, held, result.target.spacing, at_a_time)
     notes = list(result.notes)
     for mass, name in ((mass_a, result.source.path), (mass_b, result.target.path)):
         if mass.invalid:

@@ -6,7 +6,6 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def convert(
                 largest = differences(wanted, formats.read(target))
     return ConvertResult(
         files.display(source),
-        "<stdout>" if files.is_standard(target) else os.fspath(target),
+        "<stdout>" if files.descriptor(target) == 1 else os.fspath(target),
         cloud.header.format,
         name,
         len(cloud),
@@ -110,7 +109,6 @@ def convert(
     )
 
 
-@cache
 def suffix_of(name: str) -> str:
     """The suffix of outputs in a format, named by one of its suffixes or as `gscli formats` does.
 

@@ -125,7 +125,7 @@ def coprune(
     with timings.stage("read"):
         clouds = formats.read_all([first, second], trust_pickle=trust_pickle)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
-    forth, back, spacings, used = search.search_both(
+    forth, back, spacings, used, _ = search.search_both(
         *xyz, engine=engine, where=where, names=names, timings=timings, track=track
     )
     known = [spacing for spacing in spacings if spacing is not None]

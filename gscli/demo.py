@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import files, formats, scene
+from .errors import UsageError
 from .progress import Track, silent
 from .resample import Resampled, resample
 
@@ -44,11 +45,15 @@ def demo(
         out_dir: where to write; None is a new folder among the system's temporary files.
         overwrite: replace existing files.
     """
+    if source is not None and files.is_standard(source):
+        raise UsageError(
+            "stdin can be read once, and the demo reads a scene three times", remedy="name a file"
+        )
     if out_dir is None:
         folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
     else:
         folder = Path(out_dir)
-        read = [] if source is None or files.is_standard(source) else [formats.locate(source)[0]]
+        read = [] if source is None else [formats.locate(source)[0]]
         for path in read:
             files.require_readable(path)
         files.check_outputs(

@@ -95,13 +95,14 @@ def _extras() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    folder = cache.folder()
-    place = folder
+    try:
+        place = folder = cache.folder()
+    except GscliError as error:
+        yield Finding("cache", "grids", False, error.what, cache.REMEDY)
+        return
     while not place.exists() and place != place.parent:
         place = place.parent
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         yield Finding("cache", "grids", True, str(folder))
     else:
-        yield Finding(
-            "cache", "grids", False, f"{folder} cannot be written", "set GSCLI_CACHE_DIR, or use --no-cache"
-        )
+        yield Finding("cache", "grids", False, f"{folder} cannot be written", cache.REMEDY)

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from . import __version__, files, formats
 from .errors import UsageError
 from .grid import VoxelGrid
+from .kernels import parallel
 from .methods import NAMES, Method
+from .tiles import TiledGrid
 
 MOST_REPEATS = 1_000_000  # a file each
 
@@ -90,7 +92,7 @@ def drawn_from(name: str) -> str:
     return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
 
 
-def provenance(method: Method, grid: VoxelGrid, seed: int, epoch: int) -> str:
+def provenance(method: Method, grid: VoxelGrid | TiledGrid, seed: int, epoch: int) -> str:
     """The comment line that tells how a file was made; the same on every device."""
     parts = [f"gscli {__version__} resample method={method.name}"]
     if method.name == "half-density":
@@ -108,9 +110,15 @@ def provenance(method: Method, grid: VoxelGrid, seed: int, epoch: int) -> str:
     return " ".join(parts)
 
 
-def write_index(path: str | os.PathLike[str], rows: npt.NDArray[Any], *, overwrite: bool) -> None:
-    """Write row numbers as an int64 ``.npy`` file."""
+def write_index(path: str | os.PathLike[str], kept: npt.NDArray[Any], *, overwrite: bool) -> None:
+    """Write row numbers as an int64 ``.npy`` file; `kept` are they, or a mask over all rows."""
+    count, blocks = len(kept), iter([kept])
+    if kept.dtype == bool:
+        count = int(np.count_nonzero(kept))
+        blocks = (np.flatnonzero(kept[part]) + part.start for part in parallel.blocks(len(kept)))
+    header = {"descr": np.dtype(np.int64).str, "fortran_order": False, "shape": (count,)}
     with files.replacing(path, overwrite=overwrite) as stream:
-        array = np.ascontiguousarray(rows, np.int64)
-        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
-        stream.write(array.data.cast("B") if len(array) else b"")  # NumPy's own hides a closed pipe
+        np.lib.format.write_array_header_1_0(stream, header)
+        for rows in blocks:
+            array = np.ascontiguousarray(rows, np.int64)
+            stream.write(array.data.cast("B") if len(array) else b"")  # NumPy's own hides a closed pipe

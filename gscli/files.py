@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -17,10 +18,21 @@ from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 TEMPORARY_SUFFIX = ".gscli-tmp"
+_STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
 
 
 def is_standard(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path) == STANDARD
+
+
+def descriptor(output: str | os.PathLike[str]) -> int | None:
+    """The open file that an output's name stands for: 1 is ``-`` and /dev/stdout, N is /dev/fd/N."""
+    name = os.fspath(output)
+    if name in _STREAMS:
+        return _STREAMS[name]
+    number = _DESCRIPTOR.fullmatch(name)
+    return int(number[1]) if number else None
 
 
 def display(path: str | os.PathLike[str]) -> str:
@@ -59,7 +71,7 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path that reads an input any number of times: stdin and pipes are spooled.
 
     Raises:
-        InputError: a pipe that cannot be opened. GscliError: no room to spool to.
+        InputError: a pipe that cannot be opened, or a device. GscliError: no room to spool to.
     """
     if is_standard(path):
         with spooled_stdin() as spool:
@@ -71,6 +83,8 @@ def rereadable(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise unreadable(path, error) from None
         with stream, _spooled(stream, os.fspath(path)) as spool:
             yield spool
+    elif os.path.exists(path) and Path(path).is_char_device():  # /dev/zero never ends
+        raise InputError("is a device, no file", path=path, remedy="pipe its data to -")
     else:
         yield Path(path)
 
@@ -104,7 +118,7 @@ def _spooled(stream: BinaryIO, name: str) -> Iterator[Path]:
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse to replace a regular file unless `overwrite`, and a folder always."""
-    if is_standard(path):
+    if descriptor(path) is not None:
         return
     target = Path(path)
     try:
@@ -143,7 +157,8 @@ def check_outputs(
     read = {os.path.realpath(path) for path in sources if not is_standard(path)}
     made = {os.path.realpath(folder) for folder in will_be_made}
     for path in paths:
-        real = os.fspath(path) if is_standard(path) else os.path.realpath(path)
+        number = descriptor(path)
+        real = os.path.realpath(path) if number is None else f"/dev/fd/{number}"
         if real in seen:
             raise UsageError("is written twice", path=path, remedy="give each output a name of its own")
         if real in read:
@@ -154,8 +169,8 @@ def check_outputs(
             _refuse_folder(path, Path(folder))
             continue
         refuse_existing(path, overwrite=overwrite)
-        if is_standard(path) or (os.path.exists(path) and not os.path.isfile(path)):
-            continue  # a pipe or device is written straight
+        if number is not None or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # a stream, pipe or device is written straight
         if folder not in made and not os.path.isdir(folder):
             raise unwritable(path, FileNotFoundError())
         _refuse_folder(path, Path(folder))
@@ -187,7 +202,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
 
     The bytes go to a temporary file in the same folder, which is renamed over `path` when the block
     ends and removed when it raises. A symbolic link keeps its place and its target is replaced.
-    Pipes and devices are written straight.
+    Open files (see `descriptor`), pipes and devices are written straight.
 
     Args:
         path: the file, or ``-`` for stdout.
@@ -199,30 +214,28 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
         GscliError: it cannot be written (no such folder, no permission, disk full).
     """
     refuse_existing(path, overwrite=overwrite)
-    target = Path(os.path.realpath(path))
+    number, target = descriptor(path), Path(os.path.realpath(path))
     try:
-        if is_standard(path):
+        if number == 1:
             if sys.stdout is None:
                 raise GscliError("is closed", path="<stdout>")
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return
-        if target.exists() and not target.is_file():
-            with target.open("wb") as stream:
+        if number is not None or (os.path.exists(path) and not target.is_file()):
+            with open(path if number is None else os.dup(number), "wb") as stream:
                 yield stream
             return
         temporary = _temporary_beside(target)
-        descriptor = os.open(
-            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-        )
+        number = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            with os.fdopen(descriptor, "w+b", buffering=1 << 20) as stream:
+            with os.fdopen(number, "w+b", buffering=1 << 20) as stream:
                 if target.exists():
-                    os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+                    os.fchmod(number, stat.S_IMODE(target.stat().st_mode))
                 yield stream
                 stream.flush()
                 if sync:
-                    os.fsync(descriptor)
+                    os.fsync(number)
             temporary.replace(target)
         except BaseException:
             with suppress(OSError):
@@ -296,7 +309,7 @@ def _short(name: str) -> str:
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
-    path = "<stdout>" if is_standard(path) else path
+    path = "<stdout>" if descriptor(path) == 1 else path
     folder = Path(path).parent
     if isinstance(error, FileNotFoundError):
         return GscliError(

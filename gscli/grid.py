@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
+from . import lattice, picking
 from .cloud import GaussianCloud
 from .device import is_torch
 from .errors import InputError, UsageError
-from .kernels import cells as lattice
 from .kernels import cellsize, hashing, parallel, picks
+from .kernels.cells import group_ids, group_lattice
 from .methods import Method, method
-
-DEFAULT_POINTS_PER_CELL = 20.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class VoxelGrid:
             InputError: positions that are not finite.
             UsageError: a size that is no positive finite number, or too small for the coordinates.
         """
-        check_lattice_options(voxel_size, points_per_cell, origin)
+        lattice.check_lattice_options(voxel_size, points_per_cell, origin)
         on_cpu = xyz.detach().cpu().numpy() if is_torch(xyz) else np.asarray(xyz)
         if on_cpu.ndim != 2 or on_cpu.shape[1] != 3:
             raise UsageError(f"positions must have shape (N, 3), not {on_cpu.shape}")
@@ -80,31 +78,18 @@ class VoxelGrid:
         valid = finite_rows(columns)
         if valid is not None:
             if not drop_invalid:
-                first = int(np.argmin(valid))
-                raise InputError(
-                    f"{np.count_nonzero(~valid)} of {len(valid)} points have a NaN or infinite position, "
-                    f"the first in row {first}",
-                    remedy="add --drop-invalid to leave them out",
-                )
+                raise not_finite(int(np.count_nonzero(~valid)), len(valid), int(np.argmin(valid)))
             columns = columns[:, valid]
-        low, high = (columns.min(1), columns.max(1)) if columns.shape[1] else (np.zeros(3), np.zeros(3))
-        if origin is None:
-            corner = np.zeros(3)
-        elif isinstance(origin, str):
-            corner = low.astype(np.float64)
-        else:
-            corner = np.asarray(origin, np.float64)
-        why = "as given"
-        if voxel_size is None:
-            aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
-            voxel_size, out_of_reach = cellsize.choose(columns, aim, corner)
-            why = f"the round size nearest to {aim:g} points a cell"
-            if out_of_reach:
-                why = f"the smallest round size for points that lie so far out, above {aim:g} points a cell"
-        span = lattice.lattice_span(low, high, voxel_size, corner)
+        laid = lattice.lay(
+            cellsize.extent_of(columns),
+            lambda exponent, corner: cellsize.count_cells([cellsize.codes(columns, exponent, corner)]),
+            voxel_size=voxel_size,
+            points_per_cell=points_per_cell,
+            origin=origin,
+        )
         if is_torch(xyz):
             device = xyz.device
-        groups = lattice.group_lattice(_on(device, columns), voxel_size, corner, span)
+        groups = group_lattice(_on(device, columns), laid.size, laid.origin, laid.span)
         order = groups.order
         if valid is not None:
             order = _on(device, np.flatnonzero(valid).astype(np.int64))[order]
@@ -114,9 +99,9 @@ class VoxelGrid:
             groups.offsets,
             groups.cells,
             rows=len(on_cpu),
-            voxel_size=voxel_size,
-            origin=(float(corner[0]), float(corner[1]), float(corner[2])),
-            why=why,
+            voxel_size=laid.size,
+            origin=laid.corner,
+            why=laid.why,
         )
 
     @classmethod
@@ -143,7 +128,7 @@ class VoxelGrid:
                 raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
         if not is_torch(ids):
             ids = _on(device, ids.astype(np.int64))
-        groups = lattice.group_ids(ids)
+        groups = group_ids(ids)
         return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
 
     def __len__(self) -> int:
@@ -160,6 +145,16 @@ class VoxelGrid:
         """(C,) int64 rows in each cell, all at least 1."""
         return self.offsets[1:] - self.offsets[:-1]
 
+    @property
+    def first_rows(self) -> Any:
+        """(C,) the lowest row of each cell."""
+        return self.order[self.offsets[:-1]]
+
+    def sizes(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """(S,) int64, the different numbers of rows that cells have, ascending; (S,) how many cells do."""
+        sizes, cells = np.unique(_to_numpy(self.counts), return_counts=True)
+        return sizes, cells
+
     def to(self, device: Any) -> VoxelGrid:
         """The same grid as torch tensors on a device, or as NumPy arrays for None."""
         if device is None:
@@ -170,8 +165,8 @@ class VoxelGrid:
 
     def share(self, total: int) -> Any:
         """(C,) int64 rows to keep of each cell, `total` in all, in proportion to what it has."""
-        counts, first = _to_numpy(self.counts), _to_numpy(self.order[self.offsets[:-1]])
-        return _like(self.offsets, picks.counts_for_total(counts, first, total))
+        counts = _to_numpy(self.counts)
+        return _like(self.offsets, picks.counts_for_total(counts, _to_numpy(self.first_rows), total))
 
     def draw(
         self,
@@ -200,28 +195,33 @@ class VoxelGrid:
                 raise UsageError(f"--{name} must be between 0 and 2^64 - 1, not {value}")
         if (keys is None) != (how.pick == "random"):
             raise UsageError(f"the pick {how.pick} and the keys given do not go together")
+        if keys is not None and how.name != "dense":
+            keys = _like(self.order, keys[_to_numpy(self.order)])
+        chosen, forced = self.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
+        return Draw(self._rows(chosen), forced)
+
+    def choose(
+        self, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
+    ) -> tuple[Any, int]:
+        """The rows of `draw` in the order of cells, and its forced cells; `keys` are in sorted-row order."""
         if how.name == "dense":
-            return Draw(self._rows(self.order), 0)
+            return self.order, 0
         stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
         if how.name == "one-per-grid" and keys is None:
             position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
-            return Draw(self._rows(self.order[position]), 0)
+            return self.order[position], 0
         k, forced = how.counts(self, seed, epoch) if counts is None else counts
         if keys is None:
-            sorted_keys = picks.random_keys(self.order, stream)
-        else:
-            sorted_keys = _like(self.order, keys[_to_numpy(self.order)])
-        marked = picks.bottom_k_per_cell(self.offsets, sorted_keys, k)
+            keys = picks.random_keys(self.order, stream)
+        marked = picks.bottom_k_per_cell(self.offsets, keys, k)
         # Much faster than order[marked], whose branches are unpredictable.
         position = np.flatnonzero(marked) if isinstance(marked, np.ndarray) else marked
-        return Draw(self._rows(self.order[position]), forced)
+        return self.order[position], forced
 
     def pick_keys(self, cloud: GaussianCloud, pick: str) -> npt.NDArray[Any] | None:
         """uint32 sort keys of every row of a cloud, smallest first; None for ``random``.
 
-        opacity: most opaque first. importance: largest alpha x surface area of the ellipsoid first.
-        center: nearest to the middle of its cell first. Computed by NumPy in float64 and rounded to
-        float32, whatever the device.
+        See `gscli.picking`.
 
         Raises:
             InputError: the cloud lacks the columns.
@@ -229,35 +229,15 @@ class VoxelGrid:
         """
         if pick == "random":
             return None
-        if pick == "opacity":
-            # The logit orders as the opacity does, and keeps apart what a sigmoid rounds to 1.
-            return picks.ordered_keys(-cloud.columns((fields.OPACITY,))[0].astype(np.float64))
-        if pick == "importance":
-            scales = (
-                fields.scale_names(cloud.fields)
-                if len(fields.scale_names(cloud.fields)) >= 2
-                else fields.SCALE
-            )
-            columns = cloud.columns((fields.OPACITY, *scales))
-            keys = np.empty(len(cloud), np.uint32)
-            for part in parallel.blocks(len(cloud)):
-                with np.errstate(over="ignore", invalid="ignore"):
-                    area = fields.ellipsoid_area(np.exp(columns[1:, part].astype(np.float64)))
-                    keys[part] = picks.ordered_keys(-fields.sigmoid(columns[0, part]) * area)
-            return keys
-        return self._center_keys(cloud.xyz)
-
-    def _center_keys(self, xyz: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if pick != "center":
+            return picking.keys(pick, cloud.columns(picking.columns_for(pick, cloud.fields)))
         if self.voxel_size is None or self.origin is None:
             raise UsageError("--pick center needs a lattice, and a given mapping has none")
         order, cells = _to_numpy(self.order), _to_numpy(self.cells)
-        counts = np.diff(_to_numpy(self.offsets))
-        squared = np.zeros(self.points)
-        for axis in range(3):
-            middle = np.repeat(self.origin[axis] + (cells[:, axis] + 0.5) * self.voxel_size, counts)
-            squared += (xyz[order, axis] - middle) ** 2
         keys = np.empty(self.rows, np.uint32)
-        keys[order] = picks.ordered_keys(squared)
+        keys[order] = picking.center_keys(
+            cloud.xyz.T, order, cells, np.diff(_to_numpy(self.offsets)), self.voxel_size, self.origin
+        )
         return keys
 
     def _rows(self, chosen: Any) -> Any:
@@ -282,12 +262,22 @@ class Draw:
     """What one draw kept.
 
     Attributes:
-        rows: (K,) int64 rows of the input, ascending.
+        rows: (K,) int64 rows of the input, ascending; from a grid on disk (rows of the input,) bool.
         forced_cells: cells that the method's minimum made keep more than its ratio asked for.
     """
 
     rows: Any
     forced_cells: int
+
+    @property
+    def kept(self) -> npt.NDArray[Any]:
+        """`rows` as a NumPy array."""
+        return _to_numpy(self.rows)
+
+    def __len__(self) -> int:
+        """How many rows are kept."""
+        is_mask = isinstance(self.rows, np.ndarray) and self.rows.dtype == bool
+        return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
 
 
 def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
@@ -298,30 +288,12 @@ def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
     return valid
 
 
-def check_lattice_options(
-    voxel_size: float | None, points_per_cell: float | None, origin: Sequence[float] | str | None
-) -> None:
-    """Refuse lattice options that no cloud could make sense of."""
-    if voxel_size is not None and not 0 < voxel_size < float("inf"):
-        raise UsageError(f"--voxel-size must be a positive number, not {voxel_size:g}")
-    if points_per_cell is not None:
-        if voxel_size is not None:
-            raise UsageError(
-                "--points-per-cell has no effect beside --voxel-size", remedy="give one of the two"
-            )
-        if not 1 <= points_per_cell < float("inf"):
-            raise UsageError(f"--points-per-cell must be a number of at least 1, not {points_per_cell:g}")
-    if isinstance(origin, str):
-        if origin != "min":
-            raise UsageError(f"--origin {origin} is neither X,Y,Z nor min")
-    elif origin is not None and (len(origin) != 3 or not all(np.isfinite(origin))):
-        raise UsageError("--origin needs three finite numbers")
-
-
-def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:
-    """The options that ask for a lattice, and whether they were given."""
-    given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
-    return {option: value is not None for option, value in given.items()}
+def not_finite(count: int, points: int, first: int) -> InputError:
+    """The refusal of so many positions that are not finite, the first of them in row `first`."""
+    return InputError(
+        f"{count} of {points} points have a NaN or infinite position, the first in row {first}",
+        remedy="add --drop-invalid to leave them out",
+    )
 
 
 def _on(device: Any, array: Any) -> Any:

@@ -3,62 +3,134 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from . import mapping
+from . import device, fields, mapping
 from .cache import GridCache
 from .cache import key as cache_key
-from .grid import VoxelGrid
+from .cloud import GaussianCloud
+from .grid import Draw, VoxelGrid
+from .kernels import cellsize
+from .memory import Budget
+from .progress import Timings
+from .scratch import folder_for
+from .tiles import TiledGrid
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A scene cut into cells.
+
+    Attributes:
+        cache: ``hit``, ``miss`` or ``off``.
+        notes: what a user should be told.
+        draw: the grid's `draw`, given the keys of the pick.
+    """
+
+    grid: VoxelGrid | TiledGrid
+    cache: str
+    notes: list[str]
+    draw: Callable[..., Draw]
+
+
+class Mapped(NamedTuple):
+    """A grid file, the scene that it is of, and whether it was found there: nobody named it."""
+
+    path: Path
+    source: str | os.PathLike[str]
+    found: bool
+
+
+class Shape(TypedDict):
+    """What was asked of a lattice; see `VoxelGrid.from_points`."""
+
+    voxel_size: float | None
+    points_per_cell: float | None
+    origin: Sequence[float] | str | None
+    drop_invalid: bool
+
+
+@contextmanager
+def cut(
+    cloud: GaussianCloud,
+    pick: str,
+    shape: Shape,
+    *,
+    mapped: Mapped | None,
+    where: Any,
+    cache: GridCache | None,
+    budget: Budget | None,
+    beside: str,
+    timings: Timings,
+) -> Iterator[Cut]:
+    """Cut a scene into the cells of a grid file or of a lattice, in tiles if there is a budget.
+
+    Args:
+        pick: the pick of the draws that will be made.
+        where: the device for what is not in tiles.
+        beside: an output, in whose folder temporary files go.
+    """
+    xyz, sample = None, None
+    if mapped is None and budget is None:
+        with timings.stage("read"):
+            xyz = cloud.columns(fields.POSITION)
+            sample = xyz[:, :: cellsize.stride(len(cloud))].copy()
+    cached = "off"
+    with ExitStack() as closing:
+        grid: VoxelGrid | TiledGrid
+        with timings.stage("grid"):
+            if mapped is not None:
+                grid = from_file(mapped, len(cloud), where)
+            elif xyz is not None:
+                grid, cached = from_positions(xyz, shape, where, cache)
+            else:
+                assert budget is not None
+                grid = TiledGrid.from_cloud(cloud, budget, folder_for(beside), pick=pick, **shape)
+                closing.callback(grid.close)
+                sample = grid.sample
+            device.synchronise(where)
+        del xyz
+        notes = [] if sample is None else precision_note(sample, grid)
+        if isinstance(grid, TiledGrid):
+            draw: Callable[..., Draw] = grid.draw
+        else:
+            with timings.stage("draw"):
+                draw = partial(grid.draw, keys=grid.pick_keys(cloud, pick))
+        yield Cut(grid, cached, notes, draw)
 
 
 def from_positions(
-    xyz: npt.NDArray[Any],
-    voxel_size: float | None,
-    points_per_cell: float | None,
-    origin: Sequence[float] | str | None,
-    drop_invalid: bool,
-    where: Any,
-    cache: GridCache | None,
+    xyz: npt.NDArray[Any], shape: Shape, where: Any, cache: GridCache | None
 ) -> tuple[VoxelGrid, str]:
     """Load the grid of (3, N) positions from the cache, or build and keep it."""
     name = ""
     if cache is not None:
+        origin = shape["origin"]
         corner = origin if origin is None or isinstance(origin, str) else tuple(float(v) for v in origin)
-        name = cache_key(
-            xyz,
-            voxel_size=voxel_size,
-            points_per_cell=points_per_cell,
-            origin=corner,
-            drop_invalid=drop_invalid,
-        )
+        name = cache_key(xyz, **{**shape, "origin": corner})
         found = cache.load(name, xyz.shape[1])
         if found is not None:
             return found.to(where), "hit"
-    grid = VoxelGrid.from_points(
-        xyz.T,
-        voxel_size=voxel_size,
-        points_per_cell=points_per_cell,
-        origin=origin,
-        drop_invalid=drop_invalid,
-        device=where,
-    )
+    grid = VoxelGrid.from_points(xyz.T, **shape, device=where)
     if cache is None:
         return grid, "off"
     cache.store(name, grid.to(None))
     return grid, "miss"
 
 
-def precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
-    """Tell when float32 storage is too coarse for the cells."""
-    if xyz.dtype != np.float32 or not grid.points or grid.voxel_size is None:
+def precision_note(some: npt.NDArray[Any], grid: VoxelGrid | TiledGrid) -> list[str]:
+    """Tell when float32 storage is too coarse for the cells, from (3, M) of the positions."""
+    if some.dtype != np.float32 or not grid.points or grid.voxel_size is None:
         return []
-    some = np.abs(xyz[:, :: max(1, xyz.shape[1] // 4096)])
+    some = np.abs(some)
     some = np.where(np.isfinite(some), some, 0.0)
     # the median: a few flyaways are not what is far from zero
     typical = np.sort(some, axis=1)[:, some.shape[1] // 2].max()
@@ -71,8 +143,10 @@ def precision_note(xyz: npt.NDArray[Any], grid: VoxelGrid) -> list[str]:
     ]
 
 
-def from_file(path: Path, source: str | os.PathLike[str], rows: int, found: bool, where: Any) -> VoxelGrid:
-    """The grid of a grid file; `found` says that nobody named it."""
-    ids = mapping.read_mapping(path, rows, scene=source)
-    why = f"as {path.name} says, the scene's grid of the highest rank" if found else f"as {path} says"
+def from_file(mapped: Mapped, rows: int, where: Any) -> VoxelGrid:
+    """The grid of a grid file."""
+    ids = mapping.read_mapping(mapped.path, rows, scene=mapped.source)
+    why = f"as {mapped.path} says"
+    if mapped.found:
+        why = f"as {mapped.path.name} says, the scene's grid of the highest rank"
     return replace(VoxelGrid.from_ids(ids, device=where), why=why)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from . import device, files, formats, grids, mapping
+from . import device, files, formats, grids, mapping, memory
 from .cache import GridCache
 from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
-from .errors import GscliError
-from .grid import DEFAULT_POINTS_PER_CELL, Draw, VoxelGrid, check_lattice_options, lattice_options
+from .errors import GscliError, UsageError
+from .grid import VoxelGrid
+from .lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
 from .methods import Method, methods, rows_wanted
 from .progress import Timings, Track, silent
+from .tiles import TiledGrid
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Resampled:
     Attributes:
         bytes: size of the input; None for stdin and folders.
         points: rows of the input; dropped: rows left out for positions that are not finite.
+        grid: what it was cut by; of a grid in tiles only the figures are left.
         cache: ``hit``, ``miss`` or ``off``.
         notes: what a user should be told.
     """
@@ -50,7 +51,7 @@ class Resampled:
     bytes: int | None
     points: int
     dropped: int
-    grid: VoxelGrid
+    grid: VoxelGrid | TiledGrid
     cache: str
     outputs: tuple[Output, ...]
     device: str
@@ -81,6 +82,7 @@ def resample(
     index: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
     device_name: str = "cpu",
+    memory_limit: int | None = None,
     cache: GridCache | None = None,
     overwrite: bool = False,
     allow_lossy: bool = False,
@@ -102,7 +104,9 @@ def resample(
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
         trust_pickle: see `gscli.formats.read`.
         device_name: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
-        cache: where to keep grids between runs; None keeps none.
+        memory_limit: bytes that the process may take. A scene that needs more is cut in tiles, by way of
+            temporary files in the folder of the first output; the output is the same.
+        cache: where to keep grids between runs; None keeps none. Grids in tiles are not kept.
         overwrite: replace existing files.
         also_written: paths that the caller is going to write; no output may be one of them.
 
@@ -113,6 +117,8 @@ def resample(
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=total, pick=pick)
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(chosen, seed, epoch, repeat)
+    if memory_limit is not None and device_name != "cpu":
+        raise UsageError(f"--memory-limit has no effect with --device {device_name}", remedy="drop one")
     where = device.resolve(device_name)
     mapped = mapping.choose_mapping(
         source,
@@ -135,56 +141,64 @@ def resample(
     with timings.stage("read"):
         cloud = formats.read(source, trust_pickle=trust_pickle)
         size = files.size_of(formats.locate(source)[0])  # before it is replaced, perhaps
-        xyz = cloud.columns(("x", "y", "z")) if mapped is None else None
     name = files.display(source)
-    notes = list(cloud.header.notes)
-    try:
-        with timings.stage("grid"):
-            if xyz is None:
-                assert mapped is not None
-                grid, cached = grids.from_file(mapped, source, len(cloud), grid_file is None, where), "off"
-            else:
-                grid, cached = grids.from_positions(
-                    xyz, voxel_size, points_per_cell, origin, drop_invalid, where, cache
+    with ExitStack() as closing:
+        with _naming(name):
+            budget = None
+            if memory_limit is not None:
+                budget = memory.budget(
+                    memory_limit,
+                    cloud,
+                    chosen[0].pick,  # all have the same
+                    cells_per_point=1.0 if voxel_size or mapped else 1.0 / _aim(points_per_cell),
+                    drop_invalid=drop_invalid,
+                    mapped=mapped is not None,
+                    streamed=all(_streams(job.path, cloud) for job in jobs),
                 )
-                notes += grids.precision_note(xyz, grid)
-            device.synchronise(where)
-        with timings.stage("draw"):  # whatever may be refused is, before a folder is made
-            for m in chosen:
+            cut = closing.enter_context(
+                grids.cut(
+                    cloud,
+                    chosen[0].pick,
+                    {
+                        "voxel_size": voxel_size,
+                        "points_per_cell": points_per_cell,
+                        "origin": origin,
+                        "drop_invalid": drop_invalid,
+                    },
+                    mapped=None if mapped is None else grids.Mapped(mapped, source, grid_file is None),
+                    where=where,
+                    cache=cache,
+                    budget=budget,
+                    beside=jobs[0].path,
+                    timings=timings,
+                )
+            )
+            for m in chosen:  # whatever may be refused is, before a folder is made
                 if m.target is not None:
-                    rows_wanted(m.target, grid.points)
-            keys = grid.pick_keys(cloud, chosen[0].pick)  # all have the same
-    except GscliError as error:
-        error.path = error.path or name
-        raise
-    del xyz
-    if out_dir is not None:
-        files.make_folder(out_dir)
-        if index is not None:
-            files.make_folder(index)
-    outputs = []
-    with track("resampling", len(jobs) * len(cloud)) as advance:
-        for job in jobs:
-            try:
-                with timings.stage("draw"):
-                    draw = grid.draw(job.method, seed=seed or 0, epoch=job.epoch, keys=keys)
-                    rows = draw.rows if isinstance(draw.rows, np.ndarray) else draw.rows.cpu().numpy()
-            except GscliError as error:
-                error.path = error.path or name
-                raise
-            with timings.stage("write"):
-                line = provenance(job.method, grid, seed or 0, job.epoch)
-                formats.write(
-                    job.path,
-                    cloud.with_comment(line),
-                    overwrite=overwrite,
-                    index=rows,
-                    allow_lossy=allow_lossy,
-                    advance=advance,
-                )
-                if job.index is not None:
-                    write_index(job.index, rows, overwrite=overwrite)
-            outputs.append(_output(job, draw, rows, len(cloud), seed or 0))
+                    rows_wanted(m.target, cut.grid.points)
+        for folder in made:
+            files.make_folder(folder)
+        outputs = []
+        with track("resampling", len(jobs) * len(cloud)) as advance:
+            for job in jobs:
+                with _naming(name), timings.stage("draw"):
+                    draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
+                    kept = draw.kept
+                with timings.stage("write"):
+                    line = provenance(job.method, cut.grid, seed or 0, job.epoch)
+                    formats.write(
+                        job.path,
+                        cloud.with_comment(line),
+                        overwrite=overwrite,
+                        index=kept,
+                        allow_lossy=allow_lossy,
+                        advance=advance,
+                    )
+                    if job.index is not None:
+                        write_index(job.index, kept, overwrite=overwrite)
+                outputs.append(_output(job, len(draw), draw.forced_cells, len(cloud), seed or 0))
+                del draw, kept  # before the next takes as much
+    grid, notes = cut.grid, [*cloud.header.notes, *cut.notes]
     notes += _dangling_note(cloud, outputs)
     return Resampled(
         path=name,
@@ -193,7 +207,7 @@ def resample(
         points=len(cloud),
         dropped=len(cloud) - grid.points,
         grid=grid,
-        cache=cached,
+        cache=cut.cache,
         outputs=tuple(outputs),
         device=device.describe(where),
         timings=timings,
@@ -205,6 +219,7 @@ def resample(
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
+            "memory_limit": memory_limit,
         },
     )
 
@@ -213,9 +228,25 @@ def _aim(points_per_cell: float | None) -> float:
     return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
 
 
-def _output(job: Job, draw: Draw, rows: npt.NDArray[Any], points: int, seed: int) -> Output:
-    fraction = len(rows) / points if points else 0.0
-    return Output(job.path, len(rows), job.method, seed, job.epoch, fraction, draw.forced_cells, job.index)
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Let errors that name no file name this one."""
+    try:
+        yield
+    except GscliError as error:
+        error.path = error.path or name
+        raise
+
+
+def _streams(path: str, cloud: GaussianCloud) -> bool:
+    """Whether writing to a path takes little memory, however much is written."""
+    name = formats.format_for_writing(path, cloud.header.format)
+    return getattr(formats.module(name), "STREAMS", False)
+
+
+def _output(job: Job, kept: int, forced_cells: int, points: int, seed: int) -> Output:
+    fraction = kept / points if points else 0.0
+    return Output(job.path, kept, job.method, seed, job.epoch, fraction, forced_cells, job.index)
 
 
 def _dangling_note(cloud: GaussianCloud, outputs: Sequence[Output]) -> list[str]:

@@ -67,7 +67,7 @@ def write(
     formats.format_for_writing(path)
     files.refuse_existing(path, overwrite=overwrite)
     try:
-        folder = None if files.is_standard(path) else os.path.dirname(os.path.realpath(path))
+        folder = None if files.descriptor(path) is not None else os.path.dirname(os.path.realpath(path))
         with tempfile.TemporaryFile(dir=folder) as spool:
             with track("making", points) as advance:
                 for block in made:

@@ -28,10 +28,18 @@ def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | N
         seed: another seed, another sample.
 
     Returns:
-        In scene units; None with fewer than two distinct positions.
+        In scene units; None where all positions are equal, or so near (1e-162) that squared distances are 0.
     """
-    rows = metrics.sample(len(xyz), SAMPLE, seed)
-    distances = index.spacing(morton.distinct(xyz[rows])[0])
+    return median_of(index.spacing(sampled(xyz, seed)))
+
+
+def sampled(xyz: Any, seed: int) -> npt.NDArray[np.float64]:
+    """The distinct positions, (D, 3), of up to 20,000 rows of (N, 3) positions chosen at random."""
+    return morton.distinct(xyz[metrics.sample(len(xyz), SAMPLE, seed)])[0]
+
+
+def median_of(distances: npt.NDArray[np.float64]) -> float | None:
+    """The median of the (D,) distances that are finite; None if there are none."""
     distances = distances[np.isfinite(distances)]
     return float(np.quantile(distances, 0.5)) if len(distances) else None
 
@@ -57,7 +65,7 @@ class Threshold:
             return self.value
         if spacing is None:
             raise UsageError(
-                f"{of_what} has fewer than two distinct positions, hence no spacing",
+                f"{of_what} has no spacing: all its positions are equal, or nearer than 1e-161",
                 remedy="give --threshold in scene units",
             )
         distance = self.value * spacing

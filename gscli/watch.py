@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,14 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import fields, formats
 from .errors import GscliError, InputError, UsageError
 from .watching import DEFAULT_THRESHOLD, disagreement
 from .watching.checkpoints import Checkpoint, checkpoints
 from .watching.events import EventWriter
+from .watching.memory import SUBFOLDER, Memory
 
-SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
-STATE = "watch.json"
+LONGEST = 1_000_000_000  # seconds: the system cannot sleep for much longer
 PATIENCE = 5  # polls that a finished file may be unreadable before it is told
 
 
@@ -82,10 +81,12 @@ def watch(
     for option, value in (("--every", every), ("--threshold", threshold), ("--timeout", timeout)):
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"{option} must be a positive number, not {value:g}")
+    if every > LONGEST:
+        raise UsageError(f"--every must be {LONGEST:,} seconds at most, not {every:g}")
     if once and (until is not None or timeout is not None):
         raise UsageError("--once ends by itself", remedy="drop --until and --timeout")
     fixed = None if reference is None else _centers(os.fspath(reference))
-    memory = _Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
+    memory = Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
     patience = 1 if once else PATIENCE
     watcher = _Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience)
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)
@@ -143,66 +144,13 @@ def _follow(
 
 
 @dataclass
-class _Memory:
-    """What was measured last, kept beside the event file so that a restart goes on from there.
-
-    Attributes:
-        step: the last step, and `path` of it the file (of one run, to compare the next one with).
-    """
-
-    file: Path | None
-    about: dict[str, Any]
-    step: int | None = None
-    path: str | None = None
-
-    @classmethod
-    def open(
-        cls,
-        tensorboard: str | os.PathLike[str] | None,
-        runs: list[str],
-        reference: str | os.PathLike[str] | None,
-        threshold: float,
-    ) -> _Memory:
-        about = {
-            "runs": [os.path.realpath(run) for run in runs],
-            "reference": None if reference is None else os.path.realpath(reference),
-            "threshold": threshold,
-        }
-        if tensorboard is None:
-            return cls(None, about)
-        memory = cls(Path(tensorboard) / SUBFOLDER / STATE, about)
-        assert memory.file is not None
-        if memory.file.exists():
-            files.require_readable(memory.file)
-            try:
-                known = json.loads(memory.file.read_text())
-                same = known["about"] == about
-                memory.step, memory.path = int(known["step"]), known["path"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"is damaged ({error})", path=memory.file, remedy="delete it") from None
-            if not same:
-                raise UsageError(
-                    "other runs or another threshold were watched into this folder",
-                    path=tensorboard,
-                    remedy="give each watch a folder of its own",
-                )
-        return memory
-
-    def save(self) -> None:
-        if self.file is not None:
-            content = {"about": self.about, "step": self.step, "path": self.path}
-            with files.replacing(self.file, overwrite=True) as stream:
-                stream.write(json.dumps(content).encode())
-
-
-@dataclass
 class _Watcher:
     """The runs as of the last two polls."""
 
     runs: list[str]
     reference: npt.NDArray[Any] | None
     threshold: float
-    memory: _Memory
+    memory: Memory
     say: Callable[[str], object]
     patience: int
     steps: list[dict[int, Checkpoint]] = field(default_factory=list)

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from gscli import files
+from gscli import doctor, files
 from gscli.errors import GscliError, InputError, WriteRefused
 
 ROOT = Path(__file__).parents[1]
@@ -219,3 +222,37 @@ def test_files_and_folders_can_be_read(tmp_path):
     (tmp_path / "file").touch()
     files.require_readable(tmp_path)
     files.require_readable(tmp_path / "file")
+
+
+@pytest.fixture
+def folder_of_nobody():
+    """A folder, asked about by somebody who is not root, to whom every folder is open."""
+    folder = Path(tempfile.mkdtemp())
+    if as_root:
+        os.setreuid(65534, -1)
+    yield folder
+    if as_root:
+        os.setreuid(0, -1)
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode, refused", [(0o777, False), (0o555, True), (0o666, True)])
+@pytest.mark.parametrize("name", ["out", "new/sub/out"])
+def test_a_folder_that_may_not_be_written_to_is_refused_beforehand(folder_of_nobody, mode, refused, name):
+    folder_of_nobody.chmod(mode)
+    path = folder_of_nobody / name
+    refusal = pytest.raises(
+        GscliError, match=f"permission denied; check the permissions of {folder_of_nobody}"
+    )
+    with refusal if refused else nullcontext():
+        files.check_outputs([path], overwrite=False, will_be_made=[path.parent])
+    assert list(folder_of_nobody.iterdir()) == []
+
+
+def test_doctor_says_whether_the_cache_can_be_written(folder_of_nobody, monkeypatch):
+    monkeypatch.setenv("GSCLI_CACHE_DIR", str(folder_of_nobody / "cache"))
+    for mode, works in ((0o777, True), (0o555, False)):
+        folder_of_nobody.chmod(mode)
+        (cache,) = (finding for finding in doctor.examine() if finding.kind == "cache")
+        assert cache.works == works

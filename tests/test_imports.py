@@ -34,6 +34,7 @@ HEAVY = (
 # with drawn.ply, a draw from it, and run, a training run.
 EXAMPLES = {
     "batch compare": ["{scene}", "--reference", "{scene}", "--workers", "1"],
+    "batch convert": ["{scene}", "--to", "npz", "--out-dir", "{out}/converted", "--workers", "1"],
     "batch info": ["{scene}", "--workers", "1"],
     "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
     "batch verify": ["{scene}", "--reference", "{scene}", "--dry-run"],

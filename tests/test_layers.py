@@ -12,9 +12,23 @@ PACKAGE = Path(__file__).parent.parent / "gscli"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    **dict.fromkeys(("errors", "cloud", "fields", "files", "device", "progress"), 0),
+    **dict.fromkeys(("errors", "cloud", "fields", "files", "device", "progress", "scratch"), 0),
     **dict.fromkeys(("formats", "mapping", "kernels"), 1),
-    **dict.fromkeys(("methods", "grid", "cache", "neighbors", "spacing"), 2),
+    **dict.fromkeys(
+        (
+            "methods",
+            "lattice",
+            "picking",
+            "grid",
+            "memory",
+            "spilled",
+            "tiles",
+            "cache",
+            "neighbors",
+            "spacing",
+        ),
+        2,
+    ),
     # 3: the tools and the training helpers, which is everything else
     "report": 4,
     "batch": 5,

@@ -202,7 +202,7 @@ def test_the_report_has_its_keys(scene, tmp_path):
     assert (output["seed"], output["epoch"]) == (3, 2)
     assert output["kept"] == document["kept"]
     assert document["kept"]["fraction"] == document["kept"]["points"] / N
-    assert set(document["grid"]) == {"voxel_size", "why", "origin", "cells", "occupancy", "cache"}
+    assert set(document["grid"]) == {"voxel_size", "why", "origin", "cells", "occupancy", "cache", "tiles"}
     assert set(document["grid"]["occupancy"]) == {"mean", "median", "max"}
     assert set(document["timings_s"]) == {"read", "grid", "draw", "write"}
     assert document["device"] == "cpu"

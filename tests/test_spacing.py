@@ -66,7 +66,7 @@ def test_anything_else_is_no_threshold(text):
 
 
 def test_spacings_of_a_single_position_cannot_be_counted():
-    with pytest.raises(UsageError, match=r"b\.ply has fewer than two distinct positions"):
+    with pytest.raises(UsageError, match=r"b\.ply has no spacing: all its positions are equal"):
         parse_threshold("2spacing").in_scene_units(None, "b.ply")
 
 

@@ -429,3 +429,25 @@ def test_one_report_on_stdin_serves_several_draws(scene, tmp_path):
     run = CliRunner().invoke(main, args, input=b"[]")
     assert run.exit_code == 3
     assert "<stdin>: is no report" in run.stderr
+
+
+@pytest.mark.parametrize("place", ["scene", "draw", "--expect", "--grid"])
+def test_the_report_takes_no_inputs_place(scene, tmp_path, place):
+    draw, other = drawn(scene), tmp_path / "other"
+    other.write_text("{}")
+    target = {"scene": scene, "draw": draw}.get(place, other)
+    before = target.read_bytes()
+    more = [place, str(other)] if target == other else []
+    args = ["verify", str(scene), str(draw), *more, "--report", str(target), "--overwrite"]
+    run = CliRunner().invoke(main, args)
+    assert run.exit_code == 2
+    assert "is an input" in run.stderr
+    assert target.read_bytes() == before
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "report.json").write_text("precious")
+    run = CliRunner().invoke(
+        main, ["verify", "missing", "missing", "--report", str(tmp_path / "report.json")]
+    )
+    assert run.exit_code == 4

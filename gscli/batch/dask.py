@@ -9,6 +9,7 @@ the GPU goes to a worker with one, and a task that needs much memory to a worker
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from ..errors import EngineUnavailable
+from ..errors import EngineUnavailable, UsageError
 from . import memory
 from .execute import execute, lost
 from .records import Record
@@ -26,6 +27,7 @@ from .tasks import Task
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 5.0  # between two looks at whether there still are workers
 CONNECT_SECONDS = 10
+_ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/\s]+:\d{1,5}")
 GPU, MEMORY = "GPU", "MEMORY"  # resources, under the names that Dask's manual uses
 
 
@@ -43,6 +45,10 @@ class Dask:
         self, tasks: Sequence[Task], folder: str | None, stop: Stop, *, locks: tuple[int, ...] = ()
     ) -> Iterator[Record]:
         """Run tasks, the first ones first; see `gscli.batch.run.Engine`."""
+        if not _ADDRESS.fullmatch(self.address):  # a client that was refused one takes 20 s to end
+            raise UsageError(
+                f"--scheduler {self.address} is no address", remedy="write it like tcp://head:8786"
+            )
         try:
             distributed: Any = import_module("distributed")
         except ImportError:

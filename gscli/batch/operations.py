@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..errors import GateMissed, InputError, UsageError, WriteRefused
@@ -132,7 +133,7 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
     from .. import formats
     from ..draws import check_draws, draw_name, draws
-    from ..grid import check_lattice_options, lattice_options
+    from ..lattice import check_lattice_options, lattice_options
     from ..mapping import refuse_lattice
     from ..methods import methods
 
@@ -180,14 +181,23 @@ def _convert(task: Task) -> Answer:
 def _convert_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     """Outputs keep the name of their scene, and nothing of its suffix."""
     from .. import formats
+
+    suffix = _writable_suffix(parameters["to"], parameters.get("allow_lossy", False))
+    return [place.path(formats.stem(source) + suffix)]
+
+
+@cache
+def _writable_suffix(to: str, allow_lossy: bool) -> str:
+    """The suffix that `to` means, if files of that format can be written here and may be."""
+    from .. import formats
     from ..convert import suffix_of
 
-    suffix = suffix_of(parameters["to"])
+    suffix = suffix_of(to)
     name = formats.format_for_writing("scene" + suffix)
-    formats.require(name, parameters["to"])
-    if getattr(formats.module(name), "LOSSY", False) and not parameters.get("allow_lossy"):
-        raise WriteRefused(f"--to {parameters['to']} always loses precision", remedy="add --allow-lossy")
-    return [place.path(formats.stem(source) + suffix)]
+    formats.require(name, to)
+    if getattr(formats.module(name), "LOSSY", False) and not allow_lossy:
+        raise WriteRefused(f"--to {to} always loses precision", remedy="add --allow-lossy")
+    return suffix
 
 
 def _info(task: Task) -> Answer:
@@ -228,7 +238,9 @@ def _compare(task: Task) -> Answer:
 
 def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     from .. import formats
+    from ..comparing import memory
 
+    memory.refuse_page(parameters.get("html"), parameters.get("memory_limit"))
     named = (("html", ".html"), ("distances", ".ply"))
     return [
         place.path(formats.stem(source) + suffix, parameters[name])

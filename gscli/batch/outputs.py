@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import files
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 17  # stays in the L2 cache
 
 
 def normal(path: str) -> str:
@@ -100,8 +100,8 @@ def _sync(paths: Sequence[str]) -> None:
 
 
 def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    with open(path, "rb", buffering=0) as stream:
+        while size := stream.readinto(chunk):
+            digest.update(chunk[:size])
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from ..errors import InputError, UsageError
 from . import operations, outputs
 from .operations import Operation, Place
 from .records import KINDS, is_record
-from .tasks import Task, look
+from .tasks import Input, Task, look
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Pattern:
     """A path or a glob (``*``, ``?``, ``[...]``, and ``**`` for any depth), relative to `root`.
 
     Matches are files and pipes, but not the records of a batch; a pattern that ends in a slash matches
-    folders, but not those that are no scenes and hold folders. A `listed` one is a path of a list, and
-    stands for itself.
+    folders, but not those that are no scenes and hold folders; one that ends in ``::NAME`` takes that model
+    of each file. A `listed` one is a path of a list, and stands for itself.
     """
 
     text: str
@@ -62,14 +62,14 @@ class Pattern:
         if self.literal:
             path = os.path.abspath(os.path.join(self.root, self.text))
             if os.path.isdir(path) and not self.listed and not _is_scene(path):
-                folder = self.text.rstrip("/")
                 raise InputError(
                     "is a folder, but no scene",
-                    path=folder,
-                    remedy=f"give a pattern such as '{folder}/*.ply'",
+                    path=self.text or "''",
+                    remedy=f"give a pattern such as '{os.path.join(self.text, '*.ply')}'",
                 )
             return [path]
-        found = glob.glob(self.text, root_dir=self.root, recursive=True)
+        file, part = formats.locate(self.text)
+        found = glob.glob(os.fspath(file) if part else self.text, root_dir=self.root, recursive=True)
         matches = sorted(os.path.abspath(os.path.join(self.root, match)) for match in found)
         if self.text.endswith("/"):
             matches = [match for match in matches if not _holds_folders(match) or _is_scene(match)]
@@ -78,7 +78,7 @@ class Pattern:
         matches = [match for match in matches if not is_record(match)]
         if not matches:
             raise InputError("matches no file", path=self.text, remedy="check it with ls, and quote it")
-        return matches
+        return [match + formats.PART + part for match in matches] if part else matches
 
 
 def listed(text: bytes) -> list[Pattern]:
@@ -103,8 +103,8 @@ class Found:
 
     @property
     def key(self) -> str:
-        """The relative path without the format's suffix: what a pair of scenes has in common."""
-        return os.path.join(os.path.dirname(self.relative), formats.stem(self.path))
+        """The relative path without suffix and part: what a pair of scenes has in common."""
+        return os.path.join(os.path.dirname(self.relative), formats.stem(formats.locate(self.path)[0]))
 
 
 def find(
@@ -169,12 +169,7 @@ def plan(
     for one in inputs:
         read = [one.path, *partners.get(one.path, []), *_shared(kind, parameters)]
         place = Place(os.path.abspath(folder or "."), os.path.dirname(one.relative))
-        try:
-            looked = tuple(look(path) for path in read)
-        except OSError as error:
-            raise files.unreadable(error.filename, error) from None
-        except ValueError as error:  # a zero byte in its name
-            raise InputError(str(error), path=one.path) from None
+        looked = tuple(_look(path) for path in read)
         tasks.append(
             Task(
                 _id(operation, one.relative),
@@ -184,9 +179,21 @@ def plan(
                 parameters,
             )
         )
-    _refuse_collisions(tasks)
-    _refuse_nesting(tasks, folder)
+    _refuse_collisions(tasks, folder)
+    _refuse_nesting(tasks)
     return tasks
+
+
+def _look(path: str) -> Input:
+    """An input as it is; what is there but cannot be read, such as a broken link, is left to its task."""
+    try:
+        return look(path)
+    except OSError as error:
+        if not os.path.lexists(formats.locate(path)[0]):
+            raise files.unreadable(path, error) from None
+        return Input(path, 0, 0)
+    except ValueError as error:  # a zero byte in its name
+        raise InputError(str(error), path=path) from None
 
 
 def _shared(kind: Operation, parameters: dict[str, Any]) -> list[str]:
@@ -224,14 +231,21 @@ def _partners(
     return partners
 
 
-def _refuse_collisions(tasks: Sequence[Task]) -> None:
-    """Refuse a file that two tasks would write, or that one would write and another read."""
+def _refuse_collisions(tasks: Sequence[Task], folder: str | None) -> None:
+    """Refuse what two tasks would write, or one write and another read, or that is for records."""
     read = {os.path.realpath(i.path): i.path for task in tasks for i in task.inputs}
     writers: dict[str, str] = {}
     ids: dict[str, str] = {}
+    records = {os.path.join(os.path.realpath(folder), kind) for kind in KINDS} if folder else set()
     for task in tasks:
         for path in task.outputs:
             real = os.path.realpath(path)
+            if real in records:
+                raise UsageError(
+                    f"is where records go, and would be the output of {task.source}",
+                    path=path,
+                    remedy="lay outputs out from a folder above with --relative-to",
+                )
             if real in read:
                 raise UsageError(
                     f"is an input and would be overwritten by the output of {task.source}",
@@ -256,19 +270,11 @@ def _refuse_collisions(tasks: Sequence[Task]) -> None:
         ids[task.id] = task.source
 
 
-def _refuse_nesting(tasks: Sequence[Task], folder: str | None) -> None:
-    """Refuse a scene folder that would take the place of other outputs, or of the batch's records."""
+def _refuse_nesting(tasks: Sequence[Task]) -> None:
+    """Refuse a scene folder that would take the place of other outputs."""
     folders = {os.path.realpath(path): task for task in tasks for path in task.outputs if path.endswith("/")}
     if not folders:
         return
-    for kind in KINDS:
-        real = os.path.realpath(os.path.join(folder or ".", kind))
-        if real in folders:
-            raise UsageError(
-                f"is where the batch keeps its records, not the output of {folders[real].source}",
-                path=real,
-                remedy="lay outputs out from a folder above with --relative-to",
-            )
     for task in tasks:
         for path in task.outputs:
             for above in map(str, Path(os.path.realpath(path)).parents):

@@ -100,8 +100,11 @@ class Folder:
 
     def forget(self, task: Task) -> None:
         """Remove the records of an input, before its outputs are made anew."""
-        for kind in KINDS:
-            self.record(kind, task.id).unlink(missing_ok=True)
+        for path in (self.record(kind, task.id) for kind in KINDS):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise files.unwritable(path, error) from None
 
     def forget_others(self, tasks: Sequence[Task], kinds: Sequence[str]) -> None:
         """Remove the records of these kinds of all inputs but these."""
@@ -116,6 +119,8 @@ class Folder:
         try:
             record = json.loads(self.record("done", task.id).read_bytes())
             if (record["schema"], record["fingerprint"]) != (SCHEMA, task.fingerprint):
+                return None
+            if record["status"] not in ("done", "missed"):
                 return None
             kept = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
             if not outputs.complete(task.outputs, kept):

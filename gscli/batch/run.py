@@ -201,7 +201,7 @@ def at(path: str | None) -> Folder | None:
     if path is None:
         return None
     if not path:
-        raise UsageError("--out-dir is empty", remedy="name a folder, or . for this one")
+        raise UsageError("--out-dir is empty", remedy="name a folder; . is the current one")
     if Path(path).exists() and not Path(path).is_dir():
         raise GscliError("is no folder", path=path, remedy="choose another --out-dir")
     return Folder(Path(path).absolute())

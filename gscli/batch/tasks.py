@@ -83,7 +83,9 @@ def look(path: str) -> Input:
     Raises:
         OSError: there is none.
     """
-    about = os.stat(path)
+    from ..formats import locate
+
+    about = os.stat(locate(path)[0])
     if not os.path.isdir(path):
         return Input(path, about.st_size, about.st_mtime_ns)
     held = sorted((entry.name, entry.stat()) for entry in os.scandir(path) if entry.is_file())

@@ -10,13 +10,15 @@ import pkgutil
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
 from .. import __version__
-from ..errors import GscliError
+from ..errors import GscliError, UsageError
 
 _HELPERS = ("options", "show")
 
@@ -30,6 +32,29 @@ class _Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         click.echo(f"gscli: error: {self.message}", err=True)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn what is expected to fail, and Click's own complaints, into one line of ours."""
+    try:
+        yield
+    except GscliError as error:
+        raise _Failure(str(error), error.exit_code) from None
+    except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # new in Click 8.2: shows the help
+        raise
+    except click.UsageError as error:
+        what, remedy = error.format_message(), None
+        if near := getattr(error, "possibilities", None):
+            what, remedy = error.message, f"did you mean {near[0]}?"
+        elif error.ctx is not None:
+            remedy = f"see {error.ctx.command_path} --help"
+        told = UsageError(what[:1].lower() + what[1:].rstrip("."), remedy=remedy)
+        raise _Failure(str(told), told.exit_code) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a file's are told where it is opened; this is a stream, or the system
+        raise _Failure(f"{error.strerror or error}", 1) from None
 
 
 class _Commands(click.Group):
@@ -48,23 +73,27 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError as error:
+        except click.UsageError:
             import difflib
 
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             if near:
-                raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
+                raise UsageError(f"no such command {args[0]!r}", remedy=f"did you mean {near[0]}?") from None
             raise
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if any(arg == "" or (arg.startswith("--") and arg.endswith("=")) for arg in args):
+            raise UsageError("an argument is empty", remedy="check the variables that it comes from")
+        return super().parse_args(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _one_line():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
-        except GscliError as error:
-            raise _Failure(str(error), error.exit_code) from None
-        except BrokenPipeError:
-            raise
-        except OSError as error:  # a file's are told where it is opened; this is a stream, or the system
-            raise _Failure(f"{error.strerror or error}", 1) from None
+            with _one_line():
+                return super().invoke(ctx)
         except MemoryError as error:
             raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None
         except KeyboardInterrupt:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from .show import on_terminal
+
 LINE_SECONDS = 10.0  # between two lines of progress in a log
 
 Tell = Callable[[dict[str, Any]], None]
@@ -19,7 +21,7 @@ Tell = Callable[[dict[str, Any]], None]
 @contextmanager
 def watching(summary: Any, *, quiet: bool, json_lines: bool) -> Iterator[Tell]:
     """Yields a function to call with every record as it comes in."""
-    show = _nothing() if quiet else _bar(summary) if sys.stderr.isatty() else _lines(summary)
+    show = _nothing() if quiet else _bar(summary) if on_terminal() else _lines(summary)
     with show as told:
 
         def tell(record: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ _EXAMPLES = {
     "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir compared/",),
     "convert": (
         "'scenes/*.ply' --to spz --allow-lossy --out-dir small/",
-        "'runs/*/ckpt.pth' --to ply --out-dir scenes/",
+        "'runs/*/ckpt.pth::gs1' --to ply --out-dir scenes/",
     ),
     "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
     "resample": (
@@ -42,7 +42,7 @@ _EXAMPLES = {
 }
 
 
-class _Shard(click.ParamType[Any]):
+class _Shard(options.ParamType):
     """``I/N`` as a pair of integers."""
 
     name = "I/N"
@@ -123,8 +123,8 @@ class _Batch(click.Group):
         command = self.get_command(ctx, args[0])
         if command is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            hint = f"Did you mean {near[0]}?" if near else "Name a job file with .yaml at its end."
-            raise click.UsageError(f"No such operation {args[0]!r}. {hint}", ctx)
+            hint = f"did you mean {near[0]}?" if near else "name a job file with .yaml at its end"
+            raise UsageError(f"no such operation {args[0]!r}", remedy=hint)
         return args[0], command, args[1:]
 
 
@@ -140,7 +140,8 @@ def _command(operation: str, **context: Any) -> click.Command:
         help=f"""{summary}
 
         Patterns are paths or globs in quotes: *, ?, [...], and ** for any depth; one that ends in a slash
-        matches folders, and - reads paths from stdin. Outputs are laid out below --out-dir as inputs are
+        matches folders, one that ends in ::NAME takes that model of each file, and - reads paths from
+        stdin. Outputs are laid out below --out-dir as inputs are
         below the longest part of their pattern without wildcards.
 
         \b

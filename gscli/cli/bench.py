@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import options
+from . import options, show
 
 
 @click.group()
@@ -32,10 +32,9 @@ _repeats = click.option(
 
 def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
     from ..report import bench as report_bench
-    from ..report import document as documents
 
     if as_json:
-        click.echo(documents.dumps(report_bench.document(groups, **settings)))
+        show.json(report_bench.document(groups, **settings))
         return
     for line in report_bench.summary(groups):
         click.echo(line)

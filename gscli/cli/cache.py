@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import options
+from . import options, show
 
 
 @click.group()
@@ -42,7 +42,7 @@ def info(as_json: bool) -> None:
             "bytes": sum(sizes),
             "limit_bytes": cache.limit,
         }
-        click.echo(documents.dumps(documents.document("gscli/cache/1", **content)))
+        show.json(documents.document("gscli/cache/1", **content))
         return
     click.echo(f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}")
 

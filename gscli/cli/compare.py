@@ -33,6 +33,7 @@ from . import options, show
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of every random sample.")
 @options.engine
+@options.memory_limit
 @options.device
 @click.option("--min-fitness", type=float, metavar="F", help="Exit 6 if less of SOURCE has a match.")
 @click.option(
@@ -77,6 +78,8 @@ def command(
     Limits (--min-fitness, --max-rmse) read SOURCE to TARGET at the first threshold; --require reads any
     number from source to mass of the JSON. SOURCE or TARGET may be - for stdin.
 
+    With --memory-limit, scenes that do not fit are compared in tiles: the same numbers, a little slower.
+
     \b
     Examples:
       gscli compare a.ply b.ply
@@ -84,12 +87,15 @@ def command(
       gscli compare new.ply ref.ply --min-fitness 0.99 --max-rmse 0.002
       gscli compare new.ply ref.ply --require 'gaussians.w2.p95 <= 0.01' --transform pose.json
       gscli compare ref.ply half.ply --pair index:half.npy
+      gscli compare city.ply other.ply --memory-limit 2GB
       gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html
     """
     show.refuse_mixing(as_json, report, html, settings["distances"])
     from ..compare import compare
+    from ..comparing import memory
     from ..report import compare as report_compare
 
+    memory.refuse_page(html, settings["memory_limit"])
     result = compare(
         source,
         target,

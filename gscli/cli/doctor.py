@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import options
+from . import options, show
 
 
 @click.command()
@@ -19,11 +19,10 @@ def command(as_json: bool) -> None:
     """
     from ..doctor import examine
     from ..report import doctor as report_doctor
-    from ..report import document as documents
 
     findings = examine()
     if as_json:
-        click.echo(documents.dumps(report_doctor.document(findings)))
+        show.json(report_doctor.document(findings))
         return
     for line in report_doctor.summary(findings):
         click.echo(line)

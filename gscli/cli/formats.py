@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import options
+from . import options, show
 
 
 @click.command()
@@ -20,12 +20,11 @@ def command(as_json: bool) -> None:
       gscli formats --json
     """
     from ..formats import table
-    from ..report import document as documents
     from ..report import formats as report_formats
 
     rows = table()
     if as_json:
-        click.echo(documents.dumps(report_formats.document(rows)))
+        show.json(report_formats.document(rows))
         return
     for line in report_formats.summary(rows):
         click.echo(line)

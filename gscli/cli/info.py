@@ -24,11 +24,10 @@ def command(source: str, trust_pickle: bool, as_json: bool) -> None:
       gscli resample scene.ply - --method one-per-grid | gscli info - --json
     """
     from ..info import info
-    from ..report import document as documents
     from ..report import info as report_info
 
     found = info(source, trust_pickle=trust_pickle)
     if as_json:
-        click.echo(documents.dumps(report_info.document(found)))
+        show.json(report_info.document(found))
         return
     show.lines(report_info.summary(found))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import device as devices
+from .. import neighbors
 from ..errors import UsageError
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic from Click 8.4 on
 
-class Range(click.ParamType[Any]):
+
+class Range(ParamType):
     """``LO:HI`` or one number, as a pair of floats."""
 
     name = "LO:HI"
@@ -30,7 +38,7 @@ class Range(click.ParamType[Any]):
         return ends[0], ends[-1]
 
 
-class Origin(click.ParamType[Any]):
+class Origin(ParamType):
     """``X,Y,Z`` or ``min``."""
 
     name = "X,Y,Z|min"
@@ -45,6 +53,21 @@ class Origin(click.ParamType[Any]):
         return x, y, z
 
 
+class Size(ParamType):
+    """``512MB``, ``1.5GiB`` or a plain number, as a whole number of bytes: GB is 10^9, GiB 2^30."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        spelt = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?) ?([kmgt]?)(i?)b?", str(value).lower(), re.ASCII)
+        if spelt is None or (spelt[3] and not spelt[2]):
+            self.fail(f"{value!r} is no size such as 512MB, 2GB or 1.5GiB", param, ctx)
+        power = "kmgt".index(spelt[2]) + 1 if spelt[2] else 0
+        return int(float(spelt[1]) * (1024 if spelt[3] else 1000) ** power)
+
+
 class _OfTheSummary(click.Option):
     """An option that adds to the summary, hence has no effect where there is none."""
 
@@ -55,6 +78,13 @@ class _OfTheSummary(click.Option):
             if self.name in opts and other in opts:
                 raise UsageError(f"{self.opts[-1]} has no effect beside {spelling}", remedy="drop one")
         return super().handle_parse_result(ctx, opts, args)
+
+
+def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
+    """Show no warnings either: `main` set how, for this one command."""
+    if quiet:
+        warnings.showwarning = lambda *_, **__: None
+    return quiet
 
 
 source = click.argument("source", metavar="SOURCE")
@@ -78,9 +108,21 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 report = click.option(
     "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="No summary and no progress, only errors.")
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    callback=_silence,
+    help="No summary, no progress and no warnings, only errors.",
+)
 verbose = click.option(
     "-v", "--verbose", cls=_OfTheSummary, is_flag=True, help="Also say how long each stage took."
+)
+memory_limit = click.option(
+    "--memory-limit",
+    type=Size(),
+    metavar="SIZE",
+    help="Take at most so much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
 )
 no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep grids on disk.")
 thresholds = click.option(
@@ -96,5 +138,5 @@ engine = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="How to search: brute, kdtree, faiss or torch-tree. All give the same answer.",
+    help=f"How to search: {', '.join(neighbors.names())}. All give the same answer.",
 )

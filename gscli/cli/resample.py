@@ -60,6 +60,7 @@ from . import options, show
     help="Also write the kept row numbers of SOURCE; with --out-dir, a folder of them.",
 )
 @options.device
+@options.memory_limit
 @options.no_cache
 @options.overwrite
 @options.allow_lossy
@@ -103,6 +104,7 @@ def command(
       gscli resample scene.ply flat.ply --method k-per-grid -k 8 --pick opacity
       gscli resample scene.ply --out-dir views/ --method half-density --method one-per-grid --repeat 3
       gscli resample scannet/scene0000_00/ half/scene0000_00/ --grid lang_feat_grid_svd_r8.npz
+      gscli resample city.ply half.ply --memory-limit 2GB
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
     show.refuse_mixing(as_json, target, report, settings["index"])

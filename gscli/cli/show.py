@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 def track(quiet: bool) -> Track:
     """A progress bar on a terminal, nothing elsewhere."""
-    return silent if quiet or not sys.stderr.isatty() else _bar
+    return silent if quiet or not on_terminal() else _bar
+
+
+def on_terminal() -> bool:
+    """Whether somebody sees stderr as it is written; it may also be closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
@@ -32,7 +37,7 @@ def _bar(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int
 
 def on_stdout(*outputs: str | None) -> int:
     """How many of these outputs are stdout."""
-    return sum(path is not None and files.is_standard(path) for path in outputs)
+    return sum(path is not None and files.descriptor(path) == 1 for path in outputs)
 
 
 def refuse_mixing(as_json: bool, *outputs: str | None) -> None:
@@ -63,9 +68,16 @@ def result(
     if report is not None:
         documents.write(report, document, overwrite=overwrite)
     if as_json:
-        click.echo(documents.dumps(document))
+        json(document)
     elif not quiet:
         lines(summary, err=not answer)
+
+
+def json(content: dict[str, Any]) -> None:
+    """Print a JSON document to stdout."""
+    from ..report import document as documents
+
+    documents.write(files.STANDARD, content, overwrite=True)
 
 
 def lines(shown: Iterable[str], *, err: bool = False) -> None:

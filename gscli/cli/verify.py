@@ -67,6 +67,8 @@ def command(
         expect=expect,
         grid_file=grid_file,
         trust_pickle=trust_pickle,
+        overwrite=overwrite,
+        also_written=[] if report is None else [report],
         track=show.track(quiet),
     )
     show.result(

@@ -17,7 +17,7 @@ from ..progress import Timings, Track, silent
 from ..spacing import beyond_scene, parse_threshold
 from . import conventions
 from .conventions import Agreement
-from .search import Engine, Nearest, as_numpy, search_both
+from .search import Engine, Nearest, Tiling, as_numpy, search_both
 
 Array = npt.NDArray[Any]
 
@@ -109,9 +109,10 @@ class Centers:
     """Everything that two sets of positions tell.
 
     Attributes:
-        spacings: median spacing of source and target; None with fewer than two distinct positions.
+        spacings: median spacing of source and target; None where all positions are equal.
         thresholds: in scene units.
         threshold_why: where they come from, in words.
+        tiling: how the search went tile by tile; None where each cloud was indexed whole.
     """
 
     spacings: tuple[float | None, float | None]
@@ -125,6 +126,7 @@ class Centers:
     forth: Nearest = field(repr=False)
     back: Nearest = field(repr=False)
     notes: tuple[str, ...] = ()
+    tiling: Tiling | None = None
 
 
 def compare_centers(
@@ -137,6 +139,7 @@ def compare_centers(
     engine: str = "auto",
     where: Any = None,
     names: tuple[str, str] = ("source", "target"),
+    tile: int | None = None,
     timings: Timings | None = None,
     track: Track = silent,
 ) -> Centers:
@@ -151,6 +154,7 @@ def compare_centers(
         engine: one of `gscli.neighbors.names()` or ``auto``.
         where: what `gscli.device.resolve` returned.
         names: what messages call the two.
+        tile: index at most so many points at a time, with the kdtree engine on the CPU; by default all.
 
     Raises:
         InputError: an empty cloud, or coordinates that are not finite.
@@ -159,7 +163,7 @@ def compare_centers(
     """
     wanted = [parse_threshold(text) for text in thresholds or (DEFAULT_THRESHOLD,)]
     timings = Timings() if timings is None else timings
-    forth, back, spacings, used = search_both(
+    forth, back, spacings, used, tiling = search_both(
         source,
         target,
         max_queries=max_queries,
@@ -167,6 +171,7 @@ def compare_centers(
         engine=engine,
         where=where,
         names=names,
+        tile=tile,
         timings=timings,
         track=track,
     )
@@ -187,7 +192,7 @@ def compare_centers(
             notes += neighbors.notes()
     if there.standard_error or again.standard_error:
         notes.append("only sampled points were asked: largest distances are lower bounds")
-    return Centers(spacings, values, why, there, again, both, named, used, forth, back, notes=tuple(notes))
+    return Centers(spacings, values, why, there, again, both, named, used, forth, back, tuple(notes), tiling)
 
 
 def color_top(*sides: Directed) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from .. import fields
 from ..cloud import release_pages, take_rows
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
+from .columns import Columns
 from .pairing import Pairs
-from .weights import BLOCK, Side
+from .weights import BLOCK, Side, hold
 
 Array = npt.NDArray[Any]
 
@@ -85,61 +87,90 @@ class Gaussians:
     color: Color | None
 
 
-def differences(source: Side, target: Side, pairs: Pairs, held: Array, spacing: float | None) -> Gaussians:
+def differences(
+    source: Side, target: Side, pairs: Pairs, held: Array | None, spacing: float | None, at_a_time: int = 0
+) -> Gaussians:
     """Hold paired Gaussians against each other.
 
     Args:
         source, target: the clouds.
         pairs: which with which.
-        held: (N, K) attributes of the cloud that is not streamed, from `weigh`.
+        held: (N, K) attributes of the cloud that is not streamed, from `weigh`; None holds only
+            some of its rows at a time, streams the other cloud past each of these windows, and keeps
+            what it finds in a temporary file.
         spacing: of the target, in scene units.
+        at_a_time: bytes of a window.
+
+    Raises:
+        GscliError: the temporary file cannot be written.
     """
     streamed, other = (source, target) if pairs.streamed == "source" else (target, source)
     count = len(streamed.cloud) if pairs.rows is None else len(pairs.rows)
     same_axes = source.scales == target.scales
     colour = len(source.names) == 8 + source.scales and len(target.names) == 8 + target.scales
-    found = {name: np.empty(count) for name in ("shape", "opacity")}
-    found |= {"log_scale": np.empty(count)} if same_axes else {}
-    found |= {"dc": np.empty(count), "sh_energy": np.empty(count)} if colour else {}
+    names = ["opacity", *(["log_scale"] if same_axes else []), *(["dc", "sh_energy"] if colour else [])]
+    whole = len(other.cloud)
 
-    def one(part: slice) -> None:
+    def rows_of(part: slice) -> tuple[Array, Array]:
+        """The rows of some pairs in the streamed and in the other cloud."""
         rows = np.arange(part.start, part.stop) if pairs.rows is None else pairs.rows[part]
+        return rows, rows if pairs.partners is None else pairs.partners[part]
+
+    def compare(part: slice, first: int, held: Array) -> None:
+        """Compare those of some pairs whose partner is held: rows from `first` on."""
+        rows, partners = rows_of(part)
+        chosen = None
         near = streamed.cloud.rows[rows[0] : rows[-1] + 1]
-        a = streamed.attributes(near if pairs.rows is None else take_rows(near, rows - rows[0]))
+        if len(held) < whole:
+            chosen = np.flatnonzero((partners >= first) & (partners < first + len(held)))
+            if not len(chosen):
+                return
+            rows, partners, start = rows[chosen], partners[chosen] - first, rows[0]
+            a = streamed.attributes(take_rows(near, rows - start))
+        else:
+            a = streamed.attributes(near if pairs.rows is None else take_rows(near, rows - rows[0]))
         release_pages(near)
-        partners = rows if pairs.partners is None else pairs.partners[part]
         b = held[partners].T.astype(np.float64, order="C")
         scales_a, scales_b = a[5 : 5 + streamed.scales], b[5 : 5 + other.scales]
         with np.errstate(over="ignore", invalid="ignore"):
             turn = gaussians.relative_rotation(a[1:5], b[1:5])
             shape = gaussians.shape_squared(np.exp(scales_a), turn, np.exp(scales_b))
-        found["shape"][part] = np.sqrt(shape)
-        found["opacity"][part] = np.abs(fields.sigmoid(a[0]) - fields.sigmoid(b[0]))
+        found.put("shape", part, np.sqrt(shape), chosen)
+        found.put("opacity", part, np.abs(fields.sigmoid(a[0]) - fields.sigmoid(b[0])), chosen)
         if same_axes:
-            found["log_scale"][part] = gaussians.log_scale_difference(scales_a, scales_b)
+            found.put("log_scale", part, gaussians.log_scale_difference(scales_a, scales_b), chosen)
         if colour:
-            found["dc"][part] = gaussians.root_mean_square(fields.SH_C0 * (a[-4:-1] - b[-4:-1]))
-            found["sh_energy"][part] = np.abs(a[-1] - b[-1])
+            difference = fields.SH_C0 * (a[-4:-1] - b[-4:-1])
+            found.put("dc", part, gaussians.root_mean_square(difference), chosen)
+            found.put("sh_energy", part, np.abs(a[-1] - b[-1]), chosen)
 
     def add_distance(part: slice) -> None:
         """Turn the shape part of W2 into W2."""
         if pairs.distances is not None:
             squared = pairs.distances[part] ** 2
         else:
-            rows = np.arange(part.start, part.stop) if pairs.rows is None else pairs.rows[part]
-            partners = rows if pairs.partners is None else pairs.partners[part]
+            rows, partners = rows_of(part)
             here, there = streamed.xyz[rows].astype(np.float64), other.xyz[partners].astype(np.float64)
             squared = squared_distances(here, there)
-        found["shape"][part] = np.sqrt(squared + found["shape"][part] ** 2)
+        w2_values[part] = np.sqrt(squared + w2_values[part] ** 2)
 
-    parallel.for_each(one, parallel.blocks(count, BLOCK))
-    finite = np.ones(count, bool)
-    for values in found.values():
-        finite &= np.isfinite(values)
-    stats = {name: _stat(found.pop(name)) for name in list(found) if name != "shape"}
-    shape = _stat(found["shape"].copy())
-    parallel.for_each(add_distance, parallel.blocks(count, BLOCK))
-    w2 = _stat(found["shape"])
+    with Columns(["shape", *names], count, spooled=held is None) as found:
+        parts = parallel.blocks(count, BLOCK)
+        if held is not None:
+            parallel.for_each(partial(compare, first=0, held=held), parts)
+        else:
+            for rows in parallel.blocks(whole, max(1, at_a_time // other.room(1).nbytes)):
+                parallel.for_each(partial(compare, first=rows.start, held=hold(other, rows)), parts)
+        finite = np.ones(count, bool)
+        stats = {}
+        for name in ("shape", *names):
+            values = found.take(name)
+            finite &= np.isfinite(values)
+            stats[name] = _stat(values)
+            del values
+        w2_values = found.take("shape")
+    parallel.for_each(add_distance, parts)
+    w2, shape = _stat(w2_values), stats["shape"]
     dc, energy = stats.get("dc"), stats.get("sh_energy")
     return Gaussians(
         pairs=count,

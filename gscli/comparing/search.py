@@ -20,8 +20,10 @@ from ..errors import GscliError, InputError, UsageError
 from ..grid import finite_rows
 from ..kernels import metrics
 from ..neighbors import kdtree
+from ..neighbors._points import as_array
 from ..progress import Timings, Track, silent
-from ..spacing import median_spacing
+from ..spacing import median_of, median_spacing, sampled
+from . import tiles
 
 Array = npt.NDArray[Any]
 
@@ -42,6 +44,21 @@ class Engine:
     why: str
     proven: int
     fallback: int
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a search in tiles went, source -> target and target -> source.
+
+    Attributes:
+        targets: how many were indexed at a time, at most.
+        tiles: indices built.
+        asked_again: queries that could have had a nearer target beyond the tile they lie in.
+    """
+
+    targets: int
+    tiles: tuple[int, int]
+    asked_again: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -68,15 +85,15 @@ def search_both(
     engine: str = "auto",
     where: Any = None,
     names: tuple[str, str] = ("source", "target"),
+    tile: int | None = None,
     timings: Timings,
     track: Track = silent,
-) -> tuple[Nearest, Nearest, tuple[float | None, float | None], Engine]:
-    """Nearest neighbours source -> target, target -> source, the spacings of both, and the engine used.
+) -> tuple[Nearest, Nearest, tuple[float | None, float | None], Engine, Tiling | None]:
+    """Nearest neighbours source -> target, target -> source, the spacings of both, and how they were found.
 
     Arguments and errors are those of `gscli.comparing.centers.compare_centers`.
     """
-    if max_queries is not None and max_queries < 1:
-        raise UsageError(f"--max-queries must be at least 1, not {max_queries}")
+    check_max_queries(max_queries)
     if where is not None and where.type == "cpu" and engine in WITHOUT_TORCH:
         raise UsageError(
             f"--device torch-cpu has no effect on the {engine} engine, which runs no torch there"
@@ -85,6 +102,8 @@ def search_both(
         None if max_queries is None or max_queries >= count else metrics.sample(count, max_queries, seed)
         for count in (len(source), len(target))
     ]
+    if tile is not None:
+        return _tile_by_tile((source, target), asked, tile, seed, engine, names, timings, track)
     queries = [len(p) if rows is None else len(rows) for p, rows in zip((source, target), asked, strict=True)]
     why = "as asked"
     if engine == "auto":
@@ -126,7 +145,44 @@ def search_both(
             for index, stored in ((back[2], as_numpy(source)), (forth[2], as_numpy(target)))
         ]
     proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
-    return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback)
+    return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback), None
+
+
+def _tile_by_tile(
+    clouds: tuple[Any, Any],
+    asked: list[Array | None],
+    tile: int,
+    seed: int,
+    engine: str,
+    names: tuple[str, str],
+    timings: Timings,
+    track: Track,
+) -> tuple[Nearest, Nearest, tuple[float | None, float | None], Engine, Tiling]:
+    """As `search_both`, indexing at most `tile` points at a time, one direction after the other."""
+    found, spacings, work = [], [], []
+    queries = [len(p) if rows is None else len(rows) for p, rows in zip(clouds, asked, strict=True)]
+    with track("searching", sum(queries)) as show, timings.stage("search"):
+        for side, rows in enumerate(asked):
+            with _naming(names[1 - side]):
+                others = as_array(clouds[1 - side], "targets")
+                spacing = tiles.Question(sampled(others, seed), elsewhere=True)
+            with _naming(names[side]):
+                points = as_array(clouds[side], "queries")
+                nearest = tiles.Question(points if rows is None else points[rows])
+            work.append(tiles.search(others, [nearest, spacing], tile=tile, advance=show))
+            found.append(Nearest(nearest.distances, nearest.rows, rows))
+            spacings.append(median_of(spacing.distances))
+    used = Engine(
+        "kdtree", "as asked" if engine == "kdtree" else "the one that searches in tiles", sum(queries), 0
+    )
+    tiling = Tiling(tile, (work[0].tiles, work[1].tiles), (work[0].asked_again, work[1].asked_again))
+    return found[0], found[1], (spacings[1], spacings[0]), used, tiling
+
+
+def check_max_queries(count: int | None) -> None:
+    """Refuse a number of points to ask that asks none."""
+    if count is not None and count < 1:
+        raise UsageError(f"--max-queries must be at least 1, not {count}")
 
 
 class _Stopped(Exception):

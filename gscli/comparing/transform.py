@@ -6,14 +6,13 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import files
-from ..errors import InputError
+from ..errors import InputError, UsageError
 
 Array = npt.NDArray[Any]
 
@@ -76,6 +75,21 @@ class Transform:
             return None
         return Similarity(scale, _quaternion(rotation))
 
+    def require_similarity(self) -> Similarity:
+        """Rotation and scale.
+
+        Raises:
+            UsageError: lengths change with direction or vanish.
+        """
+        found = self.similarity()
+        if found is None:
+            raise UsageError(
+                "stretches some directions more than others, which rotations and scales cannot follow",
+                path=self.path,
+                remedy="add --no-gaussians to compare centres alone",
+            )
+        return found
+
 
 def read(path: str | os.PathLike[str]) -> Transform:
     """Read a 4x4 matrix from JSON: four rows of four numbers.
@@ -83,13 +97,15 @@ def read(path: str | os.PathLike[str]) -> Transform:
     Raises:
         InputError: unreadable, no JSON, or no such matrix.
     """
-    files.require_readable(Path(path))
+    with files.rereadable(path) as readable:
+        files.require_readable(readable)
+        text = readable.read_bytes() if readable.is_file() else b""
     try:
-        rows = json.loads(Path(path).read_text("utf-8"), parse_int=float)
+        rows = json.loads(text, parse_int=float)
         if not all(isinstance(entry, float) for row in rows for entry in row):
             raise ValueError("NumPy would make numbers of strings and truth values")
         matrix = np.array(rows, np.float64)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         raise InputError(
             "is no JSON of a 4x4 matrix", path=path, remedy="write four rows of four numbers"
         ) from None

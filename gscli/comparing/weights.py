@@ -91,6 +91,13 @@ class Side:
         colour = fields.SH_DC if set(fields.SH_DC) <= set(self.cloud.fields) else ()
         return (fields.OPACITY, *fields.ROTATION, *fields.scale_names(self.cloud.fields), *colour)
 
+    def room(self, count: int) -> Array:
+        """An empty (count, K) array for attributes: float32 where that holds them as they are stored."""
+        exact = self.similarity is None and all(
+            np.can_cast(self.cloud.rows.dtype[name], np.float32, "safe") for name in self.names
+        )
+        return np.empty((count, len(self.names) + 1), np.float32 if exact else np.float64)
+
     def attributes(self, rows: Array) -> Array:
         """(K, n) of structured rows: `names`, transformed, and then the SH energy.
 
@@ -113,15 +120,23 @@ class Side:
         return out
 
 
-def weigh(side: Side, hold: bool) -> tuple[Mass, Array | None]:
-    """Stream a cloud once: its mass, and if `hold` its (N, K) attributes, a row per Gaussian."""
+def hold(side: Side, rows: slice) -> Array:
+    """(n, K) attributes of some rows of a cloud."""
+    held = side.room(rows.stop - rows.start)
+
+    def one(part: slice) -> None:
+        block = side.cloud.rows[rows.start + part.start : rows.start + part.stop]
+        held[part] = side.attributes(block).T
+        release_pages(block)
+
+    parallel.for_each(one, parallel.blocks(len(held), BLOCK))
+    return held
+
+
+def weigh(side: Side, held_too: bool) -> tuple[Mass, Array | None]:
+    """Stream a cloud once: its mass, and if `held_too` its (N, K) attributes, a row per Gaussian."""
     blocks = parallel.blocks(len(side.cloud), BLOCK)
-    held = None
-    if hold:
-        exact = side.similarity is None and all(
-            np.can_cast(side.cloud.rows.dtype[name], np.float32, "safe") for name in side.names
-        )
-        held = np.empty((len(side.cloud), len(side.names) + 1), np.float32 if exact else np.float64)
+    held = side.room(len(side.cloud)) if held_too else None
     origin = np.array([metrics.power_sum(side.xyz[:, axis]) / len(side.xyz) for axis in range(3)])
     sums = np.zeros((len(blocks), 8))  # w, w x, w y, w z, w r^2, asked w, asked w d, invalid
 

@@ -17,6 +17,7 @@ It may also define
 
 * ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
 * ``refuse_existing(path, *, overwrite)``: what ``write`` refuses to replace, where it writes folders;
+* ``STREAMS``: True where ``write`` holds a few megabytes of rows at a time and takes `index` as a mask;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
 * ``references_rows(cloud) -> list[str]``: what ``write`` copies that numbers rows, such as a mesh's faces;
 * ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
@@ -31,6 +32,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,9 +51,10 @@ FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
 PART = "::"  # FILE::PART is one model of a file with several
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Names of all formats, found in the directory without importing any."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
 def module(name: str) -> ModuleType:
@@ -147,8 +150,7 @@ def identify(path: Path) -> str:
     head = head_of(path)
     if not head:
         raise InputError("is empty", path=path, remedy="check that its writer finished")
-    # No two formats claim one file. The one that is called like the suffix is asked first, which spares
-    # the others' import.
+    # No two formats claim one file: to ask the one called like the suffix first spares the others' import.
     likely_first = sorted(names(), key=lambda name: name != path.suffix[1:].lower())
     for name in likely_first:
         if module(name).sniff(head):
@@ -218,8 +220,7 @@ def read_all(
 
 
 def _options(name: str) -> frozenset[str]:
-    taken: frozenset[str] = getattr(module(name), "OPTIONS", frozenset())
-    return taken
+    return frozenset(getattr(module(name), "OPTIONS", ()))
 
 
 def _read(source: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool) -> GaussianCloud:
@@ -242,8 +243,8 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 def format_for_writing(path: str | os.PathLike[str], like: str | None = None) -> str:
-    """The format that an output's suffix asks for; ``-`` is PLY, a name without suffix is as `like`."""
-    if files.is_standard(path):
+    """The format that an output's suffix asks for; a stream is PLY, a name without suffix is as `like`."""
+    if files.descriptor(path) is not None:
         return "ply"
     lower = os.fspath(path).lower()
     bare, _, only = os.path.basename(lower).rpartition(".")
@@ -264,7 +265,7 @@ def format_for_writing(path: str | os.PathLike[str], like: str | None = None) ->
         return str(like)
     if target.is_dir() and folders:
         return folders[0]
-    if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+    if target.exists() and not target.is_file():  # a pipe or device
         return "ply"
     raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
 
@@ -306,8 +307,7 @@ def check_outputs(
         if hasattr(found, "refuse_existing"):
             found.refuse_existing(path, overwrite=overwrite)
             folders.append(path)
-    paths = [*others, *scenes]
-    files.check_outputs(paths, overwrite=overwrite, will_be_made=will_be_made, folders=folders)
+    files.check_outputs([*others, *scenes], overwrite=overwrite, will_be_made=will_be_made, folders=folders)
 
 
 def losses(path: str | os.PathLike[str], cloud: GaussianCloud) -> list[str]:

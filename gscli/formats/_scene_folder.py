@@ -147,10 +147,12 @@ class SceneFolder:
         if rows is None:
             shutil.copyfile(self.path / f"{name}.npy", target)
             return
-        out = np.lib.format.open_memmap(target, "w+", array.dtype, (len(rows), *array.shape[1:]))
-        for start in range(0, len(rows), _BLOCK):
-            out[start : start + _BLOCK] = array[rows[start : start + _BLOCK]]
-        out.flush()
+        about: dict[str, Any] = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
+        about["shape"] = (len(rows), *array.shape[1:])
+        with target.open("wb") as out:  # and not mapped: a full disk would end the process
+            np.lib.format.write_array_header_1_0(out, about)
+            for start in range(0, len(rows), _BLOCK):
+                out.write(np.ascontiguousarray(array[rows[start : start + _BLOCK]]).tobytes())
 
     def _write_grid(self, source: Path, target: Path) -> None:
         """The same archive with the ids of the wanted rows; the members after them are copied."""

@@ -26,6 +26,7 @@ from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 
 DESCRIPTION = "PLY, binary or ASCII, with every property, comment and element"
 SUFFIXES = (".ply",)
+STREAMS = True
 EXACT_INTEGER = 2**53  # a double holds every integer up to here
 
 
@@ -96,7 +97,7 @@ def write(
         path: the file, or ``-`` for stdout.
         cloud: what to write.
         overwrite: whether an existing file may be replaced.
-        index: (K,) row numbers, or a (N,) mask; in ascending order it costs no memory.
+        index: (K,) row numbers, or a (N,) mask; in ascending order and as a mask it costs no memory.
         advance: told of each number of rows of the cloud that are done with.
 
     Raises:
@@ -109,7 +110,9 @@ def write(
     header = native.header if native else plain(stored)
     if index is not None:
         index = _row_numbers(index, len(cloud))
-    count = len(cloud) if index is None else len(index)
+    count = len(cloud)
+    if index is not None:
+        count = int(np.count_nonzero(index)) if index.dtype == bool else len(index)
     text = header.render(count, stored, cloud.header.comments)
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.write(text)
@@ -185,8 +188,9 @@ def _is_word(name: str) -> bool:
 def _row_numbers(index: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     index = np.asarray(index)
     if index.dtype == bool:
-        index = np.flatnonzero(index)
-    if len(index) and not (-count <= index.min() and index.max() < count):
+        if len(index) != count:
+            raise IndexError(f"a mask of {len(index):,} rows for a cloud of {count:,}")
+    elif len(index) and not (-count <= index.min() and index.max() < count):
         raise IndexError(f"index has rows outside the cloud's {count:,}")
     return index
 
@@ -198,6 +202,10 @@ def _gather(
     if index is None:
         for _, block in cloud.blocks():
             yield block
+            advance(len(block))
+    elif index.dtype == bool:
+        for start, block in cloud.blocks():
+            yield take_rows(block, np.flatnonzero(index[start : start + len(block)]))
             advance(len(block))
     elif not len(index) or (index[0] >= 0 and (index[1:] >= index[:-1]).all()):
         for start, block in cloud.blocks():

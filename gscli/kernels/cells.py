@@ -65,6 +65,11 @@ def lattice_span(
     return Span((lows[0], lows[1], lows[2]), (counts[0], counts[1], counts[2]))
 
 
+def cells_of(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """(N, 3) lattice coordinates of (3, N) positions that `lattice_span` accepted."""
+    return np.stack([_lattice(x, size, corner) for x, corner in zip(xyz, origin, strict=True)]).T
+
+
 def group_lattice(xyz: Any, size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
     """Group points by lattice cell.
 

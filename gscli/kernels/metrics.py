@@ -48,9 +48,10 @@ def within(distances: Array, threshold: float, squared_at: Callable[[Array], Arr
         (Q,) bool.
     """
     matched: Array = distances < threshold
-    border = np.flatnonzero(np.abs(distances - threshold) <= BORDER * threshold)
-    if len(border):
-        matched[border] = squared_at(border) < threshold * threshold
+    for block in blocks(len(distances)):
+        border = block.start + np.flatnonzero(np.abs(distances[block] - threshold) <= BORDER * threshold)
+        if len(border):
+            matched[border] = squared_at(border) < threshold * threshold
     return matched
 
 

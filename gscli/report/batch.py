@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ..errors import printable
 from . import document as documents
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SCHEMA = "gscli/batch/1"
 TABLE_ROWS = 40  # more inputs than this, and the table has the totals only
 FAILURE_ROWS = 20
+NAME_WIDTH = 80
 
 
 def document(summary: Summary) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def complaint(record: dict[str, Any]) -> str:
     """What is wrong with an input that failed or missed a gate."""
     if record["status"] == "missed":
         return f"missed   {_name(record)}: {', '.join(record['missed'])}"
-    return f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}"
+    return printable(f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}")
 
 
 def table(summary: Summary) -> list[str]:
@@ -140,7 +142,9 @@ def _cell(value: Any) -> str:
 
 
 def _name(record: dict[str, Any]) -> str:
-    return _near(record["inputs"][0]["path"])
+    """An input's path as it is shown; of a very long one, the end."""
+    name = printable(_near(record["inputs"][0]["path"]))
+    return name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
 
 
 def _near(path: str) -> str:

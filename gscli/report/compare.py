@@ -43,6 +43,7 @@ def document(result: Compared) -> dict[str, Any]:
         threshold_why=result.centers.threshold_why,
         gates=[asdict(gate) for gate in result.gates],
         engine=asdict(result.centers.engine),
+        tiling=None if result.centers.tiling is None else asdict(result.centers.tiling),
         device=result.device,
         options=result.options,
         notes=[*result.notes, CAVEAT],
@@ -75,7 +76,13 @@ def facts(result: Compared) -> list[tuple[str, str]]:
         part = "judged" if role == "source" else "the reference"
         spacing = "none" if cloud.spacing is None else number(cloud.spacing)
         found.append((role, f"{cloud.path}: {cloud.points:,} points, spacing {spacing} ({part})"))
-    return [*found, ("engine", engine), ("threshold", f"{thresholds}: {c.threshold_why}")]
+    found.append(("engine", engine))
+    if c.tiling is not None:
+        tiles, again = (" + ".join(f"{n:,}" for n in pair) for pair in (c.tiling.tiles, c.tiling.asked_again))
+        found.append(
+            ("tiles", f"{tiles} of at most {c.tiling.targets:,} points; {again} queries asked again")
+        )
+    return [*found, ("threshold", f"{thresholds}: {c.threshold_why}")]
 
 
 def tables(result: Compared) -> list[Table]:
@@ -120,7 +127,7 @@ def _distances(result: Compared) -> Table:
                 f"matched, d < {number(at.threshold)}",
                 documents.percent(a.fitness),
                 documents.percent(b.fitness),
-                f"{number(at.fscore)} F-score",
+                f"{documents.fraction(at.fscore, 4)} F-score",
             )
         )
         if there.standard_error or back.standard_error:
@@ -136,7 +143,7 @@ def _distances(result: Compared) -> Table:
 def _conventions(result: Compared) -> Table:
     named = result.centers.conventions
     rows = [
-        (name, number(at.threshold), f"{at.fitness:.6g}", number(at.rmse))
+        (name, number(at.threshold), documents.fraction(at.fitness, 6), number(at.rmse))
         for name in ("open3d", "corgs", "coprune")
         for at in getattr(named, name).at
     ]

@@ -32,9 +32,17 @@ def seconds(timings: dict[str, float]) -> dict[str, float]:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """A share as a percentage, rounded; down where rounding would make everything of less than all."""
-    rounded = f"{share:.{digits}%}"
-    return rounded if share >= 1 or not rounded.startswith("100") else f"{100 - 10**-digits:.{digits}f}%"
+    """A share as a percentage, rounded; never to everything of less than all, nor to nothing of some."""
+    rounded, least = f"{share:.{digits}%}", f"{10**-digits:.{digits}f}%"
+    if share < 1 and rounded.startswith("100"):
+        return f"{100 - 10**-digits:.{digits}f}%"
+    return f"<{least}" if share > 0 and not rounded.strip("0.%") else rounded
+
+
+def fraction(share: float, digits: int) -> str:
+    """A share from 0 to 1 to so many digits; 1 is all and nothing less."""
+    rounded = f"{share:.{digits}g}"
+    return f"{1 - 10**-digits:.{digits}f}" if share < 1 and float(rounded) == 1 else rounded
 
 
 def size(count: int) -> str:

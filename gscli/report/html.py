@@ -85,7 +85,7 @@ def _cards(result: Compared) -> str:
     at, number = c.source_to_target.at[0], tables.number
     cards = [
         (documents.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
-        (number(c.symmetric.at[0].fscore), "F-score, both ways"),
+        (documents.fraction(c.symmetric.at[0].fscore, 4), "F-score, both ways"),
         (number(c.symmetric.chamfer), "Chamfer: mean distance, both ways"),
         (number(c.symmetric.hausdorff), "Hausdorff: largest distance"),
     ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..grid import VoxelGrid
 from ..resample import Output, Resampled
+from ..tiles import TiledGrid
 from . import document as documents
 
 SCHEMA = "gscli/resample/1"
@@ -65,6 +66,10 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
         lines.append(line)
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())
+    limit = result.options.get("memory_limit")
+    if verbose and limit is not None:
+        done = "in one piece" if _tiles(grid) is None else f"in {_tiles(grid):,} tiles"
+        lines.append(f"memory   at most {limit / 1e6:,.0f} MB: {done}")
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
     return lines
@@ -98,7 +103,7 @@ def _kept(output: Output) -> dict[str, Any]:
     return {"points": output.points, "fraction": output.fraction, "forced_cells": output.forced_cells}
 
 
-def _grid(grid: VoxelGrid, cache: str) -> dict[str, Any]:
+def _grid(grid: VoxelGrid | TiledGrid, cache: str) -> dict[str, Any]:
     return {
         "voxel_size": grid.voxel_size,
         "why": grid.why,
@@ -106,12 +111,21 @@ def _grid(grid: VoxelGrid, cache: str) -> dict[str, Any]:
         "cells": len(grid),
         "occupancy": _occupancy(grid),
         "cache": cache,
+        "tiles": _tiles(grid),
     }
 
 
-def _occupancy(grid: VoxelGrid) -> dict[str, Any]:
+def _tiles(grid: VoxelGrid | TiledGrid) -> int | None:
+    """In how many tiles it was cut; None for one piece in memory."""
+    return grid.tiles if isinstance(grid, TiledGrid) else None
+
+
+def _occupancy(grid: VoxelGrid | TiledGrid) -> dict[str, Any]:
     if not len(grid):
         return {"mean": None, "median": None, "max": None}
-    counts = np.sort(grid.to(None).counts)
-    middle = counts[[(len(counts) - 1) // 2, len(counts) // 2]]  # np.median would import masked arrays
-    return {"mean": float(counts.mean()), "median": float(middle.mean()), "max": int(counts[-1])}
+    sizes, cells = grid.sizes()
+    upto = cells.cumsum()
+    count = int(upto[-1])
+    middle = sizes[np.searchsorted(upto, [(count - 1) // 2, count // 2], side="right")]
+    mean = float(grid.points / count)
+    return {"mean": mean, "median": float(middle.mean()), "max": int(sizes[-1])}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..verify import Check, Verified
+from ..checks import Check
+from ..verify import Verified
 from . import document as documents
 
 SCHEMA = "gscli/verify/1"

@@ -145,6 +145,15 @@ def test_a_cluster_that_lost_its_workers_is_waited_for_until_interrupted(
     assert "interrupted with" in said
 
 
+@pytest.mark.parametrize("address", ["nonsense", "head:", "gopher://head:8786", "tcp://a b:1"])
+def test_what_is_no_address_is_refused_at_once(batch: Run, scenes: Path, address: str) -> None:
+    done = batch(*ON_CLUSTER, "out", "--scheduler", address)
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"gscli: error: --scheduler {address} is no address; write it like tcp://head:8786\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("device", "status", "place"), [("cpu", {0}, RESOURCES[1]), ("cuda", {0, 1}, RESOURCES[0])]
 )

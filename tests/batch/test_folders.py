@@ -15,7 +15,7 @@ from gscli.batch.plan import Pattern, find, plan
 from gscli.batch.tasks import Task, look
 from gscli.errors import InputError, UsageError, WriteRefused
 
-from .conftest import Run
+from .conftest import Run, leftovers, until
 
 NAMES = ("room.v1", "room.v2", "more/hall")
 POINTS = 300
@@ -139,6 +139,27 @@ def test_folders_move_together_with_their_batch(batch: Run, half: Path, rooms: P
     assert "3 done (3 before)" in done.stderr
 
 
+def test_a_killed_batch_is_resumed_to_the_same_folders(
+    batch: Run, start: Any, half: Path, tmp_path: Path
+) -> None:
+    process = start(*words("again"))
+    until(lambda: list(tmp_path.glob("again/done/*.json")))
+    process.kill()
+    done = batch(*words("again", "--resume"))
+    assert done.returncode == 0, done.stderr
+    assert held(tmp_path / "again") == held(half)
+    assert not leftovers(tmp_path / "again")
+
+
+def test_a_full_disk_costs_what_does_not_fit(batch: Run, half: Path, rooms: Path, tiny_disk: Path) -> None:
+    np.save(rooms / "room.v1" / "lang_feat.npy", np.zeros((POINTS, 999), "f4"))  # more than there is room for
+    done = batch(*words("tiny/out"))
+    assert done.returncode == 1
+    assert "room.v1/: cannot be written (No space left on device)" in done.stderr
+    assert {k: v for k, v in held(half).items() if "v1" not in k} == held(tiny_disk / "out")
+    assert not leftovers(tiny_disk)
+
+
 def test_several_draws_of_folders_and_their_rows(batch: Run, rooms: Path, tmp_path: Path) -> None:
     done = batch(*words("views", "--repeat", "2", "--index", "rows"))
     assert done.returncode == 0, done.stderr
@@ -207,7 +228,7 @@ def test_a_folder_is_not_written_over_one_that_is_read(rooms: Path) -> None:
 @pytest.mark.parametrize("name", ["done", "failed"])
 def test_a_folder_is_not_written_over_the_records(rooms: Path, name: str) -> None:
     (rooms / "room.v1").rename(rooms / name)
-    with pytest.raises(UsageError, match="where the batch keeps its records"):
+    with pytest.raises(UsageError, match="is where records go"):
         plan("resample", find([Pattern("rooms/*/")]), {}, folder="out")
     assert len(plan("resample", find([Pattern("rooms/*/")], relative_to="."), {}, folder="out")) == 2
 

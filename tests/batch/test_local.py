@@ -221,18 +221,6 @@ def test_a_file_that_may_not_grow_costs_the_large_inputs_only(
     assert written(tmp_path / "out") == expected
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("may not mount a small file system here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk_loses_nothing(batch: Run, expected: dict[str, bytes], tiny_disk: Path) -> None:
     filler = tiny_disk / "filler"
     filler.write_bytes(bytes(140_000))

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from gscli.cli import main
 from gscli.formats import ply
+from tests.formats import trainers
 
 JOB = """
 operation: resample
@@ -329,7 +332,7 @@ def test_workers_and_a_cluster_exclude_each_other(folder: Path) -> None:
 def test_an_unknown_operation_is_refused_with_the_nearest_one() -> None:
     done = batch("resampel", "x")
     assert done.exit_code == 2
-    assert "Did you mean resample?" in done.stderr
+    assert "did you mean resample?" in done.stderr
 
 
 def test_every_operation_has_the_options_of_its_command() -> None:
@@ -340,3 +343,104 @@ def test_every_operation_has_the_options_of_its_command() -> None:
         told = batch(name, "--help").output
         managed = {"--json", "--report", "--quiet", "-q", "--verbose", "-v", "--no-cache", "--expect"}
         assert [o for o in own - managed if o.startswith("-") and o not in told] == []
+
+
+def test_one_model_of_each_checkpoint_is_taken(folder: Path) -> None:
+    pytest.importorskip("torch")
+    for run in ("a", "b"):
+        (folder / run).mkdir()
+        models = {f"gs{i}": trainers.r2_fork_capture(30 + i, seed=i) for i in range(2)}
+        trainers.save(folder / run / "ckpt.pth", models)
+    done = batch("convert", "?/ckpt.pth::gs1", "--to", "ply", "--out-dir", "out", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert [len(ply.read(folder / "out" / run / "ckpt.gs1.ply")) for run in ("a", "b")] == [31, 31]
+    words = ("compare", "?/ckpt.pth::gs0", "--reference", "?/ckpt.pth::gs1", "--no-gaussians", "--dry-run")
+    assert "a/ckpt.pth::gs0 with a/ckpt.pth::gs1" in batch(*words).stdout
+    done = batch("info", "c/ckpt.pth::gs1")
+    assert (done.exit_code, "ckpt.pth::gs1: no such file" in done.stderr) == (3, True)
+
+
+def test_files_with_odd_names_are_inputs_like_others(folder: Path) -> None:
+    scene = (folder / "scenes" / "s0.ply").read_bytes()
+    names = [
+        b"sp ace.ply",
+        b"new\nline.ply",
+        b"bell\a.ply",
+        b"\xff.ply",
+        b"n" * 250 + b".ply",
+        b"$(x) [1]*.ply",
+    ]
+    for name in names:
+        (folder / "scenes" / os.fsdecode(name)).write_bytes(scene)
+    done = batch("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert len(outputs(folder / "out")) == 9
+    lines = done.stderr.splitlines()
+    assert len([line for line in lines if " done " in line]) == 9
+    assert all(line.isprintable() and len(line) < 150 for line in lines)
+    listing = b"\0".join(b"scenes/" + name for name in names)
+    done = batch("info", "-", "--json-lines", "--workers", "1", input=listing)
+    assert len(done.stdout.splitlines()) == len(names)
+
+
+def test_a_link_that_leads_nowhere_costs_itself_alone(folder: Path) -> None:
+    (folder / "scenes" / "gone.ply").symlink_to("nowhere")
+    done = batch("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert done.exit_code == 1
+    assert "failed   scenes/gone.ply: no such file" in done.stderr
+    assert len(outputs(folder / "out")) == 3
+
+
+def test_an_empty_output_folder_is_a_variable_that_was_not_set(folder: Path) -> None:
+    done = batch("resample", "scenes/*.ply", "--out-dir", "")
+    assert (done.exit_code, "--out-dir is empty" in done.stderr) == (2, True)
+    assert [p.name for p in folder.iterdir()] == ["scenes"]
+
+
+def test_an_output_may_not_take_the_place_of_the_records(folder: Path) -> None:
+    (folder / "rooms" / "done").mkdir(parents=True)
+    np.save(folder / "rooms" / "done" / "coord.npy", np.zeros((9, 3), "f4"))
+    done = batch("resample", "rooms/*/", "--out-dir", "out")
+    assert (done.exit_code, "is where records go" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"fingerprint": 1}', "garbage"])
+def test_a_record_or_plan_that_was_edited_is_made_anew(folder: Path, text: str) -> None:
+    words = ("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
+    assert batch(*words).exit_code == 0
+    kept = (folder / "out" / "manifest.jsonl").read_text()
+    record, *_ = (folder / "out" / "done").iterdir()
+    for path in (record, folder / "out" / "manifest.jsonl"):
+        path.write_text(text)
+    done = batch(*words, "--resume")
+    assert (done.exit_code, "3 done (2 before)" in done.stderr) == (0, True), done.output
+    assert (folder / "out" / "manifest.jsonl").read_text() == kept
+
+
+def test_a_grid_file_is_an_input_too(folder: Path) -> None:
+    for number in range(3):
+        (folder / "scenes" / f"s{number}.ply").write_bytes((folder / "scenes" / "s0.ply").read_bytes())
+    np.save(folder / "cells.npy", np.arange(200) // 10)
+    words = ("resample", "scenes/*.ply", "--grid", "cells.npy", "--out-dir", "out", "--workers", "1")
+    done = batch(*words)
+    assert done.exit_code == 0, done.output
+    np.save(folder / "cells.npy", np.arange(200) // 20)
+    done = batch(*words, "--resume", "--dry-run")
+    assert "would resample 3 inputs" in done.stdout
+
+
+def test_comparisons_of_a_batch_keep_to_a_limit_each(folder: Path) -> None:
+    words = ("compare", "scenes/*.ply", "--reference", "scenes/s0.ply", "--workers", "1", "--json-lines")
+    fine = batch(*words, "--memory-limit", "1GB")
+    assert fine.exit_code == 0
+    document = json.loads(fine.stdout.splitlines()[0])["result"]
+    assert document["options"]["memory_limit"] == 10**9
+    (folder / "job.yaml").write_text(
+        "operation: compare\ninputs: scenes/*.ply\nreference: scenes/s0.ply\nworkers: 1\nmemory-limit: 1MB\n"
+    )
+    refused = batch("job.yaml")
+    assert refused.exit_code == 1
+    assert "1MB is too little for 200 and 200 points" in refused.stderr
+    pages = batch(*words, "--memory-limit", "1GB", "--html", "pages", "--out-dir", "out")
+    assert pages.exit_code == 2
+    assert "--html draws all points at once" in pages.stderr

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import gscli
+from gscli import neighbors
 from gscli.cloud import GaussianCloud
 
 GSCLI = [sys.executable, "-m", "gscli"]
@@ -240,6 +241,19 @@ def test_options_that_cannot_be_honoured(run, two, args, words):
     assert sorted(p.name for p in run.folder.iterdir()) == ["a.ply", "b.ply", "half.npy"]
 
 
+def test_no_output_takes_the_place_of_an_input(run, two):
+    before = (run.folder / "half.npy").read_bytes()
+    for option in ("--report", "--html"):
+        args = ("a.ply", "b.ply", "--pair", "index:half.npy", option, "half.npy", "--overwrite")
+        failed(run("compare", *args), 2, "half.npy: is an input")
+    assert (run.folder / "half.npy").read_bytes() == before
+
+
+def test_help_names_every_engine(run):
+    said = b"".join(run("compare", "--help").stdout.split()).decode()  # wrapped anywhere
+    assert f"Howtosearch:{','.join(neighbors.names())}." in said
+
+
 def test_hard_input_is_answered(run):
     gscli.write(run.folder / "same.ply", points(*[(1, 1, 1)] * 50))
     gscli.write(run.folder / "one.ply", points((1, 1, 1)))
@@ -256,7 +270,7 @@ def test_hard_input_is_answered(run):
     failed(
         run("compare", "far.ply", "same.ply"),
         2,
-        "same.ply has fewer than two distinct positions",
+        "same.ply has no spacing: all its positions are equal",
         "--threshold",
     )
     assert run("compare", "same.ply", "far.ply").returncode == 0

@@ -23,7 +23,7 @@ def table():
 
 
 def test_the_table_has_every_format_there_is(table):
-    assert list(table) == formats.names()
+    assert tuple(table) == formats.names()
     for name, row in table.items():
         module = formats.module(name)
         assert row["can_read"] == hasattr(module, "read")

@@ -71,6 +71,16 @@ def test_quiet_says_nothing_and_verbose_times_the_stages(run, scene):
     assert b"(read 0." in run("resample", "scene.ply", "b.ply", "-v").stderr
 
 
+def test_a_cache_that_cannot_be_used_is_told_unless_quiet(run, scene):
+    (run.folder / "file").write_text("")
+    env = {**run.env, "GSCLI_CACHE_DIR": "file"}
+    told = run("resample", "scene.ply", "a.ply", "--json", env=env)
+    assert told.returncode == 0
+    assert b"gscli: warning: grid not cached" in told.stderr
+    assert run("resample", "scene.ply", "b.ply", "--quiet", env=env).stderr == b""
+    assert (run.folder / "a.ply").read_bytes() == (run.folder / "b.ply").read_bytes()
+
+
 @pytest.mark.parametrize("silent, name", [("-q", "--quiet"), ("--json", "--json")])
 def test_verbose_is_refused_where_there_is_no_summary(run, scene, silent, name):
     failed(run("resample", "scene.ply", "out.ply", "-v", silent), 2, "--verbose has no effect", name)
@@ -138,7 +148,10 @@ def test_too_long_a_name_is_one_line(run, scene, name):
 def test_a_full_stdout_is_one_line(run, scene, command):
     with open("/dev/full", "wb") as full:
         result = run(*command.split(), capture_output=False, stdout=full, stderr=subprocess.PIPE)
-    assert (result.returncode, result.stderr) == (1, b"gscli: error: No space left on device\n")
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"gscli: error: ")
+    assert result.stderr.count(b"\n") == 1
+    assert b"No space left on device" in result.stderr
 
 
 def test_closed_streams_are_one_line(run, scene):
@@ -264,7 +277,7 @@ def test_an_existing_output_needs_leave(run, scene):
 def test_an_unknown_command_suggests_the_nearest(run):
     result = run("resampel")
     assert result.returncode == 2
-    assert b"Did you mean resample?" in result.stderr
+    assert b"did you mean resample?" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
@@ -400,3 +413,41 @@ def test_help_starts_quickly_enough_to_be_forgotten(run):
     )
     loaded = set(result.stdout.decode().splitlines()[-1].split())
     assert not loaded & {"numpy", "torch", "faiss", "scipy", "plyfile", "yaml", "tqdm", "pykdtree"}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="no /dev/fd here")
+class TestAnOpenFileAsOutput:
+    """/dev/stdout is ``-``; /dev/fd/N, such as >(command) of a shell, is written where it stands."""
+
+    @pytest.fixture
+    def half(self, run, scene):
+        return run("resample", "scene.ply", "-", "--quiet").stdout
+
+    @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+    def test_stdout_by_its_other_names(self, run, scene, half, name):
+        assert run("resample", "scene.ply", name, "--quiet").stdout == half
+        with (run.folder / "log").open("ab") as log:
+            log.write(b"kept ")
+            log.flush()
+            assert (
+                run("resample", "scene.ply", name, "--quiet", stdout=log, capture_output=False).returncode
+                == 0
+            )
+        assert (run.folder / "log").read_bytes() == b"kept " + half
+        failed(run("resample", "scene.ply", name, "--json"), 2, "stdout can carry one thing")
+        failed(run("resample", "scene.ply", name, "--report", "-"), 2, "stdout can carry one thing")
+
+    def test_another_open_file_is_written_where_it_stands(self, run, scene, half):
+        with (run.folder / "log").open("wb") as log:
+            log.write(b"kept ")
+            log.flush()
+            done = run("resample", "scene.ply", f"/dev/fd/{log.fileno()}", "--quiet", pass_fds=[log.fileno()])
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (run.folder / "log").read_bytes() == b"kept " + half
+
+    def test_a_link_to_a_pipe(self, run, scene, half):
+        (run.folder / "half.ply").symlink_to("/dev/stdout")
+        assert run("resample", "scene.ply", "half.ply", "--quiet").stdout == half
+
+    def test_one_that_is_not_open(self, run, scene):
+        failed(run("resample", "scene.ply", "/dev/fd/99"), 1, "/dev/fd/99: cannot be written (Bad file desc")

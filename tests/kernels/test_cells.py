@@ -174,7 +174,7 @@ def test_the_chosen_size_does_not_depend_on_threads(monkeypatch):
     sizes = set()
     for threads in ("1", "2", "7"):
         monkeypatch.setenv("GSCLI_THREADS", threads)
-        sizes.add(cellsize.choose(xyz.T, 20, np.zeros(3))[0])
+        sizes.add(VoxelGrid.from_points(xyz).voxel_size)
     assert len(sizes) == 1
 
 
@@ -197,6 +197,23 @@ def test_a_size_that_a_flyaway_made_larger_says_so():
     assert grid.points / len(grid) > 100
     assert "so far out" in grid.why
     assert "nearest" not in grid.why
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+@pytest.mark.parametrize("kind", ["cluster", "far", "lattice"])
+def test_occupied_cells_are_counted_from_any_ranges_of_codes(kind, pieces):
+    """The slow twin makes a set of the cells of each size."""
+    xyz = scene(2000, kind).T
+    exponent, corner = -6, np.array([0.1, -2.0, 0.3])
+    expected = []
+    for level in range(21):
+        cell = np.floor((xyz.T.astype(float) - corner) / 2.0**exponent).astype(int) % 2**21 >> level
+        expected.append(len(set(map(tuple, cell.tolist()))))
+    codes = cellsize.codes(xyz, exponent, corner)
+    borders = np.sort(codes)[np.arange(1, pieces) * 2000 // pieces]
+    part = np.searchsorted(borders, codes, side="right")
+    ranges = [codes[part == i] for i in range(pieces) if (part == i).any()]
+    assert cellsize.count_cells(ranges).tolist() == expected
 
 
 @pytest.mark.parametrize("aim", [1.0, 1e9, 1e300])

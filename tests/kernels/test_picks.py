@@ -1,6 +1,7 @@
 """Which rows of each cell stay: exactly as many as asked, those with the smallest keys."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,6 +177,20 @@ def test_a_total_is_shared_by_largest_remainder(total):
     assert kept.tolist() == expected
     assert kept.sum() == total
     assert all(math.floor(e) <= k <= math.ceil(e) for k, e in zip(kept, exact, strict=True))
+
+
+@pytest.mark.parametrize("total", [0, 1, 300, 301, 1499, 1500])
+def test_shares_follow_from_how_many_cells_have_each_count(total):
+    """Half of the cells at a time, knowing only the counts of all and the last row that rounds up."""
+    rng = np.random.default_rng(total)
+    counts = rng.permutation(np.repeat([1, 2, 3, 4, 5], 100))
+    first = rng.permutation(1500)[:500]
+    shares = picks.Shares.among(*np.unique(counts, return_counts=True), total)
+    tied = np.sort(first[shares.is_tied(counts)])
+    shares = replace(shares, last=int(tied[shares.tied - 1]) if shares.tied else -1)
+    apart = [shares.of(counts[half], first[half]) for half in (slice(250), slice(250, None))]
+    assert np.concatenate(apart).tolist() == picks.counts_for_total(counts, first, total).tolist()
+    assert sum(map(sum, apart)) == total
 
 
 @pytest.mark.parametrize("threads", ["1", "4"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gscli.report.document import percent, size
+from gscli.report.document import fraction, percent, size
 
 
 @pytest.mark.parametrize("digits, most", [(0, "99%"), (1, "99.9%"), (2, "99.99%")])
@@ -29,3 +29,14 @@ def test_percentages_round_to_the_nearest_elsewhere():
 )
 def test_sizes_have_the_unit_that_their_rounding_asks_for(count, told):
     assert size(count) == told
+
+
+@pytest.mark.parametrize("digits, least", [(0, "<1%"), (1, "<0.1%"), (2, "<0.01%")])
+def test_a_percentage_is_zero_only_where_there_is_nothing(digits, least):
+    assert percent(0.0, digits) == f"{0:.{digits}f}%"
+    assert percent(1e-9, digits) == least
+
+
+def test_a_fraction_is_one_only_where_nothing_is_missing():
+    assert (fraction(1.0, 6), fraction(0.9999999, 6), fraction(1 - 1e-16, 4)) == ("1", "0.999999", "0.9999")
+    assert (fraction(0.0, 6), fraction(1e-9, 6), fraction(0.8674361, 6)) == ("0", "1e-09", "0.867436")

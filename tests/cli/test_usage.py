@@ -1,0 +1,139 @@
+"""What the command line says to a usage that cannot be: one line, what to do, status 2."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+
+def gscli(*args, **options):
+    options = {"capture_output": True, "text": True, "timeout": 60, **options}
+    return subprocess.run([sys.executable, "-m", "gscli", *args], **options)
+
+
+@pytest.mark.parametrize(
+    "args, what, remedy",
+    [
+        (["--quite"], "--quite", "see gscli --help"),
+        (["resamble"], "no such command 'resamble'", "did you mean resample?"),
+        (["resample"], "missing argument 'SOURCE'", "see gscli resample --help"),
+        (["resample", "a", "b", "--sed", "1"], "no such option", "did you mean --seed?"),
+        (["resample", "a", "b", "c\nd"], "(c d)", "see gscli resample --help"),
+        (["resample", "a", "b", "--seed"], "option '--seed' requires an argument", ""),
+        (
+            ["resample", "a", "b", "--seed", "one"],
+            "'one' is not a valid integer",
+            "see gscli resample --help",
+        ),
+        (["compare", "a", "b", "--device", "tpu"], "is not one of 'cpu', ", "see gscli compare --help"),
+        (["cache", "cleer"], "no such command 'cleer'", ""),
+        (["batch", "inform"], "no such operation 'inform'", "did you mean info?"),
+        (["batch", "compare", "a"], "missing option '--reference'", "see gscli batch compare --help"),
+    ],
+)
+def test_a_usage_error_is_one_line_like_every_other_error(args, what, remedy):
+    done = gscli(*args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("gscli: error: ")
+    assert what in done.stderr
+    assert done.stderr.endswith(f"; {remedy}\n" if remedy else "\n")
+
+
+@pytest.mark.parametrize("args", [[], ["batch"], ["cache"]])
+def test_a_group_without_a_command_shows_its_help(args):
+    done = gscli(*args)
+    assert (done.stdout + done.stderr).startswith(f"Usage: {' '.join(['gscli', *args])} ")
+    assert "Commands:" in done.stdout + done.stderr
+
+
+@pytest.fixture
+def scene(scene_file, monkeypatch):
+    monkeypatch.chdir(scene_file.parent)
+    monkeypatch.setenv("GSCLI_CACHE_DIR", str(scene_file.parent / "cache"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(p) for p in sys.path if p))
+    return scene_file.name
+
+
+def refused(done, status, *words):
+    assert done.returncode == status
+    assert done.stderr.startswith("gscli: error: ")
+    assert done.stderr.count("\n") == 1
+    assert [word for word in words if word not in done.stderr] == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["resample", "scene.ply", ""],
+        ["resample", "scene.ply", "--out-dir", ""],
+        ["resample", "scene.ply", "--out-dir="],
+        ["batch", "info", ""],
+    ],
+)
+def test_an_empty_argument_is_no_name_for_the_current_folder(scene, args):
+    refused(gscli(*args), 2, "an argument is empty")
+    assert os.listdir() == ["scene.ply"]
+
+
+@pytest.mark.parametrize(
+    "args", [["resample", "scene.ply", "out.ply"], ["compare", "scene.ply", "scene.ply"]]
+)
+def test_a_closed_stderr_changes_nothing(scene, args):
+    done = gscli(*args, stderr=None, capture_output=False, preexec_fn=lambda: os.close(2))
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "args", [["info", "scene.ply"], ["cache", "info"], ["resample", "scene.ply", "o.ply"]]
+)
+def test_json_that_nobody_can_receive_is_an_error(scene, args):
+    options = {"capture_output": False, "stderr": subprocess.PIPE}
+    refused(gscli(*args, "--json", preexec_fn=lambda: os.close(1), **options), 1, "<stdout>: is closed")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero here")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["compare", "scene.ply", "scene.ply", "--transform", "/dev/zero"],
+        ["verify", "scene.ply", "scene.ply", "--expect", "/dev/zero"],
+        ["info", "/dev/zero"],
+    ],
+)
+def test_a_device_without_end_is_not_read(scene, args):
+    limit = (1 << 30, 1 << 30)
+    done = gscli(*args, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, limit))
+    refused(done, 3, "/dev/zero: is a device")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user that the system does not know")
+def test_a_user_without_a_home_is_told_where_the_cache_could_be(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "GSCLI_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(p) for p in sys.path if p))
+    code = "import os, gscli.cache, gscli.report.document; from gscli.cli import cache, main; "
+    code += "os.setuid(54321); main(['cache', 'info'])"  # what root alone may read is imported by then
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    refused(done, 1, "no home folder", "set GSCLI_CACHE_DIR")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("args", [["--version"], ["--help"], ["resample", "--help"], ["cache", "info"]])
+def test_a_full_disk_behind_stdout_is_one_line(args):
+    with open("/dev/full", "w") as full:
+        done = gscli(*args, stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    refused(done, 1, "No space left on device")
+
+
+@pytest.mark.parametrize("args", [["info", "-"], ["batch", "info", "-"]])
+def test_a_closed_stdin_is_named(args):
+    done = gscli(*args, preexec_fn=lambda: os.close(0), stdin=None)
+    refused(done, 3, "<stdin>: is closed")
+
+
+def test_the_demo_of_stdin_is_refused():
+    refused(gscli("demo", "-", input="ply\n"), 2, "stdin can be read once", "name a file")
