@@ -53,7 +53,7 @@ class Scratch:
     def __init__(self, folder: Path | None) -> None:
         self.folder = Path(tempfile.gettempdir()) if folder is None else folder
         self._remedy = "free some space" + (
-            ", or point TMPDIR at a folder with room" if folder is None else ""
+            ", or set TMPDIR to where there is some" if folder is None else ""
         )
         self._end = 0
         with self._room():

@@ -168,7 +168,7 @@ def test_a_full_disk_is_an_error_of_one_line(
         def write(self, data: Any) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full(bytes(1 << 24)))
     with pytest.raises(GscliError, match=r"temporary data there \(No space left on device\).*TMPDIR"):
         compare_clouds(*two, memory_limit=lowest(*two))
 
