@@ -52,6 +52,9 @@ class Scratch:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = Path(tempfile.gettempdir()) if folder is None else folder
+        self._remedy = "free some space" + (
+            ", or set TMPDIR to where there is some" if folder is None else ""
+        )
         self._end = 0
         with self._room():
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115  closed by close()
@@ -110,7 +113,7 @@ class Scratch:
             raise GscliError(
                 f"cannot keep temporary data there ({error.strerror or error})",
                 path=self.folder,
-                remedy="free some space",
+                remedy=self._remedy,
             ) from None
 
 

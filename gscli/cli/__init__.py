@@ -82,8 +82,10 @@ class _Commands(click.Group):
             raise
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if any(arg == "" or (arg.startswith("--") and arg.endswith("=")) for arg in args):
-            raise UsageError("an argument is empty", remedy="check the variables that it comes from")
+        for before, arg in zip(["", *args], args, strict=False):
+            if arg == "" or (arg.startswith("--") and arg.endswith("=")):
+                option = arg[:-1] or (before if before.startswith("-") else "an argument")
+                raise UsageError(f"{option} is empty", remedy="check the variables that it comes from")
         return super().parse_args(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -66,16 +66,16 @@ def refused(done, status, *words):
 
 
 @pytest.mark.parametrize(
-    "args",
+    ("args", "what"),
     [
-        ["resample", "scene.ply", ""],
-        ["resample", "scene.ply", "--out-dir", ""],
-        ["resample", "scene.ply", "--out-dir="],
-        ["batch", "info", ""],
+        (["resample", "scene.ply", ""], "an argument"),
+        (["resample", "scene.ply", "--out-dir", ""], "--out-dir"),
+        (["resample", "scene.ply", "--out-dir="], "--out-dir"),
+        (["batch", "info", ""], "an argument"),
     ],
 )
-def test_an_empty_argument_is_no_name_for_the_current_folder(scene, args):
-    refused(gscli(*args), 2, "an argument is empty")
+def test_an_empty_argument_is_no_name_for_the_current_folder(scene, args, what):
+    refused(gscli(*args), 2, f"gscli: error: {what} is empty; ")
     assert os.listdir() == ["scene.ply"]
 
 
