@@ -17,7 +17,7 @@ FAILURE_ROWS = 20
 
 
 def document(summary: Summary) -> dict[str, Any]:
-    """Counts, totals, and every input with its status and figures; keys as in the README."""
+    """Counts, totals, and every input with its status and figures; keys as in the documentation."""
     work = summary.work
     return documents.document(
         SCHEMA,
