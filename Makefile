@@ -2,7 +2,7 @@
 #   make demo              thin a made scene, or make demo SCENE=path/to.ply
 #   make test              every check: format, lint, types, tests
 #   make lint              the checks that take seconds
-#   make readme            run README's examples and write their output into it
+#   make docs              run the examples of README and docs and write their output into them
 #   make clean             remove what the others made
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k cells" goes to pytest.
 
@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SCENE ?=
 ARGS ?=
 
-.PHONY: demo test lint readme clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/core
 	$(BIN)/gscli demo $(if $(SCENE),"$(SCENE)")
@@ -26,8 +26,8 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-readme: $(VENV)/dev
-	$(BIN)/python tests/update_readme.py
+docs: $(VENV)/dev
+	$(BIN)/python tests/update_docs.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info .demo

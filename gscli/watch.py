@@ -123,7 +123,7 @@ def _follow(
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
-                    remedy="check the folders; the names that are known are in README",
+                    remedy="check the folders; `gscli watch --help` has the names that are known",
                 )
             return
         steps = watcher.complete()

@@ -15,7 +15,7 @@ import yaml
 
 from gscli import scene
 
-from .update_readme import ROOT, surroundings
+from .update_docs import ROOT, surroundings
 
 EXAMPLES = ROOT / "examples" / "batch"
 MISSED = 6

@@ -12,7 +12,7 @@ import pytest
 
 from gscli import read, scene
 
-from .update_readme import ROOT, surroundings
+from .update_docs import ROOT, surroundings
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = [*sorted(EXAMPLES.glob("*.sh")), ROOT / ".ci" / "run"]

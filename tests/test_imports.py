@@ -15,7 +15,7 @@ from gscli import scene, write
 from gscli.cli import main
 from gscli.resample import resample
 
-from .update_readme import ROOT
+from .update_docs import ROOT
 
 HEAVY = (
     "numpy",

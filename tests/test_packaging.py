@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .test_layers import MODULES, imports, text
-from .update_readme import ROOT, surroundings
+from .update_docs import ROOT, surroundings
 
 PROVIDED_BY = {"yaml": "pyyaml", "faiss": "faiss-cpu", "PIL": "pillow"}  # where the names differ
 

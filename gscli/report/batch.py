@@ -19,7 +19,7 @@ NAME_WIDTH = 80
 
 
 def document(summary: Summary) -> dict[str, Any]:
-    """Counts, totals, and every input with its status and figures; keys as in the README."""
+    """Counts, totals, and every input with its status and figures; keys as in the documentation."""
     work = summary.work
     return documents.document(
         SCHEMA,

@@ -32,7 +32,7 @@ class Table:
 
 
 def document(result: Compared) -> dict[str, Any]:
-    """Keys as in the README; numbers that do not exist are null."""
+    """Keys as in the documentation; numbers that do not exist are null."""
     tree = {
         name: asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
         for name, part in result.numbers().items()

@@ -13,7 +13,7 @@ UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plai
 
 
 def document(result: ConvertResult) -> dict[str, Any]:
-    """Keys as in the README."""
+    """Keys as in the documentation."""
     return documents.document(
         SCHEMA,
         input={"path": result.source, "format": result.source_format, "points": result.points},

@@ -12,7 +12,7 @@ SCHEMA = "gscli/coprune/1"
 
 
 def document(result: Copruned) -> dict[str, Any]:
-    """Keys as in the README."""
+    """Keys as in the documentation."""
     return documents.document(
         SCHEMA,
         first=_pruned(result.first),

@@ -14,7 +14,7 @@ SCHEMA = "gscli/info/1"
 
 
 def document(found: Info) -> dict[str, Any]:
-    """Keys as in the README."""
+    """Keys as in the documentation."""
     return documents.document(
         SCHEMA,
         input={"path": found.path, "format": found.format, "bytes": found.bytes, "points": found.points},

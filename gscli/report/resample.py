@@ -15,7 +15,7 @@ SCHEMA = "gscli/resample/1"
 
 
 def document(result: Resampled) -> dict[str, Any]:
-    """Keys as in the README; `kept` is there when there is one output, null is what had no effect."""
+    """Keys as in the documentation; `kept` is there when there is one output, null is what had no effect."""
     content = documents.document(
         SCHEMA,
         input={

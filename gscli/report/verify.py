@@ -12,7 +12,7 @@ SCHEMA = "gscli/verify/1"
 
 
 def document(result: Verified) -> dict[str, Any]:
-    """Keys as in the README."""
+    """Keys as in the documentation."""
     return documents.document(
         SCHEMA,
         source={"path": result.path, "points": result.points},

@@ -1,9 +1,9 @@
-"""Run README's examples. As a script, write what they print into it: python tests/update_readme.py
+"""Run the documents' examples. As a script, write what they print into them: python tests/update_docs.py
 
 An example is a fenced block marked ``console``: lines that start with ``$ ``, continued while they end in
-a backslash, each followed by what it prints to stdout and stderr. All run in order in one folder that
-holds donut.ply. A line ``...`` stands for any lines. Seconds and rates may differ. A block after
-``<!-- not run -->`` is left alone.
+a backslash, each followed by what it prints to stdout and stderr. Those of a document run in order in a
+folder of their own that holds donut.ply. A line ``...`` stands for any lines. Seconds and rates may
+differ. A block after ``<!-- not run -->`` is left alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SCENE = ROOT.parent / "shared" / "data" / "donut.ply"
 BLOCK = re.compile(r"(?P<skip><!-- not run -->\s*)?^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -31,7 +31,7 @@ VARYING = (
 
 @dataclass(frozen=True)
 class Example:
-    """A command of README, what README says it prints, and where in README it says so."""
+    """A command of a document, what it says the command prints, and where it says so."""
 
     command: str
     output: str
@@ -105,6 +105,7 @@ def updated(text: str, folder: Path) -> str:
 
 if __name__ == "__main__":
     if not SCENE.exists():
-        sys.exit(f"{SCENE}: no such file; the examples of {README.name} use it")
-    with tempfile.TemporaryDirectory() as scratch:
-        README.write_text(updated(README.read_text("utf-8"), Path(scratch)), "utf-8")
+        sys.exit(f"{SCENE}: no such file; the examples use it")
+    for document in DOCUMENTS:
+        with tempfile.TemporaryDirectory() as scratch:
+            document.write_text(updated(document.read_text("utf-8"), Path(scratch)), "utf-8")
