@@ -27,6 +27,7 @@ from .tasks import Task
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 5.0  # between two looks at whether there still are workers
 CONNECT_SECONDS = 10
+FETCH_SECONDS = 2.0
 _ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/\s]+:\d{1,5}")
 GPU, MEMORY = "GPU", "MEMORY"  # resources, under the names that Dask's manual uses
 
@@ -64,75 +65,77 @@ class Dask:
                 remedy="start one with `dask scheduler`",
             ) from None
         with client:
-            workers = self._workers(client, stop)
-            if stop.level:
+            try:
+                yield from self._work(distributed, client, tasks, folder, stop)
+            except (OSError, distributed.CancelledError):
+                raise EngineUnavailable(
+                    f"the Dask scheduler at {self.address} is gone",
+                    remedy="start it again, and go on with --resume",
+                ) from None
+
+    def _work(
+        self, distributed: Any, client: Any, tasks: Sequence[Task], folder: str | None, stop: Stop
+    ) -> Iterator[Record]:
+        """Run tasks; an OSError or a CancelledError says that the scheduler is gone."""
+        workers = self._workers(client, stop)
+        if stop.level:
+            return
+        if any(map(_on_gpu, tasks)) and not any(w.get(GPU, 0) >= 1 for w in workers):
+            what = f"no worker advertises a GPU (--resources {GPU}=1): any worker may get any task"
+            warnings.warn(what, stacklevel=2)
+        run = f"{time.time_ns():x}"
+        given = {
+            client.submit(
+                execute,
+                task,
+                folder,
+                key=f"{task.id}-{run}",
+                pure=False,
+                priority=-number,
+                resources=resources(task, workers),
+            ): task
+            for number, task in enumerate(tasks)
+        }
+        finished = distributed.as_completed(given, loop=client.loop)
+        stopping, looked = False, time.monotonic()
+        while given:
+            if stop.level >= NOW:
+                client.cancel(list(given), force=True)
                 return
-            if any(map(_on_gpu, tasks)) and not any(w.get(GPU, 0) >= 1 for w in workers):
-                what = f"no worker advertises a GPU (--resources {GPU}=1): any worker may get any task"
-                warnings.warn(what, stacklevel=2)
-            run = f"{time.time_ns():x}"
-            given = {
-                client.submit(
-                    execute,
-                    task,
-                    folder,
-                    key=f"{task.id}-{run}",
-                    pure=False,
-                    priority=-number,
-                    resources=resources(task, workers),
-                ): task
-                for number, task in enumerate(tasks)
-            }
-            finished = distributed.as_completed(given, loop=client.loop)
-            stopping, looked = False, time.monotonic()
-            while given:
-                if stop.level >= NOW:
-                    client.cancel(list(given), force=True)
-                    return
-                if stop.level >= FINISH and not stopping:
-                    stopping = True
-                    _drop_waiting(client, given)
-                if not finished.has_ready():
-                    time.sleep(POLL_SECONDS)
-                    if time.monotonic() - looked > LOOK_SECONDS:
-                        if stopping:
-                            _drop_waiting(client, given)  # a lost worker's task waits again
-                        else:
-                            self._workers(client, stop)
-                        looked = time.monotonic()
-                    continue
-                for future in finished.next_batch(block=False):
-                    task = given.pop(future, None)
-                    if task is None:
-                        continue
-                    if future.status == "cancelled":  # not by us
-                        raise self._gone()
-                    yield _record(future, task, folder)
+            if stop.level >= FINISH and not stopping:
+                stopping = True
+                _drop_waiting(client, given)
+            if not finished.has_ready():
+                time.sleep(POLL_SECONDS)
+                if time.monotonic() - looked > LOOK_SECONDS:
+                    if stopping:
+                        _drop_waiting(client, given)  # a lost worker's task waits again
+                    else:
+                        self._workers(client, stop)
+                    looked = time.monotonic()
+                continue
+            future = next(finished)
+            if future not in given:
+                continue
+            try:
+                record = _record(future, given[future], folder)
+            except distributed.TimeoutError:  # its worker was lost before the record was fetched
+                finished.add(future)
+                continue
+            del given[future]
+            yield record
 
     def _workers(self, client: Any, stop: Stop) -> list[Mapping[str, float]]:
-        """What each worker advertises; waits for the first one.
-
-        Raises:
-            EngineUnavailable: the scheduler is gone.
-        """
+        """What each worker advertises; waits for the first one."""
         waiting = False
         while True:
-            try:
-                found = client.sync(client.scheduler.identity)["workers"].values()
-            except OSError:
-                raise self._gone() from None
+            found = client.sync(client.scheduler.identity)["workers"].values()
             if found or stop.level:
                 return [worker["resources"] for worker in found]
             if not waiting:
                 waiting = True
                 warnings.warn(f"{self.address} has no workers; waiting for some", stacklevel=3)
             time.sleep(POLL_SECONDS)
-
-    def _gone(self) -> EngineUnavailable:
-        return EngineUnavailable(
-            f"the Dask scheduler at {self.address} is gone",
-            remedy="start it again, and go on with --resume",
-        )
 
 
 def resources(task: Task, workers: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -169,8 +172,9 @@ def _drop_waiting(client: Any, given: dict[Any, Task]) -> None:
 
 
 def _record(future: Any, task: Task, folder: str | None) -> Record:
-    if future.status == "finished":
-        record: Record = future.result()
+    """The record of a task that is over; a TimeoutError says that it was lost again."""
+    if future.status != "error":
+        record: Record = future.result(timeout=FETCH_SECONDS)
         return record
     error = future.exception()
     why = f"{type(error).__name__}: {error}"
