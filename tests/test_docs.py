@@ -126,9 +126,7 @@ def test_commands_print_what_is_shown(name: str, tmp_path: Path) -> None:
         output = run(example.command, tmp_path)
         assert "Traceback" not in output
         if not example.matches(output):
-            pytest.fail(
-                f"{name}:{example.line}: $ {example.command}\nprints now:\n{output}", pytrace=False
-            )
+            pytest.fail(f"{name}:{example.line}: $ {example.command}\nprints now:\n{output}", pytrace=False)
 
 
 DOCUMENT = """

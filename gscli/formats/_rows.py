@@ -161,6 +161,4 @@ def dropped(
     if extra:
         more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
         lost.append(f"columns {', '.join(extra[:6])}{more}")
-    if cloud.header.comments and not comments:
-        lost.append(f"{len(cloud.header.comments)} comments")
-    return lost
+    return lost if comments else lost + cloud.header.comments_lost()

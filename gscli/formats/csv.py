@@ -56,5 +56,4 @@ def write(
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
     """Comments, and columns that text cannot hold."""
-    comments = [f"{len(cloud.header.comments)} comments"] if cloud.header.comments else []
-    return [*_text.unsupported(cloud.rows), *comments]
+    return [*_text.unsupported(cloud.rows), *cloud.header.comments_lost()]

@@ -107,9 +107,7 @@ def unsupported(cloud: GaussianCloud) -> list[str]:
         lost.append(f"precision (positions in steps of {_scale(cloud):g})")
     kept = _kept(cloud)
     lost += [f"column {name} ({cloud.rows.dtype[name]})" for name in cloud.fields if name not in kept]
-    if cloud.header.comments:
-        lost.append(f"{len(cloud.header.comments)} comments")
-    return lost
+    return lost + cloud.header.comments_lost()
 
 
 def _header(cloud: GaussianCloud) -> Any:

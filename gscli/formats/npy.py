@@ -87,4 +87,4 @@ def write(
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
     """What a .npy file cannot hold: comments."""
-    return [f"{len(cloud.header.comments)} comments"] if cloud.header.comments else []
+    return cloud.header.comments_lost()

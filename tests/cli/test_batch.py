@@ -290,11 +290,11 @@ def test_what_one_scene_would_lose_costs_that_scene_alone(folder: Path, make_sce
     words = ("convert", "scenes/*.ply", "--to", "npy", "--out-dir", "out", "--workers", "1")
     done = batch(*words)
     assert done.exit_code == 1
-    assert "out/s1.npy: would lose 1 comments; add --allow-lossy" in done.stderr
+    assert "out/s1.npy: would lose 1 comment; add --allow-lossy" in done.stderr
     assert sorted(p.name for p in (folder / "out").glob("*.npy")) == ["s0.npy", "s2.npy"]
     done = batch(*words, "--allow-lossy", "--resume")
     assert done.exit_code == 0, done.output
-    assert "1 comments" in done.stderr
+    assert "1 comment" in done.stderr
 
 
 def test_two_scenes_for_one_converted_file_are_refused(folder: Path) -> None:
