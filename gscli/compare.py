@@ -203,7 +203,11 @@ def compare_clouds(
     if memory_limit is not None:
         memory.require_tiles(engine, where)
         cut = memory.pieces(
-            memory_limit, (source, target), moved=moved is not None, listed=(pair or "").startswith("index:")
+            memory_limit,
+            (source, target),
+            moved=moved is not None,
+            listed=(pair or "").startswith("index:"),
+            sampled=max_queries,
         )
     with timings.stage("read"):
         positions = [search.positions(c, name) for c, name in zip((source, target), names, strict=True)]

@@ -56,9 +56,10 @@ def lay(
     if origin is None:
         corner = np.zeros(3)
     elif isinstance(origin, str):
-        corner = extent.low
+        corner = np.asarray(extent.low, np.float64)
     else:
         corner = np.asarray(origin, np.float64)
+    corner = corner + 0.0  # -0 into +0: which of the two a minimum is depends on how it is taken
     why = "as given"
     if voxel_size is None:
         aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell

@@ -18,8 +18,7 @@ PICK_BYTES = {"random": 0, "opacity": 8, "importance": 24, "center": 40}  # of i
 DROP_BYTES = 20  # of it more where points are left out
 CELL_BYTES = 150  # of a cell
 SORT_BYTES = 32  # of a code while it is sorted
-CROWD_BYTES = 72  # of a point of a tile
-TILE_BYTES = CROWD_BYTES + CELL_BYTES  # with a cell of its own, as all of a tile may have
+CROWD_BYTES = 40  # of a point of a tile, beside twice its record
 
 
 @dataclass(frozen=True)

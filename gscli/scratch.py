@@ -47,7 +47,7 @@ class Scratch:
         folder: where its bytes are; None for the system's temporary folder.
 
     Raises:
-        GscliError: there is no room, there or in any method.
+        GscliError: here and in every method: no room there.
     """
 
     def __init__(self, folder: Path | None) -> None:

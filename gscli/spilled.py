@@ -15,7 +15,7 @@ from .cloud import GaussianCloud
 from .grid import not_finite
 from .kernels import cells, cellsize, hashing
 from .lattice import Lattice
-from .memory import CROWD_BYTES, SORT_BYTES, TILE_BYTES, Budget, too_small
+from .memory import CELL_BYTES, CROWD_BYTES, SORT_BYTES, Budget, too_small
 from .scratch import Parts
 
 Array = npt.NDArray[Any]
@@ -113,7 +113,8 @@ class SpilledPoints:
 
     def _deal(self, source: Parts, part: int, laid: Lattice, budget: Budget, level: int) -> Iterator[Array]:
         """The records of one part; a tile that is too full is dealt out once more, by another hash."""
-        most = budget.room // TILE_BYTES
+        each = CROWD_BYTES + 2 * source.kind.itemsize
+        most = budget.room // (each + CELL_BYTES)  # every point of a tile may have a cell of its own
         number = max(1, -(-2 * int(source.sizes[part]) // most))  # half full: some get more than others
         stream = hashing.mix64(level + 1)
         with Parts(self._folder, source.kind, number) as tiles:
@@ -124,7 +125,7 @@ class SpilledPoints:
                 if size > most and not _is_one_cell(tiles.blocks(tile), laid):
                     yield from self._deal(tiles, tile, laid, budget, level + 1)
                 elif size:
-                    needed = size * CROWD_BYTES
+                    needed = size * each
                     if needed > budget.room:
                         fixed = budget.limit - budget.room
                         raise too_small(budget.limit, fixed + needed, f"a cell of {size:,} points")

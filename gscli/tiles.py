@@ -93,6 +93,7 @@ class TiledGrid:
             try:
                 for records in points.tiles(laid, budget):
                     grid._add(records, laid, center=pick == "center")
+                    del records
             except BaseException:
                 grid.close()
                 raise
@@ -151,7 +152,6 @@ class TiledGrid:
         """Group the points of one tile and keep them."""
         xyz, rows = positions(records), records["row"].copy()
         keys = records["key"].copy() if "key" in (records.dtype.names or ()) else None
-        del records
         span = cells.lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
         groups = cells.group_lattice(xyz, laid.size, laid.origin, span)
         counts = np.diff(groups.offsets)

@@ -416,3 +416,12 @@ def test_a_batch_takes_a_limit_for_each_scene(run, scene):
     (done,) = (run.folder / "out" / "done").iterdir()
     assert re.search(r'"tiles": \d+', done.read_text())
     assert json.loads(out.splitlines()[0])
+
+
+def test_the_lowest_corner_is_one_whatever_the_sign_of_zero(tmp_path):
+    xyz = np.random.default_rng(3).random((POINTS, 3)).astype("f4")
+    xyz[::1000], xyz[500::1000] = 0.0, -0.0
+    whole = VoxelGrid.from_points(xyz, origin="min", voxel_size=0.1)
+    tiled = TiledGrid.from_cloud(cloud_at(xyz), TIGHT, tmp_path, origin="min", voxel_size=0.1)
+    assert repr(tiled.origin) == repr(whole.origin) == "(0.0, 0.0, 0.0)"
+    tiled.close()

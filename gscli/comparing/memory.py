@@ -23,6 +23,7 @@ BOTH_AT_ONCE = 90  # and in both directions at once
 PAIR, ATTRIBUTES = 60, 52  # of a pair's differences; of what is held of a Gaussian, in float32
 CELLS = 3  # of the cells that a point lies in, and whether its answer is proven
 TILE = 160  # of a point of a tile, with a query for it
+SAMPLED = 48  # of a query's row number, copy and share of a standard error
 COLUMN = 10  # of one number for each pair, or a copy of distances
 LEAST = 1 << 16  # points in a piece: less takes ever longer
 
@@ -41,7 +42,12 @@ class Pieces:
 
 
 def pieces(
-    limit: int, clouds: Sequence[GaussianCloud], *, moved: bool = False, listed: bool = False
+    limit: int,
+    clouds: Sequence[GaussianCloud],
+    *,
+    moved: bool = False,
+    listed: bool = False,
+    sampled: int | None = None,
 ) -> Pieces | None:
     """How to cut a comparison up; None where it fits whole.
 
@@ -50,6 +56,7 @@ def pieces(
         clouds: source and target.
         moved: whether the first will be transformed.
         listed: whether pairs are given as row numbers.
+        sampled: how many points of each are asked; None for all.
 
     Raises:
         UsageError: even in the smallest pieces it takes more than the limit.
@@ -59,6 +66,7 @@ def pieces(
     kept = BASE + THREAD * parallel.threads() + sum(cloud.held for cloud in clouds)
     kept += counts[0] * _position(clouds[0], moved) + counts[1] * _position(clouds[1], False)
     kept += 8 * min(counts) if listed else 0
+    kept += 0 if sampled is None else SAMPLED * sum(min(count, sampled) for count in counts)
     held = ATTRIBUTES * (2 if moved or not all(_is_narrow(cloud, cloud.fields) for cloud in clouds) else 1)
     answers = points * (ANSWER if points < 2**31 else ANSWER + 4)
     searched = points * (BOTH_AT_ONCE if points <= TOGETHER else WHOLE)

@@ -53,7 +53,7 @@ class Tiling:
     Attributes:
         targets: how many were indexed at a time, at most.
         tiles: indices built.
-        asked_again: queries that could have had a nearer target beyond the tile they lie in.
+        asked_again: queries that the tile they lie in did not settle.
     """
 
     targets: int

@@ -195,7 +195,7 @@ def search(
     places = cells.of(targets)
     for question in questions:
         question.begin(cells, targets)
-    boxes = np.full((len(cells.low), 2, 3), np.nan)  # where a cell is empty: near to nothing
+    boxes = np.full((len(cells.low), 2, 3), np.nan)  # no point seen yet
     tiles = 0
 
     def ask(cell: int, chosen: Callable[[Question, slice], Array]) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..errors import InputError, UsageError
+from ..kernels import parallel
 
 Array = npt.NDArray[Any]
 
@@ -60,7 +61,9 @@ class Transform:
         out = np.empty((len(xyz), 3))
         with np.errstate(over="ignore", invalid="ignore"):  # the search refuses what comes of it
             for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
-                out[:, axis] = ((a * xyz[:, 0] + b * xyz[:, 1]) + c * xyz[:, 2]) + shift
+                for part in parallel.blocks(len(xyz)):
+                    x, y, z = xyz[part].T
+                    out[part, axis] = ((a * x + b * y) + c * z) + shift
         return out
 
     def similarity(self) -> Similarity | None:

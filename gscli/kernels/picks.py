@@ -53,7 +53,7 @@ def _mark(offsets: Any, keys: Any, k: Any, cells: slice, marked: npt.NDArray[Any
     rank = offsets[cells] - start + wanted
     for pack in (_words_of_32_bits, _words_of_64_bits):
         words = pack(keys[start:stop], counts)
-        ranked = np.append(np.sort(words), np.iinfo(words.dtype).max)
+        ranked = np.append(np.sort(words), words.dtype.type(np.iinfo(words.dtype).max))
         limit = ranked[rank]
         if not ((wanted > 0) & (ranked[rank - 1] == limit)).any():
             break
@@ -152,7 +152,8 @@ def ordered_keys(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
     A float's bits order like integers once negative ones are flipped. Adding 0 makes -0 into +0.
     """
-    rounded = values.astype(np.float32) + np.float32(0)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, as rounding has it
+        rounded = values.astype(np.float32) + np.float32(0)
     rounded = np.where(np.isnan(rounded), np.float32(np.inf), rounded)
     bits = rounded.view(np.uint32)
     keys: npt.NDArray[Any] = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))

@@ -68,7 +68,8 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     total = sum(result.timings.values())
     limit = result.options.get("memory_limit")
     if verbose and limit is not None:
-        done = "in one piece" if _tiles(grid) is None else f"in {_tiles(grid):,} tiles"
+        tiles = _tiles(grid)
+        done = "in one piece" if tiles is None else f"in {tiles:,} tile{'s' * (tiles != 1)}"
         lines.append(f"memory   at most {limit / 1e6:,.0f} MB: {done}")
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")

@@ -45,10 +45,11 @@ def lowest(a: GaussianCloud, b: GaussianCloud, **settings: Any) -> int:
     """The limit that a refusal asks for; bytes, where it says megabytes."""
     moved = settings.get("moved") is not None
     listed = settings.get("pair", "").startswith("index")
+    sampled = settings.get("max_queries")
     limit = 1
     while True:
         try:
-            memory.pieces(limit, (a, b), moved=moved, listed=listed)
+            memory.pieces(limit, (a, b), moved=moved, listed=listed, sampled=sampled)
         except UsageError:
             limit += 1 + limit // 100
         else:

@@ -208,3 +208,8 @@ def test_a_failure_in_a_thread_is_the_callers(threads, monkeypatch):
     done.clear()
     parallel.for_each(done.append, range(100))
     assert sorted(done) == list(range(100))
+
+
+def test_keys_of_values_beyond_float32_sort_as_infinity():
+    values = np.array([1e300, 0.0, -1e300, np.inf])
+    assert picks.ordered_keys(values).argsort(kind="stable").tolist() == [2, 1, 0, 3]
