@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from . import files
 from .cloud import take_rows
 from .errors import GscliError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Array = npt.NDArray[Any]
 CHUNK = 1 << 17  # records handled at a time: a few megabytes
@@ -27,7 +31,7 @@ def folder_for(output: str | os.PathLike[str]) -> Path | None:
     (None), such as stdout.
     """
     target = Path(os.path.realpath(output))
-    if os.fspath(output) == "-" or (target.exists() and not target.is_file() and not target.is_dir()):
+    if files.is_standard(output) or (target.exists() and not target.is_file() and not target.is_dir()):
         return None
     return next(folder for folder in target.parents if folder.is_dir())
 
@@ -59,7 +63,7 @@ class Scratch:
         with self._room():
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115  closed by close()
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -117,7 +121,7 @@ class Scratch:
             ) from None
 
 
-class Parts:
+class Parts(Scratch):
     """Records dealt out to numbered parts, each of which keeps the order in which they came.
 
     Args:
@@ -125,21 +129,10 @@ class Parts:
     """
 
     def __init__(self, folder: Path | None, kind: np.dtype[Any], number: int) -> None:
+        super().__init__(folder)
         self.kind = kind
         self.sizes = np.zeros(number, np.int64)
-        self._scratch = Scratch(folder)
         self._runs: list[tuple[int, npt.NDArray[np.uint32]]] = []  # position, (number + 1,) edges
-
-    def __enter__(self) -> Parts:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._scratch.close()
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -150,7 +143,7 @@ class Parts:
             part = np.zeros(len(records), np.uint8)
         narrow = part.astype(np.min_scalar_type(len(self)))  # NumPy sorts 16 bits by radix
         sizes = np.bincount(narrow, minlength=len(self))
-        place = self._scratch.put(take_rows(records, np.argsort(narrow, kind="stable")))
+        place = self.put(take_rows(records, np.argsort(narrow, kind="stable")))
         self._runs.append((place.position, np.append(0, sizes.cumsum()).astype(np.uint32)))
         self.sizes += sizes
 
@@ -159,7 +152,7 @@ class Parts:
         out = np.empty(self.sizes[part], self.kind)
         done = 0
         for position, count in self._runs_of(part):
-            self._scratch.fill(out[done : done + count], position)
+            self.fill(out[done : done + count], position)
             done += count
         return out
 
@@ -168,7 +161,7 @@ class Parts:
         for position, count in self._runs_of(part):
             for first in range(0, count, CHUNK):
                 out = np.empty(min(CHUNK, count - first), self.kind)
-                self._scratch.fill(out, position + first * self.kind.itemsize)
+                self.fill(out, position + first * self.kind.itemsize)
                 yield out
 
     def _runs_of(self, part: int) -> Iterator[tuple[int, int]]:

@@ -198,27 +198,32 @@ def search(
     boxes = np.full((len(cells.low), 2, 3), np.nan)  # no point seen yet
     tiles = 0
 
-    def ask(cell: int, chosen: Callable[[Question, slice], Array]) -> None:
-        nonlocal tiles
+    def tiles_of(cell: int) -> Iterator[tuple[Array, Array]]:
+        """The targets of a cell, as rows and positions; at most a tile of them at a time."""
         for rows in _rows(lambda part: places[part] == cell, len(targets), tile):
-            held = targets[rows]
-            boxes[cell, 0] = np.fmin(boxes[cell, 0], held.min(axis=0))
-            boxes[cell, 1] = np.fmax(boxes[cell, 1], held.max(axis=0))
-            index: kdtree.Index | None = None
-            for question in questions:
-                for asked in _rows(partial(chosen, question), len(question.points), tile):
-                    if index is None:
-                        index, tiles = kdtree.Index(held), tiles + 1
-                    question.ask(index, rows, asked, targets)
+            yield rows, targets[rows]
+
+    def ask(rows: Array, held: Array, chosen: Callable[[Question, slice], Array]) -> None:
+        nonlocal tiles
+        index: kdtree.Index | None = None
+        for question in questions:
+            for asked in _rows(partial(chosen, question), len(question.points), tile):
+                if index is None:
+                    index, tiles = kdtree.Index(held), tiles + 1
+                question.ask(index, rows, asked, targets)
 
     for cell in range(len(boxes)):
-        ask(cell, partial(Question.at_home, cell=cell))
+        for rows, held in tiles_of(cell):
+            boxes[cell, 0] = np.fmin(boxes[cell, 0], held.min(axis=0))
+            boxes[cell, 1] = np.fmax(boxes[cell, 1], held.max(axis=0))
+            ask(rows, held, partial(Question.at_home, cell=cell))
         advance(sum(int(np.count_nonzero(q.homes == cell)) for q in questions if not q.elsewhere))
     for question in questions:
         question.prove(cells)
     again = sum(int(np.count_nonzero(q.open)) for q in questions if not q.elsewhere)
     for cell, box in enumerate(boxes):
-        ask(cell, partial(Question.reaching, cell=cell, box=box))
+        for rows, held in tiles_of(cell):
+            ask(rows, held, partial(Question.reaching, cell=cell, box=box))
     give_back()
     return Work(tiles, again)
 

@@ -11,6 +11,7 @@ import pytest
 import gscli
 from gscli import neighbors
 from gscli.cloud import GaussianCloud
+from tests.cli.refusals import of_a_process as failed
 
 GSCLI = [sys.executable, "-m", "gscli"]
 
@@ -41,17 +42,6 @@ def points(*xyz):
     for axis, name in enumerate("xyz"):
         rows[name] = [p[axis] for p in xyz]
     return GaussianCloud(rows)
-
-
-def failed(result, code, *words):
-    """One line on stderr with these words, nothing on stdout."""
-    assert result.returncode == code, result.stderr
-    lines = result.stderr.decode().strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("gscli: error: ")
-    for word in words:
-        assert word in lines[0]
-    assert result.stdout == b""
 
 
 def nulls_and_numbers(tree):

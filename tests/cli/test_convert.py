@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import gscli
 from gscli.cli import main
+from tests.cli.refusals import of_a_call as failed
 
 GSCLI = [sys.executable, "-m", "gscli"]
 
@@ -25,16 +26,6 @@ def run(tmp_path, monkeypatch):
         return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False, **options)
 
     return call
-
-
-def failed(result, code, *words):
-    """One line on stderr with these words, nothing on stdout."""
-    assert result.exit_code == code, result.stderr
-    assert result.stdout == ""
-    assert result.stderr.startswith("gscli: error: ")
-    assert result.stderr.count("\n") == 1
-    for word in words:
-        assert word in result.stderr
 
 
 def test_a_conversion_says_what_it_did(run, scene_file, scene):

@@ -12,6 +12,7 @@ import pytest
 import gscli
 from gscli import files
 from gscli.cloud import GaussianCloud
+from tests.cli.refusals import of_a_process as failed
 
 GSCLI = [sys.executable, "-m", "gscli"]
 
@@ -36,17 +37,6 @@ def run(tmp_path):
 def scene(run, make_scene):
     gscli.write(run.folder / "scene.ply", make_scene(3000))
     return run.folder / "scene.ply"
-
-
-def failed(result, code, *words):
-    """One line on stderr with these words, nothing on stdout."""
-    assert result.returncode == code, result.stderr
-    lines = result.stderr.decode().strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("gscli: error: ")
-    for word in words:
-        assert word in lines[0]
-    assert result.stdout == b""
 
 
 def test_the_first_command_of_the_readme(run, scene):

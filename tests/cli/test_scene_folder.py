@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import gscli
 from gscli.cli import main
+from tests.cli.refusals import of_a_call as failed
 
 N, CELLS = 400, 30
 
@@ -57,15 +58,6 @@ def cell_of_each(folder, rank):
     ids = np.full(len(mask), -1)
     ids[mask] = np.load(folder / f"lang_feat_grid_svd_r{rank}.npz")["indices"]
     return ids
-
-
-def failed(result, code, *words):
-    assert result.exit_code == code, result.stderr
-    assert result.stdout == ""
-    assert result.stderr.startswith("gscli: error: ")
-    assert result.stderr.count("\n") == 1
-    for word in words:
-        assert word in result.stderr
 
 
 @pytest.mark.parametrize(
