@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import numpy.typing as npt
 
-from . import __version__, device, fields, files, formats, neighbors
+from . import __version__, device, fields, files, formats, neighbors, scratch
 from .cloud import GaussianCloud
 from .comparing import gates, gaussians, memory, paint, pairing, search, tiles, transform, weights
 from .comparing.centers import Centers, color_top, compare_centers
@@ -343,6 +343,7 @@ def _write_distances(
 ) -> None:
     target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
     top = color_top(result.centers.source_to_target) if colors else None
-    with paint.with_distances(result.clouds[0], result.centers.forth.distances, colors_to=top) as cloud:
+    distances, folder = result.centers.forth.distances, scratch.folder_for(path)
+    with paint.with_distances(result.clouds[0], distances, colors_to=top, folder=folder) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
         formats.write(path, cloud.with_comment(line), overwrite=overwrite, allow_lossy=allow_lossy)

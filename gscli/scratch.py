@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -56,9 +58,7 @@ class Scratch:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = Path(tempfile.gettempdir()) if folder is None else folder
-        self._remedy = "free some space" + (
-            ", or set TMPDIR to where there is some" if folder is None else ""
-        )
+        self._instead = "set TMPDIR to another folder" if folder is None else "write to another folder"
         self._end = 0
         with self._room():
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115  closed by close()
@@ -109,15 +109,22 @@ class Scratch:
                 if self._file.readinto(out.reshape(-1).view(np.uint8).data) != out.nbytes:
                     raise OSError("a temporary file was cut short")
 
+    def mapped(self, kind: np.dtype[Any]) -> Array:
+        """All that was written, as records read from the file when they are looked at."""
+        with self._room():
+            self._file.flush()
+            return np.frombuffer(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ), kind)
+
     @contextmanager
     def _room(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise GscliError(
                 f"cannot keep temporary data there ({error.strerror or error})",
                 path=self.folder,
-                remedy=self._remedy,
+                remedy=f"free some space, or {self._instead}" if full else self._instead,
             ) from None
 
 

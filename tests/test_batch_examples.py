@@ -65,6 +65,14 @@ def test_a_slurm_array_does_the_whole_job(folder: Path, whole: dict[str, bytes])
     assert outputs(folder / "views") == whole
 
 
+def test_a_part_of_a_slurm_array_is_done_again_by_itself(folder: Path, whole: dict[str, bytes]) -> None:
+    for number in ("1", "2"):
+        slurm = {"SLURM_ARRAY_TASK_ID": number, "SLURM_ARRAY_TASK_COUNT": "1", "SLURM_CPUS_PER_TASK": "1"}
+        done = run(folder, "bash", "slurm.sh", "job.yaml", 2, **slurm)
+        assert done.returncode == 0, done.stderr
+        assert (outputs(folder / "views") == whole) == (number == "2")
+
+
 def test_gnu_parallel_does_the_whole_job(folder: Path, whole: dict[str, bytes]) -> None:
     if shutil.which("parallel") is None:
         pytest.skip("needs GNU parallel")

@@ -197,7 +197,6 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     from ..batch import plan as planning
     from ..batch import run as running
     from ..report import batch as report
-    from ..report import document as documents
 
     own = {name: values.pop(name, None) for name in _OWN}
     _refuse_without_effect(own)
@@ -224,15 +223,14 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     ):
         for record in running.run(work, engine, folder, stop, summary, locks=locks):
             tell(record)
-    document = report.document(summary)
+    kept = None
     if folder is not None:
-        name = "summary.json" if part is None else f"summary-{part}.json"
-        documents.write(folder.path / name, document, overwrite=True)
+        kept = os.fspath(folder.path / ("summary.json" if part is None else f"summary-{part}.json"))
     show.result(
-        document,
+        report.document(summary),
         report.table(summary),
         as_json=own["as_json"],
-        report=None,
+        report=kept,
         quiet=own["quiet"],
         overwrite=True,
     )

@@ -65,12 +65,14 @@ def result(
     """
     from ..report import document as documents
 
-    if report is not None:
-        documents.write(report, document, overwrite=overwrite)
-    if as_json:
-        json(document)
-    elif not quiet:
-        lines(summary, err=not answer)
+    try:
+        if report is not None:
+            documents.write(report, document, overwrite=overwrite)
+    finally:  # the work is done, and told, even where the disk has no room for a report of it
+        if as_json:
+            json(document)
+        elif not quiet:
+            lines(summary, err=not answer)
 
 
 def json(content: dict[str, Any]) -> None:

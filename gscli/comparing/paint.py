@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud
-from ..errors import GscliError, WriteRefused
+from ..errors import WriteRefused
 from ..kernels import colormap
+from ..scratch import Scratch
 
 COLUMN = "distance"
 RGB = ("red", "green", "blue")
@@ -23,13 +23,17 @@ RGB = ("red", "green", "blue")
 
 @contextmanager
 def with_distances(
-    cloud: GaussianCloud, distances: npt.NDArray[Any], *, colors_to: float | None = None
+    cloud: GaussianCloud,
+    distances: npt.NDArray[Any],
+    *,
+    colors_to: float | None = None,
+    folder: Path | None = None,
 ) -> Iterator[GaussianCloud]:
     """The same rows and a column ``distance``, for as long as the block lasts.
 
     The column is float32, or float64 where a distance is beyond what float32 holds.
 
-    The rows are spooled to a temporary file a few megabytes at a time, so that this costs no memory.
+    The rows are kept in a temporary file, made a few megabytes at a time, so that this costs no memory.
 
     Args:
         cloud: N rows.
@@ -37,28 +41,21 @@ def with_distances(
         colors_to: if given, replace the colours by `gscli.kernels.colormap`, up to this distance:
             f_dc_* where the cloud has them, and then f_rest_* become 0, so that the colour is the
             same from everywhere; otherwise red, green and blue, which are added where missing.
+        folder: where the temporary file is; see `gscli.scratch.Scratch`.
 
     Raises:
-        WriteRefused: there is a column of that name already.
+        WriteRefused: there is a column of that name already. GscliError: no room for temporary data.
     """
     if COLUMN in cloud.fields:
         raise WriteRefused(
             f"the source has a column {COLUMN} already", remedy="rename it, so that it is not replaced"
         )
-    with tempfile.TemporaryFile(prefix="gscli-distances-") as spool:
-        beyond = len(distances) and distances.max() > np.finfo(np.float32).max
-        dtype = _extended(cloud, "<f8" if beyond else "<f4", colors_to is not None)
-        try:
-            for block in _painted(cloud, dtype, distances, colors_to):
-                spool.write(block.view(np.uint8).data)
-            spool.flush()
-        except OSError as error:
-            raise GscliError(
-                f"cannot spool rows to {tempfile.gettempdir()} ({error.strerror or error})",
-                remedy="point TMPDIR at a folder with room",
-            ) from None
-        mapping = mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
-        yield replace(cloud, rows=np.frombuffer(mapping, dtype))
+    beyond = len(distances) and distances.max() > np.finfo(np.float32).max
+    dtype = _extended(cloud, "<f8" if beyond else "<f4", colors_to is not None)
+    with Scratch(folder) as scratch:
+        for block in _painted(cloud, dtype, distances, colors_to):
+            scratch.put(block)
+        yield replace(cloud, rows=scratch.mapped(dtype))
 
 
 def _painted(

@@ -236,6 +236,17 @@ def test_a_full_disk_loses_nothing(batch: Run, expected: dict[str, bytes], tiny_
     assert written(tiny_disk / "out") == expected
 
 
+def test_what_happened_is_told_where_there_is_no_room_for_the_summary(
+    batch: Run, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "summary.json").mkdir(parents=True)
+    done = batch(*ALL, "out")
+    assert done.returncode == 4
+    assert all(f"scenes/{name}" in done.stderr for name in expected)
+    assert "summary.json: is a folder" in done.stderr
+    assert written(tmp_path / "out") == expected
+
+
 def test_two_batches_do_not_work_on_one_folder(
     batch: Run, start: Any, expected: dict[str, bytes], trap: Path
 ) -> None:
