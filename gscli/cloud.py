@@ -172,7 +172,7 @@ def release_pages(array: npt.NDArray[Any]) -> None:
     if mapping is None or not array.flags.c_contiguous or not hasattr(mmap, "MADV_DONTNEED"):
         return
     whole = np.frombuffer(mapping, np.uint8)
-    start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    start = array.ctypes.data - whole.ctypes.data
     stop = start + array.nbytes
     page = mmap.PAGESIZE
     first = start // page * page
