@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from gscli import neighbors
+
 from .test_layers import MODULES, imports, text
 from .update_docs import ROOT, surroundings
 
@@ -49,6 +51,13 @@ def test_the_development_extra_has_every_other_extra(project: dict[str, Any]) ->
     included = set(re.findall(r"[\w-]+", extras["dev"][0].partition("[")[2]))
     assert extras["dev"][0].startswith("gscli[")
     assert included | {"dev", "torch", "gpu"} == set(extras)  # torch is pinned in dev; gpu excludes faiss-cpu
+
+
+def test_every_faiss_that_an_extra_brings_is_told_from_the_others(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    brought = {name for extra in ("faiss", "gpu") for name in distributions(extras[extra]) if "faiss" in name}
+    assert len(brought) == 2
+    assert brought < set(neighbors.FAISS)
 
 
 def test_the_licence_is_whole() -> None:

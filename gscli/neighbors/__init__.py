@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 BRUTE_PAIRS = 250_000  # up to here the pairs are faster tried than a tree is built
 FAISS_PAIRS = 10_000_000_000  # estimated from arithmetic rates, not measured: about 1e5 points on either side
+FAISS = (  # the distributions that bring faiss
+    *("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cuvs"),
+    *("faiss-cuda", "faiss-cuda-cu128"),
+)
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,12 @@ def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -
 
 def notes() -> list[str]:
     """What a user should know about the engines' libraries on this machine."""
-    found = [name for name in ("faiss-cpu", "faiss-gpu") if _installed(name)]
+    found = [name for name in FAISS if _installed(name)]
     if len(found) < 2:
         return []
     return [
-        "faiss-cpu and faiss-gpu are both installed and overwrite each other: "
-        "pip uninstall both, then install one"
+        f"{' and '.join(found)} are installed together and overwrite each other: "
+        "pip uninstall them all, then install one"
     ]
 
 
