@@ -5,6 +5,7 @@ import weakref
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -72,6 +73,13 @@ def test_a_tensor_of_another_length_is_an_error_that_names_it(length):
     coord, views = scene()
     with pytest.raises(UsageError, match=r"prototypes has shape .*400 points"):
         collate(views, coord=coord, prototypes=torch.zeros(length, 4))
+
+
+@pytest.mark.parametrize("values", [None, [[0.0, 0.0, 0.0]] * 400, np.zeros((400, 3))])
+def test_what_is_no_tensor_is_an_error_that_names_it(values):
+    coord, views = scene()
+    with pytest.raises(UsageError, match=f"normal is a {type(values).__name__}, not a torch tensor"):
+        collate(views, coord=coord, normal=values)
 
 
 def test_reserved_names_and_no_scenarios_are_errors():
@@ -184,6 +192,12 @@ def test_one_scenario_has_nothing_to_be_consistent_with():
     batch = {"cell": torch.zeros(2).long(), "batch": torch.zeros(2).long(), "offset": torch.tensor([2])}
     with pytest.raises(UsageError, match="two scenarios"):
         density_consistency(torch.zeros(2, 3), batch)
+
+
+def test_an_output_of_integers_is_refused():
+    batch = {"cell": torch.zeros(2).long(), "batch": torch.arange(2), "offset": torch.tensor([1, 2])}
+    with pytest.raises(UsageError, match=r"torch\.int64"):
+        density_consistency(torch.zeros(2, 3).long(), batch)
 
 
 class LiveBytes(TorchDispatchMode):
