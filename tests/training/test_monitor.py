@@ -2,6 +2,7 @@
 
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -279,6 +280,18 @@ def test_closing_ends_the_process_and_may_be_repeated():
     monitor.close()
     assert process.poll() == 0
     monitor(*models(), 2)  # without effect, without error
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_workers_that_were_forked_meanwhile_do_not_keep_the_process_from_ending():
+    with DisagreementMonitor(lambda scalars, step: None) as monitor:
+        eventually(lambda: monitor._process)
+        process = monitor._process
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker.start()  # as the persistent workers of a DataLoader
+    assert process.returncode == 0  # by itself, not by a signal
+    worker.kill()
+    worker.join()
 
 
 def test_a_process_that_hangs_is_ended_at_closing(caplog):
