@@ -105,13 +105,14 @@ def watch(
 def _follow(
     watcher: _Watcher, every: float, once: bool, until: int | None, timeout: float | None
 ) -> Iterator[Measured]:
-    last = time.monotonic()
+    last, told_apart = time.monotonic(), False
     watcher.look()
     watcher.tell_start()
     while True:
         time.sleep(every)
         watcher.look()
         watcher.tell_incomplete()
+        apart = watcher.apart()
         if once:
             for step in watcher.complete():
                 measured = watcher.measure(step)
@@ -120,12 +121,17 @@ def _follow(
             if watcher.memory.step is None:
                 if watcher.unread is not None:
                     raise InputError(f"no step could be measured ({watcher.unread})", path=watcher.runs[0])
+                if apart:
+                    raise InputError(f"no step to measure: {apart}", path=watcher.runs[0])
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
                     remedy="check the folders; `gscli watch --help` has the names that are known",
                 )
             return
+        if apart and not told_apart:
+            watcher.say(f"nothing to measure yet: {apart}")
+            told_apart = True
         steps = watcher.complete()
         for number, step in reversed(list(enumerate(steps))):
             measured = watcher.measure(step)
@@ -185,6 +191,14 @@ class _Watcher:
                 "for a training begun anew give another --tensorboard folder"
             )
 
+    def apart(self) -> str | None:
+        """Which steps two runs have, in words, where they share none."""
+        if not all(self.steps) or set.intersection(*map(set, self.steps)):
+            return None
+        newest = [", ".join(map(str, sorted(steps)[-3:])) for steps in self.steps]
+        each = (f"of {run} the newest are {steps}" for run, steps in zip(self.runs, newest, strict=True))
+        return f"no step is in both runs; {', '.join(each)}"
+
     def tell_incomplete(self) -> None:
         """Say, once, which models that no longer change lack ranks."""
         for checkpoint in (c for run in self.steps for c in run.values() if c.missing):
@@ -225,7 +239,7 @@ class _Watcher:
         if len(models) == 2:
             pairs.append((disagreement.POINTS, models[0][1], models[1][1]))
         else:
-            earlier = self._before()
+            earlier = self._before(step)
             if earlier is not None:
                 pairs.append(("successive/point", earlier, models[0][1]))
         if self.reference is not None:
@@ -234,15 +248,17 @@ class _Watcher:
         scalars: dict[str, float] = {}
         for tag, a, b in pairs:
             scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
-        self.memory.step, self.memory.path = step, models[0][0]
+        self.memory.step, self.memory.path = step, os.path.abspath(models[0][0])
         self.before = models[0]
         return Measured(step, scalars, tuple(path for path, _ in models), time.perf_counter() - start)
 
-    def _before(self) -> npt.NDArray[Any] | None:
+    def _before(self, step: int) -> npt.NDArray[Any] | None:
         """The model measured before, from memory or, after a restart, from its file if that still is."""
         if self.before is None and self.memory.path is not None:
-            with suppress(GscliError):
+            try:
                 self.before = (self.memory.path, _centers(self.memory.path))
+            except GscliError as error:
+                self.say(f"step {step} has nothing to be compared with: {error}")
         return None if self.before is None else self.before[1]
 
 

@@ -204,6 +204,43 @@ def test_a_lone_run_started_again_compares_with_the_step_before(runs, tmp_path):
     assert measured.scalars == disagreement.points(model(1).xyz, model(2).xyz, tag="successive/point")
 
 
+def test_a_lone_run_started_again_from_another_folder_compares_with_the_step_before(
+    runs, tmp_path, monkeypatch
+):
+    save(runs[0], 1, 1)
+    monkeypatch.chdir(tmp_path)
+    assert list(watch(["a"], tensorboard="logs", once=True, every=SOON)) == []
+    save(runs[0], 2, 2)
+    monkeypatch.chdir(runs[0])
+    (measured,) = watch([runs[0]], tensorboard="../logs", once=True, every=SOON)
+    assert measured.scalars == disagreement.points(model(1).xyz, model(2).xyz, tag="successive/point")
+
+
+def test_a_lone_run_started_again_tells_that_the_step_before_is_gone(runs, tmp_path):
+    first = save(runs[0], 1, 1)
+    assert list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON)) == []
+    first.unlink()
+    save(runs[0], 2, 2)
+    said = []
+    again = watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON, say=said.append)
+    assert list(again) == []
+    assert "step 2 has nothing to be compared with" in said[-1]
+    assert str(first) in said[-1]
+
+
+def test_runs_that_count_their_steps_differently_are_told_apart(runs):
+    for seed, step in enumerate((7000, 30000)):
+        save(runs[0], step, seed)
+        save(runs[1], step - 1, seed)
+    said = []
+    assert list(watch(runs, every=SOON, timeout=0.2, say=said.append)) == []
+    (told,) = said
+    for words in ("no step is in both runs", f"{runs[0]} the newest are 7000, 30000", "6999, 29999"):
+        assert words in told
+    with pytest.raises(InputError, match=r"no step is in both runs.*6999, 29999"):
+        list(watch(runs, once=True, every=SOON))
+
+
 def test_two_watches_do_not_mix_in_one_folder(runs, tmp_path):
     for seed, run in enumerate(runs):
         save(run, 1, seed)
