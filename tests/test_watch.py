@@ -316,6 +316,20 @@ def test_a_training_begun_anew_is_told_that_its_first_steps_are_passed_over(runs
     assert "after step 300" in said[0]
 
 
+def test_a_training_begun_anew_under_a_running_watch_is_told_once(runs):
+    for seed, run in enumerate(runs):
+        save(run, 300, seed)
+    said = []
+    following = watch(runs, every=SOON, timeout=0.3, say=said.append)
+    assert next(following).step == 300
+    for step in (100, 300):
+        for seed, run in enumerate(runs):
+            save(run, step, seed + 5)
+    assert steps_of(following) == []
+    (told,) = said
+    assert "step 100 was saved after step 300 was measured, and is passed over" in told
+
+
 def test_a_model_that_lacks_ranks_is_left_out_and_told(tmp_path):
     for name in ("ckpt_99_rank0.pt", "ckpt_99_rank1.pt", "ckpt_199_rank0.pt"):
         (tmp_path / name).write_bytes(b"x")
