@@ -18,6 +18,8 @@ from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.watch import watch
 from gscli.watching import disagreement
+from gscli.watching.memory import Memory
+from gscli.watching.watcher import Watcher
 
 SOON = 0.02
 
@@ -144,6 +146,18 @@ def test_a_file_that_still_grows_or_does_not_parse_is_waited_for(runs):
     assert steps_of(following) == [2]
 
 
+def test_a_step_counts_once_its_files_held_still_over_two_looks(runs):
+    files = [save(run, 1, seed) for seed, run in enumerate(runs)]
+    watcher = Watcher([str(run) for run in runs], None, 0.3, Memory(None, {}), print, 1)
+    found = []
+    for change in (False, False, True, True, False):
+        if change:
+            os.utime(files[1], ns=(0, len(found)))  # as of a file that is written in place
+        watcher.look()
+        found.append(watcher.complete())
+    assert found == [[], [1], [], [], [1]]
+
+
 def test_a_file_that_never_parses_is_told_once(runs):
     save(runs[0], 1, 1).write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n")
     save(runs[1], 1, 2)
@@ -245,8 +259,15 @@ def test_two_watches_do_not_mix_in_one_folder(runs, tmp_path):
     for seed, run in enumerate(runs):
         save(run, 1, seed)
     list(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON))
-    with pytest.raises(UsageError, match="other runs or another threshold"):
-        list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON))
+    gscli.write(tmp_path / "final.ply", model(5))
+    for other in (
+        {"runs": runs[:1]},
+        {"runs": runs[::-1]},
+        {"runs": runs, "threshold": 0.1},
+        {"runs": runs, "reference": tmp_path / "final.ply"},
+    ):
+        with pytest.raises(UsageError, match="other runs or another threshold"):
+            list(watch(**other, tensorboard=tmp_path / "logs", once=True, every=SOON))
     (tmp_path / "logs/gscli/watch.json").write_text("{")
     with pytest.raises(InputError, match=r"watch\.json: is damaged"):
         list(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON))
