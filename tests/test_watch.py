@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,39 @@ def test_a_file_that_never_parses_is_told_once(runs):
     assert list(watch(runs, every=SOON, timeout=0.5, say=said.append)) == []
     assert len(said) == 1
     assert "step 1 is left out" in said[0]
+
+
+def test_a_damaged_file_that_is_written_anew_and_still_damaged_is_told_again(runs):
+    path, said = save(runs[0], 1, 1), []
+    watcher = Watcher([str(runs[0])], None, 0.3, Memory(None, {}), said.append, 2)
+    for told in (1, 2):
+        path.write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n" + b"\n" * told)
+        watcher.look()
+        assert [watcher.measure(1) for _ in range(4)] == [None] * 4
+        assert len(said) == told
+
+
+def test_a_step_beyond_the_one_to_end_at_ends_it_too(runs):
+    for seed, run in enumerate(runs):
+        save(run, 300, seed)
+    steps = []
+    for measured in watch(runs, every=SOON, until=250, timeout=5):
+        steps.append(measured.step)
+        for seed, run in enumerate(runs):
+            save(run, 400, seed)
+    assert steps == [300]
+
+
+def test_the_timeout_counts_from_the_last_measurement(runs):
+    steps = []
+    save(runs[0], 0, 0)
+    save(runs[1], 0, 1)
+    for measured in watch(runs, every=SOON, until=3, timeout=3):
+        steps.append(measured.step)
+        time.sleep(1.1)
+        for seed, run in enumerate(runs):
+            save(run, measured.step + 1, seed)
+    assert steps == [0, 1, 2, 3]
 
 
 def test_the_newest_step_comes_first_and_stale_ones_are_dropped_and_said(runs):
@@ -341,7 +375,7 @@ def test_a_training_begun_anew_under_a_running_watch_is_told_once(runs):
     for seed, run in enumerate(runs):
         save(run, 300, seed)
     said = []
-    following = watch(runs, every=SOON, timeout=0.3, say=said.append)
+    following = watch(runs, every=SOON, timeout=1.5, say=said.append)
     assert next(following).step == 300
     for step in (100, 300):
         for seed, run in enumerate(runs):

@@ -162,6 +162,7 @@ def test_a_full_queue_drops_the_oldest_counts_it_and_says_so(caplog):
     monitor.close()
     assert steps == [0, 1, 4, 5]
     assert "dropped the disagreement of step 2" in caplog.text
+    assert "step 3" not in caplog.text  # the first is told as it happens, all are counted at the end
     assert "2 measurements" in caplog.text
 
 

@@ -38,6 +38,23 @@ def test_a_scenario_keeps_the_rows_that_the_command_line_keeps(seed, epoch):
         assert view.forced_cells == draw.forced_cells
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"points_per_cell": 3.0},
+        {"voxel_size": 0.3, "origin": "min"},
+        {"voxel_size": 0.3, "origin": (0.1, -2, 3)},
+    ],
+)
+def test_cells_are_laid_as_the_command_line_lays_them(options):
+    coord = points()
+    grid = VoxelGrid.from_points(coord.numpy(), **options)
+    sampler = GridSampler.from_points(coord, **options)
+    assert (sampler.grid.voxel_size, sampler.grid.origin) == (grid.voxel_size, grid.origin)
+    assert sampler.grid.cells.tolist() == grid.cells.tolist()
+
+
 def test_a_sampler_holds_8_bytes_a_point_and_32_a_cell_however_often_it_draws():
     sampler = GridSampler.from_points(points(200_000), voxel_size=0.3)
     grid = sampler.grid
