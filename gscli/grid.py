@@ -92,8 +92,8 @@ class VoxelGrid:
         groups = group_lattice(_on(device, columns), laid.size, laid.origin, laid.span)
         order = groups.order
         if valid is not None:
-            order = _on(device, np.flatnonzero(valid).astype(np.int64))[order]
-            order = order.astype(np.int32) if isinstance(order, np.ndarray) and len(valid) < 2**31 else order
+            kept = np.flatnonzero(valid).astype(np.int32 if len(valid) < 2**31 else np.int64)
+            order = _on(device, kept)[order]
         return cls(
             order,
             groups.offsets,

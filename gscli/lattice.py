@@ -67,7 +67,8 @@ def lay(
         why = f"the round size nearest to {aim:g} points a cell"
         if out_of_reach:
             why = f"the smallest round size for points that lie so far out, above {aim:g} points a cell"
-    return Lattice(voxel_size, corner, why, cells.lattice_span(extent.low, extent.high, voxel_size, corner))
+    size = float(voxel_size)  # a NumPy number would be spelled otherwise in comments and digests
+    return Lattice(size, corner, why, cells.lattice_span(extent.low, extent.high, size, corner))
 
 
 def check_lattice_options(

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
@@ -150,9 +151,9 @@ def methods(
         made.append(
             Method(
                 name,
-                ratio=ratio if half and ratio is not None else DEFAULT_RATIO,
-                min_per_cell=min_per_cell if half and min_per_cell is not None else 1,
-                k=k if name == "k-per-grid" else None,
+                ratio=(float(ratio[0]), float(ratio[1])) if half and ratio is not None else DEFAULT_RATIO,
+                min_per_cell=index(min_per_cell) if half and min_per_cell is not None else 1,
+                k=index(k) if name == "k-per-grid" and k is not None else None,
                 target=str(target) if half and target is not None else None,
                 pick=pick or "random",
             )

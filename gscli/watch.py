@@ -5,33 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from . import fields, formats
-from .errors import GscliError, InputError, UsageError
-from .watching import DEFAULT_THRESHOLD, disagreement
-from .watching.checkpoints import Checkpoint, checkpoints
+from .errors import InputError, UsageError
+from .watching import DEFAULT_THRESHOLD
 from .watching.events import EventWriter
 from .watching.memory import SUBFOLDER, Memory
+from .watching.watcher import Measured, Watcher, centers
 
 LONGEST = 1_000_000_000  # seconds: the system cannot sleep for much longer
 PATIENCE = 5  # polls that a finished file may be unreadable before it is told
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The scalars of one step, by the files they come from; none for the first step of a lone run."""
-
-    step: int
-    scalars: dict[str, float]
-    paths: tuple[str, ...]
-    seconds: float
 
 
 def watch(
@@ -63,8 +46,8 @@ def watch(
         once: measure all steps that are there, oldest first, and end.
         until: end after measuring this step or a later one.
         timeout: end after so many seconds without a new measurement.
-        say: told, in words, of steps dropped or passed over, files that cannot be read and runs that
-            have no checkpoint yet.
+        say: told, in words, of steps dropped or passed over, files that cannot be read, runs that have
+            no checkpoint yet and runs that share no step.
 
     Scalars: see `disagreement.points`, under ``corgs/point`` for two runs, ``successive/point``
     for one, ``reference/point`` for one against the reference, and ``reference_a/point`` and
@@ -85,10 +68,10 @@ def watch(
         raise UsageError(f"--every must be {LONGEST:,} seconds at most, not {every:g}")
     if once and (until is not None or timeout is not None):
         raise UsageError("--once ends by itself", remedy="drop --until and --timeout")
-    fixed = None if reference is None else _centers(os.fspath(reference))
+    fixed = None if reference is None else centers(os.fspath(reference))
     memory = Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
     patience = 1 if once else PATIENCE
-    watcher = _Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience)
+    watcher = Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience)
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)
     try:
         for measured in _follow(watcher, every, once, until, timeout):
@@ -103,15 +86,17 @@ def watch(
 
 
 def _follow(
-    watcher: _Watcher, every: float, once: bool, until: int | None, timeout: float | None
+    watcher: Watcher, every: float, once: bool, until: int | None, timeout: float | None
 ) -> Iterator[Measured]:
-    last = time.monotonic()
+    last, told_apart = time.monotonic(), False
     watcher.look()
     watcher.tell_start()
     while True:
         time.sleep(every)
         watcher.look()
         watcher.tell_incomplete()
+        watcher.tell_late()
+        apart = watcher.apart()
         if once:
             for step in watcher.complete():
                 measured = watcher.measure(step)
@@ -120,12 +105,17 @@ def _follow(
             if watcher.memory.step is None:
                 if watcher.unread is not None:
                     raise InputError(f"no step could be measured ({watcher.unread})", path=watcher.runs[0])
+                if apart:
+                    raise InputError(f"no step to measure: {apart}", path=watcher.runs[0])
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
                     remedy="check the folders; `gscli watch --help` has the names that are known",
                 )
             return
+        if apart and not told_apart:
+            watcher.say(f"nothing to measure yet: {apart}")
+            told_apart = True
         steps = watcher.complete()
         for number, step in reversed(list(enumerate(steps))):
             measured = watcher.measure(step)
@@ -141,116 +131,3 @@ def _follow(
             return
         if timeout is not None and time.monotonic() - last > timeout:
             return
-
-
-@dataclass
-class _Watcher:
-    """The runs as of the last two polls."""
-
-    runs: list[str]
-    reference: npt.NDArray[Any] | None
-    threshold: float
-    memory: Memory
-    say: Callable[[str], object]
-    patience: int
-    steps: list[dict[int, Checkpoint]] = field(default_factory=list)
-    states: dict[str, Any] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    failures: dict[str, int] = field(default_factory=dict)
-    incomplete: set[str] = field(default_factory=set)
-    unread: GscliError | None = None
-    before: tuple[str, npt.NDArray[Any]] | None = None
-
-    def look(self) -> None:
-        """Poll: which files are there, and which of them have not changed since the last time."""
-        self.steps = [checkpoints(run) for run in self.runs]
-        states = {}
-        for run in self.steps:
-            for checkpoint in run.values():
-                with suppress(OSError):
-                    states[checkpoint.path] = checkpoint.state()
-        self.held = {path for path, state in states.items() if self.states.get(path) == state}
-        for path in [path for path in self.failures if self.states.get(path) != states.get(path)]:
-            del self.failures[path]
-        self.states = states
-
-    def tell_start(self) -> None:
-        """Say what else would look like a watch that does nothing."""
-        for run, steps in zip(self.runs, self.steps, strict=True):
-            if not steps:
-                self.say(f"{run} has no checkpoints yet")
-        if self.memory.step is not None:
-            self.say(
-                f"goes on after step {self.memory.step}, as {self.memory.file} remembers; "
-                "for a training begun anew give another --tensorboard folder"
-            )
-
-    def tell_incomplete(self) -> None:
-        """Say, once, which models that no longer change lack ranks."""
-        for checkpoint in (c for run in self.steps for c in run.values() if c.missing):
-            if checkpoint.path in self.held - self.incomplete:
-                self.incomplete.add(checkpoint.path)
-                every = checkpoint.missing + len(checkpoint.files)
-                self.say(
-                    f"step {checkpoint.step} is left out while {checkpoint.missing} of its {every} ranks "
-                    f"are missing: {checkpoint.path}"
-                )
-
-    def complete(self) -> list[int]:
-        """Steps after the last one measured whose files are all there and held still, ascending."""
-        last = self.memory.step
-        common = set.intersection(*(set(run) for run in self.steps))
-        return sorted(
-            step
-            for step in common
-            if (last is None or step > last)
-            and all(run[step].path in self.held and not run[step].missing for run in self.steps)
-        )
-
-    def measure(self, step: int) -> Measured | None:
-        """The scalars of a step; None if a file turns out to be gone or incomplete, to be tried again."""
-        start = time.perf_counter()
-        models = []
-        for run in self.steps:
-            path = run[step].path
-            try:
-                models.append((path, _centers(path)))
-            except GscliError as error:
-                self.failures[path] = self.failures.get(path, 0) + 1
-                self.unread = error
-                if self.failures[path] == self.patience or not run[step].files[0].exists():
-                    self.say(f"step {step} is left out: {error}")
-                return None
-        pairs: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
-        if len(models) == 2:
-            pairs.append((disagreement.POINTS, models[0][1], models[1][1]))
-        else:
-            earlier = self._before()
-            if earlier is not None:
-                pairs.append(("successive/point", earlier, models[0][1]))
-        if self.reference is not None:
-            for suffix, (_, model) in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
-                pairs.append((f"reference{suffix}/point", model, self.reference))
-        scalars: dict[str, float] = {}
-        for tag, a, b in pairs:
-            scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
-        self.memory.step, self.memory.path = step, models[0][0]
-        self.before = models[0]
-        return Measured(step, scalars, tuple(path for path, _ in models), time.perf_counter() - start)
-
-    def _before(self) -> npt.NDArray[Any] | None:
-        """The model measured before, from memory or, after a restart, from its file if that still is."""
-        if self.before is None and self.memory.path is not None:
-            with suppress(GscliError):
-                self.before = (self.memory.path, _centers(self.memory.path))
-        return None if self.before is None else self.before[1]
-
-
-def _centers(path: str) -> npt.NDArray[Any]:
-    """(N, 3) positions of a scene file, at least one and all finite."""
-    xyz = formats.read(path, only=fields.POSITION).xyz
-    if not len(xyz):
-        raise InputError("has no points", path=path)
-    if not np.isfinite(xyz).all():
-        raise InputError("has positions that are not finite", path=path)
-    return xyz

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,11 @@ import pytest
 
 from gscli import fields
 from gscli.cloud import GaussianCloud
+
+
+def pytest_configure() -> None:
+    """A shell's job in the background ignores SIGINT; the processes that tests interrupt must not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -225,6 +225,23 @@ def test_dropped_rows_do_not_move_the_draw_of_the_others():
     assert a.tolist() == [row for row in b.tolist() if row != 0]
 
 
+@pytest.mark.parametrize("on_torch", [False, True])
+def test_the_order_of_a_small_scene_takes_4_bytes_a_point_also_where_rows_are_dropped(on_torch):
+    xyz = XYZ[:100].copy()
+    xyz[7] = np.nan
+    positions = pytest.importorskip("torch").from_numpy(xyz) if on_torch else xyz
+    grid = VoxelGrid.from_points(positions, voxel_size=1.0, drop_invalid=True)
+    assert grid.order.itemsize == 4
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+@pytest.mark.parametrize("how", [method("half"), method("single"), method("k-per-grid", k=np.int64(2))])
+def test_seeds_and_epochs_may_be_integers_of_numpy(kind, how):
+    grid = VoxelGrid.from_points(XYZ[:2000], voxel_size=0.5)
+    same = grid.draw(how, seed=kind(7), epoch=kind(3)).rows
+    assert same.tolist() == grid.draw(how, seed=7, epoch=3).rows.tolist()
+
+
 @pytest.mark.parametrize(
     "wanted, rows", [("0", 0), ("1", 1), (str(N), N), ("100%", N), ("33.3%", N * 333 // 1000)]
 )

@@ -134,6 +134,21 @@ def test_a_warm_cache_changes_no_byte(scene, tmp_path):
         assert (tmp_path / "torch.ply").read_bytes() == (tmp_path / "0.ply").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"voxel_size": 1},
+        {"voxel_size": np.float64(1.0)},
+        {"voxel_size": np.float32(1.0)},
+        {"ratio": (np.float64(0.3), np.float64(0.7))},
+    ],
+)
+def test_numbers_of_any_type_give_the_bytes_that_plain_ones_give(scene, tmp_path, settings):
+    resample(scene, tmp_path / "plain.ply", voxel_size=1.0)
+    resample(scene, tmp_path / "other.ply", **{"voxel_size": 1.0, **settings})
+    assert (tmp_path / "other.ply").read_bytes() == (tmp_path / "plain.ply").read_bytes()
+
+
 def test_a_file_can_be_thinned_in_place(scene):
     before = rows_of(scene).copy()
     result = resample(scene, scene, total=10, overwrite=True)

@@ -100,7 +100,10 @@ def test_points_that_were_dropped_for_their_positions_are_no_violation(tmp_path)
     def smuggle(kept):
         return np.concatenate([kept[:3], rows[3:4], kept[3:]])
 
-    assert {"cells", "rows"} <= failing(verify(tmp_path / "scene.ply", [rewritten(target, smuggle)]))
+    result = verify(tmp_path / "scene.ply", [rewritten(target, smuggle)])
+    assert {"cells", "rows"} <= failing(result)
+    with pytest.raises(GateMissed, match="1 rows of the scene that are in no cell are kept"):
+        result.require()
 
 
 def changed_value(rows):
@@ -274,6 +277,15 @@ def test_several_draws_of_a_biased_sampler_are_caught_by_the_statistics_too(tmp_
         "neighbours",
         "epochs",
     }
+
+
+def test_two_draws_of_one_seed_and_epoch_are_one_for_the_statistics_and_said(scene):
+    first = drawn(scene, "first.ply")
+    again = drawn(scene, "again.ply")
+    result = verify(scene, [first, again])
+    assert failing(result) == set()
+    assert result.uniformity == ()
+    assert result.notes == (f"{again} is a draw of the same seed and epoch as another: tested once",)
 
 
 def test_a_violation_is_exit_6_with_the_first_ones_listed(scene):

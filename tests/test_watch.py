@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.watch import watch
 from gscli.watching import disagreement
+from gscli.watching.memory import Memory
+from gscli.watching.watcher import Watcher
 
 SOON = 0.02
 
@@ -144,6 +147,18 @@ def test_a_file_that_still_grows_or_does_not_parse_is_waited_for(runs):
     assert steps_of(following) == [2]
 
 
+def test_a_step_counts_once_its_files_held_still_over_two_looks(runs):
+    files = [save(run, 1, seed) for seed, run in enumerate(runs)]
+    watcher = Watcher([str(run) for run in runs], None, 0.3, Memory(None, {}), print, 1)
+    found = []
+    for change in (False, False, True, True, False):
+        if change:
+            os.utime(files[1], ns=(0, len(found)))  # as of a file that is written in place
+        watcher.look()
+        found.append(watcher.complete())
+    assert found == [[], [1], [], [], [1]]
+
+
 def test_a_file_that_never_parses_is_told_once(runs):
     save(runs[0], 1, 1).write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n")
     save(runs[1], 1, 2)
@@ -151,6 +166,39 @@ def test_a_file_that_never_parses_is_told_once(runs):
     assert list(watch(runs, every=SOON, timeout=0.5, say=said.append)) == []
     assert len(said) == 1
     assert "step 1 is left out" in said[0]
+
+
+def test_a_damaged_file_that_is_written_anew_and_still_damaged_is_told_again(runs):
+    path, said = save(runs[0], 1, 1), []
+    watcher = Watcher([str(runs[0])], None, 0.3, Memory(None, {}), said.append, 2)
+    for told in (1, 2):
+        path.write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n" + b"\n" * told)
+        watcher.look()
+        assert [watcher.measure(1) for _ in range(4)] == [None] * 4
+        assert len(said) == told
+
+
+def test_a_step_beyond_the_one_to_end_at_ends_it_too(runs):
+    for seed, run in enumerate(runs):
+        save(run, 300, seed)
+    steps = []
+    for measured in watch(runs, every=SOON, until=250, timeout=5):
+        steps.append(measured.step)
+        for seed, run in enumerate(runs):
+            save(run, 400, seed)
+    assert steps == [300]
+
+
+def test_the_timeout_counts_from_the_last_measurement(runs):
+    steps = []
+    save(runs[0], 0, 0)
+    save(runs[1], 0, 1)
+    for measured in watch(runs, every=SOON, until=3, timeout=3):
+        steps.append(measured.step)
+        time.sleep(1.1)
+        for seed, run in enumerate(runs):
+            save(run, measured.step + 1, seed)
+    assert steps == [0, 1, 2, 3]
 
 
 def test_the_newest_step_comes_first_and_stale_ones_are_dropped_and_said(runs):
@@ -204,12 +252,56 @@ def test_a_lone_run_started_again_compares_with_the_step_before(runs, tmp_path):
     assert measured.scalars == disagreement.points(model(1).xyz, model(2).xyz, tag="successive/point")
 
 
+def test_a_lone_run_started_again_from_another_folder_compares_with_the_step_before(
+    runs, tmp_path, monkeypatch
+):
+    save(runs[0], 1, 1)
+    monkeypatch.chdir(tmp_path)
+    assert list(watch(["a"], tensorboard="logs", once=True, every=SOON)) == []
+    save(runs[0], 2, 2)
+    monkeypatch.chdir(runs[0])
+    (measured,) = watch([runs[0]], tensorboard="../logs", once=True, every=SOON)
+    assert measured.scalars == disagreement.points(model(1).xyz, model(2).xyz, tag="successive/point")
+
+
+def test_a_lone_run_started_again_tells_that_the_step_before_is_gone(runs, tmp_path):
+    first = save(runs[0], 1, 1)
+    assert list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON)) == []
+    first.unlink()
+    save(runs[0], 2, 2)
+    said = []
+    again = watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON, say=said.append)
+    assert list(again) == []
+    assert "step 2 has nothing to be compared with" in said[-1]
+    assert str(first) in said[-1]
+
+
+def test_runs_that_count_their_steps_differently_are_told_apart(runs):
+    for seed, step in enumerate((7000, 30000)):
+        save(runs[0], step, seed)
+        save(runs[1], step - 1, seed)
+    said = []
+    assert list(watch(runs, every=SOON, timeout=0.2, say=said.append)) == []
+    (told,) = said
+    for words in ("no step is in both runs", f"{runs[0]} the newest are 7000, 30000", "6999, 29999"):
+        assert words in told
+    with pytest.raises(InputError, match=r"no step is in both runs.*6999, 29999"):
+        list(watch(runs, once=True, every=SOON))
+
+
 def test_two_watches_do_not_mix_in_one_folder(runs, tmp_path):
     for seed, run in enumerate(runs):
         save(run, 1, seed)
     list(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON))
-    with pytest.raises(UsageError, match="other runs or another threshold"):
-        list(watch(runs[:1], tensorboard=tmp_path / "logs", once=True, every=SOON))
+    gscli.write(tmp_path / "final.ply", model(5))
+    for other in (
+        {"runs": runs[:1]},
+        {"runs": runs[::-1]},
+        {"runs": runs, "threshold": 0.1},
+        {"runs": runs, "reference": tmp_path / "final.ply"},
+    ):
+        with pytest.raises(UsageError, match="other runs or another threshold"):
+            list(watch(**other, tensorboard=tmp_path / "logs", once=True, every=SOON))
     (tmp_path / "logs/gscli/watch.json").write_text("{")
     with pytest.raises(InputError, match=r"watch\.json: is damaged"):
         list(watch(runs, tensorboard=tmp_path / "logs", once=True, every=SOON))
@@ -277,6 +369,20 @@ def test_a_training_begun_anew_is_told_that_its_first_steps_are_passed_over(runs
     assert list(watch(runs, **args)) == []
     assert len(said) == 1
     assert "after step 300" in said[0]
+
+
+def test_a_training_begun_anew_under_a_running_watch_is_told_once(runs):
+    for seed, run in enumerate(runs):
+        save(run, 300, seed)
+    said = []
+    following = watch(runs, every=SOON, timeout=1.5, say=said.append)
+    assert next(following).step == 300
+    for step in (100, 300):
+        for seed, run in enumerate(runs):
+            save(run, step, seed + 5)
+    assert steps_of(following) == []
+    (told,) = said
+    assert "step 100 was saved after step 300 was measured, and is passed over" in told
 
 
 def test_a_model_that_lacks_ranks_is_left_out_and_told(tmp_path):

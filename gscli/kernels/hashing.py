@@ -6,6 +6,7 @@ uint64 arrays and on torch int64 tensors, whose arithmetic wraps alike; results 
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,13 @@ def stream(seed: int, epoch: int, method: str, use: int) -> int:
     """The 64-bit word that one use of one method draws from, for a seed and an epoch.
 
     mix64(mix64(mix64(seed + G) + epoch G) + tag G) with tag = 4 METHODS[method] + use.
+
+    Args:
+        seed, epoch: integers of any type; those of NumPy and torch would overflow.
     """
     tag = 4 * METHODS[method] + use
-    word = mix64((seed + GOLDEN) & _MASK)
-    word = mix64((word + epoch * GOLDEN) & _MASK)
+    word = mix64((index(seed) + GOLDEN) & _MASK)
+    word = mix64((word + index(epoch) * GOLDEN) & _MASK)
     return int(mix64((word + tag * GOLDEN) & _MASK))
 
 

@@ -1,10 +1,10 @@
-"""`gscli.watch.Measured` as one line of JSON."""
+"""`gscli.watching.watcher.Measured` as one line of JSON."""
 
 from __future__ import annotations
 
 import json
 
-from ..watch import Measured
+from ..watching.watcher import Measured
 from . import document as documents
 
 SCHEMA = "gscli/watch/1"

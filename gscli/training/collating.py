@@ -36,8 +36,8 @@ def collate(
         They share no memory with their sources: dropping the batch frees it.
 
     Raises:
-        UsageError: scenarios of different scenes, ranks or devices, or none; a tensor of another length
-            or device, or a reserved name.
+        UsageError: scenarios of different scenes, ranks or devices, or none; no tensor, or one of
+            another length or device, or a reserved name.
     """
     drawn = list(views.values() if isinstance(views, Mapping) else views)
     if not drawn:
@@ -53,6 +53,8 @@ def collate(
     for name, tensor in per_point.items():
         if name in RESERVED:
             raise UsageError(f"{name} is what collate itself adds", remedy="give the tensor another name")
+        if not isinstance(tensor, torch.Tensor):
+            raise UsageError(f"{name} is a {type(tensor).__name__}, not a torch tensor")
         if tensor.ndim == 0 or len(tensor) != points:
             raise UsageError(
                 f"{name} has shape {tuple(tensor.shape)}, but the scene has {points} points",

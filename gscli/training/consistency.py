@@ -48,8 +48,8 @@ def density_consistency(
         (``index_add`` on CUDA) the last digits may vary.
 
     Raises:
-        UsageError: an unknown kind, a temperature that is not positive or without effect, or shapes
-            that do not fit.
+        UsageError: an unknown kind, a temperature that is not positive or without effect, or an
+            output whose type or shape does not fit.
     """
     if kind not in KINDS:
         raise UsageError(f"no kind {kind!r} of consistency", remedy=f"choose one of {', '.join(KINDS)}")
@@ -65,6 +65,8 @@ def density_consistency(
     scenarios = len(batch["offset"])
     if scenarios < 2:
         raise UsageError("consistency needs at least two scenarios in the batch")
+    if not out.is_floating_point():
+        raise UsageError(f"the output has the type {out.dtype}, not a floating-point one")
     if out.dtype in (torch.float16, torch.bfloat16):
         out = out.float()
     cells = int(cell.max()) + 1 if len(cell) else 0

@@ -256,8 +256,10 @@ class DisagreementMonitor:
         process, self._process = self._process, None
         if process is None:
             return
+        assert process.stdin is not None
         with suppress(OSError):
-            assert process.stdin is not None
+            process.stdin.write(b"\n")  # closing alone ends nothing while a forked worker has the pipe too
+        with suppress(OSError):
             process.stdin.close()
         try:
             process.wait(5.0)

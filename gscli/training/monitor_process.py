@@ -1,7 +1,7 @@
 """The process that `DisagreementMonitor` measures in. It imports no torch.
 
 One line of JSON and the bytes of two arrays come in on stdin, one line of JSON goes out on stdout,
-until stdin ends, which it also does when the trainer dies.
+until an empty line comes or stdin ends, which it also does when the trainer dies.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEASURES: dict[str, Callable[..., dict[str, float]]] = {
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer every request of `source` on `sink`."""
-    for line in iter(source.readline, b""):
+    while (line := source.readline()) not in (b"", b"\n"):
         request = json.loads(line)
         arrays = []
         for kind, shape in request["arrays"]:

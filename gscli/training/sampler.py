@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,9 +65,9 @@ class GridSampler:
     def __init__(self, grid: VoxelGrid, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
         if not 0 <= rank < world_size:
             raise UsageError(f"rank {rank} is not within a world of {world_size}")
-        if not 0 <= seed < 2**64:
+        self.seed = index(seed)  # torch.load reads no NumPy number from a state by default
+        if not 0 <= self.seed < 2**64:
             raise UsageError(f"the seed must be between 0 and 2^64 - 1, not {seed}")
-        self.seed = seed
         self.epoch = 0
         self.world_size = world_size
         self._scene = _fingerprint(grid)
@@ -87,7 +88,11 @@ class GridSampler:
         rank: int = 0,
         world_size: int = 1,
     ) -> Self:
-        """Group (N, 3) positions into lattice cells; see `VoxelGrid.from_points`."""
+        """Group (N, 3) positions into lattice cells; see `VoxelGrid.from_points`.
+
+        Raises:
+            UsageError: no tensor, or options that make no sense. InputError: positions not finite.
+        """
         grid = VoxelGrid.from_points(
             _as_grid_input(coord),
             voxel_size=voxel_size,
@@ -101,12 +106,16 @@ class GridSampler:
     def from_ids(
         cls, point_to_grid: torch.Tensor, *, seed: int = 0, rank: int = 0, world_size: int = 1
     ) -> Self:
-        """Group points by (N,) given integer ids; those with the id -1 are in no scenario."""
+        """Group points by (N,) given integer ids; those with the id -1 are in no scenario.
+
+        Raises:
+            UsageError: no tensor of (N,) integers. InputError: ids below -1.
+        """
+        ids = _as_grid_input(point_to_grid)
         if point_to_grid.is_floating_point() or point_to_grid.ndim != 1:
             kind, shape = point_to_grid.dtype, tuple(point_to_grid.shape)
             raise UsageError(f"cell ids must be (N,) integers, not {kind} of shape {shape}")
-        grid = VoxelGrid.from_ids(_as_grid_input(point_to_grid))
-        return cls(grid, seed=seed, rank=rank, world_size=world_size)
+        return cls(VoxelGrid.from_ids(ids), seed=seed, rank=rank, world_size=world_size)
 
     @classmethod
     def from_folder(
@@ -130,7 +139,7 @@ class GridSampler:
             device: where the per-point tensors will be.
         """
         points = len(formats.read(folder))
-        ids = mapping.read_mapping(mapping.find_mapping(folder, grid_file), points)
+        ids = mapping.read_mapping(mapping.find_mapping(folder, grid_file), points, scene=folder)
         return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
 
     def scenarios(
@@ -143,11 +152,9 @@ class GridSampler:
             epoch: every epoch is an independent draw. None takes the next one and counts on, which a
                 DataLoader worker must not do: it has a copy, and the others would draw the same.
         """
-        if epoch is None:
-            if torch.utils.data.get_worker_info() is not None:
-                raise UsageError("a DataLoader worker must name the epoch", remedy="pass epoch=")
-            epoch = self.epoch
-            self.epoch += 1
+        if epoch is None and torch.utils.data.get_worker_info() is not None:
+            raise UsageError("a DataLoader worker must name the epoch", remedy="pass epoch=")
+        now = self.epoch if epoch is None else index(epoch)
         drawn: dict[str, Scenario] = {}
         for name in names:
             how = method(name) if isinstance(name, str) else name
@@ -160,15 +167,20 @@ class GridSampler:
                 raise UsageError(
                     "a target is shared over all cells, and a rank has only some", remedy="use a ratio"
                 )
-            draw = self.grid.draw(how, seed=self.seed, epoch=epoch)
+            draw = self.grid.draw(how, seed=self.seed, epoch=now)
             rows, cells = draw.rows, self._cell_of_row[draw.rows]
             if isinstance(rows, np.ndarray):
                 rows, cells = torch.from_numpy(rows), torch.from_numpy(cells)
             drawn[label] = Scenario(label, rows, cells.long(), self.grid.rows, draw.forced_cells, self._share)
+        if epoch is None:
+            self.epoch = now + 1
         return drawn
 
     def state_dict(self) -> dict[str, Any]:
-        """What resuming needs, whatever the number of ranks then."""
+        """What resuming needs, whatever the number of ranks then: plain numbers and text.
+
+        Its epoch is the next one of `scenarios` without an epoch; who names epochs keeps count himself.
+        """
         return {"seed": self.seed, "epoch": self.epoch, "scene": self._scene}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -187,6 +199,10 @@ class GridSampler:
 
 def _as_grid_input(tensor: torch.Tensor) -> Any:
     """A tensor as what VoxelGrid groups it best from: NumPy for a CPU."""
+    if not isinstance(tensor, torch.Tensor):
+        raise UsageError(
+            f"a sampler groups a torch tensor, not a {type(tensor).__name__}", remedy="use torch.as_tensor"
+        )
     tensor = tensor.detach()
     if tensor.dtype == torch.bfloat16:  # NumPy has none; float32 holds it exactly
         tensor = tensor.float()

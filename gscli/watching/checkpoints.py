@@ -65,22 +65,24 @@ def checkpoints(run: str | os.PathLike[str]) -> dict[int, Checkpoint]:
     if Path(folder).is_file():
         raise InputError("is a file, not the folder of a run", path=folder, remedy="name the folder")
     ranks: dict[tuple[int, int], dict[int, Path]] = {}
-    homes: dict[int, tuple[Path, Path]] = {}  # of each kind, with a file that is there
+    homes: dict[int, tuple[str, Path]] = {}  # of each kind, with a file that is there
     for path, name in _files(Path(folder), DEEPEST):
         for kind, pattern in enumerate(_NAMES):
             match = pattern.fullmatch(name) or pattern.fullmatch(path.name)
             if match:
                 rank = int(match.groupdict().get("rank") or 0)
-                home = path.parent.parent if "/" in match[0] else path.parent
+                # By its real path: of links such as "latest", one model is seen twice.
+                home = os.path.realpath(path.parent.parent if "/" in match[0] else path.parent)
                 known, first = homes.setdefault(kind, (home, path))
                 same = ranks.setdefault((int(match["step"]), kind), {})
-                if known != home or rank in same:
+                again = os.path.realpath(same.get(rank, path)) == os.path.realpath(path)
+                if known != home or not again:
                     raise InputError(
                         f"holds several models: {same.get(rank, first)} and {path}",
                         path=folder,
                         remedy="name the folder of one",
                     )
-                same[rank] = path
+                same.setdefault(rank, path)
                 break
     most = {kind: max(len(paths) for (_, k), paths in ranks.items() if k == kind) for kind in homes}
     found: dict[int, Checkpoint] = {}

@@ -51,6 +51,39 @@ def test_bench_compare_times_everything_that_is_installed():
     assert all(row["seconds"] or "not installed" in row["note"] for row in rows.values())
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still but for what is added to it."""
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_a_time_is_the_median_of_the_repeats_after_the_warm_up(clock):
+    seconds = iter([100.0, 1.0, 50.0, 2.0])
+
+    def work():
+        clock[0] += next(seconds)
+
+    (row,) = timing.compare_calls("t", {"work": work}, repeats=3).rows
+    assert row.seconds == 2.0
+
+
+def test_the_clock_is_read_when_the_device_has_done_what_was_asked(clock, monkeypatch):
+    queued = []
+
+    def synchronise(device):
+        assert device == "cuda:0"
+        clock[0] += sum(queued)
+        queued.clear()
+
+    monkeypatch.setattr(timing.device, "synchronise", synchronise)
+    queued.append(90.0)  # by what came before
+    calls = {"work": lambda: queued.append(3.0), "idle": lambda: None}
+    work, idle = timing.compare_calls("t", calls, repeats=1, on="cuda:0", once=calls).rows
+    assert (work.seconds, idle.seconds) == (3.0, 0.0)
+
+
 def test_a_peer_that_is_missing_is_named_not_timed():
     group = timing.compare_calls("t", {"ours": lambda: None, "theirs": "not installed"}, repeats=1)
     assert [row.note for row in group.rows] == ["", "not installed"]

@@ -5,6 +5,7 @@ import weakref
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -74,6 +75,13 @@ def test_a_tensor_of_another_length_is_an_error_that_names_it(length):
         collate(views, coord=coord, prototypes=torch.zeros(length, 4))
 
 
+@pytest.mark.parametrize("values", [None, [[0.0, 0.0, 0.0]] * 400, np.zeros((400, 3))])
+def test_what_is_no_tensor_is_an_error_that_names_it(values):
+    coord, views = scene()
+    with pytest.raises(UsageError, match=f"normal is a {type(values).__name__}, not a torch tensor"):
+        collate(views, coord=coord, normal=values)
+
+
 def test_reserved_names_and_no_scenarios_are_errors():
     coord, views = scene()
     with pytest.raises(UsageError, match="offset"):
@@ -93,6 +101,8 @@ def test_scenarios_of_two_scenes_or_ranks_or_devices_are_no_batch():
     elsewhere = replace(views["half"], rows=views["half"].rows.to("meta"))
     with pytest.raises(UsageError, match="different devices"):
         collate([views["dense"], elsewhere], coord=coord)
+    with pytest.raises(UsageError, match="coord is on meta, but the sampler draws on cpu"):
+        collate(views, coord=coord.to("meta"))
 
 
 def test_samplers_of_one_scene_may_share_a_batch():
@@ -168,22 +178,33 @@ def test_the_temperature_of_kl_is_used_and_of_the_others_refused():
         twin(out, batch, "kl", 2.0).item()
     )
     assert density_consistency(out, batch, "kl", temperature=0.5) == density_consistency(out, batch, "kl")
-    for bad in ({"kind": "mse", "temperature": 1.0}, {"kind": "kl", "temperature": 0.0}, {"kind": "l1"}):
+    for bad in (
+        {"kind": "mse", "temperature": 1.0},
+        *({"kind": "kl", "temperature": t} for t in (0.0, -1.0, float("inf"), float("nan"))),
+        {"kind": "l1"},
+    ):
         with pytest.raises(UsageError):
             density_consistency(out, batch, **bad)
 
 
 def test_half_precision_adds_up_large_cells_in_float32():
     cell = torch.zeros(40_000, dtype=torch.long)
-    batch = {"cell": cell, "batch": (torch.arange(40_000) >= 20_000).long(), "offset": torch.tensor([1, 2])}
-    out = torch.ones(40_000, 2, dtype=torch.bfloat16)
-    assert density_consistency(out, batch).item() == 0
+    # Of two sizes: a sum that stops growing at 256 would give two wrong means that agree.
+    batch = {"cell": cell, "batch": (torch.arange(40_000) >= 30_000).long(), "offset": torch.tensor([1, 2])}
+    loss = density_consistency(torch.ones(40_000, 2, dtype=torch.bfloat16), batch)
+    assert (loss.item(), loss.dtype) == (0, torch.float32)
 
 
 def test_one_scenario_has_nothing_to_be_consistent_with():
     batch = {"cell": torch.zeros(2).long(), "batch": torch.zeros(2).long(), "offset": torch.tensor([2])}
     with pytest.raises(UsageError, match="two scenarios"):
         density_consistency(torch.zeros(2, 3), batch)
+
+
+def test_an_output_of_integers_is_refused():
+    batch = {"cell": torch.zeros(2).long(), "batch": torch.arange(2), "offset": torch.tensor([1, 2])}
+    with pytest.raises(UsageError, match=r"torch\.int64"):
+        density_consistency(torch.zeros(2, 3).long(), batch)
 
 
 class LiveBytes(TorchDispatchMode):

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from gscli.errors import UsageError
 from gscli.training import DisagreementMonitor
+from gscli.training.monitor import DEATHS
 from gscli.watching import disagreement
 
 RNG = np.random.default_rng(0)
@@ -160,6 +162,7 @@ def test_a_full_queue_drops_the_oldest_counts_it_and_says_so(caplog):
     monitor.close()
     assert steps == [0, 1, 4, 5]
     assert "dropped the disagreement of step 2" in caplog.text
+    assert "step 3" not in caplog.text  # the first is told as it happens, all are counted at the end
     assert "2 measurements" in caplog.text
 
 
@@ -226,6 +229,31 @@ def test_a_process_that_dies_is_started_anew_and_said(caplog):
     assert "starting anew" in caplog.text
 
 
+def test_deaths_that_do_not_follow_each_other_are_no_reason_to_give_up():
+    steps = []
+    with DisagreementMonitor(lambda scalars, step: steps.append(step)) as monitor:
+        monitor(*models(50), 0)
+        for death in range(1, DEATHS + 1):
+            eventually(lambda: monitor._results)
+            os.kill(children(monitor), signal.SIGKILL)
+            monitor(*models(50), 10 * death)
+            eventually(lambda: monitor.restarts == death)  # noqa: B023
+            monitor(*models(50), 10 * death + 1)
+    assert steps == [0, *(10 * death + 1 for death in range(1, DEATHS + 1))]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_of_the_trainer_that_closes_leaves_the_process_to_the_trainer():
+    steps = []
+    with DisagreementMonitor(lambda scalars, step: steps.append(step)) as monitor:
+        eventually(lambda: monitor._process)
+        fork = multiprocessing.get_context("fork").Process(target=monitor.close)
+        fork.start()
+        fork.join()
+        monitor(*models(50), 1)
+    assert (fork.exitcode, steps, monitor.restarts) == (0, [1], 0)
+
+
 def test_a_process_that_keeps_dying_is_given_up(caplog, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     monitor = DisagreementMonitor(lambda scalars, step: None)
@@ -281,6 +309,18 @@ def test_closing_ends_the_process_and_may_be_repeated():
     monitor(*models(), 2)  # without effect, without error
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_workers_that_were_forked_meanwhile_do_not_keep_the_process_from_ending():
+    with DisagreementMonitor(lambda scalars, step: None) as monitor:
+        eventually(lambda: monitor._process)
+        process = monitor._process
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker.start()  # as the persistent workers of a DataLoader
+    assert process.returncode == 0  # by itself, not by a signal
+    worker.kill()
+    worker.join()
+
+
 def test_a_process_that_hangs_is_ended_at_closing(caplog):
     monitor = DisagreementMonitor(lambda scalars, step: None)
     eventually(lambda: monitor._process)
@@ -319,6 +359,31 @@ def test_a_script_without_a_main_guard_that_never_closes_ends_with_its_scalars(t
     script.write_text(SCRIPT.format(end=end))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (status, "5 1.0\n")
+
+
+def test_ctrl_c_ends_the_trainer_and_what_it_has_submitted_is_measured(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import time\nimport numpy as np\nfrom gscli.training import DisagreementMonitor\n"
+        "with DisagreementMonitor(lambda scalars, step: print(step, flush=True)) as monitor:\n"
+        "    monitor(np.zeros((9, 3)), np.zeros((9, 3)), 5)\n"
+        "    while monitor._process is None: time.sleep(0.001)\n"
+        "    print('training', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as trainer:
+        assert trainer.stdout.readline() == "training\n"
+        os.killpg(trainer.pid, signal.SIGINT)  # as a terminal does, to all it has started
+        out, complaints = trainer.communicate(timeout=60)
+    assert out == "5\n"
+    assert "KeyboardInterrupt" in complaints
+    assert "failed" not in complaints
 
 
 def test_modules_in_the_current_folder_do_not_get_in_the_way(tmp_path):

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from gscli.errors import InputError, UsageError  # noqa: E402
 from gscli.grid import VoxelGrid  # noqa: E402
 from gscli.methods import method  # noqa: E402
+from gscli.resample import resample  # noqa: E402
 from gscli.training import GridSampler  # noqa: E402
 
 NAMES = ("dense", "half", "single")
@@ -35,6 +36,23 @@ def test_a_scenario_keeps_the_rows_that_the_command_line_keeps(seed, epoch):
         assert view.rows.dtype == view.cells.dtype == torch.int64
         assert view.rows.tolist() == draw.rows.tolist()
         assert view.forced_cells == draw.forced_cells
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"points_per_cell": 3.0},
+        {"voxel_size": 0.3, "origin": "min"},
+        {"voxel_size": 0.3, "origin": (0.1, -2, 3)},
+    ],
+)
+def test_cells_are_laid_as_the_command_line_lays_them(options):
+    coord = points()
+    grid = VoxelGrid.from_points(coord.numpy(), **options)
+    sampler = GridSampler.from_points(coord, **options)
+    assert (sampler.grid.voxel_size, sampler.grid.origin) == (grid.voxel_size, grid.origin)
+    assert sampler.grid.cells.tolist() == grid.cells.tolist()
 
 
 def test_a_sampler_holds_8_bytes_a_point_and_32_a_cell_however_often_it_draws():
@@ -134,6 +152,48 @@ def test_a_state_may_be_resumed_by_another_number_of_ranks():
     GridSampler.from_points(coord, voxel_size=0.3, rank=2, world_size=3).load_state_dict(state)
 
 
+@pytest.mark.parametrize("drop_invalid", [False, True])
+def test_a_state_may_be_resumed_on_another_device(drop_invalid):
+    coord = points()
+    if drop_invalid:
+        coord[5] = float("nan")
+    here = VoxelGrid.from_points(coord.numpy(), voxel_size=0.3, drop_invalid=drop_invalid)
+    there = VoxelGrid.from_points(coord, voxel_size=0.3, drop_invalid=drop_invalid)  # as CUDA scenes are
+    GridSampler(there).load_state_dict(GridSampler(here, seed=3).state_dict())
+
+
+@pytest.mark.parametrize("size", [1, np.float64(1.0), np.float32(1.0)])
+def test_a_state_does_not_depend_on_the_type_of_the_cell_size(size):
+    coord = points()
+    state = GridSampler.from_points(coord, voxel_size=1.0).state_dict()
+    GridSampler.from_points(coord, voxel_size=size).load_state_dict(state)
+
+
+def test_a_state_passes_through_a_checkpoint_as_torch_loads_them_by_default(tmp_path):
+    coord = points()
+    sampler = GridSampler.from_points(coord, voxel_size=0.3, seed=np.int64(7))
+    sampler.scenarios()
+    torch.save({"sampler": sampler.state_dict()}, tmp_path / "last.pth")
+    other = GridSampler.from_points(coord, voxel_size=0.3)
+    other.load_state_dict(torch.load(tmp_path / "last.pth", weights_only=True)["sampler"])
+    assert rows_of(other.scenarios()) == rows_of(sampler.scenarios())
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor])
+def test_seeds_and_epochs_may_be_integers_of_any_type(kind):
+    coord = points()
+    plain = GridSampler.from_points(coord, voxel_size=0.3, seed=7).scenarios(epoch=3)
+    other = GridSampler.from_points(coord, voxel_size=0.3, seed=kind(7)).scenarios(epoch=kind(3))
+    assert rows_of(other) == rows_of(plain)
+
+
+def test_a_refused_request_takes_no_epoch():
+    sampler = GridSampler.from_points(points(100), voxel_size=0.3)
+    with pytest.raises(UsageError, match="quarter"):
+        sampler.scenarios(("half", "quarter"))
+    assert rows_of(sampler.scenarios()) == rows_of(sampler.scenarios(epoch=0))
+
+
 def test_the_state_of_another_scene_is_refused_even_with_equal_counts():
     a = GridSampler.from_ids(torch.tensor([0, 0, 1, 1]))
     b = GridSampler.from_ids(torch.tensor([0, 1, 0, 1]))
@@ -219,6 +279,12 @@ def test_a_rank_outside_its_world_and_floating_ids_are_refused():
         GridSampler.from_ids(torch.zeros(5))
 
 
+@pytest.mark.parametrize("make", [GridSampler.from_points, GridSampler.from_ids])
+def test_what_is_no_tensor_is_refused_by_its_type(make):
+    with pytest.raises(UsageError, match=r"not a ndarray; use torch\.as_tensor"):
+        make(np.zeros(5))
+
+
 def folder_of(path, ids, points=6, mask=None, name="lang_feat_grid_svd_r16.npz"):
     np.save(path / "coord.npy", np.zeros((points, 3), np.float32))
     np.savez(path / name, indices=np.asarray(ids, np.int64), compressed=np.zeros((3, 16), np.float32))
@@ -247,6 +313,22 @@ def test_a_mapping_of_another_scene_is_refused(tmp_path):
     folder_of(tmp_path, [1, 2, 3], mask=[1, 1, 1, 1, 0, 0])
     with pytest.raises(InputError, match="3 ids for 6 points"):
         GridSampler.from_folder(tmp_path)
+
+
+def test_a_mapping_outside_the_folder_is_of_its_valid_points_too(tmp_path):
+    (tmp_path / "scene").mkdir()
+    folder = folder_of(tmp_path / "scene", [0] * 6, mask=[1, 0, 1, 1, 0, 1])
+    np.savez(tmp_path / "mine.npz", indices=np.array([5, 5, 9, 5]))
+    resample(
+        folder,
+        tmp_path / "out",
+        method="dense",
+        grid_file=str(tmp_path / "mine.npz"),
+        index=tmp_path / "kept.npy",
+    )
+    sampler = GridSampler.from_folder(folder, grid_file=str(tmp_path / "mine.npz"))
+    dense = sampler.scenarios(("dense",), epoch=0)["dense"]
+    assert dense.rows.tolist() == np.load(tmp_path / "kept.npy").tolist() == [0, 2, 3, 5]
 
 
 @pytest.mark.gpu

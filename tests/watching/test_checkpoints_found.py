@@ -77,6 +77,23 @@ def test_a_folder_of_several_models_is_refused_with_a_file_of_each(tmp_path, fir
         checkpoints(tmp_path)
 
 
+def test_links_to_a_folder_of_the_run_make_no_second_model(tmp_path):
+    touch(tmp_path, "2024-05-01/point_cloud/iteration_5/point_cloud.ply", "2024-05-01/ckpt_5_rank0.pt")
+    touch(tmp_path, "2024-05-01/ckpt_5_rank1.pt")
+    (tmp_path / "latest").symlink_to("2024-05-01")
+    (tmp_path / "2024-05-01/self").symlink_to(".")
+    (found,) = checkpoints(tmp_path).values()
+    assert found.path == str(tmp_path / "2024-05-01/point_cloud/iteration_5/point_cloud.ply")
+
+
+def test_folders_of_single_steps_may_be_links(tmp_path):
+    touch(tmp_path / "store", "x/point_cloud.ply", "y/point_cloud.ply")
+    (tmp_path / "run").mkdir()
+    for step, name in ((5, "x"), (7, "y"), (9, "y")):
+        (tmp_path / f"run/iteration_{step}").symlink_to(tmp_path / "store" / name)
+    assert sorted(checkpoints(tmp_path / "run")) == [5, 7, 9]
+
+
 def test_the_model_beside_other_files_of_its_step_is_taken(tmp_path):
     touch(tmp_path, "iteration_5/anchors.ply", "iteration_5/point_cloud.ply")
     assert checkpoints(tmp_path)[5].path.endswith("point_cloud.ply")

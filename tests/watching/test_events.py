@@ -25,7 +25,7 @@ def test_the_checksum_is_that_of_the_standard():
 
 def test_scalars_come_back_with_their_names_and_steps(tmp_path):
     writer = EventWriter(tmp_path / "new" / "folder")
-    steps = [0, 1, 127, 128, 30_000, 2**40]
+    steps = [-1, 0, 1, 127, 128, 30_000, 2**40]
     for step in steps:
         writer.add_scalars({"corgs/point_fitness": step / 7, "a" * 300: -1.5}, step)
         assert len(read(tmp_path / "new" / "folder")["a" * 300]) > 0  # at once, without closing

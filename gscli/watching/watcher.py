@@ -1,0 +1,169 @@
+"""What a watch does at each look: find the steps to measure, measure one, and tell what stands in the way."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, formats
+from ..errors import GscliError, InputError
+from . import disagreement
+from .checkpoints import Checkpoint, checkpoints
+from .memory import Memory
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The scalars of one step, by the files they come from; none for the first step of a lone run."""
+
+    step: int
+    scalars: dict[str, float]
+    paths: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class Watcher:
+    """The runs as of the last two polls."""
+
+    runs: list[str]
+    reference: npt.NDArray[Any] | None
+    threshold: float
+    memory: Memory
+    say: Callable[[str], object]
+    patience: int
+    steps: list[dict[int, Checkpoint]] = field(default_factory=list)
+    states: dict[str, Any] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    changed: set[str] = field(default_factory=set)
+    failures: dict[str, int] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+    late_after: int | None = None
+    unread: GscliError | None = None
+    before: tuple[str, npt.NDArray[Any]] | None = None
+
+    def look(self) -> None:
+        """Poll: which files are there, and which of them have not changed since the last time."""
+        self.steps = [checkpoints(run) for run in self.runs]
+        states = {}
+        for run in self.steps:
+            for checkpoint in run.values():
+                with suppress(OSError):
+                    states[checkpoint.path] = checkpoint.state()
+        self.held = {path for path, state in states.items() if self.states.get(path) == state}
+        self.changed = states.keys() - self.held
+        for path in [path for path in self.failures if self.states.get(path) != states.get(path)]:
+            del self.failures[path]
+        self.states = states
+
+    def tell_start(self) -> None:
+        """Say what else would look like a watch that does nothing."""
+        for run, steps in zip(self.runs, self.steps, strict=True):
+            if not steps:
+                self.say(f"{run} has no checkpoints yet")
+        if self.memory.step is not None:
+            self.say(
+                f"goes on after step {self.memory.step}, as {self.memory.file} remembers; "
+                "for a training begun anew give another --tensorboard folder"
+            )
+
+    def apart(self) -> str | None:
+        """Which steps two runs have, in words, where they share none."""
+        if not all(self.steps) or set.intersection(*map(set, self.steps)):
+            return None
+        newest = [", ".join(map(str, sorted(steps)[-3:])) for steps in self.steps]
+        each = (f"of {run} the newest are {steps}" for run, steps in zip(self.runs, newest, strict=True))
+        return f"no step is in both runs; {', '.join(each)}"
+
+    def tell_incomplete(self) -> None:
+        """Say, once, which models that no longer change lack ranks."""
+        for checkpoint in (c for run in self.steps for c in run.values() if c.missing):
+            if checkpoint.path in self.held - self.incomplete:
+                self.incomplete.add(checkpoint.path)
+                every = checkpoint.missing + len(checkpoint.files)
+                self.say(
+                    f"step {checkpoint.step} is left out while {checkpoint.missing} of its {every} ranks "
+                    f"are missing: {checkpoint.path}"
+                )
+
+    def tell_late(self) -> None:
+        """Say, once for each step measured, that one was saved since which does not come after it."""
+        last = self.memory.step
+        if last is None or last == self.late_after:
+            return
+        late = [s for run in self.steps for s in run if s <= last and run[s].path in self.changed]
+        if late:
+            self.late_after = last
+            folder = " with another --tensorboard folder" if self.memory.file else ""
+            self.say(
+                f"step {min(late)} was saved after step {last} was measured, and is passed over; "
+                f"for a training begun anew start another watch{folder}"
+            )
+
+    def complete(self) -> list[int]:
+        """Steps after the last one measured whose files are all there and held still, ascending."""
+        last = self.memory.step
+        common = set.intersection(*(set(run) for run in self.steps))
+        return sorted(
+            step
+            for step in common
+            if (last is None or step > last)
+            and all(run[step].path in self.held and not run[step].missing for run in self.steps)
+        )
+
+    def measure(self, step: int) -> Measured | None:
+        """The scalars of a step; None if a file turns out to be gone or incomplete, to be tried again."""
+        start = time.perf_counter()
+        models = []
+        for run in self.steps:
+            path = run[step].path
+            try:
+                models.append((path, centers(path)))
+            except GscliError as error:
+                self.failures[path] = self.failures.get(path, 0) + 1
+                self.unread = error
+                if self.failures[path] == self.patience or not run[step].files[0].exists():
+                    self.say(f"step {step} is left out: {error}")
+                return None
+        pairs: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
+        if len(models) == 2:
+            pairs.append((disagreement.POINTS, models[0][1], models[1][1]))
+        else:
+            earlier = self._before(step)
+            if earlier is not None:
+                pairs.append(("successive/point", earlier, models[0][1]))
+        if self.reference is not None:
+            for suffix, (_, model) in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
+                pairs.append((f"reference{suffix}/point", model, self.reference))
+        scalars: dict[str, float] = {}
+        for tag, a, b in pairs:
+            scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
+        self.memory.step, self.memory.path = step, os.path.abspath(models[0][0])
+        self.before = models[0]
+        return Measured(step, scalars, tuple(path for path, _ in models), time.perf_counter() - start)
+
+    def _before(self, step: int) -> npt.NDArray[Any] | None:
+        """The model measured before, from memory or, after a restart, from its file if that still is."""
+        if self.before is None and self.memory.path is not None:
+            try:
+                self.before = (self.memory.path, centers(self.memory.path))
+            except GscliError as error:
+                self.say(f"step {step} has nothing to be compared with: {error}")
+        return None if self.before is None else self.before[1]
+
+
+def centers(path: str) -> npt.NDArray[Any]:
+    """(N, 3) positions of a scene file, at least one and all finite."""
+    xyz = formats.read(path, only=fields.POSITION).xyz
+    if not len(xyz):
+        raise InputError("has no points", path=path)
+    if not np.isfinite(xyz).all():
+        raise InputError("has positions that are not finite", path=path)
+    return xyz
