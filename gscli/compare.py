@@ -346,4 +346,4 @@ def _write_distances(
     distances, folder = result.centers.forth.distances, scratch.folder_for(path)
     with paint.with_distances(result.clouds[0], distances, colors_to=top, folder=folder) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
-        formats.write(path, cloud.with_comment(line), overwrite=overwrite, allow_lossy=allow_lossy)
+        formats.write(path, cloud, overwrite=overwrite, allow_lossy=allow_lossy, made_by=line)

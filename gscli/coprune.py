@@ -153,7 +153,7 @@ def coprune(
         path, npy = outputs[number], indices[number]
         with timings.stage("write"):
             formats.write(
-                path, cloud.with_comment(line), overwrite=overwrite, index=kept, allow_lossy=allow_lossy
+                path, cloud, overwrite=overwrite, index=kept, allow_lossy=allow_lossy, made_by=line
             )
             if npy is not None:
                 write_index(npy, kept, overwrite=overwrite)

@@ -185,13 +185,13 @@ def resample(
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
                     kept = draw.kept
                 with timings.stage("write"):
-                    line = provenance(job.method, cut.grid, seed or 0, job.epoch)
                     formats.write(
                         job.path,
-                        cloud.with_comment(line),
+                        cloud,
                         overwrite=overwrite,
                         index=kept,
                         allow_lossy=allow_lossy,
+                        made_by=provenance(job.method, cut.grid, seed or 0, job.epoch),
                         advance=advance,
                     )
                     if job.index is not None:

@@ -331,9 +331,14 @@ def write(
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
     allow_lossy: bool = False,
+    made_by: str | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud, or its rows at `index`, in the format of the path's suffix; ``-`` is stdout.
+
+    Args:
+        made_by: one more comment line, which says how the cloud was made. It is no part of what must not
+            be lost: a format without comments goes without.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something
@@ -347,4 +352,6 @@ def write(
         raise WriteRefused(
             f"would lose {'; '.join(lost)}", path=path, remedy="add --allow-lossy, or write .ply"
         )
+    if made_by is not None:
+        cloud = cloud.with_comment(made_by)
     module(name).write(path, cloud, overwrite=overwrite, index=index, advance=advance)
