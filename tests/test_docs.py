@@ -66,6 +66,14 @@ def test_help_shows_examples_that_parse(name: str) -> None:
         command.make_context(name, args).close()
 
 
+@pytest.mark.parametrize("name", ["", *(n for n, c in COMMANDS.items() if isinstance(c, click.Group))])
+def test_a_list_of_commands_says_in_full_what_each_is_for(name: str) -> None:
+    """In 80 columns; Click cuts longer summaries off with three dots."""
+    group = COMMANDS[name] if name else main
+    listed = group.get_help(click.Context(group, terminal_width=80)).partition("Commands:")[2]
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_has_help(name: str) -> None:
     options = [p for p in COMMANDS[name].params if isinstance(p, click.Option)]

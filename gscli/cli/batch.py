@@ -327,7 +327,7 @@ def _conclude(summary: Any, stop: Any, out_dir: str | None) -> None:
 
 @click.command(cls=_Batch, subcommand_metavar="OPERATION|JOB.yaml ...")
 def command() -> None:
-    """Run one operation over many inputs, and go on after any interruption.
+    """Run one operation over many inputs, and go on after a crash.
 
     Workers are separate processes: one that fails or dies costs one input. With --out-dir, every
     finished input is recorded there, and --resume does only what is missing. Options are those of

@@ -67,7 +67,7 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Measure how far SOURCE, which is judged, is from TARGET, the reference.
+    """Measure how far SOURCE is from TARGET, the reference.
 
     Distances to the exact nearest point, both ways; then opacity, shape and colour of paired Gaussians.
     A --threshold says how near counts as a match, in scene units or as 2spacing in spacings of TARGET.

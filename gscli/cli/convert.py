@@ -30,9 +30,9 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Write SOURCE as TARGET, in the format of its suffix; `gscli formats` lists them.
+    """Write SOURCE as TARGET, in the format of its suffix.
 
-    What TARGET cannot hold is named and refused; with --allow-lossy it is left out, and the summary says
+    `gscli formats` lists the formats. What TARGET cannot hold is named and refused; with --allow-lossy it is left out, and the summary says
     by how much the values in TARGET differ. FILE::NAME is one model of a file with several. SOURCE may be
     - for stdin, in any format, and TARGET - for stdout, as PLY.
 

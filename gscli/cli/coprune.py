@@ -49,9 +49,9 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Drop from FIRST and SECOND the points that have no counterpart in the other.
+    """Drop from two models what has no counterpart in the other.
 
-    A counterpart is a point at most --threshold away. Both are matched as they are before either is
+    A counterpart is a point of the other model at most --threshold away. Both are matched as they are before either is
     pruned, so that their order does not matter. Every field of what stays is kept. One spacing is the
     larger of both models'. FIRST or SECOND may be - for stdin.
 

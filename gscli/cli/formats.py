@@ -10,9 +10,9 @@ from . import options, show
 @click.command()
 @options.as_json
 def command(as_json: bool) -> None:
-    """Say which formats are read and written here, with which libraries, and how to get what is missing.
+    """Say which formats are read and written here.
 
-    Files are recognised by their content; what is written is chosen by the suffix.
+    With which libraries, and how to get those that are missing. Files are recognised by their content; what is written is chosen by the suffix.
 
     \b
     Examples:

@@ -36,7 +36,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Check that every DRAW is the sample of SOURCE that it claims to be.
+    """Check that each DRAW is the sample of SOURCE it claims to be.
 
     \b
     Checks of each DRAW:

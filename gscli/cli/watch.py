@@ -31,9 +31,9 @@ from . import options
 @click.option("--timeout", type=float, metavar="SECONDS", help="End after so long without a new step.")
 @options.quiet
 def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
-    """Follow training by its checkpoints; print one line of JSON for each step.
+    """Follow training by its checkpoints.
 
-    With RUN and RUN_B, two models of one scene: how far they disagree at each step that both have
+    Prints one line of JSON for each step. With RUN and RUN_B, two models of one scene: how far they disagree at each step that both have
     saved. With RUN alone: how far each checkpoint moved from the one before.
 
     Checkpoints are found by their names: iteration_30000/point_cloud.ply, chkpnt30000.pth,
