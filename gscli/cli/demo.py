@@ -9,8 +9,13 @@ from . import options, show
 
 
 @click.command()
-@click.argument("source", required=False)
-@click.option("--out-dir", metavar="FOLDER", help="Where to write.  [default: a new temporary folder]")
+@click.argument("source", required=False, type=options.PATH)
+@click.option(
+    "--out-dir",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="Where to write.  [default: a new temporary folder]",
+)
 @options.overwrite
 def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
     """Make a scene, thin it three ways and say what happened.
