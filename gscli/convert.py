@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import fields, files, formats, supported
 from .cloud import GaussianCloud
 from .errors import UsageError
 from .progress import Timings, Track, silent
@@ -96,7 +96,7 @@ def convert(
                 largest = differences(wanted, formats.read(target))
     return ConvertResult(
         files.display(source),
-        "<stdout>" if files.descriptor(target) == 1 else os.fspath(target),
+        files.display_output(target),
         cloud.header.format,
         name,
         len(cloud),
@@ -118,7 +118,7 @@ def suffix_of(name: str) -> str:
     Raises:
         UsageError: there is no such format, or it is read only.
     """
-    table = formats.table()
+    table = supported.table()
     dotted = name.lower() if name[:1] in ("", ".", "/") else f".{name.lower()}"
     by_suffix = {suffix: row for row in table for suffix in row.suffixes}
     row = by_suffix.get(dotted) or next((row for row in table if row.name == name.lower()), None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli import fields, formats, mapping
+from gscli import fields, formats, mapping, supported
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError, WriteRefused
 from tests.formats import samples
@@ -276,14 +276,14 @@ def test_pcd_keeps_its_encoding_viewpoint_and_comments(tmp_path, scene):
 
 
 def test_the_table_tells_what_is_missing_and_how_to_get_it(monkeypatch):
-    rows = {row.name: row for row in formats.table()}
+    rows = {row.name: row for row in supported.table()}
     assert set(rows) == set(formats.names())
     assert rows["ply"].can_write
     assert not rows["ply"].lossy
     assert rows["spz"].lossy
     assert not rows["checkpoint"].can_write
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    rows = {row.name: row for row in formats.table()}
+    rows = {row.name: row for row in supported.table()}
     assert rows["las"].missing == ("laspy", "lazrs")
     assert "gscli[formats]" in rows["las"].install
     assert rows["ply"].install == ""
