@@ -116,14 +116,13 @@ def compare(
     """
     if files.is_standard(source) and files.is_standard(target):
         raise UsageError("stdin can be one of the two scenes, not both")
-    if distances is None:
-        refused = [name for name, given in (("--colors", colors), ("--allow-lossy", allow_lossy)) if given]
-        if refused:
-            raise UsageError(f"{refused[0]} has no effect without --distances FILE")
-    elif max_queries is not None:
-        raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
-    if distances is not None and formats.format_for_writing(distances) != "ply" and memory_limit is not None:
-        raise UsageError("--memory-limit writes --distances as .ply: other formats are made in memory")
+    paint.check_options(
+        distances,
+        colors=colors,
+        allow_lossy=allow_lossy,
+        sampled=max_queries is not None,
+        in_pieces=memory_limit is not None,
+    )
     written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
     read = [formats.locate(path)[0] for path in (source, target) if not files.is_standard(path)]
     index = None if pair is None else pairing.parse(pair).path
