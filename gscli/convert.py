@@ -15,6 +15,7 @@ import numpy.typing as npt
 from . import fields, files, formats, supported
 from .cloud import GaussianCloud
 from .errors import UsageError
+from .formats._rows import unit
 from .progress import Timings, Track, silent
 
 
@@ -159,13 +160,7 @@ def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]
 
 def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Angles between (4, N) quaternions of any length; a zero one counts as the identity."""
-    a, b = (_unit(q) for q in (a, b))
+    a, b = (unit(q.T).T for q in (a, b))
     chord = np.minimum(np.linalg.norm(a - b, axis=0), np.linalg.norm(a + b, axis=0))
     angle: npt.NDArray[Any] = np.degrees(4.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
     return angle
-
-
-def _unit(quaternions: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    lengths = np.linalg.norm(quaternions, axis=0)
-    identity = np.array([[1.0], [0.0], [0.0], [0.0]])
-    return np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), identity)

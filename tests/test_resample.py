@@ -303,7 +303,7 @@ def test_invalid_positions_are_refused_by_name_and_dropped_on_request(scene, tmp
     rows = rows_of(scene).copy()
     rows["y"][5] = np.nan
     gscli.write(tmp_path / "bad.ply", GaussianCloud(rows))
-    with pytest.raises(InputError, match=r"bad\.ply: 1 of 4000 points .* row 5; add --drop-invalid"):
+    with pytest.raises(InputError, match=r"bad\.ply: 1 of 4,000 points .* row 5; add --drop-invalid"):
         resample(tmp_path / "bad.ply", tmp_path / "out.ply")
     result = resample(tmp_path / "bad.ply", tmp_path / "out.ply", method="dense", drop_invalid=True)
     assert (result.points, result.dropped, result.outputs[0].points) == (N, 1, N - 1)

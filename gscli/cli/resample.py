@@ -98,7 +98,7 @@ def command(
       k-per-grid    at most K points of every cell: thins only what is over-dense
       dense         everything
     Picks decide which points of a cell stay: random, the most opaque, the most important
-    (opacity x surface area), or the nearest to the cell's center.
+    (opacity x surface area), or the nearest to the cell's centre.
 
     SOURCE and TARGET may be - for stdin and stdout. A scene folder gives a scene folder, cut by its own
     grid of the highest rank if it has any.

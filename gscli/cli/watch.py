@@ -25,7 +25,7 @@ from . import options
     metavar="T",
     default=DEFAULT_THRESHOLD,
     show_default=True,
-    help="A center is matched when its counterpart is nearer, in scene units.",
+    help="A centre is matched when its counterpart is nearer, in scene units.",
 )
 @click.option(
     "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from .. import fields, neighbors
 from ..cloud import GaussianCloud
-from ..device import is_torch
+from ..device import to_numpy
 from ..errors import InputError, UsageError, naming
-from ..grid import finite_rows
+from ..grid import finite_rows, not_finite
 from ..kernels import metrics
 from ..neighbors import kdtree
 from ..neighbors._points import as_array
@@ -124,7 +124,7 @@ def search_both(
             with naming(names[side]):
                 found = index.nearest(points if rows is None else points[rows], advance=advance)
             number = np.int32 if len(others) < 2**31 else np.int64
-            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows).astype(number), rows)
+            nearest = Nearest(to_numpy(found.distances), to_numpy(found.rows).astype(number), rows)
             proven = found.proven, found.fallback
             return nearest, proven, index if isinstance(index, kdtree.Index) else None
 
@@ -140,7 +140,7 @@ def search_both(
     with timings.stage("spacing"):
         spacings = [
             median_spacing(index or kdtree.Index(stored), stored, seed=seed)
-            for index, stored in ((back[2], as_numpy(source)), (forth[2], as_numpy(target)))
+            for index, stored in ((back[2], to_numpy(source)), (forth[2], to_numpy(target)))
         ]
     proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
     return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback), None
@@ -187,12 +187,6 @@ class _Stopped(Exception):
     """Ends a search whose answer nobody waits for any more."""
 
 
-def as_numpy(array: Any) -> Array:
-    """An array or tensor as a NumPy array."""
-    result: Array = array.detach().cpu().numpy() if is_torch(array) else array
-    return result
-
-
 def positions(cloud: GaussianCloud, name: str) -> Array:
     """(N, 3) positions that can be searched.
 
@@ -203,12 +197,9 @@ def positions(cloud: GaussianCloud, name: str) -> Array:
         raise InputError("holds no points", path=name, remedy="there is nothing to compare")
     with naming(name):
         columns = cloud.columns(fields.POSITION)
-    valid = finite_rows(columns)
-    if valid is not None:
-        raise InputError(
-            f"{np.count_nonzero(~valid):,} of {len(cloud):,} points have a NaN or infinite position, "
-            f"the first in row {int(np.argmin(valid))}",
-            path=name,
-            remedy="leave them out first: gscli resample IN OUT --method dense --drop-invalid",
-        )
+        valid = finite_rows(columns)
+        if valid is not None:
+            first = "leave them out first: gscli resample IN OUT --method dense --drop-invalid"
+            odd, row = int(np.count_nonzero(~valid)), int(np.argmin(valid))
+            raise not_finite(odd, len(valid), row, remedy=first)
     return columns.T
