@@ -18,7 +18,7 @@ from .kernels.cells import group_ids, group_lattice
 from .methods import Method, method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VoxelGrid:
     """Rows grouped by cell. NumPy arrays, or torch tensors on one device.
 
@@ -130,6 +130,10 @@ class VoxelGrid:
             ids = _on(device, ids.astype(np.int64))
         groups = group_ids(ids)
         return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
+
+    def __repr__(self) -> str:
+        size = "" if self.voxel_size is None else f" of {self.voxel_size:g}"
+        return f"<VoxelGrid: {self.points:,} points in {len(self):,} cell{'s' * (len(self) != 1)}{size}>"
 
     def __len__(self) -> int:
         """The number of occupied cells."""
