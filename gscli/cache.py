@@ -116,7 +116,7 @@ class GridCache:
         if size > self.limit:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            files.make_folder(self.folder)
             with files.replacing(self.path(key), overwrite=True) as stream:
                 np.savez(
                     stream,
@@ -130,7 +130,7 @@ class GridCache:
                 )
             self._evict(keep=self.path(key))
         except (OSError, GscliError) as error:
-            warnings.warn(f"grid not cached: {error}", CacheWarning, stacklevel=2)
+            warnings.warn(f"grid not cached: {error}; {REMEDY}", CacheWarning, stacklevel=2)
 
     def entries(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Complete entries with what the system says of them, in no order."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import files
 from .cloud import GaussianCloud
-from .errors import GscliError, InputError, UsageError
+from .errors import InputError, UsageError, naming
 from .lattice import check_lattice_options
 from .methods import Method, method
 
@@ -197,9 +197,7 @@ def _pair(text: str) -> tuple[float, float]:
 def refusing(path: str) -> Iterator[None]:
     """What would be a wrong option of a user is a wrong claim of the draw at `path`."""
     try:
-        yield
+        with naming(path):
+            yield
     except UsageError as error:
         raise InputError(f"cannot be what it claims ({error.what})", path=path) from None
-    except GscliError as error:
-        error.path = error.path or path
-        raise

@@ -50,7 +50,7 @@ class Header:
         return [f"{count} comment{'s' * (count > 1)}"] if count else []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GaussianCloud:
     """N points with every field of their file, raw: opacity is a logit, scales are logarithms.
 
@@ -67,6 +67,9 @@ class GaussianCloud:
     def __post_init__(self) -> None:
         if self.rows.ndim != 1 or self.rows.dtype.names is None:
             raise TypeError("rows must be a one-dimensional structured array")
+
+    def __repr__(self) -> str:
+        return f"<GaussianCloud: {len(self):,} rows, {len(self.fields)} columns ({self.header.format})>"
 
     def __len__(self) -> int:
         return len(self.rows)

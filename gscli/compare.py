@@ -116,14 +116,13 @@ def compare(
     """
     if files.is_standard(source) and files.is_standard(target):
         raise UsageError("stdin can be one of the two scenes, not both")
-    if distances is None:
-        refused = [name for name, given in (("--colors", colors), ("--allow-lossy", allow_lossy)) if given]
-        if refused:
-            raise UsageError(f"{refused[0]} has no effect without --distances FILE")
-    elif max_queries is not None:
-        raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
-    if distances is not None and formats.format_for_writing(distances) != "ply" and memory_limit is not None:
-        raise UsageError("--memory-limit writes --distances as .ply: other formats are made in memory")
+    paint.check_options(
+        distances,
+        colors=colors,
+        allow_lossy=allow_lossy,
+        sampled=max_queries is not None,
+        in_pieces=memory_limit is not None,
+    )
     written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
     read = [formats.locate(path)[0] for path in (source, target) if not files.is_standard(path)]
     index = None if pair is None else pairing.parse(pair).path
@@ -346,4 +345,4 @@ def _write_distances(
     distances, folder = result.centers.forth.distances, scratch.folder_for(path)
     with paint.with_distances(result.clouds[0], distances, colors_to=top, folder=folder) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
-        formats.write(path, cloud.with_comment(line), overwrite=overwrite, allow_lossy=allow_lossy)
+        formats.write(path, cloud, overwrite=overwrite, allow_lossy=allow_lossy, made_by=line)

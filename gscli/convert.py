@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import fields, files, formats, supported
 from .cloud import GaussianCloud
 from .errors import UsageError
+from .formats._rows import unit
 from .progress import Timings, Track, silent
 
 
@@ -96,7 +97,7 @@ def convert(
                 largest = differences(wanted, formats.read(target))
     return ConvertResult(
         files.display(source),
-        "<stdout>" if files.descriptor(target) == 1 else os.fspath(target),
+        files.display_output(target),
         cloud.header.format,
         name,
         len(cloud),
@@ -118,7 +119,7 @@ def suffix_of(name: str) -> str:
     Raises:
         UsageError: there is no such format, or it is read only.
     """
-    table = formats.table()
+    table = supported.table()
     dotted = name.lower() if name[:1] in ("", ".", "/") else f".{name.lower()}"
     by_suffix = {suffix: row for row in table for suffix in row.suffixes}
     row = by_suffix.get(dotted) or next((row for row in table if row.name == name.lower()), None)
@@ -159,13 +160,7 @@ def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]
 
 def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Angles between (4, N) quaternions of any length; a zero one counts as the identity."""
-    a, b = (_unit(q) for q in (a, b))
+    a, b = (unit(q.T).T for q in (a, b))
     chord = np.minimum(np.linalg.norm(a - b, axis=0), np.linalg.norm(a + b, axis=0))
     angle: npt.NDArray[Any] = np.degrees(4.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
     return angle
-
-
-def _unit(quaternions: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    lengths = np.linalg.norm(quaternions, axis=0)
-    identity = np.array([[1.0], [0.0], [0.0], [0.0]])
-    return np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), identity)

@@ -152,9 +152,7 @@ def coprune(
         line = f"gscli {__version__} coprune threshold={limit!r} against={other}"
         path, npy = outputs[number], indices[number]
         with timings.stage("write"):
-            formats.write(
-                path, cloud.with_comment(line), overwrite=overwrite, index=kept, allow_lossy=allow_lossy
-            )
+            formats.write(path, cloud, overwrite=overwrite, index=kept, allow_lossy=allow_lossy, made_by=line)
             if npy is not None:
                 write_index(npy, kept, overwrite=overwrite)
         form, spacing = cloud.header.format, spacings[number]

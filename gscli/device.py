@@ -52,17 +52,6 @@ def synchronise(device: torch.device | None) -> None:
         torch.cuda.synchronize(device)
 
 
-def free_bytes(device: torch.device | None) -> int:
-    """Memory that can still be allocated on the device, in bytes."""
-    if device is not None and device.type == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info(device)[0])
-    import os
-
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def describe(device: torch.device | None) -> str:
     """The device as a report names it."""
     if device is None:
@@ -77,3 +66,8 @@ def describe(device: torch.device | None) -> str:
 def is_torch(array: Any) -> bool:
     """Whether an array is a torch tensor, without importing torch to ask."""
     return type(array).__module__.partition(".")[0] == "torch"
+
+
+def to_numpy(array: Any) -> Any:
+    """A torch tensor as a NumPy array, copied from its device if need be; anything else as it is."""
+    return array.detach().cpu().numpy() if is_torch(array) else array

@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import __version__, cache, device, formats, neighbors
+from . import __version__, cache, device, neighbors, supported
 from .errors import GscliError
 from .kernels import parallel
 
@@ -30,7 +30,7 @@ class Finding:
         kind: ``system``, ``device``, ``engine``, ``format``, ``extra`` or ``cache``.
         works: whether it can be used here.
         detail: a version, a place, or what is wrong.
-        remedy: how to get it; empty if it works.
+        remedy: how to get it, or the rest of it; empty if nothing is missing.
     """
 
     kind: str
@@ -76,10 +76,12 @@ def _engines() -> Iterator[Finding]:
 
 
 def _formats() -> Iterator[Finding]:
-    for name in formats.names():
-        module = formats.module(name)
-        verbs = "read and write" if hasattr(module, "write") else "read"
-        yield Finding("format", name, True, f"{verbs}: {module.DESCRIPTION}")
+    for row in supported.table():
+        detail = f"{'read and write' if row.can_write else 'read'}: {row.description}"
+        for package in row.missing:
+            detail += f"; {package} is missing" + ", for some files" * (package in row.optional)
+        works = not set(row.requires) & set(row.missing)
+        yield Finding("format", row.name, works, detail, row.install)
 
 
 def _extras() -> Iterator[Finding]:

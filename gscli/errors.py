@@ -6,6 +6,8 @@ Anything else that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def printable(text: str) -> str:
@@ -67,3 +69,15 @@ class GateMissed(GscliError):
     """A quality limit that the data did not meet."""
 
     exit_code = 6
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Let errors that name no file name this one, unless it is the machine that lacks something."""
+    try:
+        yield
+    except EngineUnavailable:
+        raise
+    except GscliError as error:
+        error.path = error.path or path
+        raise

@@ -40,6 +40,11 @@ def display(path: str | os.PathLike[str]) -> str:
     return "<stdin>" if is_standard(path) else os.fspath(path)
 
 
+def display_output(path: str | os.PathLike[str]) -> str:
+    """An output's name as messages and reports give it."""
+    return "<stdout>" if descriptor(path) == 1 else os.fspath(path)
+
+
 def require_readable(path: Path) -> None:
     """Refuse, in the user's words, a path that cannot be opened for reading."""
     try:
@@ -309,7 +314,7 @@ def _short(name: str) -> str:
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
-    path = "<stdout>" if descriptor(path) == 1 else path
+    path = display_output(path)
     folder = Path(path).parent
     if isinstance(error, FileNotFoundError):
         return GscliError(

@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from . import lattice, picking
 from .cloud import GaussianCloud
-from .device import is_torch
+from .device import is_torch, to_numpy
 from .errors import InputError, UsageError
 from .kernels import cellsize, hashing, parallel, picks
 from .kernels.cells import group_ids, group_lattice
 from .methods import Method, method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VoxelGrid:
     """Rows grouped by cell. NumPy arrays, or torch tensors on one device.
 
@@ -69,7 +69,7 @@ class VoxelGrid:
             UsageError: a size that is no positive finite number, or too small for the coordinates.
         """
         lattice.check_lattice_options(voxel_size, points_per_cell, origin)
-        on_cpu = xyz.detach().cpu().numpy() if is_torch(xyz) else np.asarray(xyz)
+        on_cpu = np.asarray(to_numpy(xyz))
         if on_cpu.ndim != 2 or on_cpu.shape[1] != 3:
             raise UsageError(f"positions must have shape (N, 3), not {on_cpu.shape}")
         if on_cpu.dtype not in (np.float32, np.float64):
@@ -131,6 +131,10 @@ class VoxelGrid:
         groups = group_ids(ids)
         return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
 
+    def __repr__(self) -> str:
+        size = "" if self.voxel_size is None else f" of {self.voxel_size:g}"
+        return f"<VoxelGrid: {self.points:,} points in {len(self):,} cell{'s' * (len(self) != 1)}{size}>"
+
     def __len__(self) -> int:
         """The number of occupied cells."""
         return len(self.offsets) - 1
@@ -152,21 +156,21 @@ class VoxelGrid:
 
     def sizes(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """(S,) int64, the different numbers of rows that cells have, ascending; (S,) how many cells do."""
-        sizes, cells = np.unique(_to_numpy(self.counts), return_counts=True)
+        sizes, cells = np.unique(to_numpy(self.counts), return_counts=True)
         return sizes, cells
 
     def to(self, device: Any) -> VoxelGrid:
         """The same grid as torch tensors on a device, or as NumPy arrays for None."""
         if device is None:
-            order, offsets, cells = (_to_numpy(a) for a in (self.order, self.offsets, self.cells))
+            order, offsets, cells = (to_numpy(a) for a in (self.order, self.offsets, self.cells))
         else:
             order, offsets, cells = (_on(device, a) for a in (self.order, self.offsets, self.cells))
         return replace(self, order=order, offsets=offsets, cells=cells)
 
     def share(self, total: int) -> Any:
         """(C,) int64 rows to keep of each cell, `total` in all, in proportion to what it has."""
-        counts = _to_numpy(self.counts)
-        return _like(self.offsets, picks.counts_for_total(counts, _to_numpy(self.first_rows), total))
+        counts = to_numpy(self.counts)
+        return _like(self.offsets, picks.counts_for_total(counts, to_numpy(self.first_rows), total))
 
     def draw(
         self,
@@ -196,7 +200,7 @@ class VoxelGrid:
         if (keys is None) != (how.pick == "random"):
             raise UsageError(f"the pick {how.pick} and the keys given do not go together")
         if keys is not None and how.name != "dense":
-            keys = _like(self.order, keys[_to_numpy(self.order)])
+            keys = _like(self.order, keys[to_numpy(self.order)])
         chosen, forced = self.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
         return Draw(self._rows(chosen), forced)
 
@@ -233,10 +237,10 @@ class VoxelGrid:
             return picking.keys(pick, cloud.columns(picking.columns_for(pick, cloud.fields)))
         if self.voxel_size is None or self.origin is None:
             raise UsageError("--pick center needs a lattice, and a given mapping has none")
-        order, cells = _to_numpy(self.order), _to_numpy(self.cells)
+        order, cells = to_numpy(self.order), to_numpy(self.cells)
         keys = np.empty(self.rows, np.uint32)
         keys[order] = picking.center_keys(
-            cloud.xyz.T, order, cells, np.diff(_to_numpy(self.offsets)), self.voxel_size, self.origin
+            cloud.xyz.T, order, cells, np.diff(to_numpy(self.offsets)), self.voxel_size, self.origin
         )
         return keys
 
@@ -272,7 +276,8 @@ class Draw:
     @property
     def kept(self) -> npt.NDArray[Any]:
         """`rows` as a NumPy array."""
-        return _to_numpy(self.rows)
+        kept: npt.NDArray[Any] = to_numpy(self.rows)
+        return kept
 
     def __len__(self) -> int:
         """How many rows are kept."""
@@ -288,11 +293,13 @@ def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
     return valid
 
 
-def not_finite(count: int, points: int, first: int) -> InputError:
+def not_finite(
+    count: int, points: int, first: int, *, remedy: str = "add --drop-invalid to leave them out"
+) -> InputError:
     """The refusal of so many positions that are not finite, the first of them in row `first`."""
     return InputError(
-        f"{count} of {points} points have a NaN or infinite position, the first in row {first}",
-        remedy="add --drop-invalid to leave them out",
+        f"{count:,} of {points:,} points have a NaN or infinite position, the first in row {first}",
+        remedy=remedy,
     )
 
 
@@ -303,11 +310,6 @@ def _on(device: Any, array: Any) -> Any:
     import torch
 
     return torch.as_tensor(array, device=device)
-
-
-def _to_numpy(array: Any) -> npt.NDArray[Any]:
-    result: npt.NDArray[Any] = array.cpu().numpy() if is_torch(array) else array
-    return result
 
 
 def _like(reference: Any, array: npt.NDArray[Any]) -> Any:

@@ -185,5 +185,5 @@ def rows_wanted(target: str, points: int | None) -> int:
         return 0
     rows = math.floor(points * number / 100) if percent else int(number)
     if rows > points:
-        raise UsageError(f"--target {target} exceeds the {points} points there are", remedy="ask for fewer")
+        raise UsageError(f"--target {target} exceeds the {points:,} points there are", remedy="ask for fewer")
     return rows

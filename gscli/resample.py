@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from . import device, files, formats, grids, mapping, memory
 from .cache import GridCache
 from .cloud import GaussianCloud
 from .draws import Job, check_draws, plan, provenance, write_index
-from .errors import GscliError, UsageError
+from .errors import UsageError, naming
 from .grid import VoxelGrid
 from .lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
 from .methods import Method, methods, rows_wanted
@@ -143,7 +143,7 @@ def resample(
         size = files.size_of(formats.locate(source)[0])  # before it is replaced, perhaps
     name = files.display(source)
     with ExitStack() as closing:
-        with _naming(name):
+        with naming(name):
             budget = None
             if memory_limit is not None:
                 budget = memory.budget(
@@ -181,17 +181,17 @@ def resample(
         outputs = []
         with track("resampling", len(jobs) * len(cloud)) as advance:
             for job in jobs:
-                with _naming(name), timings.stage("draw"):
+                with naming(name), timings.stage("draw"):
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
                     kept = draw.kept
                 with timings.stage("write"):
-                    line = provenance(job.method, cut.grid, seed or 0, job.epoch)
                     formats.write(
                         job.path,
-                        cloud.with_comment(line),
+                        cloud,
                         overwrite=overwrite,
                         index=kept,
                         allow_lossy=allow_lossy,
+                        made_by=provenance(job.method, cut.grid, seed or 0, job.epoch),
                         advance=advance,
                     )
                     if job.index is not None:
@@ -226,16 +226,6 @@ def resample(
 
 def _aim(points_per_cell: float | None) -> float:
     return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Let errors that name no file name this one."""
-    try:
-        yield
-    except GscliError as error:
-        error.path = error.path or name
-        raise
 
 
 def _streams(path: str, cloud: GaussianCloud) -> bool:

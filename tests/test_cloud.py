@@ -98,6 +98,10 @@ def test_take_works_on_a_strided_view():
     assert np.array_equal(take_rows(rows, np.array([2, 0])), rows[[2, 0]])
 
 
+def test_a_cloud_is_shown_in_one_line():
+    assert repr(points(1234, label="u1")) == "<GaussianCloud: 1,234 rows, 4 columns (ply)>"
+
+
 def test_a_comment_is_added_to_a_new_cloud():
     cloud = points(1)
     assert cloud.with_comment("one").with_comment("two").header.comments == ("one", "two")

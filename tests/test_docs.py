@@ -66,6 +66,30 @@ def test_help_shows_examples_that_parse(name: str) -> None:
         command.make_context(name, args).close()
 
 
+@pytest.mark.parametrize("name", ["", *(n for n, c in COMMANDS.items() if isinstance(c, click.Group))])
+def test_a_list_of_commands_says_in_full_what_each_is_for(name: str) -> None:
+    """In 80 columns; Click cuts longer summaries off with three dots."""
+    group = COMMANDS[name] if name else main
+    listed = group.get_help(click.Context(group, terminal_width=80)).partition("Commands:")[2]
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
+@pytest.mark.parametrize("name", [n for n, c in COMMANDS.items() if not isinstance(c, click.Group)])
+def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
+    """What ``--help`` calls a file or folder, and every argument."""
+    ctx = click.Context(COMMANDS[name])
+    for parameter in COMMANDS[name].params:
+        called = parameter.make_metavar(ctx)
+        meant = isinstance(parameter, click.Argument) or re.match("FILE|FOLDER|LOGDIR|REPORT|PATTERN", called)
+        kinds = [item.type for item in parameter.shell_complete(ctx, "sc")]
+        assert (kinds == ["file"]) == bool(meant), parameter.name
+
+
+def test_a_shell_completes_the_names_of_engines() -> None:
+    (engine,) = (p for p in COMMANDS["compare"].params if p.name == "engine")
+    assert [item.value for item in engine.shell_complete(click.Context(main), "k")] == ["kdtree"]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_has_help(name: str) -> None:
     options = [p for p in COMMANDS[name].params if isinstance(p, click.Option)]

@@ -310,3 +310,9 @@ def test_inputs_are_not_mutated():
     VoxelGrid.from_ids(ids).draw("half")
     assert (before == XYZ).all()
     assert (ids == np.arange(10)[::-1]).all()
+
+
+def test_a_grid_is_shown_in_one_line():
+    xyz = np.array([[0.1, 0, 0], [0.2, 0, 0], [0.7, 0, 0]])
+    assert repr(VoxelGrid.from_points(xyz, voxel_size=0.5)) == "<VoxelGrid: 3 points in 2 cells of 0.5>"
+    assert repr(VoxelGrid.from_ids(np.array([4, 4, -1]))) == "<VoxelGrid: 2 points in 1 cell>"

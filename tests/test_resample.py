@@ -72,6 +72,24 @@ def test_another_reader_opens_the_output(scene, tmp_path):
     assert "target=100 pick=random seed=0 epoch=0 voxel_size=" in ply.comments[1]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "npy", "las"])
+def test_a_format_without_comments_needs_no_leave_for_what_gscli_would_add(tmp_path, suffix):
+    if suffix == "las":
+        pytest.importorskip("laspy")
+    cloud, own = tmp_path / f"scan.{suffix}", tmp_path / f"thin.{suffix}"
+    xyz = np.random.default_rng(0).integers(0, 4000, (500, 3)) / 1000
+    (tmp_path / "scan.xyz").write_text("\n".join(" ".join(map(str, row)) for row in xyz))
+    gscli.write(cloud, gscli.read(tmp_path / "scan.xyz"), allow_lossy=True)
+    result = resample(cloud, own, method="one-per-grid", index=tmp_path / "kept.npy")
+    assert result.outputs[0].points == len(np.load(tmp_path / "kept.npy")) > 0
+    assert rows_of(own).tobytes() == rows_of(cloud)[np.load(tmp_path / "kept.npy")].tobytes()
+    told = gscli.read(cloud)
+    commented = GaussianCloud(told.rows, Header(comments=("mine",)))
+    gscli.write(tmp_path / "mine.ply", commented)
+    with pytest.raises(WriteRefused, match="1 comment"):
+        resample(tmp_path / "mine.ply", own, overwrite=True)
+
+
 @pytest.mark.parametrize("pick", PICKS)
 @pytest.mark.parametrize(
     "how", [{}, {"total": "10%"}, {"method": "one-per-grid"}, {"method": "k-per-grid", "k": 3}], ids=str
@@ -300,7 +318,7 @@ def test_invalid_positions_are_refused_by_name_and_dropped_on_request(scene, tmp
     rows = rows_of(scene).copy()
     rows["y"][5] = np.nan
     gscli.write(tmp_path / "bad.ply", GaussianCloud(rows))
-    with pytest.raises(InputError, match=r"bad\.ply: 1 of 4000 points .* row 5; add --drop-invalid"):
+    with pytest.raises(InputError, match=r"bad\.ply: 1 of 4,000 points .* row 5; add --drop-invalid"):
         resample(tmp_path / "bad.ply", tmp_path / "out.ply")
     result = resample(tmp_path / "bad.ply", tmp_path / "out.ply", method="dense", drop_invalid=True)
     assert (result.points, result.dropped, result.outputs[0].points) == (N, 1, N - 1)

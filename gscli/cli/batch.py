@@ -69,11 +69,12 @@ def _options(operation: str) -> list[click.Parameter]:
         for p in command.params
         if isinstance(p, click.Option) and p.name not in _MANAGED
     ]
+    path = options.PATH
     need = "" if kind.writes else "; without it, nothing is kept"
     ours: list[click.Parameter] = [
-        click.Argument(["patterns"], nargs=-1, required=True, metavar="PATTERN..."),
-        click.Option(["--out-dir"], metavar="FOLDER", help=f"Where outputs and records go{need}."),
-        click.Option(["--relative-to"], metavar="FOLDER", help="Lay outputs out as they are below FOLDER."),
+        click.Argument(["patterns"], nargs=-1, required=True, type=path, metavar="PATTERN..."),
+        click.Option(["--out-dir"], type=path, metavar="FOLDER", help=f"Where outputs and records go{need}."),
+        click.Option(["--relative-to"], type=path, metavar="FOLDER", help="Lay outputs out as below FOLDER."),
         click.Option(["--workers"], type=int, metavar="N", help="Worker processes.  [default: the cores]"),
         click.Option(["--scheduler"], metavar="ADDRESS", help="Work on a Dask cluster, as tcp://head:8786."),
         click.Option(["--shard"], type=_Shard(), help="Only part I of N, balanced by bytes."),
@@ -84,7 +85,7 @@ def _options(operation: str) -> list[click.Parameter]:
     ]
     if kind.compares:
         what = "What inputs are held against: one scene, or a pattern that pairs them by name."
-        ours.append(click.Option(["--reference"], metavar="PATTERN", required=True, help=what))
+        ours.append(click.Option(["--reference"], type=path, metavar="PATTERN", required=True, help=what))
     if kind.renames:
         what = "The suffix of outputs, which names their format (`gscli formats`); / is a scene folder."
         theirs.insert(0, click.Option(["--to"], metavar="SUFFIX", required=True, help=what))
@@ -327,7 +328,7 @@ def _conclude(summary: Any, stop: Any, out_dir: str | None) -> None:
 
 @click.command(cls=_Batch, subcommand_metavar="OPERATION|JOB.yaml ...")
 def command() -> None:
-    """Run one operation over many inputs, and go on after any interruption.
+    """Run one operation over many inputs, and go on after a crash.
 
     Workers are separate processes: one that fails or dies costs one input. With --out-dir, every
     finished input is recorded there, and --resume does only what is missing. Options are those of

@@ -11,7 +11,7 @@ from . import options, show
 
 @click.group()
 def command() -> None:
-    """Time gscli on this machine, beside the algorithms it replaces and the tools people use.
+    """Time gscli on this machine, beside what people use instead.
 
     Everything is timed in turn in one run, after a warm-up; medians are shown, and ratios to the first
     line of each table. On a CPU the slowest peers run only once, and say so. Peers that are not installed
@@ -52,7 +52,7 @@ def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
 @options.device
 @options.as_json
 def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, as_json: bool) -> None:
-    """Time draws, grids and whole runs of ``gscli resample``.
+    """Time draws, grids and whole runs of `gscli resample`.
 
     \b
     Examples:
@@ -81,7 +81,7 @@ def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, 
 @options.device
 @options.as_json
 def compare(points: int, search_points: int, no_slow: bool, repeats: int, device: str, as_json: bool) -> None:
-    """Time the search for neighbours and whole runs of ``gscli compare``.
+    """Time the nearest neighbours and whole runs of `gscli compare`.
 
     \b
     Examples:

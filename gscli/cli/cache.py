@@ -24,7 +24,7 @@ def command() -> None:
 @command.command()
 @options.as_json
 def info(as_json: bool) -> None:
-    """Say where the cache is, how many grids it holds and how large they are.
+    """Say where the cache is, and how much it holds.
 
     \b
     Examples:

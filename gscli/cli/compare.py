@@ -11,7 +11,7 @@ from . import options, show
 
 @click.command()
 @options.source
-@click.argument("target")
+@click.argument("target", type=options.PATH)
 @options.thresholds
 @click.option(
     "--pair",
@@ -23,7 +23,11 @@ from . import options, show
     "--no-gaussians", "with_gaussians", is_flag=True, flag_value=False, default=True, help="Centres alone."
 )
 @click.option(
-    "--transform", "pose", metavar="FILE.json", help="A 4x4 matrix to apply to SOURCE, as four rows of four."
+    "--transform",
+    "pose",
+    type=options.PATH,
+    metavar="FILE.json",
+    help="A 4x4 matrix to apply to SOURCE, as four rows of four.",
 )
 @click.option(
     "--max-queries",
@@ -45,9 +49,16 @@ from . import options, show
     metavar="'KEY <= X'",
     help="Exit 6 unless a number of the JSON, from source to mass, keeps a limit; may be repeated.",
 )
-@click.option("--distances", metavar="FILE", help="Write SOURCE with each point's distance as a column.")
+@click.option(
+    "--distances",
+    type=options.PATH,
+    metavar="FILE",
+    help="Write SOURCE with each point's distance as a column.",
+)
 @click.option("--colors", is_flag=True, help="In --distances, replace the colours by a scale of distance.")
-@click.option("--html", metavar="FILE", help="Write a page with histograms, views and all tables.")
+@click.option(
+    "--html", type=options.PATH, metavar="FILE", help="Write a page with histograms, views and all tables."
+)
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle
@@ -67,7 +78,7 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Measure how far SOURCE, which is judged, is from TARGET, the reference.
+    """Measure how far SOURCE is from TARGET, the reference.
 
     Distances to the exact nearest point, both ways; then opacity, shape and colour of paired Gaussians.
     A --threshold says how near counts as a match, in scene units or as 2spacing in spacings of TARGET.

@@ -11,7 +11,7 @@ from . import options, show
 
 @click.command()
 @options.source
-@click.argument("target")
+@click.argument("target", type=options.PATH)
 @options.overwrite
 @options.allow_lossy
 @click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
@@ -30,11 +30,11 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Write SOURCE as TARGET, in the format of its suffix; `gscli formats` lists them.
+    """Write SOURCE as TARGET, in the format of its suffix.
 
-    What TARGET cannot hold is named and refused; with --allow-lossy it is left out, and the summary says
-    by how much the values in TARGET differ. FILE::NAME is one model of a file with several. SOURCE may be
-    - for stdin, in any format, and TARGET - for stdout, as PLY.
+    `gscli formats` lists the formats. What TARGET cannot hold is named and refused; with --allow-lossy it is
+    left out, and the summary says by how much the values in TARGET differ. FILE::NAME is one model of a
+    file with several. SOURCE may be - for stdin, in any format, and TARGET - for stdout, as PLY.
 
     \b
     Examples:

@@ -10,8 +10,8 @@ from . import options, show
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", type=options.PATH)
+@click.argument("second", type=options.PATH)
 @click.option(
     "-t",
     "--threshold",
@@ -19,7 +19,13 @@ from . import options, show
     metavar="D|Nspacing",
     help="Drop what is farther than this from the other model: scene units, or as 2spacing.",
 )
-@click.option("--out-dir", required=True, metavar="FOLDER", help="Write both as FOLDER/STEM.coprune.ply.")
+@click.option(
+    "--out-dir",
+    type=options.PATH,
+    required=True,
+    metavar="FOLDER",
+    help="Write both as FOLDER/STEM.coprune.ply.",
+)
 @click.option(
     "--min-points",
     type=int,
@@ -28,7 +34,12 @@ from . import options, show
     metavar="N",
     help="Exit 6 and write nothing if a model would keep fewer.",
 )
-@click.option("--index", metavar="FOLDER", help="Also write the kept row numbers, as STEM.coprune.npy.")
+@click.option(
+    "--index",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="Also write the kept row numbers, as STEM.coprune.npy.",
+)
 @options.engine
 @options.device
 @options.overwrite
@@ -49,11 +60,11 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Drop from FIRST and SECOND the points that have no counterpart in the other.
+    """Drop from two models what has no counterpart in the other.
 
-    A counterpart is a point at most --threshold away. Both are matched as they are before either is
-    pruned, so that their order does not matter. Every field of what stays is kept. One spacing is the
-    larger of both models'. FIRST or SECOND may be - for stdin.
+    A counterpart is a point of the other model at most --threshold away. Both are matched as they are before
+    either is pruned, so that their order does not matter. Every field of what stays is kept. One spacing
+    is the larger of both models'. FIRST or SECOND may be - for stdin.
 
     \b
     Examples:

@@ -9,13 +9,18 @@ from . import options, show
 
 
 @click.command()
-@click.argument("source", required=False)
-@click.option("--out-dir", metavar="FOLDER", help="Where to write.  [default: a new temporary folder]")
+@click.argument("source", required=False, type=options.PATH)
+@click.option(
+    "--out-dir",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="Where to write.  [default: a new temporary folder]",
+)
 @options.overwrite
 def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
-    """Make a scene, thin it three ways, say what happened and what to try next.
+    """Make a scene, thin it three ways and say what happened.
 
-    Needs no data and no network. With SOURCE, shows the same on a scene of yours.
+    Needs no data and no network, and says what to try next. With SOURCE, shows the same on a scene of yours.
 
     \b
     Examples:

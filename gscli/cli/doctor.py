@@ -10,7 +10,9 @@ from . import options, show
 @click.command()
 @options.as_json
 def command(as_json: bool) -> None:
-    """Say which device, engines, formats and extras work here, and how to get the rest.
+    """Say what works on this machine, and how to get the rest.
+
+    Devices, engines, formats, extras, and the cache.
 
     \b
     Examples:

@@ -10,17 +10,18 @@ from . import options, show
 @click.command()
 @options.as_json
 def command(as_json: bool) -> None:
-    """Say which formats are read and written here, with which libraries, and how to get what is missing.
+    """Say which formats are read and written here.
 
-    Files are recognised by their content; what is written is chosen by the suffix.
+    With which libraries, and how to get those that are missing. Files are recognised by their content; what
+    is written is chosen by the suffix.
 
     \b
     Examples:
       gscli formats
       gscli formats --json
     """
-    from ..formats import table
     from ..report import formats as report_formats
+    from ..supported import table
 
     rows = table()
     if as_json:

@@ -12,7 +12,7 @@ from . import options, show
 @options.trust_pickle
 @options.as_json
 def command(source: str, trust_pickle: bool, as_json: bool) -> None:
-    """Say what is in SOURCE: points, bounds, fields, SH degree, opacity, sizes, spacing.
+    """Say what is in SOURCE: points, bounds, fields, sizes, spacing.
 
     Positions that are NaN or infinite are counted. SOURCE may be - for stdin, or FILE::NAME for one model of
     a file that holds several.

@@ -14,9 +14,25 @@ from .. import neighbors
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic from Click 8.4 on
+
+
+class _Path(click.types.StringParamType):
+    """A path as it is given: a shell completes it, and what opens it says what is wrong with it."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
+
+PATH = _Path()
 
 
 class Range(ParamType):
@@ -87,7 +103,7 @@ def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
     return quiet
 
 
-source = click.argument("source", metavar="SOURCE")
+source = click.argument("source", type=PATH, metavar="SOURCE")
 device = click.option(
     "--device",
     type=click.Choice(devices.NAMES),
@@ -106,7 +122,7 @@ trust_pickle = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 report = click.option(
-    "--report", metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
+    "--report", type=PATH, metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
 )
 quiet = click.option(
     "-q",
@@ -138,5 +154,6 @@ engine = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
+    shell_complete=lambda _, __, word: [n for n in ("auto", *neighbors.names()) if n.startswith(word)],
     help=f"How to search: {', '.join(neighbors.names())}. All give the same answer.",
 )

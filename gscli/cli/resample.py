@@ -12,8 +12,13 @@ from . import options, show
 
 @click.command()
 @options.source
-@click.argument("target", required=False)
-@click.option("--out-dir", metavar="FOLDER", help="Write every draw as FOLDER/STEM.METHOD.eEPOCH.ply.")
+@click.argument("target", required=False, type=options.PATH)
+@click.option(
+    "--out-dir",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="Write every draw as FOLDER/STEM.METHOD.eEPOCH.ply.",
+)
 @click.option(
     "-m",
     "--method",
@@ -50,12 +55,14 @@ from . import options, show
 @click.option(
     "--grid",
     "grid_file",
+    type=options.PATH,
     metavar="FILE",
     help="Take the cells from a file of ids (.npz with indices, .npy), of SOURCE's folder or elsewhere.",
 )
 @click.option("--drop-invalid", is_flag=True, help="Leave out points with a NaN or infinite position.")
 @click.option(
     "--index",
+    type=options.PATH,
     metavar="FILE.npy",
     help="Also write the kept row numbers of SOURCE; with --out-dir, a folder of them.",
 )
@@ -91,7 +98,7 @@ def command(
       k-per-grid    at most K points of every cell: thins only what is over-dense
       dense         everything
     Picks decide which points of a cell stay: random, the most opaque, the most important
-    (opacity x surface area), or the nearest to the cell's center.
+    (opacity x surface area), or the nearest to the cell's centre.
 
     SOURCE and TARGET may be - for stdin and stdout. A scene folder gives a scene folder, cut by its own
     grid of the highest rank if it has any.

@@ -9,14 +9,19 @@ from . import options, show
 
 @click.command()
 @options.source
-@click.argument("draws", nargs=-1, required=True, metavar="DRAW...")
+@click.argument("draws", nargs=-1, required=True, type=options.PATH, metavar="DRAW...")
 @click.option(
     "--expect",
+    type=options.PATH,
     metavar="REPORT",
     help="The JSON that resample wrote.  [default: believe the comment in each DRAW]",
 )
 @click.option(
-    "--grid", "grid_file", metavar="FILE", help="The mapping that the draws were made with, if they were."
+    "--grid",
+    "grid_file",
+    type=options.PATH,
+    metavar="FILE",
+    help="The mapping that the draws were made with, if they were.",
 )
 @options.trust_pickle
 @options.overwrite
@@ -36,7 +41,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Check that every DRAW is the sample of SOURCE that it claims to be.
+    """Check that each DRAW is the sample of SOURCE it claims to be.
 
     \b
     Checks of each DRAW:

@@ -12,16 +12,20 @@ from . import options
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN_B]")
-@click.option("--reference", metavar="FILE", help="Also compare every checkpoint with this scene.")
-@click.option("--tensorboard", metavar="LOGDIR", help="Write the scalars to LOGDIR/gscli/.")
+@click.argument("runs", nargs=-1, required=True, type=options.PATH, metavar="RUN [RUN_B]")
+@click.option(
+    "--reference", type=options.PATH, metavar="FILE", help="Also compare every checkpoint with this scene."
+)
+@click.option(
+    "--tensorboard", type=options.PATH, metavar="LOGDIR", help="Write the scalars to LOGDIR/gscli/."
+)
 @click.option(
     "--threshold",
     type=float,
     metavar="T",
     default=DEFAULT_THRESHOLD,
     show_default=True,
-    help="A center is matched when its counterpart is nearer, in scene units.",
+    help="A centre is matched when its counterpart is nearer, in scene units.",
 )
 @click.option(
     "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."
@@ -31,10 +35,10 @@ from . import options
 @click.option("--timeout", type=float, metavar="SECONDS", help="End after so long without a new step.")
 @options.quiet
 def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
-    """Follow training by its checkpoints; print one line of JSON for each step.
+    """Follow training by its checkpoints.
 
-    With RUN and RUN_B, two models of one scene: how far they disagree at each step that both have
-    saved. With RUN alone: how far each checkpoint moved from the one before.
+    Prints one line of JSON for each step. With RUN and RUN_B, two models of one scene: how far they disagree
+    at each step that both have saved. With RUN alone: how far each checkpoint moved from the one before.
 
     Checkpoints are found by their names: iteration_30000/point_cloud.ply, chkpnt30000.pth,
     ckpt_29999_rank0.pt, step-000029999.ckpt. A file is read once it has not changed between two looks.

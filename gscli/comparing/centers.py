@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import neighbors
+from ..device import to_numpy
 from ..kernels import metrics
 from ..kernels.distances import squared_distances
 from ..progress import Timings, Track, silent
 from ..spacing import beyond_scene, parse_threshold
 from . import conventions
 from .conventions import Agreement
-from .search import Engine, Nearest, Tiling, as_numpy, search_both
+from .search import Engine, Nearest, Tiling, search_both
 
 Array = npt.NDArray[Any]
 
@@ -187,7 +188,7 @@ def compare_centers(
             Convention(tuple(conventions.corgs(forth.distances, t) for t in values)),
             Convention(tuple(conventions.coprune(forth.distances, back.distances, t) for t in values)),
         )
-        notes = beyond_scene(values, as_numpy(target), names[1])
+        notes = beyond_scene(values, to_numpy(target), names[1])
         if used.name == "faiss":
             notes += neighbors.notes()
     if there.standard_error or again.standard_error:
@@ -205,7 +206,7 @@ def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[flo
 
     def squared_at(selected: Array) -> Array:
         queries = selected if found.asked is None else found.asked[selected]
-        a, b = as_numpy(points[queries]), as_numpy(others[found.rows[selected]])
+        a, b = to_numpy(points[queries]), to_numpy(others[found.rows[selected]])
         squared: Array = squared_distances(a.astype(np.float64), b.astype(np.float64))
         return squared
 

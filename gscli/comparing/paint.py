@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,14 +12,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields
+from .. import fields, formats
 from ..cloud import GaussianCloud
-from ..errors import WriteRefused
+from ..errors import UsageError, WriteRefused
 from ..kernels import colormap
 from ..scratch import Scratch
 
 COLUMN = "distance"
 RGB = ("red", "green", "blue")
+
+
+def check_options(
+    path: str | os.PathLike[str] | None, *, colors: bool, allow_lossy: bool, sampled: bool, in_pieces: bool
+) -> None:
+    """Refuse what a file of distances cannot be, and what has no effect without one.
+
+    Args:
+        path: where it will be written; None for nowhere.
+        sampled: whether only some points are asked. in_pieces: whether memory is limited.
+    """
+    if path is None:
+        refused = [name for name, given in (("--colors", colors), ("--allow-lossy", allow_lossy)) if given]
+        if refused:
+            raise UsageError(f"{refused[0]} has no effect without --distances FILE")
+        return
+    if sampled:
+        raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
+    kind = formats.format_for_writing(path)
+    if "/" in formats.module(kind).SUFFIXES:
+        raise UsageError("--distances adds a column, and a scene folder has none", remedy="end it in .ply")
+    if in_pieces and kind != "ply":
+        raise UsageError("--memory-limit writes --distances as .ply: other formats are made in memory")
 
 
 @contextmanager
@@ -79,7 +103,7 @@ def _extended(cloud: GaussianCloud, column: str, colored: bool) -> np.dtype[Any]
     old = cloud.rows.dtype
     assert old.fields is not None
     names = list(cloud.fields)
-    formats: list[Any] = [old.fields[name][0] for name in names]
+    kinds: list[Any] = [old.fields[name][0] for name in names]
     offsets = [old.fields[name][1] for name in names]
     end = old.itemsize
     added: list[tuple[str, np.dtype[Any]]] = [(COLUMN, np.dtype(column))]
@@ -87,10 +111,10 @@ def _extended(cloud: GaussianCloud, column: str, colored: bool) -> np.dtype[Any]
         added += [(name, np.dtype("u1")) for name in RGB if name not in names]
     for name, kind in added:
         names.append(name)
-        formats.append(kind)
+        kinds.append(kind)
         offsets.append(end)
         end += kind.itemsize
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": end})
+    return np.dtype({"names": names, "formats": kinds, "offsets": offsets, "itemsize": end})
 
 
 def _paint(rows: npt.NDArray[Any], distances: npt.NDArray[Any], top: float) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +13,9 @@ import numpy.typing as npt
 
 from .. import fields, neighbors
 from ..cloud import GaussianCloud
-from ..device import is_torch
-from ..errors import GscliError, InputError, UsageError
-from ..grid import finite_rows
+from ..device import to_numpy
+from ..errors import InputError, UsageError, naming
+from ..grid import finite_rows, not_finite
 from ..kernels import metrics
 from ..neighbors import kdtree
 from ..neighbors._points import as_array
@@ -121,12 +119,12 @@ def search_both(
         def one_way(side: int) -> tuple[Nearest, tuple[int, int], kdtree.Index | None]:
             points, others = (source, target) if side == 0 else (target, source)
             rows = asked[side]
-            with _naming(names[1 - side]):
+            with naming(names[1 - side]):
                 index = module.Index(others, device=where)
-            with _naming(names[side]):
+            with naming(names[side]):
                 found = index.nearest(points if rows is None else points[rows], advance=advance)
             number = np.int32 if len(others) < 2**31 else np.int64
-            nearest = Nearest(as_numpy(found.distances), as_numpy(found.rows).astype(number), rows)
+            nearest = Nearest(to_numpy(found.distances), to_numpy(found.rows).astype(number), rows)
             proven = found.proven, found.fallback
             return nearest, proven, index if isinstance(index, kdtree.Index) else None
 
@@ -142,7 +140,7 @@ def search_both(
     with timings.stage("spacing"):
         spacings = [
             median_spacing(index or kdtree.Index(stored), stored, seed=seed)
-            for index, stored in ((back[2], as_numpy(source)), (forth[2], as_numpy(target)))
+            for index, stored in ((back[2], to_numpy(source)), (forth[2], to_numpy(target)))
         ]
     proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
     return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback), None
@@ -163,10 +161,10 @@ def _tile_by_tile(
     queries = [len(p) if rows is None else len(rows) for p, rows in zip(clouds, asked, strict=True)]
     with track("searching", sum(queries)) as show, timings.stage("search"):
         for side, rows in enumerate(asked):
-            with _naming(names[1 - side]):
+            with naming(names[1 - side]):
                 others = as_array(clouds[1 - side], "targets")
                 spacing = tiles.Question(sampled(others, seed), elsewhere=True)
-            with _naming(names[side]):
+            with naming(names[side]):
                 points = as_array(clouds[side], "queries")
                 nearest = tiles.Question(points if rows is None else points[rows])
             work.append(tiles.search(others, [nearest, spacing], tile=tile, advance=show))
@@ -189,22 +187,6 @@ class _Stopped(Exception):
     """Ends a search whose answer nobody waits for any more."""
 
 
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Say which cloud an error is about."""
-    try:
-        yield
-    except GscliError as error:
-        error.path = error.path or name
-        raise
-
-
-def as_numpy(array: Any) -> Array:
-    """An array or tensor as a NumPy array."""
-    result: Array = array.detach().cpu().numpy() if is_torch(array) else array
-    return result
-
-
 def positions(cloud: GaussianCloud, name: str) -> Array:
     """(N, 3) positions that can be searched.
 
@@ -213,14 +195,11 @@ def positions(cloud: GaussianCloud, name: str) -> Array:
     """
     if not len(cloud):
         raise InputError("holds no points", path=name, remedy="there is nothing to compare")
-    with _naming(name):
+    with naming(name):
         columns = cloud.columns(fields.POSITION)
-    valid = finite_rows(columns)
-    if valid is not None:
-        raise InputError(
-            f"{np.count_nonzero(~valid):,} of {len(cloud):,} points have a NaN or infinite position, "
-            f"the first in row {int(np.argmin(valid))}",
-            path=name,
-            remedy="leave them out first: gscli resample IN OUT --method dense --drop-invalid",
-        )
+        valid = finite_rows(columns)
+        if valid is not None:
+            first = "leave them out first: gscli resample IN OUT --method dense --drop-invalid"
+            odd, row = int(np.count_nonzero(~valid)), int(np.argmin(valid))
+            raise not_finite(odd, len(valid), row, remedy=first)
     return columns.T

@@ -17,6 +17,7 @@ It may also define
 
 * ``OPTIONS``: which of ``part``, ``only`` and ``trust_pickle`` its ``read`` takes (see `read`);
 * ``refuse_existing(path, *, overwrite)``: what ``write`` refuses to replace, where it writes folders;
+* ``LOSSY``: True where ``write`` rounds whatever it is given;
 * ``STREAMS``: True where ``write`` holds a few megabytes of rows at a time and takes `index` as a mask;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
 * ``references_rows(cloud) -> list[str]``: what ``write`` copies that numbers rows, such as a mesh's faces;
@@ -31,7 +32,6 @@ from __future__ import annotations
 import os
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -48,6 +48,7 @@ from ..progress import nothing
 
 HEAD_BYTES = 1 << 16
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
+INSTALL = "pip install 'gscli[formats]'"  # every package that some format needs
 PART = "::"  # FILE::PART is one model of a file with several
 
 
@@ -61,57 +62,9 @@ def module(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
-@dataclass(frozen=True)
-class Format:
-    """One row of the table that ``gscli formats`` shows.
-
-    Attributes:
-        name: the format's name, that of its module.
-        description: one line.
-        suffixes: file name endings, the usual one first.
-        can_read: whether it is read.
-        can_write: whether it is written.
-        lossy: whether writing it always loses precision.
-        requires: the packages it needs beyond the core.
-        optional: those that only some of its files need.
-        missing: those of either that are not installed here.
-        install: the command that installs them; empty where nothing is missing.
-    """
-
-    name: str
-    description: str
-    suffixes: tuple[str, ...]
-    can_read: bool
-    can_write: bool
-    lossy: bool
-    requires: tuple[str, ...]
-    optional: tuple[str, ...]
-    missing: tuple[str, ...]
-    install: str
-
-
-def table() -> list[Format]:
-    """What can be read and written here, and what is missing, by name."""
-    rows = []
-    for name in names():
-        found = module(name)
-        requires, optional = getattr(found, "REQUIRES", ()), getattr(found, "OPTIONAL", ())
-        missing = tuple(package for package in (*requires, *optional) if find_spec(package) is None)
-        rows.append(
-            Format(
-                name,
-                found.DESCRIPTION,
-                tuple(found.SUFFIXES),
-                hasattr(found, "read"),
-                hasattr(found, "write"),
-                getattr(found, "LOSSY", False),
-                tuple(requires),
-                tuple(optional),
-                missing,
-                "pip install 'gscli[formats]'" if missing else "",
-            )
-        )
-    return rows
+def lacking(packages: Sequence[str]) -> tuple[str, ...]:
+    """Those of some packages that are not installed here."""
+    return tuple(package for package in packages if find_spec(package) is None)
 
 
 def require(name: str, path: str | os.PathLike[str]) -> None:
@@ -120,12 +73,12 @@ def require(name: str, path: str | os.PathLike[str]) -> None:
     Raises:
         EngineUnavailable: a package is missing.
     """
-    missing = [p for p in getattr(module(name), "REQUIRES", ()) if find_spec(p) is None]
+    missing = lacking(getattr(module(name), "REQUIRES", ()))
     if missing:
         raise EngineUnavailable(
             f"needs {' and '.join(missing)}, not installed here",
             path=path,
-            remedy="pip install 'gscli[formats]'",
+            remedy=INSTALL,
         )
 
 
@@ -331,9 +284,14 @@ def write(
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
     allow_lossy: bool = False,
+    made_by: str | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud, or its rows at `index`, in the format of the path's suffix; ``-`` is stdout.
+
+    Args:
+        made_by: one more comment line, which says how the cloud was made. It is no part of what must not
+            be lost: a format without comments goes without.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something
@@ -344,7 +302,12 @@ def write(
     require(name, path)
     lost = losses(path, cloud)
     if lost and not allow_lossy:
+        folder = "/" in module(name).SUFFIXES
         raise WriteRefused(
-            f"would lose {'; '.join(lost)}", path=path, remedy="add --allow-lossy, or write .ply"
+            f"{'as a scene folder, ' * folder}would lose {'; '.join(lost)}",
+            path=path,
+            remedy=f"add --allow-lossy, or {'name a .ply in it' if folder else 'write .ply'}",
         )
+    if made_by is not None:
+        cloud = cloud.with_comment(made_by)
     module(name).write(path, cloud, overwrite=overwrite, index=index, advance=advance)

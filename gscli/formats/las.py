@@ -144,7 +144,7 @@ def _kept(cloud: GaussianCloud) -> list[str]:
         elif name in standard:
             if standard[name].num_bits >= 8 and np.can_cast(kind, standard[name].dtype, "safe"):
                 kept.append(name)
-        elif _type(kind) in _EXTRA_TYPES and len(name.encode()) <= 32 and re.fullmatch(r"[!-~]+", name):
+        elif _type(kind) in _EXTRA_TYPES and re.fullmatch(r"[!-~]{1,32}", name):
             kept.append(name)
     return kept
 

@@ -60,11 +60,14 @@ def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         )
     if array.shape[1] > 4096:
         raise InputError(f"has {array.shape[1]:,} columns", path=path, remedy="points are its rows")
-    names = (*fields.POSITION, *(f"column_{i}" for i in range(3, array.shape[1])))
-    rows: npt.NDArray[Any] = (
-        np.ascontiguousarray(array).reshape(-1).view([(name, array.dtype) for name in names])
-    )
+    rows: npt.NDArray[Any] = np.ascontiguousarray(array).reshape(-1).view(_plain(array.dtype, array.shape[1]))
     return rows
+
+
+def _plain(kind: np.dtype[Any], width: int) -> np.dtype[Any]:
+    """The type of rows of a plain array, whose columns have no names of their own."""
+    names = (*fields.POSITION, *(f"column_{i}" for i in range(3, width)))
+    return np.dtype([(name, kind) for name in names])
 
 
 def write(
@@ -75,11 +78,11 @@ def write(
     index: npt.NDArray[Any] | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
-    """Write a structured array; what was read as a plain (N, D) array is written as one."""
+    """Write a structured array; what was read as a plain (N, D) array and has its columns, as one."""
     rows = selected(cloud, index).rows
-    if cloud.header.format == "npy" and cloud.header.native == 2:
-        kind = rows.dtype[0]
-        rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), len(cloud.fields))
+    kind, width = rows.dtype[0], len(cloud.fields)
+    if cloud.header.format == "npy" and cloud.header.native == 2 and rows.dtype == _plain(kind, width):
+        rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), width)
     with files.replacing(path, overwrite=overwrite) as stream:
         np.lib.format.write_array(stream, rows, allow_pickle=False)
     advance(len(cloud))

@@ -94,7 +94,7 @@ def write(
 ) -> None:
     """Write an uncompressed archive with one array for each column, and one of the comments."""
     chosen = selected(cloud, index)
-    arrays = {name: chosen.rows[name] for name in chosen.fields}
+    arrays = {name: chosen.rows[name] for name in chosen.fields if _is_text(name)}
     if chosen.header.comments:
         arrays[COMMENTS] = np.array(chosen.header.comments, dtype="U")
     with files.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
@@ -108,5 +108,14 @@ def write(
 
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
-    """Nothing: every column and comment has its place."""
-    return []
+    """Columns whose names are in no encoding that a zip knows; all else has its place."""
+    return [f"column {name}" for name in cloud.fields if not _is_text(name)]
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is free of bytes that were no UTF-8, which are kept as surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

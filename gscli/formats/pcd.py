@@ -101,7 +101,7 @@ def write(
         f"DATA {'ascii' if text else 'binary'}\n",
     ]
     with files.replacing(path, overwrite=overwrite) as stream:
-        stream.write("\n".join(lines).encode())
+        stream.write("\n".join(lines).encode("utf-8", "surrogateescape"))
         if text:
             stream.writelines(print_rows(rows, b"\n"))
         else:
@@ -133,7 +133,7 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
         raise InputError("has no DATA line", path=path, remedy="check that it is a PCD file")
     lines: dict[str, list[str]] = {}
     comments = []
-    for line in head[: end.start()].decode("utf-8", "replace").splitlines():
+    for line in head[: end.start()].decode("utf-8", "surrogateescape").splitlines():
         key, *values = line.split() or [""]
         if line.startswith("#"):
             comments.append(line[1:].strip())

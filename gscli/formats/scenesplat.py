@@ -21,13 +21,12 @@ from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError, WriteRefused
 from ..progress import nothing
-from . import _rows
+from . import FOLDER_HEAD, _rows
 from ._bytes import malformed
 from ._scene_folder import COLOUR, SceneFolder
 
 DESCRIPTION = "SceneSplat scene folder (coord.npy, color.npy ...) with its features and grids"
 SUFFIXES = ("/",)
-FOLDER_HEAD = b"\0folder\n"  # as in the registry
 _LABELS = ("segment", "instance")
 
 
@@ -118,9 +117,11 @@ def write(
 
 def unsupported(cloud: GaussianCloud) -> list[str]:
     """What a scene folder cannot hold: colours beyond 8 bits, harmonics, other columns, comments."""
-    if isinstance(cloud.header.attached, SceneFolder):
-        return cloud.header.attached.left_out()
-    lost = _rows.dropped(cloud, degree=0, beside=(*fields.NORMAL, *_LABELS))
+    held = (*fields.NORMAL, *_LABELS)
+    if isinstance(cloud.header.attached, SceneFolder):  # whose own files are written, not the rows
+        added = [name for name in cloud.fields if name not in (*_rows.splat_names(), *held)]
+        return [*cloud.header.attached.left_out(), *(f"column {name}" for name in added)]
+    lost = _rows.dropped(cloud, degree=0, beside=held)
     return ["precision (colour clipped to 0..1 and 8 bits)", *lost]
 
 

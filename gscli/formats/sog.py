@@ -24,14 +24,13 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
-from . import _rows
+from . import FOLDER_HEAD, _rows
 from ._bytes import SMALL, check_expansion, malformed
 from ._zip import Zip, first_member
 
 DESCRIPTION = "SOG (PlayCanvas), versions 1 and 2, zipped or as a folder"
 SUFFIXES = (".sog",)
 REQUIRES = ("PIL",)
-FOLDER_HEAD = b"\0folder\n"  # as in the registry
 MAX_META = 4 << 20
 _SMALLEST = (("means", 2), ("scales", 1), ("quats", 1), ("sh0", 1))
 _COEFFICIENTS = (3, 8, 15)  # of SH degrees 1 to 3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..device import is_torch
+from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def as_array(points: Any, what: str) -> npt.NDArray[Any]:
         InputError: no points, or coordinates that are not finite or beyond 1e150.
         TypeError: not (N, 3), or neither float32 nor float64.
     """
-    array = points.detach().cpu().numpy() if is_torch(points) else np.asarray(points)
+    array = np.asarray(to_numpy(points))
     _require_shape(array.shape, array.dtype in (np.float32, np.float64), what)
     with np.errstate(invalid="ignore"):
         low, high = float(array.min()), float(array.max())
@@ -73,7 +73,7 @@ def _like(values: Any, queries: Any) -> Any:
         import torch
 
         return (values if is_torch(values) else torch.from_numpy(values)).to(queries.device)
-    return values.cpu().numpy() if is_torch(values) else values
+    return to_numpy(values)
 
 
 def _require_shape(shape: tuple[int, ...], floats: bool, what: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..formats import Format
+from ..supported import Format
 from . import document as documents
 
 SCHEMA = "gscli/formats/1"

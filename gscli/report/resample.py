@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..grid import VoxelGrid
 from ..resample import Output, Resampled
 from ..tiles import TiledGrid
@@ -52,10 +53,8 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             f" and {occupancy['max']:,} at most"
         )
     for output in result.outputs:
-        line = (
-            f"wrote    {output.path}: {output.points:,} points, {documents.percent(output.fraction, 1)} kept"
-        )
-        line += f" by {output.method.name}"
+        line = f"wrote    {files.display_output(output.path)}: {output.points:,} points, "
+        line += f"{documents.percent(output.fraction, 1)} kept by {output.method.name}"
         if output.method.uses_seed:
             line += f", seed {output.seed}"
             line += f" epoch {output.epoch}" if output.epoch else ""

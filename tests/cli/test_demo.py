@@ -7,7 +7,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import gscli
-from gscli import doctor
+from gscli import doctor, formats
 from gscli.cli import main
 from gscli.errors import EngineUnavailable
 
@@ -90,6 +90,20 @@ def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
     assert "  no  cuda" in said
     assert "no cuda here; pip install it" in said
     assert "pip install 'gscli[torch]'" in said
+
+
+def test_doctor_says_what_a_format_lacks(monkeypatch):
+    found = formats.find_spec
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name in ("PIL", "lazrs") else found(name))
+    sog, las, ply = (
+        next(f for f in doctor.examine() if (f.kind, f.name) == ("format", name))
+        for name in ("sog", "las", "ply")
+    )
+    assert (sog.works, las.works, ply.works) == (False, True, True)
+    assert sog.detail.endswith("; PIL is missing")
+    assert las.detail.endswith("; lazrs is missing, for some files")
+    assert sog.remedy == las.remedy == "pip install 'gscli[formats]'"
+    assert ply.remedy == ""
 
 
 def test_doctor_says_that_a_file_is_no_place_for_a_cache(monkeypatch, tmp_path):

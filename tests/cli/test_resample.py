@@ -82,6 +82,8 @@ def test_a_pipeline_gives_what_files_give(run, scene):
     run("resample", "scene.ply", "one.ply", "--method", "one-per-grid")
     piped = run("resample", "-", "-", "--method", "one-per-grid", input=scene.read_bytes())
     assert piped.stdout == (run.folder / "one.ply").read_bytes()
+    assert b"read     <stdin>: " in piped.stderr
+    assert b"wrote    <stdout>: " in piped.stderr
     info = run("info", "-", "--json", input=piped.stdout)
     assert json.loads(info.stdout)["input"]["points"] == len(gscli.read(run.folder / "one.ply"))
     assert json.loads(info.stdout)["input"]["path"] == "<stdin>"

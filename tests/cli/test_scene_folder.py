@@ -202,6 +202,13 @@ def test_what_ply_cannot_hold_of_a_folder_is_named(run, folder):
     assert np.array_equal(np.load("deep/er/scene/color.npy"), np.load(folder / "color.npy"))
 
 
+def test_distances_have_no_place_in_a_folder(run, folder):
+    failed(run("compare", folder, folder, "--distances", "out/"), 2, "scene folder", "end it in .ply")
+    assert run("compare", folder, folder, "--distances", "out.ply", "--allow-lossy").exit_code == 0
+    assert "distance" in gscli.read("out.ply").fields
+    assert not os.path.exists("out")
+
+
 def test_coprune_keeps_folders_folders(run, folder):
     gscli.write("other.ply", gscli.read(folder).take(np.arange(50)), allow_lossy=True)
     options = ("--threshold", "1e-6", "--min-points", "1", "--out-dir", "pruned")

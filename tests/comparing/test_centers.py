@@ -1,6 +1,7 @@
 """Distances between centres: every number from every pair tried, the conventions, hard input."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -206,6 +207,12 @@ def test_a_device_without_effect_is_refused(engine):
     torch = pytest.importorskip("torch", reason="torch is an extra")
     with pytest.raises(UsageError, match="torch-cpu has no effect"):
         compare_centers(cloud(9, 0), cloud(9, 1), engine=engine, where=torch.device("cpu"))
+
+
+def test_what_the_machine_lacks_is_the_fault_of_no_file(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)  # as where it is not installed
+    with pytest.raises(EngineUnavailable, match=r"^the faiss engine needs faiss"):
+        compare_centers(cloud(9, 0), cloud(9, 1), engine="faiss", names=("new", "ref"))
 
 
 def test_what_cannot_be_compared_is_refused_by_name():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gscli import fields, formats, mapping
+from gscli import fields, formats, mapping, supported
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError, WriteRefused
 from tests.formats import samples
@@ -120,6 +121,13 @@ def test_a_scene_folder_may_be_written_over_itself_but_not_over_another_kind(sce
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_a_column_that_a_scene_folder_had_not_is_not_lost_unsaid(scene_folder, tmp_path):
+    cloud = formats.read(scene_folder)
+    rows = np.empty(len(cloud), [*cloud.rows.dtype.descr, ("distance", "<f4")])
+    with pytest.raises(WriteRefused, match="column distance"):
+        formats.write(tmp_path / "out", replace(cloud, rows=rows))
+
+
 def test_what_a_scene_folder_holds_beside_columns_is_a_loss_elsewhere(scene_folder, tmp_path):
     with pytest.raises(WriteRefused, match=r"array lang_feat.*grid lang_feat_grid_svd_r16"):
         formats.write(tmp_path / "x.ply", formats.read(scene_folder))
@@ -180,6 +188,20 @@ def test_plain_arrays_name_further_columns_by_number_and_are_written_plain(tmp_p
     assert cloud.fields == ("x", "y", "z", "column_3", "column_4")
     formats.write(tmp_path / "b.npy", cloud, index=np.array([8, 0]))
     assert np.array_equal(np.load(tmp_path / "b.npy"), array[[8, 0]])
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4", "i4"])
+def test_a_named_column_added_to_a_plain_array_keeps_its_name(tmp_path, kind):
+    array = np.arange(12).reshape(4, 3).astype(kind)
+    np.save(tmp_path / "plain.npy", array)
+    cloud = formats.read(tmp_path / "plain.npy")
+    rows = np.empty(4, [*cloud.rows.dtype.descr, ("distance", "<f4")])
+    for name in cloud.fields:
+        rows[name] = cloud.rows[name]
+    rows["distance"] = [1, 2, 3, 4]
+    formats.write(tmp_path / "out.npy", replace(cloud, rows=rows))
+    assert np.array_equal(np.load(tmp_path / "out.npy"), rows)
+    assert formats.read(tmp_path / "out.npy").fields == ("x", "y", "z", "distance")
 
 
 @pytest.mark.parametrize(
@@ -276,14 +298,14 @@ def test_pcd_keeps_its_encoding_viewpoint_and_comments(tmp_path, scene):
 
 
 def test_the_table_tells_what_is_missing_and_how_to_get_it(monkeypatch):
-    rows = {row.name: row for row in formats.table()}
+    rows = {row.name: row for row in supported.table()}
     assert set(rows) == set(formats.names())
     assert rows["ply"].can_write
     assert not rows["ply"].lossy
     assert rows["spz"].lossy
     assert not rows["checkpoint"].can_write
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    rows = {row.name: row for row in formats.table()}
+    rows = {row.name: row for row in supported.table()}
     assert rows["las"].missing == ("laspy", "lazrs")
     assert "gscli[formats]" in rows["las"].install
     assert rows["ply"].install == ""

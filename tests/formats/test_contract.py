@@ -189,6 +189,19 @@ def test_a_lossy_write_is_refused_until_it_is_allowed(writer, make_scene, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_names_and_comments_in_any_encoding_are_kept_or_named(writer, make_scene, tmp_path):
+    """Older programs wrote Latin-1: bytes that are no UTF-8 are surrogates here."""
+    plain = make_scene(5, 0, normals=False).rows
+    rows = np.zeros(5, [*plain.dtype.descr, ("h\udcf6he", "<f4")])
+    for name in plain.dtype.names:
+        rows[name] = plain[name]
+    cloud = GaussianCloud(rows, Header(comments=("by M\udcfcller",)))
+    assert write(writer, target(tmp_path, writer), cloud)
+    again, lost = formats.read(target(tmp_path, writer)), " ".join(writer.unsupported(cloud))
+    assert "h\udcf6he" in again.fields or "h\udcf6he" in lost
+    assert again.header.comments == cloud.header.comments or "comment" in lost
+
+
 def test_progress_adds_up_to_the_rows(writer, make_scene, tmp_path):
     cloud = make_scene(60, 0, normals=False)
     for options in ({}, {"index": np.array([1, 3])}, {"index": np.array([3, 1])}):
