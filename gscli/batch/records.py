@@ -93,10 +93,17 @@ class Folder:
             return set()
 
     def finish(self, record: Record) -> None:
-        """Write the record of an input; an earlier one of the other kind goes."""
-        kind, other = ("failed", "done") if record["status"] == "failed" else ("done", "failed")
-        _write(self.record(kind, record["id"]), json.dumps(record, indent=1) + "\n")
-        self.record(other, record["id"]).unlink(missing_ok=True)
+        """Write the record of an input; that it is done outweighs that it failed.
+
+        A run forgets what it is about to do. So an input that is done by now was done by another worker or
+        a later run, and whoever fails at it is one that was thought lost.
+        """
+        done, failed = (self.record(kind, record["id"]) for kind in KINDS)
+        if record["status"] != "failed":
+            _write(done, json.dumps(record, indent=1) + "\n")
+            failed.unlink(missing_ok=True)
+        elif not done.exists():
+            _write(failed, json.dumps(record, indent=1) + "\n")
 
     def forget(self, task: Task) -> None:
         """Remove the records of an input, before its outputs are made anew."""

@@ -129,6 +129,36 @@ def test_a_lost_scheduler_is_no_fault_of_the_inputs(
     assert not blamed
 
 
+def test_what_is_left_of_a_killed_batch_takes_no_record_away(
+    batch: Run, start: Any, scenes: Path, cluster: str, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    trap = scenes / "trap.ply"
+    os.mkfifo(trap)
+    held = os.open(trap, os.O_RDWR)
+    process = start(*ON_CLUSTER, "out", "--scheduler", cluster)
+    until(lambda: readers(trap.resolve()))
+    process.kill()
+    process.wait()
+    trap.rename(tmp_path / "old")
+    trap.write_bytes((scenes / "scene0.ply").read_bytes())
+    done = batch(*ALL, "out", "--resume")
+    assert done.returncode == 0, done.stderr
+    records = {path.name for path in (tmp_path / "out").glob("*/*.json")}
+    assert len(records) == 7
+    assert readers(tmp_path / "old")  # the worker that was left over is still at it
+    os.close(held)
+    with Client(cluster) as client:
+        until(lambda: not any(client.run(_busy).values()))
+    assert {path.name for path in (tmp_path / "out" / "done").iterdir()} == records
+    assert not list((tmp_path / "out" / "failed").iterdir())
+
+
+def _busy(dask_worker: Any) -> int:
+    return len(dask_worker.state.executing) + len(dask_worker.state.long_running)
+
+
 def test_a_cluster_that_lost_its_workers_is_waited_for_until_interrupted(
     start: Any, scenes: Path, cluster: str
 ) -> None:

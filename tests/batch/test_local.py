@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from gscli.formats import ply
-
 from .conftest import ALL, SECONDS, Run, alive, leftovers, readers, until, written
 
 
@@ -270,13 +268,15 @@ def test_python_files_among_the_scenes_disturb_no_worker(scenes: Path, tmp_path:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_bug_at_one_input_is_recorded_with_its_traceback(tmp_path: Path, make_scene: Any) -> None:
-    from gscli.batch.execute import execute
-    from gscli.batch.tasks import Task, look
-
-    ply.write(tmp_path / "a.ply", make_scene(50))
-    task = Task("a", "info", (look(str(tmp_path / "a.ply")),), (), {"no_such_option": 1})
-    record = execute(task)
-    assert record["status"] == "failed"
-    assert "TypeError" in record["error"]
-    assert "Traceback" in record["traceback"]
+def test_a_file_in_the_place_of_a_folder_costs_what_goes_there_alone(
+    batch: Run, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "deep").touch()
+    done = batch(*ALL, "out")
+    assert done.returncode == 1
+    assert "failed   out/deep: cannot be written" in done.stderr
+    assert written(tmp_path / "out") == {n: data for n, data in expected.items() if "deep" not in n}
+    (tmp_path / "out" / "deep").unlink()
+    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert written(tmp_path / "out") == expected
