@@ -78,6 +78,12 @@ class Folder:
     def write_manifest(self, tasks: Sequence[Task]) -> None:
         _write(self.manifest, manifest_text(tasks))
 
+    def ages(self) -> tuple[int, ...] | None:
+        """When the plan was written, and records last came or went, in nanoseconds; None without a plan."""
+        paths = (self.manifest, *(self.path / kind for kind in KINDS))
+        ages = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+        return ages if ages[0] else None
+
     def same_manifest(self, tasks: Sequence[Task]) -> bool:
         """Whether the manifest on disk is of exactly these tasks."""
         try:

@@ -68,14 +68,18 @@ class Work:
         tasks: this part of the plan.
         todo: those of them that are not done, largest first.
         skipped: the records of those that are.
+        resume: whether what an earlier run did counts.
         anew: whether the records of inputs that are not in the plan go, done or not.
+        seen: the ages of the folder's plan and records when this was found out; None without a plan.
     """
 
     tasks: tuple[Task, ...]
     todo: tuple[Task, ...]
     skipped: tuple[Record, ...] = ()
     part: Part = field(default_factory=Part)
+    resume: bool = False
     anew: bool = False
+    seen: tuple[int, ...] | None = None
 
     @property
     def bytes(self) -> int:
@@ -133,7 +137,8 @@ def look_at(
     mine = shard(tasks, part.number, part.of)
     if folder is None:
         return Work(tuple(mine), tuple(largest_first(mine)), part=part)
-    begun = folder.manifest.exists()
+    seen = folder.ages()
+    begun = seen is not None
     if begun and not (resume or overwrite):
         others = part.of > 1 and folder.same_manifest(tasks)  # another part of the same plan came first
         if not others or any(folder.has_record(task) for task in mine):
@@ -152,27 +157,36 @@ def look_at(
             continue  # what is there is what this batch left
         for path in task.outputs:
             outputs.refuse_existing(path, overwrite=overwrite)
-    return Work(tuple(mine), tuple(largest_first(todo)), tuple(done.values()), part, anew=overwrite)
+    skipped = tuple(done.values())
+    return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, overwrite, seen)
 
 
 @contextmanager
-def opened(tasks: Sequence[Task], work: Work, folder: Folder | None) -> Iterator[tuple[int, ...]]:
+def opened(
+    tasks: Sequence[Task], work: Work, folder: Folder | None
+) -> Iterator[tuple[Work, tuple[int, ...]]]:
     """Hold a batch's folder and make it ready: plan written, leftovers swept, stale records gone.
 
-    Yields the descriptors that hold it, for processes that are to hold it as well.
+    Yields the work, and the descriptors that hold the folder, for processes that are to hold it as well. The
+    work is looked at again where another run was here before the folder was held.
+
+    Raises:
+        WriteRefused: that run needs leave to be gone on with (see `look_at`).
     """
     if folder is None:
-        yield ()
+        yield work, ()
         return
     folder.make()
     with folder.locked(work.part.number, work.part.of) as locks:
+        if folder.ages() != work.seen:
+            work = look_at(tasks, folder, resume=work.resume, overwrite=work.anew, part=work.part)
         if not folder.same_manifest(tasks):
             folder.write_manifest(tasks)
         folder.forget_others(tasks, KINDS if work.anew else ("failed",))
         folder.sweep(work.todo)
         for task in work.todo:
             folder.forget(task)
-        yield locks
+        yield work, locks
 
 
 def run(
