@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from .. import __version__
 from ..errors import GscliError, UsageError, WriteRefused
 from . import outputs
 from .records import KINDS, Folder, Record
@@ -126,6 +128,8 @@ def look_at(
 ) -> Work:
     """Choose this part's tasks and find out what is left to do. Writes nothing.
 
+    What another version of gscli did counts as done, and is warned of.
+
     Args:
         resume: go on where an earlier run ended, and try its failures again.
         overwrite: start anew where there was a batch, and replace files that are in the way.
@@ -158,6 +162,10 @@ def look_at(
         for path in task.outputs:
             outputs.refuse_existing(path, overwrite=overwrite)
     skipped = tuple(done.values())
+    versions = Counter(str(record.get("version")) for record in skipped)
+    if versions.pop(__version__, 0) < len(skipped):
+        told = ", ".join(f"{count:,} by gscli {version}" for version, count in sorted(versions.items()))
+        warnings.warn(f"done before {told}, which may differ; --overwrite starts anew", stacklevel=2)
     return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, overwrite, seen)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gscli import __version__
 from gscli.batch.execute import execute
 from gscli.batch.plan import Pattern, find, plan
 from gscli.batch.records import Folder
@@ -86,3 +87,11 @@ def test_records_that_were_deleted_are_made_again(tasks: list[Task], folder: Fol
     whole(tasks, folder)
     shutil.rmtree(folder.path / lost)
     assert len(whole(tasks, folder, resume=True)) == (len(tasks) if lost == "done" else 0)
+
+
+def test_what_another_version_did_counts_and_is_told(tasks: list[Task], folder: Folder) -> None:
+    whole(tasks, folder)
+    record = folder.record("done", tasks[0].id)
+    record.write_text(record.read_text().replace(f'"version": "{__version__}"', '"version": "0.0.9"'))
+    with pytest.warns(UserWarning, match=r"done before 1 by gscli 0\.0\.9, which may differ"):
+        assert whole(tasks, folder, resume=True) == []
