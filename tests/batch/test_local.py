@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import ALL, SECONDS, Run, alive, leftovers, readers, until, written
+from .conftest import ALL, SECONDS, Run, alive, command, leftovers, readers, until, written
 
 
 @pytest.fixture
@@ -280,3 +280,11 @@ def test_a_file_in_the_place_of_a_folder_costs_what_goes_there_alone(
     (tmp_path / "out" / "deep").unlink()
     assert batch(*ALL, "out", "--resume").returncode == 0
     assert written(tmp_path / "out") == expected
+
+
+def test_json_lines_to_a_closed_stdout_are_refused_before_anything_runs(scenes: Path, tmp_path: Path) -> None:
+    words = [*command("info", "scenes/*.ply", "--json-lines", "--workers", "1", "--out-dir", "out")]
+    closed = ["bash", "-c", '"$@" >&-', "bash", *words]
+    done = subprocess.run(closed, cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stderr) == (1, "gscli: error: <stdout>: is closed\n")
+    assert not list((tmp_path / "out" / "done").iterdir())
