@@ -50,6 +50,8 @@ class Dask:
             raise UsageError(
                 f"--scheduler {self.address} is no address", remedy="write it like tcp://head:8786"
             )
+        if not tasks:  # nothing to wait for a scheduler and workers for
+            return
         try:
             distributed: Any = import_module("distributed")
         except ImportError:

@@ -155,6 +155,11 @@ class Folder:
         return sum(files.sweep(folder, held) for folder, held in names.items())
 
 
+def brief(record: Record) -> Record:
+    """A record without its result, which is most of it: there may be thousands of them in memory."""
+    return {key: value for key, value in record.items() if key != "result"}
+
+
 def is_record(path: str) -> bool:
     """Whether a path is, or holds nothing but, what a batch wrote down: not an input of another one."""
     folder, name = os.path.split(path)

@@ -14,7 +14,7 @@ from typing import Protocol
 from .. import __version__
 from ..errors import GscliError, UsageError, WriteRefused
 from . import outputs
-from .records import KINDS, Folder, Record
+from .records import KINDS, Folder, Record, brief
 from .tasks import Task, largest_first, shard
 
 FINISH, NOW = 1, 2  # how urgently a batch is asked to stop
@@ -69,7 +69,7 @@ class Work:
     Attributes:
         tasks: this part of the plan.
         todo: those of them that are not done, largest first.
-        skipped: the records of those that are.
+        skipped: the records of those that are, without the results.
         resume: whether what an earlier run did counts.
         anew: whether the records of inputs that are not in the plan go, done or not.
         seen: the ages of the folder's plan and records when this was found out; None without a plan.
@@ -106,7 +106,7 @@ class Summary:
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
-        self.records.append({key: value for key, value in record.items() if key != "result"})
+        self.records.append(brief(record))
         self._counts[record["status"]] += 1
 
     def count(self, status: str) -> int:
@@ -153,7 +153,7 @@ def look_at(
             )
     done = {}
     if begun and resume:
-        done = {task.id: record for task in mine if (record := folder.done(task)) is not None}
+        done = {task.id: brief(record) for task in mine if (record := folder.done(task)) is not None}
     todo = [task for task in mine if task.id not in done]
     planned = folder.planned()
     for task in todo:

@@ -108,6 +108,12 @@ def test_no_scheduler_is_an_engine_that_is_not_there(batch: Run, scenes: Path) -
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
 
 
+def test_where_all_is_done_no_scheduler_is_needed(batch: Run, finished: Path) -> None:
+    done = batch(*ON_CLUSTER, "finished", "--scheduler", "tcp://127.0.0.1:9", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "6 done (6 before)" in done.stderr
+
+
 def test_a_lost_scheduler_is_no_fault_of_the_inputs(
     start: Any, scenes: Path, cluster: str, tmp_path: Path
 ) -> None:

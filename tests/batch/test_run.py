@@ -95,3 +95,10 @@ def test_what_another_version_did_counts_and_is_told(tasks: list[Task], folder: 
     record.write_text(record.read_text().replace(f'"version": "{__version__}"', '"version": "0.0.9"'))
     with pytest.warns(UserWarning, match=r"done before 1 by gscli 0\.0\.9, which may differ"):
         assert whole(tasks, folder, resume=True) == []
+
+
+def test_results_of_what_was_done_before_are_not_held_in_memory(tasks: list[Task], folder: Folder) -> None:
+    whole(tasks, folder)
+    skipped = look_at(tasks, folder, resume=True).skipped
+    assert [record["figures"]["points"] for record in skipped] == [50, 51, 52, 53]
+    assert not [record for record in skipped if "result" in record]
