@@ -93,23 +93,28 @@ def test_a_failed_input_is_tried_again_when_resumed(
 
 
 def test_ctrl_c_lets_what_runs_finish(
-    batch: Run, start: Any, expected: dict[str, bytes], make_scene: Any, scenes: Path, tmp_path: Path
+    batch: Run, start: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
 ) -> None:
+    running, waiting = scenes / "x.ply", scenes / "y.ply"  # of no size, so they come last
+    for pipe in (running, waiting):
+        os.mkfifo(pipe)
+    writing = os.open(running, os.O_RDWR)
     process = start(*ALL, "out", "--workers", "1")
-    until(lambda: list(tmp_path.glob("out/done/*.json")))
-    process.send_signal(signal.SIGSTOP)  # so that the batch cannot end before it is asked to
-    done_before = len(list(tmp_path.glob("out/done/*.json")))
+    until(lambda: readers(running.resolve()))
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
+    until(lambda: "finishing" in process.stderr.readline())
+    os.write(writing, (scenes / "deep/scene5.ply").read_bytes())  # 100 points: less than a pipe holds
+    os.close(writing)
     _, said = process.communicate(timeout=SECONDS)
-    done = records(tmp_path / "out", "done")
-    if len(done) < 6:
-        assert process.returncode == 130
-        assert "interrupted" in said
-    assert done_before <= len(done) <= done_before + 2  # one being computed, one being written
-    assert len(written(tmp_path / "out")) == len(done)
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["unfinished"] == 6 - len(done)
-    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert process.returncode == 130, said
+    assert "interrupted with 1 of 8 inputs to do" in said
+    assert len(records(tmp_path / "out", "done")) == 7
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["unfinished"] == 1
+    assert (tmp_path / "out" / "x.ply").read_bytes() == expected["deep/scene5.ply"]
+    (tmp_path / "out" / "x.ply").unlink()
+    for pipe in (running, waiting):
+        pipe.unlink()
+    assert "6 done (6 before)" in batch(*ALL, "out", "--resume").stderr
     assert written(tmp_path / "out") == expected
 
 
@@ -136,6 +141,7 @@ def test_a_killed_batch_takes_its_workers_along_and_resumes_to_the_same_bytes(
     (worker,) = until(lambda: readers(trap.resolve()))
     process.kill()
     until(lambda: not alive(worker))
+    until(lambda: not readers(tmp_path / "out" / ".lock"))  # the other worker, perhaps still starting
     trap.unlink()
     assert batch(*ALL, "out", "--resume").returncode == 0
     assert written(tmp_path / "out") == expected
