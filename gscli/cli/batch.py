@@ -286,10 +286,9 @@ def _engine(own: dict[str, Any]) -> Any:
         from ..batch.dask import Dask
 
         return Dask(own["scheduler"])
-    from ..batch.local import Local
-    from ..kernels import parallel
+    from ..batch.local import Local, default_workers
 
-    return Local(own["workers"] or parallel.threads())
+    return Local(own["workers"] or default_workers())
 
 
 @contextmanager

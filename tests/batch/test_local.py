@@ -68,6 +68,75 @@ def test_a_worker_killed_at_an_input_costs_that_input_alone(
     assert batch(*ALL, "out", "--resume").returncode == 0
 
 
+def test_an_input_whose_record_dies_with_its_worker_is_done_again(
+    start: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
+) -> None:
+    first, second = scenes / "x.ply", scenes / "y.ply"  # of no size, so they come last
+    for pipe in (first, second):
+        os.mkfifo(pipe)
+    writing = os.open(first, os.O_RDWR)
+    process = start(*ALL, "out", "--workers", "1")
+    until(lambda: readers(first.resolve()))
+    plan = map(json.loads, (tmp_path / "out" / "manifest.jsonl").read_text().splitlines())
+    (id,) = (line["id"] for line in plan if line["inputs"][0]["path"].endswith("/x.ply"))
+    record = tmp_path / "out" / "done" / f"{id}.json"
+    os.mkfifo(record)  # keeps whoever writes it waiting
+    scene = (scenes / "deep/scene5.ply").read_bytes()
+    os.write(writing, scene)
+    os.close(writing)
+    held = os.open(second, os.O_RDWR)
+    (worker,) = until(lambda: readers(second.resolve()))
+    first.unlink()
+    first.write_bytes(scene)
+    record.unlink()
+    os.kill(worker, signal.SIGKILL)
+    _, said = process.communicate(timeout=SECONDS)
+    os.close(held)
+    assert process.returncode == 1
+    assert "1 of 8 inputs failed" in said
+    assert "7 done, 1 failed" in said
+    assert json.loads(record.read_text())["status"] == "done"
+    assert written(tmp_path / "out") == {**expected, "x.ply": expected["deep/scene5.ply"]}
+
+
+@pytest.fixture
+def at_start(tmp_path: Path) -> Any:
+    """Makes an environment in which every worker runs some code as it starts."""
+
+    def make(code: str, **variables: str) -> dict[str, str]:
+        folder = tmp_path / "site"
+        folder.mkdir()
+        only = "import os, sys\nif any('batch.worker' in word for word in sys.orig_argv):\n    "
+        (folder / "sitecustomize.py").write_text(only + code)
+        kept = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
+        paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {**kept, "PYTHONPATH": os.pathsep.join(paths), **variables}
+
+    return make
+
+
+@pytest.mark.parametrize(("code", "cause"), [("os.kill(os.getpid(), 9)", "SIGKILL"), ("os._exit(3)", "3")])
+def test_workers_that_cannot_start_end_the_batch(
+    batch: Run, scenes: Path, at_start: Any, code: str, cause: str
+) -> None:
+    done = batch(*ALL, "out", env=at_start(code))
+    assert done.returncode == 1
+    assert "a worker process could not start" in done.stderr
+    assert cause in done.stderr
+
+
+@pytest.mark.parametrize("each", ["", "1", "all"])
+def test_workers_share_the_cores(batch: Run, scenes: Path, at_start: Any, tmp_path: Path, each: str) -> None:
+    cores = len(os.sched_getaffinity(0))
+    (tmp_path / "told").mkdir()
+    code = "open(f'told/{os.getpid()}', 'w').write(os.environ['GSCLI_THREADS'])"
+    variables = {"GSCLI_THREADS": each.replace("all", str(cores))} if each else {}
+    done = batch("info", "scenes/**/*.ply", env=at_start(code, **variables))
+    assert done.returncode == 0, done.stderr
+    told = [int(path.read_text()) for path in (tmp_path / "told").iterdir()]
+    assert told == ([cores] if each == "all" else [1] * min(cores, 6))
+
+
 def test_a_failed_input_is_tried_again_when_resumed(
     batch: Run, expected: dict[str, bytes], scenes: Path, tmp_path: Path
 ) -> None:

@@ -102,3 +102,7 @@ def test_results_of_what_was_done_before_are_not_held_in_memory(tasks: list[Task
     skipped = look_at(tasks, folder, resume=True).skipped
     assert [record["figures"]["points"] for record in skipped] == [50, 51, 52, 53]
     assert not [record for record in skipped if "result" in record]
+
+
+def test_the_largest_input_comes_first(tasks: list[Task], folder: Folder) -> None:
+    assert list(look_at(tasks, folder).todo) == tasks[::-1]
