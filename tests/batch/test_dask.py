@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gscli.batch.dask import resources
+from gscli.batch.dask import Given, Worker, resources, take_next
 from gscli.batch.tasks import Input, Task
 
 from .conftest import ALL, SECONDS, Run, alive, readers, until, written
@@ -182,6 +183,35 @@ def test_a_cluster_that_lost_its_workers_is_waited_for_until_interrupted(
     assert "interrupted with" in said
 
 
+def test_ctrl_c_withdraws_what_no_worker_of_a_cluster_has_taken_up(
+    start: Any, scenes: Path, cluster: str, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    pipes = [scenes / f"x{number}.ply" for number in range(9)]  # of no size, so they come last
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    held = {pipe: os.open(pipe, os.O_RDWR) for pipe in pipes}
+    scene = (scenes / "scene0.ply").read_bytes()  # less than a pipe holds
+    process = start(*ON_CLUSTER, "out", "--scheduler", cluster)
+    until(lambda: sum(len(readers(pipe.resolve())) for pipe in pipes) == 2)
+    process.send_signal(signal.SIGINT)
+    until(lambda: "finishing" in process.stderr.readline())
+    with Client(cluster) as client:
+        until(lambda: client.run_on_scheduler(_known) <= 2)
+    for descriptor in held.values():
+        os.write(descriptor, scene)
+        os.close(descriptor)
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, said
+    assert "interrupted with 7 of 15 inputs to do" in said
+    assert len(list((tmp_path / "out" / "done").iterdir())) == 8
+
+
+def _known(dask_scheduler: Any) -> int:
+    return len(dask_scheduler.tasks)
+
+
 @pytest.mark.parametrize("address", ["nonsense", "head:", "gopher://head:8786", "tcp://a b:1"])
 def test_what_is_no_address_is_refused_at_once(batch: Run, scenes: Path, address: str) -> None:
     done = batch(*ON_CLUSTER, "out", "--scheduler", address)
@@ -234,3 +264,29 @@ def test_no_task_asks_for_what_no_worker_has(
 ) -> None:
     task = Task("a", "resample", (Input("/a.ply", GB, 0),), ("/out/a.ply",), {"device": device})
     assert resources(task, workers) == expected
+
+
+@pytest.mark.parametrize(
+    ("workers", "device", "expected"),
+    [
+        ([], "cpu", ""),
+        ([Worker(1, {})], "cpu", "9"),
+        ([Worker(1, {}), Worker(2, {})], "cpu", "986"),
+        ([Worker(1, {"GPU": 1}), Worker(1, {}), Worker(1, {})], "cuda", "9"),
+        ([Worker(1, {"MEMORY": 99 * GB}), Worker(1, {"MEMORY": 2 * GB}), Worker(1, {})], "cpu", "91"),
+        ([Worker(1, {"MEMORY": 99 * GB}), Worker(1, {"MEMORY": 10 * GB})], "cpu", "96"),
+        ([Worker(1, {"MEMORY": 2 * GB}), Worker(1, {"MEMORY": 2 * GB})], "cpu", "98"),
+    ],
+)
+def test_a_cluster_has_no_more_tasks_than_threads_that_can_do_them(
+    workers: list[Worker], device: str, expected: str
+) -> None:
+    """A task that waits at a worker would be blamed, with the one that it waits for, if the worker dies."""
+    parameters = {"device": device}
+    tasks = [Task(str(s), "info", (Input("/a.ply", s * GB, 0),), (), parameters) for s in (9, 8, 6, 1)]
+    waiting = deque(tasks)
+    given: dict[int, Given] = {}
+    while one := take_next(waiting, given, workers):
+        given[len(given)] = one
+    assert "".join(one.task.id for one in given.values()) == expected
+    assert list(waiting) == [task for task in tasks if task.id not in expected]
