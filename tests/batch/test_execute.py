@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,19 @@ def test_whatever_keeps_a_record_from_being_made_is_told(folder: Folder, task: T
     assert record["status"] == "failed"
     assert "done, but not recorded: " in record["error"]
     assert "Traceback" in record["traceback"]
+
+
+def test_outputs_are_on_the_disk_before_their_record_is_written(
+    folder: Folder, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[str, bool] = {}
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced[os.readlink(f"/proc/self/fd/{descriptor}")] = folder.record("done", task.id).exists()
+
+    monkeypatch.setattr(os, "fsync", noted)
+    execute(task, str(folder.path))
+    (record,) = (path for path in synced if os.path.dirname(path) == f"{folder.path}/done")
+    assert synced == {task.outputs[0]: False, str(folder.path): False, record: False}
