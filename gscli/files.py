@@ -260,7 +260,7 @@ def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:
     ours = {_short(name) for name in names}
     ending = len(f".12345678{TEMPORARY_SUFFIX}")
     count = 0
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(folder):
             if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in ours:
                 leftover = Path(folder, name)
@@ -278,7 +278,8 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Folders above it are made.
     Whether an existing folder may be replaced is for the caller to decide. What the block leaves
-    behind is removed when it raises; an interrupted run leaves the old folder or the new one.
+    behind is removed when it raises, and the old folder is back then. A process killed between the two
+    renames at the end leaves neither under its name, and both whole under those of temporaries.
 
     Raises:
         GscliError: it cannot be written (no permission, disk full).

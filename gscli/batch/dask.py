@@ -1,7 +1,9 @@
 """The Dask engine: tasks on the workers of a running Dask cluster that sees the same files.
 
 Only tasks and records travel. A task whose worker is lost is given to another one, until the
-scheduler's limit (``distributed.scheduler.allowed-failures``); then it is recorded as failed.
+scheduler's limit (``distributed.scheduler.allowed-failures``); then it is recorded as failed. The scheduler
+counts a lost worker against all tasks that it sent there, and sends them out at once: so no more are given
+to it than there are threads, and the others follow as these end.
 
 Workers may advertise what they have (``dask worker --resources "GPU=1 MEMORY=16e9"``): then a task on
 the GPU goes to a worker with one, and a task that needs much memory to a worker with that much.
@@ -12,10 +14,11 @@ from __future__ import annotations
 import re
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import EngineUnavailable, UsageError
 from . import memory
@@ -24,8 +27,9 @@ from .records import Record
 from .run import FINISH, NOW, Stop
 from .tasks import Task
 
-POLL_SECONDS = 0.05
-LOOK_SECONDS = 5.0  # between two looks at whether there still are workers
+POLL_SECONDS = 0.005
+LOOK_SECONDS = 2.0  # between two looks at which workers there are
+KNOCK_SECONDS = 0.1  # the same, while there are none
 CONNECT_SECONDS = 10
 FETCH_SECONDS = 2.0
 _ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^/\s]+:\d{1,5}")
@@ -50,6 +54,8 @@ class Dask:
             raise UsageError(
                 f"--scheduler {self.address} is no address", remedy="write it like tcp://head:8786"
             )
+        if not tasks:  # nothing to wait for a scheduler and workers for
+            return
         try:
             distributed: Any = import_module("distributed")
         except ImportError:
@@ -77,65 +83,102 @@ class Dask:
         self, distributed: Any, client: Any, tasks: Sequence[Task], folder: str | None, stop: Stop
     ) -> Iterator[Record]:
         """Run tasks; an OSError or a CancelledError says that the scheduler is gone."""
-        workers = self._workers(client, stop)
-        if stop.level:
-            return
-        if any(map(_on_gpu, tasks)) and not any(w.get(GPU, 0) >= 1 for w in workers):
+        workers, looked = self._workers(client, stop), time.monotonic()
+        if any(map(_on_gpu, tasks)) and workers and not any(w.has.get(GPU, 0) >= 1 for w in workers):
             what = f"no worker advertises a GPU (--resources {GPU}=1): any worker may get any task"
             warnings.warn(what, stacklevel=2)
         run = f"{time.time_ns():x}"
-        given = {
-            client.submit(
-                execute,
-                task,
-                folder,
-                key=f"{task.id}-{run}",
-                pure=False,
-                priority=-number,
-                resources=resources(task, workers),
-            ): task
-            for number, task in enumerate(tasks)
-        }
-        finished = distributed.as_completed(given, loop=client.loop)
-        stopping, looked = False, time.monotonic()
-        while given:
+        waiting = deque(tasks)
+        given: dict[Any, Given] = {}
+        finished = distributed.as_completed(loop=client.loop)
+        changed, stopping = True, False
+        while waiting or given:
             if stop.level >= NOW:
                 client.cancel(list(given), force=True)
                 return
             if stop.level >= FINISH and not stopping:
                 stopping = True
+                waiting.clear()
                 _drop_waiting(client, given)
+            while changed and (one := take_next(waiting, given, workers)):
+                future = client.submit(
+                    execute,
+                    one.task,
+                    folder,
+                    key=f"{one.task.id}-{run}",
+                    pure=False,
+                    priority=len(waiting) - len(tasks),
+                    resources=one.needed,
+                )
+                given[future] = one
+                finished.add(future)
+            changed = False
             if not finished.has_ready():
                 time.sleep(POLL_SECONDS)
                 if time.monotonic() - looked > LOOK_SECONDS:
                     if stopping:
                         _drop_waiting(client, given)  # a lost worker's task waits again
                     else:
-                        self._workers(client, stop)
+                        workers, changed = self._workers(client, stop), True
                     looked = time.monotonic()
                 continue
             future = next(finished)
             if future not in given:
                 continue
             try:
-                record = _record(future, given[future], folder)
+                record = _record(future, given[future].task, folder)
             except distributed.TimeoutError:  # its worker was lost before the record was fetched
                 finished.add(future)
                 continue
             del given[future]
+            changed = True
             yield record
 
-    def _workers(self, client: Any, stop: Stop) -> list[Mapping[str, float]]:
-        """What each worker advertises; waits for the first one."""
+    def _workers(self, client: Any, stop: Stop) -> list[Worker]:
+        """The workers that there are; waits for the first one."""
         waiting = False
         while True:
             found = client.sync(client.scheduler.identity)["workers"].values()
             if found or stop.level:
-                return [worker["resources"] for worker in found]
+                return [Worker(worker["nthreads"], worker["resources"]) for worker in found]
             if not waiting:
                 waiting = True
                 warnings.warn(f"{self.address} has no workers; waiting for some", stacklevel=3)
-            time.sleep(POLL_SECONDS)
+            time.sleep(KNOCK_SECONDS)
+
+
+class Worker(NamedTuple):
+    """A worker: how many tasks it does at a time, and what it advertises, by name."""
+
+    threads: int
+    has: Mapping[str, float]
+
+
+class Given(NamedTuple):
+    """A task that the scheduler has, or is about to: what it needs, and how many threads could do it."""
+
+    task: Task
+    needed: dict[str, float]
+    able: int
+
+
+def take_next(waiting: deque[Task], given: Mapping[Any, Given], workers: Sequence[Worker]) -> Given | None:
+    """Take the first waiting task that a thread is free for.
+
+    A thread is taken by a task that was given out and that these threads, or fewer of them, could do.
+    """
+    if len(given) >= sum(worker.threads for worker in workers):
+        return None
+    busy: set[int] = set()  # by how many they are
+    for number, task in enumerate(waiting):
+        needed = resources(task, [worker.has for worker in workers])
+        fit = (w for w in workers if all(w.has.get(name, 0) >= much for name, much in needed.items()))
+        able = sum(worker.threads for worker in fit)
+        if able not in busy and sum(other.able <= able for other in given.values()) < able:
+            del waiting[number]
+            return Given(task, needed, able)
+        busy.add(able)
+    return None
 
 
 def resources(task: Task, workers: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -162,7 +205,7 @@ def _on_gpu(task: Task) -> bool:
     return bool(task.parameters.get("device") == "cuda")
 
 
-def _drop_waiting(client: Any, given: dict[Any, Task]) -> None:
+def _drop_waiting(client: Any, given: dict[Any, Given]) -> None:
     """Withdraw the tasks that no worker has taken up."""
     running = {key for keys in client.processing().values() for key in keys}
     waiting = [future for future in given if not future.done() and future.key not in running]

@@ -56,16 +56,27 @@ def attempt(task: Task) -> Record:
 
 
 def finish(task: Task, record: Record, folder: str | None) -> Record:
-    """The second half of `execute`: see the outputs safely onto the disk, then keep the record."""
+    """The second half of `execute`: see the outputs safely onto the disk, then keep the record.
+
+    Two workers may be at one task: one that its scheduler has lost sight of goes on. What one of them did
+    stays done, and is the answer, when the other one fails.
+    """
     if folder is None:
         return record
+    where = Folder(Path(folder))
     try:
         if record["status"] != "failed":
             record["outputs"] = outputs.keep(task.outputs, folder)
-        Folder(Path(folder)).finish(record)
-    except (GscliError, OSError) as error:
-        if record["status"] != "failed":  # what is not recorded is done again next time
-            record |= _failed(f"{task.source}: done, but not recorded: {error}", 1)
+        elif (done := where.done(task)) is not None:
+            return done
+        where.finish(record)
+    except Exception as error:  # noqa: BLE001 (as above; what is not recorded is done again next time)
+        if record["status"] != "failed":
+            record |= _failed(
+                f"{task.source}: done, but not recorded: {str(error) or type(error).__name__}", 1
+            )
+            if not isinstance(error, (GscliError, OSError)):
+                record["traceback"] = traceback.format_exc()
     return record
 
 

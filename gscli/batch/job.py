@@ -21,6 +21,7 @@ from typing import Any
 
 from .. import files
 from ..errors import InputError
+from .operations import NAMES
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -50,11 +51,8 @@ class Job:
         """Refuse keys that nothing would read, with the name that was probably meant."""
         for key in self.settings:
             if key not in known:
-                near = difflib.get_close_matches(key, sorted(known), 1)
-                remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-                raise InputError(
-                    f"line {self.lines[key]}: unknown key {key!r}", path=self.path, remedy=remedy
-                )
+                what = f"line {self.lines[key]}: unknown key {key!r}"
+                raise InputError(what, path=self.path, remedy=_nearest(key, known))
 
 
 def read(path: str) -> Job:
@@ -91,7 +89,30 @@ def read(path: str) -> Job:
     operation = settings.pop("operation", None)
     if not isinstance(operation, str):
         raise InputError("says no operation", path=path, remedy="add a line such as `operation: resample`")
+    if operation not in NAMES:
+        what = f"line {lines['operation']}: no such operation {operation!r}"
+        raise InputError(what, path=path, remedy=_nearest(operation, NAMES))
+    for key, value in settings.items():
+        _refuse_as_a_shell_would(key, value, path, lines[key])
     return Job(path, operation, settings, lines)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+def _refuse_as_a_shell_would(key: str, value: str | list[str], path: str, line: int) -> None:
+    """Refuse what would not reach a command as it is written: nothing at all, and ``~``."""
+    texts = [value] if isinstance(value, str) else value
+    if not texts or "" in texts:
+        raise InputError(f"line {line}: {key} is empty", path=path, remedy="leave it out, or give a value")
+    if any(text == "~" or text.startswith("~/") for text in texts):
+        raise InputError(
+            f"line {line}: ~ is not expanded here",
+            path=path,
+            remedy="write ${HOME}, and expand-env: true, or ./~ for a folder of that name",
+        )
 
 
 def _text(node: Any, path: str) -> str:

@@ -29,6 +29,12 @@ POLL_SECONDS = 0.1  # how soon a request to stop is noticed
 FALSE_STARTS = 3  # in a row, of workers that die before they are ready
 
 
+def default_workers() -> int:
+    """As many as there are cores; fewer where ``GSCLI_THREADS`` lets each of them use several."""
+    cores = parallel.cores()
+    return max(1, cores // parallel.threads()) if os.environ.get("GSCLI_THREADS") else cores
+
+
 @dataclass(frozen=True)
 class Local:
     """Worker processes on this machine.

@@ -15,7 +15,7 @@ from typing import Any
 from .. import files, formats
 from ..draws import drawn_from
 from ..errors import InputError, UsageError
-from . import operations, outputs
+from . import globs, operations, outputs
 from .operations import Operation, Place
 from .records import KINDS, is_record
 from .tasks import Input, Task, look
@@ -69,7 +69,7 @@ class Pattern:
                 )
             return [path]
         file, part = formats.locate(self.text)
-        found = glob.glob(os.fspath(file) if part else self.text, root_dir=self.root, recursive=True)
+        found = globs.matches(os.fspath(file) if part else self.text, self.root)
         matches = sorted(os.path.abspath(os.path.join(self.root, match)) for match in found)
         if self.text.endswith("/"):
             matches = [match for match in matches if not _holds_folders(match) or _is_scene(match)]

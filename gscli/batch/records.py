@@ -78,6 +78,12 @@ class Folder:
     def write_manifest(self, tasks: Sequence[Task]) -> None:
         _write(self.manifest, manifest_text(tasks))
 
+    def ages(self) -> tuple[int, ...] | None:
+        """When the plan was written, and records last came or went, in nanoseconds; None without a plan."""
+        paths = (self.manifest, *(self.path / kind for kind in KINDS))
+        ages = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+        return ages if ages[0] else None
+
     def same_manifest(self, tasks: Sequence[Task]) -> bool:
         """Whether the manifest on disk is of exactly these tasks."""
         try:
@@ -93,10 +99,17 @@ class Folder:
             return set()
 
     def finish(self, record: Record) -> None:
-        """Write the record of an input; an earlier one of the other kind goes."""
-        kind, other = ("failed", "done") if record["status"] == "failed" else ("done", "failed")
-        _write(self.record(kind, record["id"]), json.dumps(record, indent=1) + "\n")
-        self.record(other, record["id"]).unlink(missing_ok=True)
+        """Write the record of an input; that it is done outweighs that it failed.
+
+        A run forgets what it is about to do. So an input that is done by now was done by another worker or
+        a later run, and whoever fails at it is one that was thought lost.
+        """
+        done, failed = (self.record(kind, record["id"]) for kind in KINDS)
+        if record["status"] != "failed":
+            _write(done, json.dumps(record, indent=1) + "\n")
+            failed.unlink(missing_ok=True)
+        elif not done.exists():
+            _write(failed, json.dumps(record, indent=1) + "\n")
 
     def forget(self, task: Task) -> None:
         """Remove the records of an input, before its outputs are made anew."""
@@ -140,6 +153,11 @@ class Folder:
             for folder, name in map(outputs.split, [*task.outputs, *records]):
                 names.setdefault(folder, set()).add(name)
         return sum(files.sweep(folder, held) for folder, held in names.items())
+
+
+def brief(record: Record) -> Record:
+    """A record without its result, which is most of it: there may be thousands of them in memory."""
+    return {key: value for key, value in record.items() if key != "result"}
 
 
 def is_record(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from .. import __version__
 from ..errors import GscliError, UsageError, WriteRefused
 from . import outputs
-from .records import KINDS, Folder, Record
+from .records import KINDS, Folder, Record, brief
 from .tasks import Task, largest_first, shard
 
 FINISH, NOW = 1, 2  # how urgently a batch is asked to stop
@@ -67,15 +69,19 @@ class Work:
     Attributes:
         tasks: this part of the plan.
         todo: those of them that are not done, largest first.
-        skipped: the records of those that are.
+        skipped: the records of those that are, without the results.
+        resume: whether what an earlier run did counts.
         anew: whether the records of inputs that are not in the plan go, done or not.
+        seen: the ages of the folder's plan and records when this was found out; None without a plan.
     """
 
     tasks: tuple[Task, ...]
     todo: tuple[Task, ...]
     skipped: tuple[Record, ...] = ()
     part: Part = field(default_factory=Part)
+    resume: bool = False
     anew: bool = False
+    seen: tuple[int, ...] | None = None
 
     @property
     def bytes(self) -> int:
@@ -100,7 +106,7 @@ class Summary:
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
-        self.records.append({key: value for key, value in record.items() if key != "result"})
+        self.records.append(brief(record))
         self._counts[record["status"]] += 1
 
     def count(self, status: str) -> int:
@@ -122,6 +128,8 @@ def look_at(
 ) -> Work:
     """Choose this part's tasks and find out what is left to do. Writes nothing.
 
+    What another version of gscli did counts as done, and is warned of.
+
     Args:
         resume: go on where an earlier run ended, and try its failures again.
         overwrite: start anew where there was a batch, and replace files that are in the way.
@@ -133,7 +141,8 @@ def look_at(
     mine = shard(tasks, part.number, part.of)
     if folder is None:
         return Work(tuple(mine), tuple(largest_first(mine)), part=part)
-    begun = folder.manifest.exists()
+    seen = folder.ages()
+    begun = seen is not None
     if begun and not (resume or overwrite):
         others = part.of > 1 and folder.same_manifest(tasks)  # another part of the same plan came first
         if not others or any(folder.has_record(task) for task in mine):
@@ -144,7 +153,7 @@ def look_at(
             )
     done = {}
     if begun and resume:
-        done = {task.id: record for task in mine if (record := folder.done(task)) is not None}
+        done = {task.id: brief(record) for task in mine if (record := folder.done(task)) is not None}
     todo = [task for task in mine if task.id not in done]
     planned = folder.planned()
     for task in todo:
@@ -152,27 +161,40 @@ def look_at(
             continue  # what is there is what this batch left
         for path in task.outputs:
             outputs.refuse_existing(path, overwrite=overwrite)
-    return Work(tuple(mine), tuple(largest_first(todo)), tuple(done.values()), part, anew=overwrite)
+    skipped = tuple(done.values())
+    versions = Counter(str(record.get("version")) for record in skipped)
+    if versions.pop(__version__, 0) < len(skipped):
+        told = ", ".join(f"{count:,} by gscli {version}" for version, count in sorted(versions.items()))
+        warnings.warn(f"done before {told}, which may differ; --overwrite starts anew", stacklevel=2)
+    return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, overwrite, seen)
 
 
 @contextmanager
-def opened(tasks: Sequence[Task], work: Work, folder: Folder | None) -> Iterator[tuple[int, ...]]:
+def opened(
+    tasks: Sequence[Task], work: Work, folder: Folder | None
+) -> Iterator[tuple[Work, tuple[int, ...]]]:
     """Hold a batch's folder and make it ready: plan written, leftovers swept, stale records gone.
 
-    Yields the descriptors that hold it, for processes that are to hold it as well.
+    Yields the work, and the descriptors that hold the folder, for processes that are to hold it as well. The
+    work is looked at again where another run was here before the folder was held.
+
+    Raises:
+        WriteRefused: that run needs leave to be gone on with (see `look_at`).
     """
     if folder is None:
-        yield ()
+        yield work, ()
         return
     folder.make()
     with folder.locked(work.part.number, work.part.of) as locks:
+        if folder.ages() != work.seen:
+            work = look_at(tasks, folder, resume=work.resume, overwrite=work.anew, part=work.part)
         if not folder.same_manifest(tasks):
             folder.write_manifest(tasks)
         folder.forget_others(tasks, KINDS if work.anew else ("failed",))
         folder.sweep(work.todo)
         for task in work.todo:
             folder.forget(task)
-        yield locks
+        yield work, locks
 
 
 def run(

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..errors import GscliError
 from .show import on_terminal
 
 LINE_SECONDS = 10.0  # between two lines of progress in a log
@@ -20,7 +21,13 @@ Tell = Callable[[dict[str, Any]], None]
 
 @contextmanager
 def watching(summary: Any, *, quiet: bool, json_lines: bool) -> Iterator[Tell]:
-    """Yields a function to call with every record as it comes in."""
+    """Yields a function to call with every record as it comes in.
+
+    Raises:
+        GscliError: JSON lines go to a stdout that is closed.
+    """
+    if json_lines and sys.stdout is None:
+        raise GscliError("is closed", path="<stdout>")
     show = _nothing() if quiet else _bar(summary) if on_terminal() else _lines(summary)
     with show as told:
 

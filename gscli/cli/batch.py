@@ -216,14 +216,12 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     if own["dry_run"]:
         show.lines(report.plan(work, folder=own["out_dir"]))
         return
-    stop, summary = running.Stop(), running.Summary(work)
-    with (
-        running.opened(tasks, work, folder) as locks,
-        _interruptible(stop),
-        _watch.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell,
-    ):
-        for record in running.run(work, engine, folder, stop, summary, locks=locks):
-            tell(record)
+    stop = running.Stop()
+    with running.opened(tasks, work, folder) as (work, locks), _interruptible(stop):
+        summary = running.Summary(work)
+        with _watch.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell:
+            for record in running.run(work, engine, folder, stop, summary, locks=locks):
+                tell(record)
     kept = None
     if folder is not None:
         kept = os.fspath(folder.path / ("summary.json" if part is None else f"summary-{part}.json"))
@@ -289,10 +287,9 @@ def _engine(own: dict[str, Any]) -> Any:
         from ..batch.dask import Dask
 
         return Dask(own["scheduler"])
-    from ..batch.local import Local
-    from ..kernels import parallel
+    from ..batch.local import Local, default_workers
 
-    return Local(own["workers"] or parallel.threads())
+    return Local(own["workers"] or default_workers())
 
 
 @contextmanager

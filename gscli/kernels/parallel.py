@@ -24,6 +24,11 @@ def threads() -> int:
         if not (asked.isascii() and asked.isdigit() and int(asked) > 0):
             raise UsageError(f"GSCLI_THREADS must be a number from 1 on, not {asked!r}")
         return int(asked)
+    return cores()
+
+
+def cores() -> int:
+    """The cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

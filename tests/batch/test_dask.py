@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gscli.batch.dask import resources
+from gscli.batch.dask import Given, Worker, resources, take_next
 from gscli.batch.tasks import Input, Task
 
 from .conftest import ALL, SECONDS, Run, alive, readers, until, written
@@ -108,6 +109,12 @@ def test_no_scheduler_is_an_engine_that_is_not_there(batch: Run, scenes: Path) -
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
 
 
+def test_where_all_is_done_no_scheduler_is_needed(batch: Run, finished: Path) -> None:
+    done = batch(*ON_CLUSTER, "finished", "--scheduler", "tcp://127.0.0.1:9", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "6 done (6 before)" in done.stderr
+
+
 def test_a_lost_scheduler_is_no_fault_of_the_inputs(
     start: Any, scenes: Path, cluster: str, tmp_path: Path
 ) -> None:
@@ -129,6 +136,36 @@ def test_a_lost_scheduler_is_no_fault_of_the_inputs(
     assert not blamed
 
 
+def test_what_is_left_of_a_killed_batch_takes_no_record_away(
+    batch: Run, start: Any, scenes: Path, cluster: str, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    trap = scenes / "trap.ply"
+    os.mkfifo(trap)
+    held = os.open(trap, os.O_RDWR)
+    process = start(*ON_CLUSTER, "out", "--scheduler", cluster)
+    until(lambda: readers(trap.resolve()))
+    process.kill()
+    process.wait()
+    trap.rename(tmp_path / "old")
+    trap.write_bytes((scenes / "scene0.ply").read_bytes())
+    done = batch(*ALL, "out", "--resume")
+    assert done.returncode == 0, done.stderr
+    records = {path.name for path in (tmp_path / "out").glob("*/*.json")}
+    assert len(records) == 7
+    assert readers(tmp_path / "old")  # the worker that was left over is still at it
+    os.close(held)
+    with Client(cluster) as client:
+        until(lambda: not any(client.run(_busy).values()))
+    assert {path.name for path in (tmp_path / "out" / "done").iterdir()} == records
+    assert not list((tmp_path / "out" / "failed").iterdir())
+
+
+def _busy(dask_worker: Any) -> int:
+    return len(dask_worker.state.executing) + len(dask_worker.state.long_running)
+
+
 def test_a_cluster_that_lost_its_workers_is_waited_for_until_interrupted(
     start: Any, scenes: Path, cluster: str
 ) -> None:
@@ -144,6 +181,35 @@ def test_a_cluster_that_lost_its_workers_is_waited_for_until_interrupted(
     os.close(held)
     assert process.returncode == 130, said
     assert "interrupted with" in said
+
+
+def test_ctrl_c_withdraws_what_no_worker_of_a_cluster_has_taken_up(
+    start: Any, scenes: Path, cluster: str, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    pipes = [scenes / f"x{number}.ply" for number in range(9)]  # of no size, so they come last
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    held = {pipe: os.open(pipe, os.O_RDWR) for pipe in pipes}
+    scene = (scenes / "scene0.ply").read_bytes()  # less than a pipe holds
+    process = start(*ON_CLUSTER, "out", "--scheduler", cluster)
+    until(lambda: sum(len(readers(pipe.resolve())) for pipe in pipes) == 2)
+    process.send_signal(signal.SIGINT)
+    until(lambda: "finishing" in process.stderr.readline())
+    with Client(cluster) as client:
+        until(lambda: client.run_on_scheduler(_known) <= 2)
+    for descriptor in held.values():
+        os.write(descriptor, scene)
+        os.close(descriptor)
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, said
+    assert "interrupted with 7 of 15 inputs to do" in said
+    assert len(list((tmp_path / "out" / "done").iterdir())) == 8
+
+
+def _known(dask_scheduler: Any) -> int:
+    return len(dask_scheduler.tasks)
 
 
 @pytest.mark.parametrize("address", ["nonsense", "head:", "gopher://head:8786", "tcp://a b:1"])
@@ -198,3 +264,29 @@ def test_no_task_asks_for_what_no_worker_has(
 ) -> None:
     task = Task("a", "resample", (Input("/a.ply", GB, 0),), ("/out/a.ply",), {"device": device})
     assert resources(task, workers) == expected
+
+
+@pytest.mark.parametrize(
+    ("workers", "device", "expected"),
+    [
+        ([], "cpu", ""),
+        ([Worker(1, {})], "cpu", "9"),
+        ([Worker(1, {}), Worker(2, {})], "cpu", "986"),
+        ([Worker(1, {"GPU": 1}), Worker(1, {}), Worker(1, {})], "cuda", "9"),
+        ([Worker(1, {"MEMORY": 99 * GB}), Worker(1, {"MEMORY": 2 * GB}), Worker(1, {})], "cpu", "91"),
+        ([Worker(1, {"MEMORY": 99 * GB}), Worker(1, {"MEMORY": 10 * GB})], "cpu", "96"),
+        ([Worker(1, {"MEMORY": 2 * GB}), Worker(1, {"MEMORY": 2 * GB})], "cpu", "98"),
+    ],
+)
+def test_a_cluster_has_no_more_tasks_than_threads_that_can_do_them(
+    workers: list[Worker], device: str, expected: str
+) -> None:
+    """A task that waits at a worker would be blamed, with the one that it waits for, if the worker dies."""
+    parameters = {"device": device}
+    tasks = [Task(str(s), "info", (Input("/a.ply", s * GB, 0),), (), parameters) for s in (9, 8, 6, 1)]
+    waiting = deque(tasks)
+    given: dict[int, Given] = {}
+    while one := take_next(waiting, given, workers):
+        given[len(given)] = one
+    assert "".join(one.task.id for one in given.values()) == expected
+    assert list(waiting) == [task for task in tasks if task.id not in expected]

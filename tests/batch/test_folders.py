@@ -15,7 +15,7 @@ from gscli.batch.plan import Pattern, find, plan
 from gscli.batch.tasks import Task, look
 from gscli.errors import InputError, UsageError, WriteRefused
 
-from .conftest import Run, leftovers, until
+from .conftest import Run, leftovers, readers, until
 
 NAMES = ("room.v1", "room.v2", "more/hall")
 POINTS = 300
@@ -145,6 +145,7 @@ def test_a_killed_batch_is_resumed_to_the_same_folders(
     process = start(*words("again"))
     until(lambda: list(tmp_path.glob("again/done/*.json")))
     process.kill()
+    until(lambda: not readers(tmp_path / "again" / ".lock"))
     done = batch(*words("again", "--resume"))
     assert done.returncode == 0, done.stderr
     assert held(tmp_path / "again") == held(half)

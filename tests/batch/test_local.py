@@ -15,9 +15,7 @@ from typing import Any
 
 import pytest
 
-from gscli.formats import ply
-
-from .conftest import ALL, SECONDS, Run, alive, leftovers, readers, until, written
+from .conftest import ALL, SECONDS, Run, alive, command, leftovers, readers, until, written
 
 
 @pytest.fixture
@@ -70,6 +68,75 @@ def test_a_worker_killed_at_an_input_costs_that_input_alone(
     assert batch(*ALL, "out", "--resume").returncode == 0
 
 
+def test_an_input_whose_record_dies_with_its_worker_is_done_again(
+    start: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
+) -> None:
+    first, second = scenes / "x.ply", scenes / "y.ply"  # of no size, so they come last
+    for pipe in (first, second):
+        os.mkfifo(pipe)
+    writing = os.open(first, os.O_RDWR)
+    process = start(*ALL, "out", "--workers", "1")
+    until(lambda: readers(first.resolve()))
+    plan = map(json.loads, (tmp_path / "out" / "manifest.jsonl").read_text().splitlines())
+    (id,) = (line["id"] for line in plan if line["inputs"][0]["path"].endswith("/x.ply"))
+    record = tmp_path / "out" / "done" / f"{id}.json"
+    os.mkfifo(record)  # keeps whoever writes it waiting
+    scene = (scenes / "deep/scene5.ply").read_bytes()
+    os.write(writing, scene)
+    os.close(writing)
+    held = os.open(second, os.O_RDWR)
+    (worker,) = until(lambda: readers(second.resolve()))
+    first.unlink()
+    first.write_bytes(scene)
+    record.unlink()
+    os.kill(worker, signal.SIGKILL)
+    _, said = process.communicate(timeout=SECONDS)
+    os.close(held)
+    assert process.returncode == 1
+    assert "1 of 8 inputs failed" in said
+    assert "7 done, 1 failed" in said
+    assert json.loads(record.read_text())["status"] == "done"
+    assert written(tmp_path / "out") == {**expected, "x.ply": expected["deep/scene5.ply"]}
+
+
+@pytest.fixture
+def at_start(tmp_path: Path) -> Any:
+    """Makes an environment in which every worker runs some code as it starts."""
+
+    def make(code: str, **variables: str) -> dict[str, str]:
+        folder = tmp_path / "site"
+        folder.mkdir()
+        only = "import os, sys\nif any('batch.worker' in word for word in sys.orig_argv):\n    "
+        (folder / "sitecustomize.py").write_text(only + code)
+        kept = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
+        paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {**kept, "PYTHONPATH": os.pathsep.join(paths), **variables}
+
+    return make
+
+
+@pytest.mark.parametrize(("code", "cause"), [("os.kill(os.getpid(), 9)", "SIGKILL"), ("os._exit(3)", "3")])
+def test_workers_that_cannot_start_end_the_batch(
+    batch: Run, scenes: Path, at_start: Any, code: str, cause: str
+) -> None:
+    done = batch(*ALL, "out", env=at_start(code))
+    assert done.returncode == 1
+    assert "a worker process could not start" in done.stderr
+    assert cause in done.stderr
+
+
+@pytest.mark.parametrize("each", ["", "1", "all"])
+def test_workers_share_the_cores(batch: Run, scenes: Path, at_start: Any, tmp_path: Path, each: str) -> None:
+    cores = len(os.sched_getaffinity(0))
+    (tmp_path / "told").mkdir()
+    code = "open(f'told/{os.getpid()}', 'w').write(os.environ['GSCLI_THREADS'])"
+    variables = {"GSCLI_THREADS": each.replace("all", str(cores))} if each else {}
+    done = batch("info", "scenes/**/*.ply", env=at_start(code, **variables))
+    assert done.returncode == 0, done.stderr
+    told = [int(path.read_text()) for path in (tmp_path / "told").iterdir()]
+    assert told == ([cores] if each == "all" else [1] * min(cores, 6))
+
+
 def test_a_failed_input_is_tried_again_when_resumed(
     batch: Run, expected: dict[str, bytes], scenes: Path, tmp_path: Path
 ) -> None:
@@ -95,23 +162,28 @@ def test_a_failed_input_is_tried_again_when_resumed(
 
 
 def test_ctrl_c_lets_what_runs_finish(
-    batch: Run, start: Any, expected: dict[str, bytes], make_scene: Any, scenes: Path, tmp_path: Path
+    batch: Run, start: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
 ) -> None:
+    running, waiting = scenes / "x.ply", scenes / "y.ply"  # of no size, so they come last
+    for pipe in (running, waiting):
+        os.mkfifo(pipe)
+    writing = os.open(running, os.O_RDWR)
     process = start(*ALL, "out", "--workers", "1")
-    until(lambda: list(tmp_path.glob("out/done/*.json")))
-    process.send_signal(signal.SIGSTOP)  # so that the batch cannot end before it is asked to
-    done_before = len(list(tmp_path.glob("out/done/*.json")))
+    until(lambda: readers(running.resolve()))
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
+    until(lambda: "finishing" in process.stderr.readline())
+    os.write(writing, (scenes / "deep/scene5.ply").read_bytes())  # 100 points: less than a pipe holds
+    os.close(writing)
     _, said = process.communicate(timeout=SECONDS)
-    done = records(tmp_path / "out", "done")
-    if len(done) < 6:
-        assert process.returncode == 130
-        assert "interrupted" in said
-    assert done_before <= len(done) <= done_before + 2  # one being computed, one being written
-    assert len(written(tmp_path / "out")) == len(done)
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["unfinished"] == 6 - len(done)
-    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert process.returncode == 130, said
+    assert "interrupted with 1 of 8 inputs to do" in said
+    assert len(records(tmp_path / "out", "done")) == 7
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["unfinished"] == 1
+    assert (tmp_path / "out" / "x.ply").read_bytes() == expected["deep/scene5.ply"]
+    (tmp_path / "out" / "x.ply").unlink()
+    for pipe in (running, waiting):
+        pipe.unlink()
+    assert "6 done (6 before)" in batch(*ALL, "out", "--resume").stderr
     assert written(tmp_path / "out") == expected
 
 
@@ -138,6 +210,7 @@ def test_a_killed_batch_takes_its_workers_along_and_resumes_to_the_same_bytes(
     (worker,) = until(lambda: readers(trap.resolve()))
     process.kill()
     until(lambda: not alive(worker))
+    until(lambda: not readers(tmp_path / "out" / ".lock"))  # the other worker, perhaps still starting
     trap.unlink()
     assert batch(*ALL, "out", "--resume").returncode == 0
     assert written(tmp_path / "out") == expected
@@ -270,13 +343,23 @@ def test_python_files_among_the_scenes_disturb_no_worker(scenes: Path, tmp_path:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_bug_at_one_input_is_recorded_with_its_traceback(tmp_path: Path, make_scene: Any) -> None:
-    from gscli.batch.execute import execute
-    from gscli.batch.tasks import Task, look
+def test_a_file_in_the_place_of_a_folder_costs_what_goes_there_alone(
+    batch: Run, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "deep").touch()
+    done = batch(*ALL, "out")
+    assert done.returncode == 1
+    assert "failed   out/deep: cannot be written" in done.stderr
+    assert written(tmp_path / "out") == {n: data for n, data in expected.items() if "deep" not in n}
+    (tmp_path / "out" / "deep").unlink()
+    assert batch(*ALL, "out", "--resume").returncode == 0
+    assert written(tmp_path / "out") == expected
 
-    ply.write(tmp_path / "a.ply", make_scene(50))
-    task = Task("a", "info", (look(str(tmp_path / "a.ply")),), (), {"no_such_option": 1})
-    record = execute(task)
-    assert record["status"] == "failed"
-    assert "TypeError" in record["error"]
-    assert "Traceback" in record["traceback"]
+
+def test_json_lines_to_a_closed_stdout_are_refused_before_anything_runs(scenes: Path, tmp_path: Path) -> None:
+    words = [*command("info", "scenes/*.ply", "--json-lines", "--workers", "1", "--out-dir", "out")]
+    closed = ["bash", "-c", '"$@" >&-', "bash", *words]
+    done = subprocess.run(closed, cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stderr) == (1, "gscli: error: <stdout>: is closed\n")
+    assert not list((tmp_path / "out" / "done").iterdir())
