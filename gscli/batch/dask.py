@@ -88,8 +88,8 @@ class Dask:
             what = f"no worker advertises a GPU (--resources {GPU}=1): any worker may get any task"
             warnings.warn(what, stacklevel=2)
         run = f"{time.time_ns():x}"
-        waiting = deque(tasks)
-        given: dict[Any, Given] = {}
+        waiting = deque(errand(task, workers) for task in tasks)
+        given: dict[Any, Errand] = {}
         finished = distributed.as_completed(loop=client.loop)
         changed, stopping = True, False
         while waiting or given:
@@ -118,8 +118,9 @@ class Dask:
                 if time.monotonic() - looked > LOOK_SECONDS:
                     if stopping:
                         _drop_waiting(client, given)  # a lost worker's task waits again
-                    else:
-                        workers, changed = self._workers(client, stop), True
+                    elif (found := self._workers(client, stop)) != workers:
+                        workers, changed = found, True
+                        waiting = deque(errand(one.task, workers) for one in waiting)
                     looked = time.monotonic()
                 continue
             future = next(finished)
@@ -154,30 +155,36 @@ class Worker(NamedTuple):
     has: Mapping[str, float]
 
 
-class Given(NamedTuple):
-    """A task that the scheduler has, or is about to: what it needs, and how many threads could do it."""
+class Errand(NamedTuple):
+    """A task for a set of workers: what it needs, and how many of their threads could do it."""
 
     task: Task
     needed: dict[str, float]
     able: int
 
 
-def take_next(waiting: deque[Task], given: Mapping[Any, Given], workers: Sequence[Worker]) -> Given | None:
-    """Take the first waiting task that a thread is free for.
+def errand(task: Task, workers: Sequence[Worker]) -> Errand:
+    """What a task means for these workers."""
+    needed = resources(task, [worker.has for worker in workers])
+    fit = (w for w in workers if all(w.has.get(name, 0) >= much for name, much in needed.items()))
+    return Errand(task, needed, sum(worker.threads for worker in fit))
+
+
+def take_next(
+    waiting: deque[Errand], given: Mapping[Any, Errand], workers: Sequence[Worker]
+) -> Errand | None:
+    """Take the first that waits and that a thread is free for.
 
     A thread is taken by a task that was given out and that these threads, or fewer of them, could do.
     """
     if len(given) >= sum(worker.threads for worker in workers):
         return None
     busy: set[int] = set()  # by how many they are
-    for number, task in enumerate(waiting):
-        needed = resources(task, [worker.has for worker in workers])
-        fit = (w for w in workers if all(w.has.get(name, 0) >= much for name, much in needed.items()))
-        able = sum(worker.threads for worker in fit)
-        if able not in busy and sum(other.able <= able for other in given.values()) < able:
+    for number, one in enumerate(waiting):
+        if one.able not in busy and sum(other.able <= one.able for other in given.values()) < one.able:
             del waiting[number]
-            return Given(task, needed, able)
-        busy.add(able)
+            return one
+        busy.add(one.able)
     return None
 
 
@@ -205,7 +212,7 @@ def _on_gpu(task: Task) -> bool:
     return bool(task.parameters.get("device") == "cuda")
 
 
-def _drop_waiting(client: Any, given: dict[Any, Given]) -> None:
+def _drop_waiting(client: Any, given: dict[Any, Errand]) -> None:
     """Withdraw the tasks that no worker has taken up."""
     running = {key for keys in client.processing().values() for key in keys}
     waiting = [future for future in given if not future.done() and future.key not in running]

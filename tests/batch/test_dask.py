@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gscli.batch.dask import Given, Worker, resources, take_next
+from gscli.batch.dask import Errand, Worker, errand, resources, take_next
 from gscli.batch.tasks import Input, Task
 
 from .conftest import ALL, SECONDS, Run, alive, readers, until, written
@@ -284,9 +284,9 @@ def test_a_cluster_has_no_more_tasks_than_threads_that_can_do_them(
     """A task that waits at a worker would be blamed, with the one that it waits for, if the worker dies."""
     parameters = {"device": device}
     tasks = [Task(str(s), "info", (Input("/a.ply", s * GB, 0),), (), parameters) for s in (9, 8, 6, 1)]
-    waiting = deque(tasks)
-    given: dict[int, Given] = {}
+    waiting = deque(errand(task, workers) for task in tasks)
+    given: dict[int, Errand] = {}
     while one := take_next(waiting, given, workers):
         given[len(given)] = one
     assert "".join(one.task.id for one in given.values()) == expected
-    assert list(waiting) == [task for task in tasks if task.id not in expected]
+    assert [one.task for one in waiting] == [task for task in tasks if task.id not in expected]
