@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,6 +91,19 @@ def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
 def test_a_shell_completes_the_names_of_engines() -> None:
     (engine,) = (p for p in COMMANDS["compare"].params if p.name == "engine")
     assert [item.value for item in engine.shell_complete(click.Context(main), "k")] == ["kdtree"]
+
+
+@pytest.mark.parametrize(
+    "line", ["gscli batch jo", "gscli batch job.yaml --work", "gscli batch resmaple ", "gscli resample '' "]
+)
+def test_a_shell_completes_behind_what_is_wrong_or_not_there_yet(line: str) -> None:
+    """Completion that ends in an error fills the terminal with a traceback."""
+    asked = {"_GSCLI_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-m", "gscli"], env={**os.environ, **asked}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "file," in done.stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -82,7 +82,7 @@ class _Commands(click.Group):
             raise
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        for before, arg in zip(["", *args], args, strict=False):
+        for before, arg in zip(["", *args], [] if ctx.resilient_parsing else args, strict=False):
             if arg == "" or (arg.startswith("--") and arg.endswith("=")):
                 option = arg[:-1] or (before if before.startswith("-") else "an argument")
                 raise UsageError(f"{option} is empty", remedy="check the variables that it comes from")
