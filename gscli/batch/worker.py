@@ -1,7 +1,7 @@
 """A worker process of the local engine: tasks come in on stdin, records go out on stdout, a line each.
 
-It kills itself when its stdin ends, in the middle of a task if need be: when the batch is killed, no
-process of it lives on to write over what a later run does.
+It kills itself when its stdin ends, or its stdout, in the middle of a task if need be: when the batch is
+killed, no process of it lives on to write over what a later run does.
 """
 
 from __future__ import annotations
@@ -57,5 +57,8 @@ def _receive(lines: queue.SimpleQueue[bytes]) -> None:
 
 def _send(replies: BinaryIO, message: dict[str, Any]) -> None:
     """Say something to the batch. No two threads do so at once: one waits for the other."""
-    replies.write(json.dumps(message).encode() + b"\n")
-    replies.flush()
+    try:
+        replies.write(json.dumps(message).encode() + b"\n")
+        replies.flush()
+    except BrokenPipeError:
+        signal.raise_signal(signal.SIGKILL)

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from gscli.batch.tasks import Task, look
+
 from .conftest import ALL, SECONDS, Run, alive, command, leftovers, readers, until, written
 
 
@@ -135,6 +137,23 @@ def test_workers_share_the_cores(batch: Run, scenes: Path, at_start: Any, tmp_pa
     assert done.returncode == 0, done.stderr
     told = [int(path.read_text()) for path in (tmp_path / "told").iterdir()]
     assert told == ([cores] if each == "all" else [1] * min(cores, 6))
+
+
+def test_a_worker_whose_batch_was_killed_says_nothing_more(scenes: Path) -> None:
+    """Its stdout may end a moment before its stdin."""
+    task = Task("a", "info", (look(str(scenes / "scene0.ply")),), (), {})
+    with subprocess.Popen(
+        [sys.executable, "-c", "from gscli.batch.worker import main; main('info')"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as worker:
+        assert b"ready" in worker.stdout.readline()
+        worker.stdout.close()
+        worker.stdin.write(task.line().encode() + b"\n")
+        said = worker.stderr.read()
+        assert (worker.wait(SECONDS), said) == (-signal.SIGKILL, b"")
 
 
 def test_a_failed_input_is_tried_again_when_resumed(
