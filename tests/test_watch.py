@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,7 +159,19 @@ def test_a_step_counts_once_its_files_held_still_over_two_looks(runs):
     assert found == [[], [1], [], [], [1]]
 
 
-def test_a_file_that_never_parses_is_told_once(runs):
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on only while a watch sleeps, and by what is added to it."""
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr("gscli.watch.time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    return now
+
+
+def test_a_file_that_never_parses_is_told_once(runs, clock):
     save(runs[0], 1, 1).write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n")
     save(runs[1], 1, 2)
     said = []
@@ -182,20 +194,20 @@ def test_a_step_beyond_the_one_to_end_at_ends_it_too(runs):
     for seed, run in enumerate(runs):
         save(run, 300, seed)
     steps = []
-    for measured in watch(runs, every=SOON, until=250, timeout=5):
+    for measured in watch(runs, every=SOON, until=250, timeout=60):
         steps.append(measured.step)
         for seed, run in enumerate(runs):
             save(run, 400, seed)
     assert steps == [300]
 
 
-def test_the_timeout_counts_from_the_last_measurement(runs):
+def test_the_timeout_counts_from_the_last_measurement(runs, clock):
     steps = []
     save(runs[0], 0, 0)
     save(runs[1], 0, 1)
     for measured in watch(runs, every=SOON, until=3, timeout=3):
         steps.append(measured.step)
-        time.sleep(1.1)
+        clock[0] += 2.0
         for seed, run in enumerate(runs):
             save(run, measured.step + 1, seed)
     assert steps == [0, 1, 2, 3]

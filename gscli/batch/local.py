@@ -50,7 +50,8 @@ class Local:
     ) -> Iterator[Record]:
         """Run tasks in their order; see `gscli.batch.run.Engine`."""
         waiting = deque(tasks)
-        threads = max(1, parallel.threads() // self.workers)
+        set_by_user = os.environ.get("GSCLI_THREADS")
+        threads = parallel.threads() if set_by_user else max(1, parallel.cores() // self.workers)
         crew = [
             _Worker(tasks[0].operation, folder, threads, locks) for _ in range(min(self.workers, len(tasks)))
         ]

@@ -127,16 +127,35 @@ def test_workers_that_cannot_start_end_the_batch(
     assert cause in done.stderr
 
 
+def telling(workers: int, *names: str) -> str:
+    """Code that leaves the values of variables in ``told``, and goes on once so many workers have."""
+    return (
+        f"import time; told = '-'.join(os.environ[name] for name in {names!r})\n"
+        "    open(f'told/{told}.{os.getpid()}', 'x').close()\n"
+        f"    while len(os.listdir('told')) < {workers}: time.sleep(0.01)\n"
+    )
+
+
 @pytest.mark.parametrize("each", ["", "1", "all"])
 def test_workers_share_the_cores(batch: Run, scenes: Path, at_start: Any, tmp_path: Path, each: str) -> None:
     cores = len(os.sched_getaffinity(0))
     (tmp_path / "told").mkdir()
-    code = "open(f'told/{os.getpid()}', 'w').write(os.environ['GSCLI_THREADS'])"
+    expected = [str(cores)] if each == "all" else ["1"] * min(cores, 6)
     variables = {"GSCLI_THREADS": each.replace("all", str(cores))} if each else {}
-    done = batch("info", "scenes/**/*.ply", env=at_start(code, **variables))
+    environment = at_start(telling(len(expected), "GSCLI_THREADS"), **variables)
+    done = batch("info", "scenes/**/*.ply", env=environment)
     assert done.returncode == 0, done.stderr
-    told = [int(path.read_text()) for path in (tmp_path / "told").iterdir()]
-    assert told == ([cores] if each == "all" else [1] * min(cores, 6))
+    assert [path.stem for path in (tmp_path / "told").iterdir()] == expected
+
+
+def test_threads_that_are_asked_for_are_those_of_every_worker_and_of_its_libraries(
+    batch: Run, scenes: Path, at_start: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "told").mkdir()
+    code = telling(2, "GSCLI_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    done = batch("info", "scenes/*.ply", "--workers", "2", env=at_start(code, GSCLI_THREADS="3"))
+    assert done.returncode == 0, done.stderr
+    assert [path.stem for path in (tmp_path / "told").iterdir()] == ["3-3-3"] * 2
 
 
 def test_a_worker_whose_batch_was_killed_says_nothing_more(scenes: Path) -> None:

@@ -312,7 +312,8 @@ def test_closing_ends_the_process_and_may_be_repeated():
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_workers_that_were_forked_meanwhile_do_not_keep_the_process_from_ending():
     with DisagreementMonitor(lambda scalars, step: None) as monitor:
-        eventually(lambda: monitor._process)
+        monitor(*models(50), 0)
+        eventually(lambda: monitor._results)  # by a process that has begun, and can end as fast
         process = monitor._process
         worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         worker.start()  # as the persistent workers of a DataLoader
