@@ -397,6 +397,25 @@ def test_a_training_begun_anew_under_a_running_watch_is_told_once(runs):
     assert "step 100 was saved after step 300 was measured, and is passed over" in told
 
 
+@pytest.mark.parametrize("written", ["anew", "beside it"])
+def test_another_file_of_the_step_measured_is_no_training_begun_anew(runs, written):
+    """Trainers that save a checkpoint also save its PLY, a while later."""
+    (runs[0] / "point_cloud_300.ply").parent.mkdir(parents=True)
+    gscli.write(runs[0] / "point_cloud_300.ply", model(1))
+    said = []
+    watcher = Watcher([str(runs[0])], None, 0.3, Memory(None, {}), said.append, 1)
+    watcher.look()
+    watcher.look()
+    assert watcher.measure(300).step == 300
+    if written == "anew":
+        gscli.write(runs[0] / "point_cloud_300.ply", model(2), overwrite=True)
+    else:
+        save(runs[0], 300, 1)
+    watcher.look()
+    watcher.tell_late()
+    assert len(said) == (written == "anew")
+
+
 def test_a_model_that_lacks_ranks_is_left_out_and_told(tmp_path):
     for name in ("ckpt_99_rank0.pt", "ckpt_99_rank1.pt", "ckpt_199_rank0.pt"):
         (tmp_path / name).write_bytes(b"x")

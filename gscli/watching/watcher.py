@@ -45,6 +45,7 @@ class Watcher:
     changed: set[str] = field(default_factory=set)
     failures: dict[str, int] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
+    measured: tuple[str, ...] = ()
     late_after: int | None = None
     unread: GscliError | None = None
     before: tuple[str, npt.NDArray[Any]] | None = None
@@ -94,11 +95,19 @@ class Watcher:
                 )
 
     def tell_late(self) -> None:
-        """Say, once for each step measured, that one was saved since which does not come after it."""
+        """Say, once for each step measured, that one was saved since which does not come after it.
+
+        Of the step measured itself that is a file written anew, not another kind of file beside it.
+        """
         last = self.memory.step
         if last is None or last == self.late_after:
             return
-        late = [s for run in self.steps for s in run if s <= last and run[s].path in self.changed]
+        late = [
+            step
+            for run in self.steps
+            for step, checkpoint in run.items()
+            if checkpoint.path in self.changed and (step < last or checkpoint.path in self.measured)
+        ]
         if late:
             self.late_after = last
             folder = " with another --tensorboard folder" if self.memory.file else ""
@@ -146,8 +155,8 @@ class Watcher:
         for tag, a, b in pairs:
             scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
         self.memory.step, self.memory.path = step, os.path.abspath(models[0][0])
-        self.before = models[0]
-        return Measured(step, scalars, tuple(path for path, _ in models), time.perf_counter() - start)
+        self.before, self.measured = models[0], tuple(path for path, _ in models)
+        return Measured(step, scalars, self.measured, time.perf_counter() - start)
 
     def _before(self, step: int) -> npt.NDArray[Any] | None:
         """The model measured before, from memory or, after a restart, from its file if that still is."""
