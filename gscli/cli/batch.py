@@ -12,18 +12,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from ..errors import GateMissed, GscliError, InputError, UsageError
 from . import _watch, options, show
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 _OWN = (
     *("patterns", "out_dir", "relative_to", "workers", "scheduler", "shard", "resume", "overwrite"),
@@ -118,27 +115,22 @@ class _Batch(click.Group):
         if name in operations.NAMES:
             return _command(name)
         if name.lower().endswith(job.SUFFIXES):
-            return _job_command(job.read(name))
+            with suppress(GscliError) if ctx.resilient_parsing else nullcontext():  # a shell completes
+                return _job_command(job.read(name))
         return None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if ctx.resilient_parsing:  # a shell completes; what is wrong is told when the command runs
-            with suppress(GscliError):
-                return args[0], self.get_command(ctx, args[0]), args[1:]
-            return args[0], None, args[1:]
         command = self.get_command(ctx, args[0])
-        if command is None:
+        if command is None and not ctx.resilient_parsing:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f"did you mean {near[0]}?" if near else "name a job file with .yaml at its end"
             raise UsageError(f"no such operation {args[0]!r}", remedy=hint)
         return args[0], command, args[1:]
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        return super().shell_complete(ctx, incomplete) + options.PATH.shell_complete(ctx, None, incomplete)
 
 
 def _command(operation: str, **context: Any) -> click.Command:

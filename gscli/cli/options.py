@@ -25,7 +25,7 @@ class _Path(click.types.StringParamType):
     """A path as it is given: a shell completes it, and what opens it says what is wrong with it."""
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self, ctx: click.Context, param: click.Parameter | None, incomplete: str
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
