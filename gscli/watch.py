@@ -113,7 +113,7 @@ def _follow(
                     remedy="check the folders; `gscli watch --help` has the names that are known",
                 )
             return
-        if apart and not told_apart:
+        if apart and not told_apart and watcher.memory.step is None:
             watcher.say(f"nothing to measure yet: {apart}")
             told_apart = True
         steps = watcher.complete()

@@ -301,6 +301,17 @@ def test_runs_that_count_their_steps_differently_are_told_apart(runs):
         list(watch(runs, once=True, every=SOON))
 
 
+def test_runs_that_keep_only_their_newest_step_are_not_told_apart_when_one_is_ahead(runs, clock):
+    first = [save(run, 100, seed) for seed, run in enumerate(runs)]
+    said = []
+    following = watch(runs, every=SOON, timeout=1, say=said.append)
+    assert next(following).step == 100
+    save(runs[0], 200, 5)
+    first[0].unlink()
+    assert steps_of(following) == []
+    assert said == []
+
+
 def test_two_watches_do_not_mix_in_one_folder(runs, tmp_path):
     for seed, run in enumerate(runs):
         save(run, 1, seed)
