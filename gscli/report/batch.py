@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
@@ -54,7 +55,7 @@ def plan(work: Work, *, folder: str | None) -> list[str]:
             line += " -> " + ", ".join(_near(path) for path in task.outputs)
         lines.append(line)
     kept = "records nothing" if folder is None else f"records in {_near(folder)}"
-    total = f"would {_verb(work.todo)} {len(work.todo):,} inputs, {documents.size(work.bytes)}; {kept}"
+    total = f"would {_verb(work.todo)} {_inputs(work.todo)}, {documents.size(work.bytes)}; {kept}"
     if work.skipped:
         total += f"; {len(work.skipped):,} are done already"
     if work.part.of > 1:
@@ -101,7 +102,7 @@ def table(summary: Summary) -> list[str]:
     took = f"{duration(summary.seconds)}"
     if new and summary.seconds:
         took += f", {new / summary.seconds:.3g} inputs/s, {documents.size(summary.bytes)} read"
-    return [*lines, f"batch    {len(summary.work.tasks):,} inputs: {', '.join(counts)}; {took}"]
+    return [*lines, f"batch    {_inputs(summary.work.tasks)}: {', '.join(counts)}; {took}"]
 
 
 def _columns(records: list[dict[str, Any]]) -> list[str]:
@@ -139,6 +140,10 @@ def _cell(value: Any) -> str:
     return (
         f"{value:,}" if isinstance(value, int) else f"{value:.5g}" if isinstance(value, float) else str(value)
     )
+
+
+def _inputs(tasks: Sequence[Task]) -> str:
+    return f"{len(tasks):,} input{'s' * (len(tasks) != 1)}"
 
 
 def _name(record: dict[str, Any]) -> str:

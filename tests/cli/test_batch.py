@@ -51,6 +51,12 @@ def test_a_job_file_is_the_command_line_written_down(folder: Path) -> None:
     assert outputs(folder / "out") == outputs(folder / "typed")
 
 
+def test_inputs_are_counted_in_words_that_fit(folder: Path) -> None:
+    for pattern, told in (("scenes/s1.ply", "1 input"), ("scenes/*.ply", "3 inputs")):
+        assert f"would info {told}, " in batch("info", pattern, "--dry-run").output
+        assert f"batch    {told}: " in batch("info", pattern).output
+
+
 def test_paths_of_a_job_file_are_relative_to_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "job.yaml").write_text(JOB + "index: rows\n")
     (folder / "elsewhere").mkdir()
