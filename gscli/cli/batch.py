@@ -42,22 +42,6 @@ _EXAMPLES = {
 }
 
 
-class _Shard(options.ParamType):
-    """``I/N`` as a pair of integers."""
-
-    name = "I/N"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        number, _, of = str(value).partition("/")
-        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-            self.fail(f"{value!r} is not I/N with I from 1 to N", param, ctx)
-        return int(number), int(of)
-
-
 def _options(operation: str) -> list[click.Parameter]:
     """The parameters of ``gscli batch OPERATION``: its own command's options, then the batch's."""
     from ..batch import operations
@@ -77,7 +61,7 @@ def _options(operation: str) -> list[click.Parameter]:
         click.Option(["--relative-to"], type=path, metavar="FOLDER", help="Lay outputs out as below FOLDER."),
         click.Option(["--workers"], type=int, metavar="N", help="Worker processes.  [default: the cores]"),
         click.Option(["--scheduler"], metavar="ADDRESS", help="Work on a Dask cluster, as tcp://head:8786."),
-        click.Option(["--shard"], type=_Shard(), help="Only part I of N, balanced by bytes."),
+        click.Option(["--shard"], type=options.Shard(), help="Only part I of N, balanced by bytes."),
         click.Option(["--resume"], is_flag=True, help="Go on: only what is missing or failed."),
         click.Option(["--overwrite"], is_flag=True, help="Start anew; replace existing outputs."),
         click.Option(["--dry-run"], is_flag=True, help="Print what would run, and do nothing."),

@@ -84,6 +84,22 @@ class Size(ParamType):
         return int(float(spelt[1]) * (1024 if spelt[3] else 1000) ** power)
 
 
+class Shard(ParamType):
+    """``I/N`` as a pair of integers."""
+
+    name = "I/N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        number, _, of = str(value).partition("/")
+        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            self.fail(f"{value!r} is not I/N with I from 1 to N", param, ctx)
+        return int(number), int(of)
+
+
 class _OfTheSummary(click.Option):
     """An option that adds to the summary, hence has no effect where there is none."""
 
