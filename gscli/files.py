@@ -45,6 +45,12 @@ def display_output(path: str | os.PathLike[str]) -> str:
     return "<stdout>" if descriptor(path) == 1 else os.fspath(path)
 
 
+def require_stdout() -> None:
+    """Refuse to print data where stdout is closed."""
+    if sys.stdout is None:
+        raise GscliError("is closed", path="<stdout>")
+
+
 def require_readable(path: Path) -> None:
     """Refuse, in the user's words, a path that cannot be opened for reading."""
     try:
@@ -222,8 +228,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
     number, target = descriptor(path), Path(os.path.realpath(path))
     try:
         if number == 1:
-            if sys.stdout is None:
-                raise GscliError("is closed", path="<stdout>")
+            require_stdout()
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ..errors import GscliError
+from .. import files
 from .show import on_terminal
 
 LINE_SECONDS = 10.0  # between two lines of progress in a log
@@ -26,8 +26,8 @@ def watching(summary: Any, *, quiet: bool, json_lines: bool) -> Iterator[Tell]:
     Raises:
         GscliError: JSON lines go to a stdout that is closed.
     """
-    if json_lines and sys.stdout is None:
-        raise GscliError("is closed", path="<stdout>")
+    if json_lines:
+        files.require_stdout()
     show = _nothing() if quiet else _bar(summary) if on_terminal() else _lines(summary)
     with show as told:
 

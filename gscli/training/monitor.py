@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..device import is_torch
+from ..device import is_torch, to_numpy
 from ..errors import UsageError
 from ..watching import DEFAULT_THRESHOLD
 from ..watching.disagreement import POINTS
@@ -272,11 +272,8 @@ class DisagreementMonitor:
 
 def _copied(values: Any) -> npt.NDArray[Any]:
     """A copy in this process's memory: float32, float64 or integers, contiguous."""
-    if is_torch(values):
-        values = values.detach()
-        if str(values.dtype) in ("torch.float16", "torch.bfloat16"):
-            values = values.float()
-        values = values.cpu().numpy()
-    array = np.array(values, order="C", copy=True)
+    if is_torch(values) and str(values.dtype) in ("torch.float16", "torch.bfloat16"):
+        values = values.detach().float()
+    array = np.array(to_numpy(values), order="C", copy=True)
     kept = array.dtype in (np.float32, np.float64) or array.dtype.kind in "iu"
     return array if kept else array.astype(np.float64)

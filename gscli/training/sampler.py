@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .. import formats, mapping
+from ..device import to_numpy
 from ..errors import InputError, UsageError
 from ..grid import VoxelGrid
 from ..kernels import hashing
@@ -213,8 +214,7 @@ def _fingerprint(grid: VoxelGrid) -> str:
     """A digest of the grid: which rows are in which cells."""
     digest = hashlib.blake2b(repr((grid.rows, grid.voxel_size, grid.origin)).encode(), digest_size=16)
     for array in (grid.order, grid.offsets, grid.cells):
-        on_cpu = array if isinstance(array, np.ndarray) else array.cpu().numpy()
-        digest.update(np.ascontiguousarray(on_cpu).data)
+        digest.update(np.ascontiguousarray(to_numpy(array)).data)
     return digest.hexdigest()
 
 

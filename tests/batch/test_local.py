@@ -70,15 +70,25 @@ def test_a_worker_killed_at_an_input_costs_that_input_alone(
     assert batch(*ALL, "out", "--resume").returncode == 0
 
 
-def test_an_input_whose_record_dies_with_its_worker_is_done_again(
-    start: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def at_the_last(start: Any, expected: dict[str, bytes], scenes: Path) -> Any:
+    """A batch of one worker that is at the first of two pipes and has only them to do.
+
+    The batch, both pipes, and the first one opened for writing.
+    """
     first, second = scenes / "x.ply", scenes / "y.ply"  # of no size, so they come last
     for pipe in (first, second):
         os.mkfifo(pipe)
     writing = os.open(first, os.O_RDWR)
     process = start(*ALL, "out", "--workers", "1")
     until(lambda: readers(first.resolve()))
+    return process, first, second, writing
+
+
+def test_an_input_whose_record_dies_with_its_worker_is_done_again(
+    at_the_last: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
+) -> None:
+    process, first, second, writing = at_the_last
     plan = map(json.loads, (tmp_path / "out" / "manifest.jsonl").read_text().splitlines())
     (id,) = (line["id"] for line in plan if line["inputs"][0]["path"].endswith("/x.ply"))
     record = tmp_path / "out" / "done" / f"{id}.json"
@@ -200,14 +210,9 @@ def test_a_failed_input_is_tried_again_when_resumed(
 
 
 def test_ctrl_c_lets_what_runs_finish(
-    batch: Run, start: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
+    batch: Run, at_the_last: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
 ) -> None:
-    running, waiting = scenes / "x.ply", scenes / "y.ply"  # of no size, so they come last
-    for pipe in (running, waiting):
-        os.mkfifo(pipe)
-    writing = os.open(running, os.O_RDWR)
-    process = start(*ALL, "out", "--workers", "1")
-    until(lambda: readers(running.resolve()))
+    process, running, waiting, writing = at_the_last
     process.send_signal(signal.SIGINT)
     until(lambda: "finishing" in process.stderr.readline())
     os.write(writing, (scenes / "deep/scene5.ply").read_bytes())  # 100 points: less than a pipe holds
