@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from gscli import fields
 from gscli.cloud import GaussianCloud
 
 
 def pytest_configure() -> None:
-    """A shell's job in the background ignores SIGINT; the processes that tests interrupt must not."""
+    """No test counts on a clock, and a process that a test interrupts does not ignore SIGINT.
+
+    A shell's job in the background would.
+    """
+    settings.register_profile("gscli", deadline=None)
+    settings.load_profile("gscli")
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
