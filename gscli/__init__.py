@@ -9,14 +9,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .version import __version__
 
 _PUBLIC = {
     "GaussianCloud": "cloud",
     "GscliError": "errors",
     "read": "formats",
     "write": "formats",
-    "VoxelGrid": "grid",
+    "VoxelGrid": "grids.voxel_grid",
 }
 __all__ = ["__version__", *_PUBLIC]
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .errors import GscliError as GscliError
     from .formats import read as read
     from .formats import write as write
-    from .grid import VoxelGrid as VoxelGrid
+    from .grids.voxel_grid import VoxelGrid as VoxelGrid
 
 
 def __getattr__(name: str) -> Any:

@@ -10,18 +10,19 @@ from typing import Any, get_type_hints
 
 import numpy.typing as npt
 
-from . import __version__, device, fields, files, formats, neighbors, scratch
+from . import device, fields, files, formats, neighbors, scratch
 from .cloud import GaussianCloud
-from .comparing import gates, gaussians, memory, paint, pairing, search, tiles, transform, weights
+from .comparing import budget, cells, gates, gaussians, paint, pairing, search, transform, weights
 from .comparing.centers import Centers, color_top, compare_centers
 from .comparing.gates import Gate, Limit
 from .comparing.gaussians import Gaussians
 from .comparing.pairing import Pairing, Pairs
+from .comparing.spacing import parse_threshold
 from .comparing.transform import Similarity, Transform
 from .comparing.weights import Ratios, Side, Weighted
 from .errors import UsageError
 from .progress import Timings, Track, silent
-from .spacing import parse_threshold
+from .version import __version__
 
 Array = npt.NDArray[Any]
 
@@ -142,7 +143,7 @@ def compare(
     }
     check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, settings["limits"])
     if memory_limit is not None:
-        memory.require_tiles(engine, settings["where"])
+        budget.require_tiles(engine, settings["where"])
     timings = Timings()
     with timings.stage("read"):
         first, second = formats.read_all([source, target], trust_pickle=trust_pickle)
@@ -200,8 +201,8 @@ def compare_clouds(
     timings = Timings() if timings is None else timings
     cut = None
     if memory_limit is not None:
-        memory.require_tiles(engine, where)
-        cut = memory.pieces(
+        budget.require_tiles(engine, where)
+        cut = budget.pieces(
             memory_limit,
             (source, target),
             moved=moved is not None,
@@ -301,7 +302,7 @@ def _with_gaussians(
     asked: Pairing,
     known: Pairs | None,
     similarity: Similarity | None,
-    cut: memory.Pieces | None,
+    cut: budget.Pieces | None,
 ) -> Compared:
     forth, back = result.centers.forth, result.centers.back
     source = Side(result.clouds[0], result.positions[0], forth.distances, forth.asked, similarity)
@@ -313,7 +314,7 @@ def _with_gaussians(
     at_a_time = 0
     if cut is not None:
         at_a_time = cut.attributes
-        tiles.give_back()
+        cells.give_back()
     found = gaussians.differences(source, target, pairs, held, result.target.spacing, at_a_time)
     notes = list(result.notes)
     for mass, name in ((mass_a, result.source.path), (mass_b, result.target.path)):

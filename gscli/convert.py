@@ -15,7 +15,7 @@ import numpy.typing as npt
 from . import fields, files, formats, supported
 from .cloud import GaussianCloud
 from .errors import UsageError
-from .formats._rows import unit
+from .kernels import quaternions
 from .progress import Timings, Track, silent
 
 
@@ -160,7 +160,7 @@ def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]
 
 def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Angles between (4, N) quaternions of any length; a zero one counts as the identity."""
-    a, b = (unit(q.T).T for q in (a, b))
+    a, b = (quaternions.unit(q.T).T for q in (a, b))
     chord = np.minimum(np.linalg.norm(a - b, axis=0), np.linalg.norm(a + b, axis=0))
     angle: npt.NDArray[Any] = np.degrees(4.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
     return angle

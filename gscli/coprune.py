@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, device, files, formats, neighbors
+from . import device, files, formats, neighbors
 from .comparing import conventions, search
 from .comparing.search import Engine
-from .draws import write_index
+from .comparing.spacing import beyond_scene, parse_threshold
 from .errors import GateMissed, UsageError
 from .progress import Timings, Track, silent
-from .spacing import beyond_scene, parse_threshold
+from .resampling.draws import write_index
+from .version import __version__
 
 MIN_POINTS = 5000
 

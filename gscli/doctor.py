@@ -10,9 +10,11 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import __version__, cache, device, neighbors, supported
+from . import device, neighbors, supported
 from .errors import GscliError
+from .grids import cache
 from .kernels import parallel
+from .version import __version__
 
 EXTRAS = {
     "torch": ("torch", "--device torch-cpu and cuda, gscli.training"),

@@ -22,6 +22,8 @@ SH_DC = ("f_dc_0", "f_dc_1", "f_dc_2")
 OPACITY = "opacity"
 SCALE = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
+INDICES = "indices"  # of a grid file: the cell of each point, or of each valid point
+MASK = "valid_feat_mask"  # of a scene folder or grid file: which points are valid
 SH_C0 = 0.28209479177387814  # 1 / (2 sqrt(pi)): the constant spherical harmonic
 MAX_SH_DEGREE = 4
 

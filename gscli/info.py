@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from . import fields, files, formats
 from .cloud import GaussianCloud
-from .grid import finite_rows
+from .comparing.spacing import median_spacing
 from .neighbors import kdtree
-from .neighbors._points import LARGEST
-from .spacing import median_spacing
+from .positions import LARGEST, finite_rows
 
 QUANTILES = (0.05, 0.5, 0.95)
 

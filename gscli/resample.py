@@ -8,16 +8,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import device, files, formats, grids, mapping, memory
-from .cache import GridCache
+from . import device, files, formats
 from .cloud import GaussianCloud
-from .draws import Job, check_draws, plan, provenance, write_index
 from .errors import UsageError, naming
-from .grid import VoxelGrid
-from .lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
-from .methods import Method, methods, rows_wanted
+from .grids import budget, grid_files
+from .grids.cache import GridCache
+from .grids.lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
+from .grids.methods import Method, methods, rows_wanted
+from .grids.tiled_grid import TiledGrid
+from .grids.voxel_grid import VoxelGrid
 from .progress import Timings, Track, silent
-from .tiles import TiledGrid
+from .resampling import cutting
+from .resampling.draws import Job, check_draws, plan, provenance, write_index
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,12 @@ def resample(
         source: a scene file or folder, or ``-`` for stdin.
         target: the file or folder to write, or ``-`` for stdout; or give `out_dir`, where files are
             named ``STEM.METHOD.eEPOCH.ply``, and draws of a scene folder are such folders.
-        method: one of `gscli.methods.NAMES`, or several with `out_dir`.
-        ratio, min_per_cell, k, total, pick: see `gscli.methods.Method` (total is its target).
+        method: one of `gscli.grids.methods.NAMES`, or several with `out_dir`.
+        ratio, min_per_cell, k, total, pick: see `gscli.grids.methods.Method` (total is its target).
         seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...
         voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
-        grid_file: take the cells from this grid file instead of a lattice; see `gscli.mapping`. A scene
-            folder that has grids is cut by its own, unless an option asks for a lattice.
+        grid_file: take the cells from this grid file instead of a lattice; see `gscli.grids.grid_files`. A
+            scene folder that has grids is cut by its own, unless an option asks for a lattice.
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
         trust_pickle: see `gscli.formats.read`.
         device_name: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
@@ -120,7 +122,7 @@ def resample(
     if memory_limit is not None and device_name != "cpu":
         raise UsageError(f"--memory-limit has no effect with --device {device_name}", remedy="drop one")
     where = device.resolve(device_name)
-    mapped = mapping.choose_mapping(
+    mapped = grid_files.choose_mapping(
         source,
         grid_file,
         lattice=lattice_options(voxel_size, points_per_cell, origin),
@@ -144,9 +146,9 @@ def resample(
     name = files.display(source)
     with ExitStack() as closing:
         with naming(name):
-            budget = None
+            allowed = None
             if memory_limit is not None:
-                budget = memory.budget(
+                allowed = budget.budget(
                     memory_limit,
                     cloud,
                     chosen[0].pick,  # all have the same
@@ -156,7 +158,7 @@ def resample(
                     streamed=all(_streams(job.path, cloud) for job in jobs),
                 )
             cut = closing.enter_context(
-                grids.cut(
+                cutting.cut(
                     cloud,
                     chosen[0].pick,
                     {
@@ -165,10 +167,10 @@ def resample(
                         "origin": origin,
                         "drop_invalid": drop_invalid,
                     },
-                    mapped=None if mapped is None else grids.Mapped(mapped, source, grid_file is None),
+                    mapped=None if mapped is None else cutting.Mapped(mapped, source, grid_file is None),
                     where=where,
                     cache=cache,
-                    budget=budget,
+                    budget=allowed,
                     beside=jobs[0].path,
                     timings=timings,
                 )

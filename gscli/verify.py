@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import claims, fields, files, formats, mapping
-from .checks import Check, check_draw
-from .claims import Claim, refusing
+from . import fields, files, formats
 from .cloud import GaussianCloud
 from .errors import GateMissed, UsageError
-from .grid import VoxelGrid
+from .grids import grid_files
+from .grids.voxel_grid import VoxelGrid
 from .kernels import statistics
 from .kernels.statistics import Uniformity
 from .progress import Timings, Track, silent
+from .verifying import claims
+from .verifying.checks import Check, check_draw
+from .verifying.claims import Claim, refusing
 
 LEAST_P = 1e-6  # an ideal sampler fails one test of a million
 
@@ -84,7 +86,7 @@ def verify(
         draws: files that ``gscli resample`` made of it.
         expect: the report of the run that made them; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
-            the scene's folder, see `gscli.mapping`.
+            the scene's folder, see `gscli.grids.grid_files`.
         trust_pickle: about `source`; see `gscli.formats.read`.
         also_written: paths that the caller is going to write; `overwrite` whether they may be there.
 
@@ -149,8 +151,8 @@ def verify(
 
 def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None, path: str) -> VoxelGrid:
     if claim.voxel_size is None:
-        found = mapping.find_mapping(source, grid_file)
-        return VoxelGrid.from_ids(mapping.read_mapping(found, len(cloud), scene=source))
+        found = grid_files.find_mapping(source, grid_file)
+        return VoxelGrid.from_ids(grid_files.read_mapping(found, len(cloud), scene=source))
     if grid_file is not None:
         raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
     xyz = cloud.columns(fields.POSITION)

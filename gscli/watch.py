@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import InputError, UsageError
 from .watching import DEFAULT_THRESHOLD
 from .watching.events import EventWriter
-from .watching.memory import SUBFOLDER, Memory
+from .watching.state import SUBFOLDER, Memory
 from .watching.watcher import Measured, Watcher, centers
 
 LONGEST = 1_000_000_000  # seconds: the system cannot sleep for much longer

@@ -11,43 +11,35 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "gscli"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
-FLOORS = {
-    **dict.fromkeys(("errors", "cloud", "fields", "files", "device", "progress", "scratch"), 0),
-    **dict.fromkeys(("formats", "mapping", "kernels"), 1),
-    **dict.fromkeys(
-        (
-            "methods",
-            "lattice",
-            "picking",
-            "grid",
-            "memory",
-            "spilled",
-            "tiles",
-            "cache",
-            "neighbors",
-            "spacing",
-        ),
-        2,
-    ),
-    # 3: the tools and the training helpers, which is everything else
-    "report": 4,
-    "batch": 5,
-    "cli": 6,
-}
+FLOORS = (
+    ("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch"),  # the ground
+    ("kernels", "containers", "positions"),
+    ("formats", "supported", "neighbors", "grids"),
+    ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
+    ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),
+    ("report",),
+    ("batch",),
+    ("cli",),
+)
 OPEN = ("__init__", "__main__")  # these two open the doors to all floors
 LONGEST = 350  # lines; aim for 250
 
 
 def floor(name: str) -> int:
-    return FLOORS.get(name, 3)
+    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
 
 
-def imports(source: str, module: Path) -> Iterator[tuple[int, str]]:
+def room(module: Path) -> str:
+    return module.parts[0].removesuffix(".py")
+
+
+def imports(source: str, module: Path, *, typing: bool = False) -> Iterator[tuple[int, str]]:
     """Line and full name of everything that a module imports, at its top or in a function.
 
     Args:
         source: its text.
         module: its place in the package, such as ``cli/resample.py``.
+        typing: whether imports for type checkers alone count too.
     """
     package = ("gscli", *module.parts[:-1])
     todo: list[ast.AST] = [ast.parse(source)]
@@ -59,7 +51,7 @@ def imports(source: str, module: Path) -> Iterator[tuple[int, str]]:
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             start = ".".join(part for part in (base, node.module) if part)
             yield from ((node.lineno, f"{start}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not typing:
             todo.extend(node.orelse)
             continue
         todo.extend(ast.iter_child_nodes(node))
@@ -67,7 +59,7 @@ def imports(source: str, module: Path) -> Iterator[tuple[int, str]]:
 
 def steps_up(source: str, module: Path) -> list[str]:
     """The imports of a module that reach a higher floor than its own."""
-    own = module.parts[0].removesuffix(".py")
+    own = room(module)
     return [
         f"gscli/{module}:{line} imports {name}: floor {floor(own)} reaches up to {floor(name.split('.')[1])}"
         for line, name in imports(source, module)
@@ -75,6 +67,51 @@ def steps_up(source: str, module: Path) -> list[str]:
         and not name.split(".")[1].startswith("__")
         and floor(name.split(".")[1]) > floor(own)
     ]
+
+
+def dotted(module: Path) -> str:
+    return ".".join(("gscli", *module.with_suffix("").parts)).removesuffix(".__init__")
+
+
+def arrows() -> dict[str, set[str]]:
+    """For each module the others that it imports, for type checkers too."""
+    known = {dotted(module) for module in MODULES}
+    found: dict[str, set[str]] = {}
+    for module in MODULES:
+        names = (name for _, name in imports(text(module), module, typing=True))
+        modules = {name if name in known else name.rpartition(".")[0] for name in names}
+        found[dotted(module)] = modules & known - {dotted(module)}
+    return found
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """The first round trip along arrows; empty where there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(arrows.get(name, ())):
+            if found := walk(other, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(arrows) if (found := walk(name, []))), [])
+
+
+def reaches_in(source: str, module: Path) -> list[str]:
+    """The imports of a module that are private to another package."""
+    own = dotted(module).split(".")[: len(module.parts)]
+    found = []
+    for line, name in imports(source, module, typing=True):
+        parts = name.split(".")
+        private = next((i for i, part in enumerate(parts) if part.startswith("_") and part[1] != "_"), None)
+        if parts[0] == "gscli" and private is not None and parts[:private] != own[:private]:
+            found.append(f"gscli/{module}:{line} imports {name}")
+    return found
 
 
 def ends_or_prints(source: str) -> list[int]:
@@ -98,6 +135,25 @@ def each(*exempt: str) -> list[Path]:
 
 def test_imports_go_down_or_sideways() -> None:
     assert [step for module in each(*OPEN) for step in steps_up(text(module), module)] == []
+
+
+def test_every_module_has_a_floor() -> None:
+    rooms = {room(module) for module in each(*OPEN)}
+    assert rooms == {name for rooms in FLOORS for name in rooms}
+
+
+def test_imports_go_in_no_circle() -> None:
+    between = arrows()
+    assert circle(between) == []
+    rooms: dict[str, set[str]] = {}
+    for name, others in between.items():
+        own = ".".join(name.split(".")[:2])
+        rooms.setdefault(own, set()).update(".".join(other.split(".")[:2]) for other in others)
+    assert circle({own: others - {own, "gscli"} for own, others in rooms.items() if own != "gscli"}) == []
+
+
+def test_no_module_reaches_into_another_package() -> None:
+    assert [line for module in MODULES for line in reaches_in(text(module), module)] == []
 
 
 def test_only_the_command_line_prints_and_exits() -> None:
@@ -144,7 +200,7 @@ def test_a_step_up_is_found(line: str) -> None:
         "from . import hashing",
         "from .hashing import mix",
         "from .. import device, __version__",
-        "from ..formats import read",
+        "from ..containers import npy",
         "import gscli.cloud",
         "import report",
         "if TYPE_CHECKING:\n    from ..resample import Resampled",
@@ -152,6 +208,17 @@ def test_a_step_up_is_found(line: str) -> None:
 )
 def test_a_step_down_or_sideways_is_left_alone(line: str) -> None:
     assert steps_up(line, Path("kernels/cells.py")) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+@pytest.mark.parametrize("line", ["from ..formats import _rows", "from ..formats._rows import planes"])
+def test_reaching_in_is_found(line: str) -> None:
+    assert len(reaches_in(line, Path("kernels/cells.py"))) == 1
+    assert reaches_in(line, Path("formats/ply.py")) == []
 
 
 @pytest.mark.parametrize("line", ["print(1)", "sys.exit(2)", "raise SystemExit(3)", "def f():\n    exit()"])

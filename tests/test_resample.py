@@ -10,13 +10,13 @@ import pytest
 
 import gscli
 from gscli import fields
-from gscli.cache import GridCache
 from gscli.cloud import GaussianCloud, Header
-from gscli.draws import check_draws
 from gscli.errors import GscliError, InputError, UsageError, WriteRefused
-from gscli.methods import PICKS, methods
+from gscli.grids.cache import GridCache
+from gscli.grids.methods import PICKS, methods
 from gscli.report import resample as report
 from gscli.resample import resample
+from gscli.resampling.draws import check_draws
 
 N = 4000
 

@@ -7,9 +7,9 @@ row by row and is not random pair by pair.
 import numpy as np
 import pytest
 
-from gscli.grid import VoxelGrid
+from gscli.grids.methods import method
+from gscli.grids.voxel_grid import VoxelGrid
 from gscli.kernels.statistics import uniformity
-from gscli.methods import method
 
 SIZES = [(3, 1), (5, 2), (8, 4), (13, 5), (20, 10), (37, 18)]
 CELLS, DRAWS = 5_000, 6

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gscli.errors import GscliError
+from gscli.grids.spilled import ascending
 from gscli.scratch import CHUNK, Parts, Scratch, folder_for
-from gscli.spilled import ascending
 
 
 def test_arrays_come_back_as_they_were(tmp_path):

@@ -10,8 +10,7 @@ import gscli
 from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GateMissed, InputError, UsageError
-from gscli.grid import VoxelGrid
-from gscli.methods import Method
+from gscli.grids.voxel_grid import VoxelGrid
 from gscli.resample import resample
 from gscli.verify import verify
 
@@ -233,13 +232,13 @@ def test_honest_draws_of_a_scene_of_equal_rows_pass(tmp_path):
 
 
 def test_how_many_rows_each_cell_keeps_is_worked_out_once(scene, monkeypatch):
-    target, counts, calls = drawn(scene), Method.counts, []
+    target, wanted, calls = drawn(scene), VoxelGrid.wanted, []
 
-    def counted(method, *args):
-        calls.append(method.name)
-        return counts(method, *args)
+    def counted(grid, how, **when):
+        calls.append(how.name)
+        return wanted(grid, how, **when)
 
-    monkeypatch.setattr(Method, "counts", counted)
+    monkeypatch.setattr(VoxelGrid, "wanted", counted)
     assert failing(verify(scene, [target])) == set()
     assert calls == ["half-density"]
 

@@ -19,7 +19,7 @@ from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.watch import watch
 from gscli.watching import disagreement
-from gscli.watching.memory import Memory
+from gscli.watching.state import Memory
 from gscli.watching.watcher import Watcher
 
 SOON = 0.02

@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from ..errors import EngineUnavailable, UsageError
-from . import memory
+from . import needs
 from .execute import execute, lost
 from .records import Record
 from .run import FINISH, NOW, Stop
@@ -204,7 +204,7 @@ def resources(task: Task, workers: Sequence[Mapping[str, float]]) -> dict[str, f
         workers, needed[GPU] = with_gpu, 1.0
     most = max((worker.get(MEMORY, 0) for worker in workers), default=0)
     if most:
-        needed[MEMORY] = min(memory.needed(task), most)
+        needed[MEMORY] = min(needs.needed(task), most)
     return needed
 
 

@@ -7,9 +7,10 @@ import traceback
 import warnings
 from pathlib import Path
 
-from .. import __version__, files
+from .. import files
 from ..errors import GscliError
 from ..report import document as documents
+from ..version import __version__
 from . import operations, outputs, records
 from .records import Folder, Record
 from .tasks import Task

@@ -97,7 +97,7 @@ def _cache(parameters: Parameters) -> Any:
     """The grid cache, which a batch uses only where asked to: thousands of scenes would flush it."""
     if not parameters.pop("on_disk_cache", False):
         return None
-    from ..cache import GridCache, folder
+    from ..grids.cache import GridCache, folder
 
     return GridCache(folder())
 
@@ -132,10 +132,10 @@ def _resample(task: Task) -> Answer:
 def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
     from .. import formats
-    from ..draws import check_draws, draw_name, draws
-    from ..lattice import check_lattice_options, lattice_options
-    from ..mapping import refuse_lattice
-    from ..methods import methods
+    from ..grids.grid_files import refuse_lattice
+    from ..grids.lattice import check_lattice_options, lattice_options
+    from ..grids.methods import methods
+    from ..resampling.draws import check_draws, draw_name, draws
 
     given = parameters.get
     chosen = methods(
@@ -238,9 +238,9 @@ def _compare(task: Task) -> Answer:
 
 def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     from .. import formats
-    from ..comparing import memory
+    from ..comparing import budget
 
-    memory.refuse_page(parameters.get("html"), parameters.get("memory_limit"))
+    budget.refuse_page(parameters.get("html"), parameters.get("memory_limit"))
     named = (("html", ".html"), ("distances", ".ply"))
     return [
         place.path(formats.stem(source) + suffix, parameters[name])

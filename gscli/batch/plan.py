@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, formats
-from ..draws import drawn_from
 from ..errors import InputError, UsageError
+from ..resampling.draws import drawn_from
 from . import globs, operations, outputs
 from .operations import Operation, Place
 from .records import KINDS, is_record

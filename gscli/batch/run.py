@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .. import __version__
 from ..errors import GscliError, UsageError, WriteRefused
+from ..version import __version__
 from . import outputs
 from .records import KINDS, Folder, Record, brief
 from .tasks import Task, largest_first, shard

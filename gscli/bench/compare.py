@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import device, neighbors, scene
-from . import origin
+from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 
 SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remedy
@@ -90,7 +90,7 @@ def _search(name: str, queries: Any, targets: Any, where: Any) -> Callable[[], o
 
 
 def _cdist(a: Any, b: Any) -> Callable[[], object]:
-    return lambda: origin.nearest_by_cdist(a, b)
+    return lambda: predecessors.nearest_by_cdist(a, b)
 
 
 def _duplicates(points: int, repeats: int, where: Any) -> Group:

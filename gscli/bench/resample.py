@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import device, formats, scene
-from ..cache import GridCache, key
 from ..errors import UsageError
-from ..grid import VoxelGrid
-from ..methods import method
-from . import origin
+from ..grids.cache import GridCache, key
+from ..grids.methods import method
+from ..grids.voxel_grid import VoxelGrid
+from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 
 FEATURES = 16  # per point, as the origin's training carries along
@@ -100,13 +100,13 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) 
         on = where or torch.device("cpu")
         sampler = GridSampler(ready)
         t_ids, t_xyz, t_features = (torch.as_tensor(a, device=on) for a in (ids, *carried))
-        cells = origin.group(t_ids)
+        cells = predecessors.group(t_ids)
         runs: tuple[Callable[[], object] | str, ...] = (
             sampler.scenarios,
             lambda: collate(sampler.scenarios(), coord=t_xyz, feat=t_features),
-            lambda: origin.scenarios(t_ids, t_xyz, t_features, cells=cells),
-            lambda: origin.scenarios(t_ids, t_xyz, t_features),
-            (lambda: origin.scenarios(t_ids, t_xyz, t_features, loop=True))
+            lambda: predecessors.scenarios(t_ids, t_xyz, t_features, cells=cells),
+            lambda: predecessors.scenarios(t_ids, t_xyz, t_features),
+            (lambda: predecessors.scenarios(t_ids, t_xyz, t_features, loop=True))
             if slow
             else "left out by --no-slow",
         )

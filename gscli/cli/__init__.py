@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from .. import __version__
 from ..errors import GscliError, UsageError
+from ..version import __version__
 
 _HELPERS = ("options", "show")
 

@@ -20,7 +20,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import GateMissed, GscliError, InputError, UsageError
-from . import _watch, options, show
+from . import _batch_progress, options, show
 
 _OWN = (
     *("patterns", "out_dir", "relative_to", "workers", "scheduler", "shard", "resume", "overwrite"),
@@ -184,8 +184,8 @@ def _key(parameter: click.Parameter) -> str:
 def _run(operation: str, values: dict[str, Any]) -> None:
     """Plan, run and report a batch."""
     from ..batch import plan as planning
+    from ..batch import report
     from ..batch import run as running
-    from ..report import batch as report
 
     own = {name: values.pop(name, None) for name in _OWN}
     _refuse_without_effect(own)
@@ -207,7 +207,7 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     stop = running.Stop()
     with running.opened(tasks, work, folder) as (work, locks), _interruptible(stop):
         summary = running.Summary(work)
-        with _watch.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell:
+        with _batch_progress.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell:
             for record in running.run(work, engine, folder, stop, summary, locks=locks):
                 tell(record)
     kept = None

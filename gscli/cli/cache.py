@@ -30,7 +30,7 @@ def info(as_json: bool) -> None:
     Examples:
       gscli cache info --json
     """
-    from ..cache import GridCache, folder
+    from ..grids.cache import GridCache, folder
     from ..report import document as documents
 
     cache = GridCache(folder())
@@ -55,7 +55,7 @@ def clear() -> None:
     Examples:
       gscli cache clear
     """
-    from ..cache import GridCache, folder
+    from ..grids.cache import GridCache, folder
 
     cache = GridCache(folder())
     count, size = cache.clear()

@@ -103,10 +103,10 @@ def command(
     """
     show.refuse_mixing(as_json, report, html, settings["distances"])
     from ..compare import compare
-    from ..comparing import memory
+    from ..comparing import budget
     from ..report import compare as report_compare
 
-    memory.refuse_page(html, settings["memory_limit"])
+    budget.refuse_page(html, settings["memory_limit"])
     result = compare(
         source,
         target,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .. import methods
+from ..grids import methods
 from . import options, show
 
 
@@ -115,8 +115,8 @@ def command(
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
     show.refuse_mixing(as_json, target, report, settings["index"])
-    from ..cache import GridCache
-    from ..cache import folder as cache_folder
+    from ..grids.cache import GridCache
+    from ..grids.cache import folder as cache_folder
     from ..report import resample as report_resample
     from ..resample import resample
 

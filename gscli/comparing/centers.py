@@ -15,10 +15,10 @@ from ..device import to_numpy
 from ..kernels import metrics
 from ..kernels.distances import squared_distances
 from ..progress import Timings, Track, silent
-from ..spacing import beyond_scene, parse_threshold
 from . import conventions
 from .conventions import Agreement
 from .search import Engine, Nearest, Tiling, search_both
+from .spacing import beyond_scene, parse_threshold
 
 Array = npt.NDArray[Any]
 

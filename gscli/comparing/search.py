@@ -15,13 +15,12 @@ from .. import fields, neighbors
 from ..cloud import GaussianCloud
 from ..device import to_numpy
 from ..errors import InputError, UsageError, naming
-from ..grid import finite_rows, not_finite
 from ..kernels import metrics
 from ..neighbors import kdtree
-from ..neighbors._points import as_array
+from ..positions import as_array, finite_rows, not_finite
 from ..progress import Timings, Track, silent
-from ..spacing import median_of, median_spacing, sampled
-from . import tiles
+from . import cells
+from .spacing import median_of, median_spacing, sampled
 
 Array = npt.NDArray[Any]
 
@@ -163,11 +162,11 @@ def _tile_by_tile(
         for side, rows in enumerate(asked):
             with naming(names[1 - side]):
                 others = as_array(clouds[1 - side], "targets")
-                spacing = tiles.Question(sampled(others, seed), elsewhere=True)
+                spacing = cells.Question(sampled(others, seed), elsewhere=True)
             with naming(names[side]):
                 points = as_array(clouds[side], "queries")
-                nearest = tiles.Question(points if rows is None else points[rows])
-            work.append(tiles.search(others, [nearest, spacing], tile=tile, advance=show))
+                nearest = cells.Question(points if rows is None else points[rows])
+            work.append(cells.search(others, [nearest, spacing], tile=tile, advance=show))
             found.append(Nearest(nearest.distances, nearest.rows, rows))
             spacings.append(median_of(spacing.distances))
     used = Engine(

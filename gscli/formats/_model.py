@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header, release_pages
+from ..containers.pickles import Array, unwrap
+from ..containers.torch_file import Tensor
 from ..errors import InputError
-from ._pickles import Array, unwrap
 from ._rows import columns_of
-from ._torch_file import Tensor
 
 BLOCK_ROWS = 1 << 15
 _SH_COEFFICIENTS = (0, 3, 8, 15, 24)  # of degrees 0 to 4, without the constant one

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from .. import fields
+from ..containers.pickles import unwrap
 from ..errors import InputError
 from ._model import Model, Values, gaussians, numbers, shape_of
-from ._pickles import unwrap
 
 KEYS = {"xyz", "density", "scale", "rotation"}
 

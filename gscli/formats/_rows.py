@@ -98,42 +98,6 @@ def to_bytes(values: Array) -> npt.NDArray[np.uint8]:
     return out
 
 
-def unit(quaternions: Array) -> Array:
-    """(N, 4) quaternions of length one; a zero one becomes the identity (w first)."""
-    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    identity = np.array([1.0, 0.0, 0.0, 0.0])
-    return np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), identity)
-
-
-def split_largest(quaternions: Array) -> tuple[Array, Array]:
-    """Unit quaternions as the place of their largest component and the other three.
-
-    The sign is turned so that the largest is positive: q and -q are one rotation.
-
-    Returns:
-        (N,) which component is the largest, and (N, 3) the others in order, within 1 / sqrt 2.
-    """
-    largest = np.abs(quaternions).argmax(axis=1)
-    rows = np.arange(len(quaternions))
-    turned = quaternions * np.where(quaternions[rows, largest] < 0, -1.0, 1.0)[:, None]
-    others = turned[_others(largest)].reshape(len(quaternions), 3)
-    return largest, others
-
-
-def join_largest(largest: Array, others: Array) -> Array:
-    """The inverse of `split_largest`: (N, 4) unit quaternions."""
-    out = np.empty((len(largest), 4), np.float64)
-    out[np.arange(len(largest)), largest] = np.sqrt(np.maximum(0.0, 1.0 - (others**2).sum(axis=1)))
-    out[_others(largest)] = others.reshape(-1)
-    return out
-
-
-def _others(largest: Array) -> Array:
-    """(N, 4) mask of the three components that are not the largest."""
-    mask: Array = np.arange(4)[None, :] != largest[:, None]
-    return mask
-
-
 def dropped(
     cloud: GaussianCloud, degree: int, comments: bool = False, beside: Sequence[str] = ()
 ) -> list[str]:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..containers.bytes import malformed
+from ..containers.npy import array_in
+from ..containers.zip import Zip
 from ..errors import InputError
-from ..mapping import INDICES, MASK
-from ._bytes import malformed
-from ._npy import array_in
-from ._zip import Zip
+from ..fields import INDICES, MASK
 
 COLOUR = "color"
 GRID_META = "grid_meta_data.json"

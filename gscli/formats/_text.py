@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, files
+from ..containers.bytes import malformed
 from ..errors import InputError
-from ._bytes import malformed
 
 MAX_COLUMNS = 4096
 _COMMENT = re.compile(r"\s*(?:#|//)\s?")

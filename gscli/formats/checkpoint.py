@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ..cloud import GaussianCloud
+from ..containers import torch_file
+from ..containers.bytes import malformed
 from ..errors import EngineUnavailable, InputError
-from . import _graphdeco, _gsplat, _r2, _torch_file
-from ._bytes import malformed
+from . import _graphdeco, _gsplat, _r2
 from ._model import Model, shape_of
 
 DESCRIPTION = "training checkpoints: 3DGS, 2DGS, mip-splatting, r2_gaussian, gsplat, nerfstudio"
 SUFFIXES = (".pth", ".pt", ".ckpt")
 OPTIONS = frozenset({"part", "only", "trust_pickle"})
-sniff = _torch_file.sniff
+sniff = torch_file.sniff
 
 
 def read(
@@ -41,7 +42,7 @@ def read(
     Raises:
         InputError: damaged, of no known trainer, unsafe, or several models and no `part`.
     """
-    load = _load_trusted if trust_pickle else _torch_file.load
+    load = _load_trusted if trust_pickle else torch_file.load
     saved = load(path)
     with malformed(path, "a checkpoint"):
         found = models(path, saved)

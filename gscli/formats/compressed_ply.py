@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
-from ..kernels import morton
+from ..kernels import morton, quaternions
 from ..progress import nothing
 from . import _rows, ply
-from ._bytes import malformed, mapped, table
 
 DESCRIPTION = "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 along a Morton curve"
 SUFFIXES = (".compressed.ply",)
@@ -177,7 +177,9 @@ def _decoded(
     columns(rows, fields.SCALE)[...] = within(1, _unpacked(packed[:, 2], _POSITION_BITS))
     columns(rows, fields.SH_DC)[...] = fields.dc_from_rgb(rgb)
     rows[fields.OPACITY] = _rows.LOGITS[packed[:, 3] & 255]
-    columns(rows, fields.ROTATION)[...] = _rows.join_largest((packed[:, 1] >> 30).astype(np.int64), others)
+    columns(rows, fields.ROTATION)[...] = quaternions.join_largest(
+        (packed[:, 1] >> 30).astype(np.int64), others
+    )
     if degree:
         share = np.where(harmonics == 0, 0.0, np.where(harmonics == 255, 1.0, (harmonics + 0.5) / 256))
         columns(rows, fields.sh_rest(degree))[...] = (share - 0.5) * 8
@@ -203,7 +205,7 @@ def _encoded(
         stored = bounds[np.arange(count) // CHUNK, 2 * i : 2 * i + 2].astype(np.float64)
         span = stored[:, 1] - stored[:, 0]
         shares.append(np.where(span > 0, (values - stored[:, 0]) / np.where(span > 0, span, 1.0), 0.0))
-    largest, others = _rows.split_largest(_rows.unit(_rows.planes(cloud, fields.ROTATION)))
+    largest, others = quaternions.split_largest(quaternions.unit(_rows.planes(cloud, fields.ROTATION)))
     packed = np.empty((count, 4), "<u4")
     packed[:, 0] = _packed(shares[0], _POSITION_BITS)
     packed[:, 1] = _packed(others / np.sqrt(2.0) + 0.5, _ROTATION_BITS) | largest.astype(np.uint32) << 30

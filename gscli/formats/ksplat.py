@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
 from . import _rows
-from ._bytes import malformed, mapped, table
 
 DESCRIPTION = ".ksplat, compression levels 0 to 2"
 SUFFIXES = (".ksplat",)

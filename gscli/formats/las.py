@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers import laz
+from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..errors import InputError
 from ..progress import nothing
-from . import _laz
-from ._bytes import check_expansion, malformed, mapped, table
 from ._rows import selected
 
 DESCRIPTION = "LAS and LAZ, all dimensions, scale and offset kept"
@@ -51,7 +51,7 @@ def read(path: Path) -> GaussianCloud:
 
     with (
         malformed(path, "LAS"),
-        nullcontext(path) if packed is None else _laz.unpacked(path, packed) as plain,
+        nullcontext(path) if packed is None else laz.unpacked(path, packed) as plain,
     ):
         try:
             las = laspy.read(plain)

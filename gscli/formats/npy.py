@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.npy import MAGIC, array_in
 from ..errors import InputError
 from ..progress import nothing
-from ._npy import MAGIC, array_in
 from ._rows import selected
 
 DESCRIPTION = "NumPy array: structured, or (N, 3 or more) with x y z first"

@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import check_expansion, malformed
+from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..progress import nothing
-from ._bytes import check_expansion, malformed
 from ._gsplat import named
 from ._model import Model, add_extra
 from ._rows import selected
-from ._zip import Zip, first_member
 from .npy import as_rows
 
 DESCRIPTION = "NumPy archive: an array for each column, gsplat's names, or one (N, 3 or more) array"

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..errors import InputError
 from ..progress import nothing
-from ._bytes import check_expansion, malformed, mapped, table
 from ._ply_text import print_rows
 from ._rows import selected
 

@@ -1,7 +1,7 @@
 """``point_cloud.pickle`` of r2_gaussian, whatever it is called: a pickled dict of NumPy arrays.
 
-Some versions of the fork name it ``.ply``; its first bytes tell. It is unpickled by `_pickles`,
-which runs nothing, unless the user trusts it.
+Some versions of the fork name it ``.ply``; its first bytes tell. `gscli.containers.pickles`
+unpickles it, which runs nothing, unless the user trusts it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..cloud import GaussianCloud
+from ..containers.bytes import malformed, mapped
+from ..containers.pickles import Refused, Unpickler, refused
+from ..containers.torch_file import LEGACY_MAGIC
 from . import _r2
-from ._bytes import malformed, mapped
-from ._pickles import Refused, Unpickler, refused
-from ._torch_file import LEGACY_MAGIC
 from .checkpoint import models, select
 
 DESCRIPTION = "point clouds of r2_gaussian, pickled"

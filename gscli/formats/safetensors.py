@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import malformed, mapped, table
+from ..containers.torch_file import BFLOAT16
 from ..errors import InputError
 from ..progress import nothing
-from ._bytes import malformed, mapped, table
 from ._gsplat import named
 from ._rows import selected
-from ._torch_file import BFLOAT16
 
 DESCRIPTION = "safetensors with gsplat's tensor names"
 SUFFIXES = (".safetensors",)

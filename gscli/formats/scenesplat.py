@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import malformed
 from ..errors import InputError, WriteRefused
 from ..progress import nothing
 from . import FOLDER_HEAD, _rows
-from ._bytes import malformed
 from ._scene_folder import COLOUR, SceneFolder
 
 DESCRIPTION = "SceneSplat scene folder (coord.npy, color.npy ...) with its features and grids"

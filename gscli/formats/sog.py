@@ -23,10 +23,11 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import SMALL, check_expansion, malformed
+from ..containers.zip import Zip, first_member
 from ..errors import InputError
+from ..kernels import quaternions
 from . import FOLDER_HEAD, _rows
-from ._bytes import SMALL, check_expansion, malformed
-from ._zip import Zip, first_member
 
 DESCRIPTION = "SOG (PlayCanvas), versions 1 and 2, zipped or as a folder"
 SUFFIXES = (".sog",)
@@ -131,7 +132,7 @@ def _decoded(
     largest = np.clip(quaternion[:, 3].astype(np.int64) - 252, 0, 3)
     columns = _rows.columns_of
     columns(rows, fields.POSITION)[...] = xyz
-    columns(rows, fields.ROTATION)[...] = _rows.join_largest(largest, others)
+    columns(rows, fields.ROTATION)[...] = quaternions.join_largest(largest, others)
     if version == 2:
         columns(rows, fields.SCALE)[...] = _codebook(meta["scales"])[scale[:, :3]]
         columns(rows, fields.SH_DC)[...] = _codebook(meta["sh0"])[colour[:, :3]]

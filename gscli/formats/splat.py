@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import malformed, mapped
 from ..errors import GscliError, InputError
+from ..kernels import quaternions
 from ..progress import nothing
-from ._bytes import malformed, mapped
-from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, splats, to_bytes, unit
+from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, splats, to_bytes
 
 DESCRIPTION = ".splat, 32 bytes a Gaussian: 8-bit colour, opacity and rotation, no spherical harmonics"
 SUFFIXES = (".splat",)
@@ -78,7 +79,7 @@ def write(
     out["scale"] = np.exp(np.minimum(planes(chosen, fields.SCALE), np.log(np.finfo(np.float32).max)))
     out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(chosen, fields.SH_DC)) * 255)
     out["rgba"][:, 3] = alpha_bytes(chosen)
-    out["rot"] = to_bytes(unit(planes(chosen, fields.ROTATION)) * 128 + 128)
+    out["rot"] = to_bytes(quaternions.unit(planes(chosen, fields.ROTATION)) * 128 + 128)
     with files.replacing(path, overwrite=overwrite) as stream:
         stream.write(out.tobytes())
     advance(len(cloud))

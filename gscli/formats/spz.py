@@ -26,10 +26,12 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
+from ..containers import zstd
+from ..containers.bytes import check_expansion, gunzip, malformed, mapped, table
 from ..errors import GscliError, InputError
+from ..kernels import quaternions
 from ..progress import nothing
-from . import _rows, _spz_zstd
-from ._bytes import check_expansion, gunzip, malformed, mapped, table
+from . import _rows
 
 DESCRIPTION = "SPZ 1 to 4: 24-bit positions, bytes for the rest"
 SUFFIXES = (".spz",)
@@ -84,9 +86,7 @@ def read(path: Path) -> GaussianCloud:
         widths = header.widths()
         check_expansion(path, len(data), header.points * sum(widths))
         if header.version == 4:
-            streams, records = _spz_zstd.unpack(
-                path, data, header.streams, [header.points * w for w in widths]
-            )
+            streams, records = zstd.unpack(path, data, header.streams, [header.points * w for w in widths])
         else:
             body = data
             if data[:4].tobytes() != MAGIC:
@@ -190,7 +190,7 @@ def _decoded(header: SpzHeader, streams: list[npt.NDArray[np.uint8]]) -> npt.NDA
         packed = rotation.view("<u4")  # (N, 1)
         parts = packed >> np.array([20, 10, 0], np.uint32) & 1023
         others = np.where(parts & 512, -1.0, 1.0) * (parts & 511) / _COMPONENT
-        xyzw = _rows.join_largest((packed[:, 0] >> 30).astype(np.int64), others)
+        xyzw = quaternions.join_largest((packed[:, 0] >> 30).astype(np.int64), others)
         columns(rows, fields.ROTATION)[...] = xyzw[:, [3, 0, 1, 2]]
     if header.degree:
         colours = harmonics.reshape(header.points, -1, 3).transpose(0, 2, 1).reshape(header.points, -1)
@@ -200,8 +200,8 @@ def _decoded(header: SpzHeader, streams: list[npt.NDArray[np.uint8]]) -> npt.NDA
 
 def _encoded(cloud: GaussianCloud, xyz: npt.NDArray[Any], bits: int, degree: int) -> list[npt.NDArray[Any]]:
     fixed = np.rint(xyz * 2.0**bits).astype("<i4")
-    wxyz = _rows.unit(_rows.planes(cloud, fields.ROTATION))
-    largest, others = _rows.split_largest(wxyz[:, [1, 2, 3, 0]])
+    wxyz = quaternions.unit(_rows.planes(cloud, fields.ROTATION))
+    largest, others = quaternions.split_largest(wxyz[:, [1, 2, 3, 0]])
     parts = np.minimum(np.floor(np.abs(others) * _COMPONENT + 0.5), 511).astype("<u4")
     parts |= np.where(others < 0, np.uint32(512), np.uint32(0))
     packed = largest.astype("<u4") << 30 | parts[:, 0] << 20 | parts[:, 1] << 10 | parts[:, 2]

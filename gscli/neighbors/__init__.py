@@ -22,12 +22,12 @@ beyond 1e150, whose squares are not), `UsageError` for a device on which it does
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ._answers import Neighbors as Neighbors
 
 if TYPE_CHECKING:
     import torch
@@ -38,27 +38,6 @@ FAISS = (  # the distributions that bring faiss
     *("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cuvs"),
     *("faiss-cuda", "faiss-cuda-cu128"),
 )
-
-
-@dataclass(frozen=True)
-class Neighbors:
-    """The nearest target of each query.
-
-    Attributes:
-        distances: (Q,) float64, in scene units.
-        rows: (Q,) int64; targets[rows[i]] is the nearest target of queries[i].
-        proven: how many queries the engine itself answered with a proof of exactness.
-        fallback: how many it handed to the k-d tree; proven + fallback = Q.
-        box_tests: point-to-box distances that were computed, where the engine counts them.
-        evaluations: point-to-point distances that were computed, where the engine counts them.
-    """
-
-    distances: Any
-    rows: Any
-    proven: int
-    fallback: int = 0
-    box_tests: int | None = None
-    evaluations: int | None = None
 
 
 def names() -> list[str]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..device import is_torch
 from ..kernels.distances import nearest_by_trial, square_roots
-from . import Neighbors
-from ._points import as_array, as_tensor, in_kind
+from ..positions import as_array, as_tensor
+from ._answers import Neighbors, in_kind
 
 if TYPE_CHECKING:
     import torch

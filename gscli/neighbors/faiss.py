@@ -14,8 +14,9 @@ import numpy.typing as npt
 from ..errors import EngineUnavailable
 from ..kernels import certificate, morton
 from ..kernels.distances import squared_distances
-from . import Neighbors, kdtree
-from ._points import as_array, in_kind
+from ..positions import as_array
+from . import kdtree
+from ._answers import Neighbors, in_kind
 
 if TYPE_CHECKING:
     import torch

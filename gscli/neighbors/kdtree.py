@@ -19,8 +19,8 @@ import numpy.typing as npt
 from ..errors import EngineUnavailable
 from ..kernels import morton
 from ..kernels.distances import squared_distances
-from . import Neighbors
-from ._points import as_array, in_kind, require_cpu
+from ..positions import as_array
+from ._answers import Neighbors, in_kind, require_cpu
 
 if TYPE_CHECKING:
     import torch

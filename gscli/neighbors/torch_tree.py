@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..device import is_torch
 from ..errors import EngineUnavailable
-from . import Neighbors
-from ._points import as_tensor, in_kind
+from ..positions import as_tensor
+from ._answers import Neighbors, in_kind
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,8 @@ import math
 import os
 from typing import Any
 
-from .. import __version__, files
+from .. import files
+from ..version import __version__
 
 
 def document(schema: str, **content: Any) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__, files
+from .. import files
 from ..compare import Compared
 from ..comparing.centers import color_top
 from ..kernels import colormap, raster
+from ..version import __version__
 from . import compare as tables
 from . import document as documents
 from . import histogram, png

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import files
-from ..grid import VoxelGrid
+from ..grids.tiled_grid import TiledGrid
+from ..grids.voxel_grid import VoxelGrid
 from ..resample import Output, Resampled
-from ..tiles import TiledGrid
 from . import document as documents
 
 SCHEMA = "gscli/resample/1"

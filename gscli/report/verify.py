@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..checks import Check
 from ..verify import Verified
+from ..verifying.checks import Check
 from . import document as documents
 
 SCHEMA = "gscli/verify/1"

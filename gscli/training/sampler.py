@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .. import formats, mapping
+from .. import formats
 from ..device import to_numpy
 from ..errors import InputError, UsageError
-from ..grid import VoxelGrid
+from ..grids import grid_files
+from ..grids.methods import Method, method
+from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
-from ..methods import Method, method
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -136,11 +137,11 @@ class GridSampler:
 
         Args:
             grid_file: by default the ``lang_feat_grid_svd_r*.npz`` of the highest rank in it; see
-                `gscli.mapping`.
+                `gscli.grids.grid_files`.
             device: where the per-point tensors will be.
         """
         points = len(formats.read(folder))
-        ids = mapping.read_mapping(mapping.find_mapping(folder, grid_file), points, scene=folder)
+        ids = grid_files.read_mapping(grid_files.find_mapping(folder, grid_file), points, scene=folder)
         return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
 
     def scenarios(
@@ -149,7 +150,7 @@ class GridSampler:
         """Draw one scenario for each name.
 
         Args:
-            names: methods of `gscli.methods`, or `Method` objects, which are named after theirs.
+            names: methods of `gscli.grids.methods`, or `Method` objects, which are named after theirs.
             epoch: every epoch is an independent draw. None takes the next one and counts on, which a
                 DataLoader worker must not do: it has a copy, and the others would draw the same.
         """

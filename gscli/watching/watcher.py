@@ -16,7 +16,7 @@ from .. import fields, formats
 from ..errors import GscliError, InputError
 from . import disagreement
 from .checkpoints import Checkpoint, checkpoints
-from .memory import Memory
+from .state import Memory
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli import fields, formats, mapping, supported
+from gscli import fields, formats, supported
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError, WriteRefused
+from gscli.grids import grid_files
 from tests.formats import samples
 
 N, CELLS = 200, 30
@@ -96,8 +97,8 @@ def test_every_array_of_a_scene_folder_is_subset_with_the_rows(scene_folder, arr
         assert np.array_equal(found[name], wanted), name
     for rank in (8, 16):
         file = f"lang_feat_grid_svd_r{rank}.npz"
-        before = mapping.read_mapping(scene_folder / file, N)
-        assert np.array_equal(mapping.read_mapping(tmp_path / "half" / file, 60), before[rows])
+        before = grid_files.read_mapping(scene_folder / file, N)
+        assert np.array_equal(grid_files.read_mapping(tmp_path / "half" / file, 60), before[rows])
         with np.load(scene_folder / file) as old, np.load(tmp_path / "half" / file) as new:
             assert np.array_equal(old["compressed"], new["compressed"])
     meta = json.loads((tmp_path / "half" / "grid_meta_data.json").read_text())
@@ -148,22 +149,22 @@ def test_arrays_without_a_row_for_each_point_are_kept_whole_and_named(scene_fold
 
 
 def test_the_grid_of_the_highest_rank_is_the_default(scene_folder, tmp_path):
-    assert mapping.find_mapping(scene_folder).name == "lang_feat_grid_svd_r16.npz"
-    assert mapping.find_mapping(scene_folder, "lang_feat_grid_svd_r8.npz").parent == scene_folder
+    assert grid_files.find_mapping(scene_folder).name == "lang_feat_grid_svd_r16.npz"
+    assert grid_files.find_mapping(scene_folder, "lang_feat_grid_svd_r8.npz").parent == scene_folder
     with pytest.raises(InputError, match="no such grid file"):
-        mapping.find_mapping(scene_folder, "nothing.npz")
+        grid_files.find_mapping(scene_folder, "nothing.npz")
     with pytest.raises(UsageError, match="holds no grid file"):
-        mapping.find_mapping(tmp_path)
+        grid_files.find_mapping(tmp_path)
 
 
 def test_points_that_are_not_valid_are_in_no_cell(tmp_path):
     mask = np.array([True, False, True, True, False])
     np.savez(tmp_path / "g.npz", indices=np.array([7, -1, 40]), valid_feat_mask=mask)
-    assert mapping.read_mapping(tmp_path / "g.npz", 5).tolist() == [7, -1, -1, 40, -1]
+    assert grid_files.read_mapping(tmp_path / "g.npz", 5).tolist() == [7, -1, -1, 40, -1]
     np.savez(tmp_path / "h.npz", indices=np.array([7, -1, 40]))
-    assert mapping.read_mapping(tmp_path / "h.npz", 5, mask=mask).tolist() == [7, -1, -1, 40, -1]
+    assert grid_files.read_mapping(tmp_path / "h.npz", 5, mask=mask).tolist() == [7, -1, -1, 40, -1]
     np.save(tmp_path / "i.npy", np.array([3, 3, 9]))
-    assert mapping.read_mapping(tmp_path / "i.npy", 3).tolist() == [3, 3, 9]
+    assert grid_files.read_mapping(tmp_path / "i.npy", 3).tolist() == [3, 3, 9]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_points_that_are_not_valid_are_in_no_cell(tmp_path):
 def test_a_grid_that_does_not_fit_is_refused(tmp_path, ids, match):
     np.savez(tmp_path / "g.npz", indices=ids)
     with pytest.raises(InputError, match=match):
-        mapping.read_mapping(tmp_path / "g.npz", 5)
+        grid_files.read_mapping(tmp_path / "g.npz", 5)
 
 
 def test_plain_arrays_name_further_columns_by_number_and_are_written_plain(tmp_path):

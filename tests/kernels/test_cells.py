@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gscli.errors import InputError, UsageError
-from gscli.grid import VoxelGrid
+from gscli.grids.voxel_grid import VoxelGrid
 from gscli.kernels import cells, cellsize, parallel
 
 

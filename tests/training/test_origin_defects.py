@@ -11,11 +11,11 @@ from click.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 import gscli  # noqa: E402
-from gscli import cache  # noqa: E402
 from gscli.cli import main  # noqa: E402
 from gscli.cloud import GaussianCloud  # noqa: E402
 from gscli.errors import UsageError  # noqa: E402
-from gscli.grid import VoxelGrid  # noqa: E402
+from gscli.grids import cache  # noqa: E402
+from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
 from gscli.kernels.statistics import uniformity  # noqa: E402
 from gscli.resample import resample  # noqa: E402
 from gscli.training import GridSampler, collate, density_consistency  # noqa: E402

@@ -9,8 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from gscli.errors import InputError, UsageError  # noqa: E402
-from gscli.grid import VoxelGrid  # noqa: E402
-from gscli.methods import method  # noqa: E402
+from gscli.grids.methods import method  # noqa: E402
+from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
 from gscli.resample import resample  # noqa: E402
 from gscli.training import GridSampler  # noqa: E402
 

@@ -1,0 +1,121 @@
+"""How far apart the points of a cloud lie: the scale by which distances between clouds are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..kernels import metrics, morton
+from ..neighbors import kdtree
+
+SAMPLE = 20_000  # rows searched at most, against the whole cloud
+
+
+def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | None:
+    """The median distance from a position to the nearest other position of the same cloud.
+
+    Of up to 20,000 rows chosen at random, each distinct position counts once and is searched for in
+    the whole cloud: duplicates neither count twice nor make the spacing zero.
+
+    Args:
+        index: the cloud, ready to search.
+        xyz: (N, 3) float32 or float64 positions of the same cloud.
+        seed: another seed, another sample.
+
+    Returns:
+        In scene units; None where all positions are equal, or so near (1e-162) that squared distances are 0.
+    """
+    return median_of(index.spacing(sampled(xyz, seed)))
+
+
+def sampled(xyz: Any, seed: int) -> npt.NDArray[np.float64]:
+    """The distinct positions, (D, 3), of up to 20,000 rows of (N, 3) positions chosen at random."""
+    return morton.distinct(xyz[metrics.sample(len(xyz), SAMPLE, seed)])[0]
+
+
+def median_of(distances: npt.NDArray[np.float64]) -> float | None:
+    """The median of the (D,) distances that are finite; None if there are none."""
+    distances = distances[np.isfinite(distances)]
+    return float(np.quantile(distances, 0.5)) if len(distances) else None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A distance in scene units, or in spacings of a cloud: ``0.05``, ``2spacing``, ``spacing``."""
+
+    value: float
+    in_spacings: bool = False
+
+    def in_scene_units(self, spacing: float | None, of_what: str) -> float:
+        """The distance in scene units.
+
+        Args:
+            spacing: the unit of thresholds that count spacings.
+            of_what: whose spacing that is, for the message.
+
+        Raises:
+            UsageError: it is needed and does not exist, or the product is no positive finite number.
+        """
+        if not self.in_spacings:
+            return self.value
+        if spacing is None:
+            raise UsageError(
+                f"{of_what} has no spacing: all its positions are equal, or nearer than 1e-161",
+                remedy="give --threshold in scene units",
+            )
+        distance = self.value * spacing
+        if not 0 < distance < float("inf"):
+            raise UsageError(
+                f"--threshold {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
+                remedy="give --threshold in scene units",
+            )
+        return distance
+
+    @property
+    def origin(self) -> str:
+        """Where a threshold of a comparison comes from, in words."""
+        return f"{self.value:g} x the target's spacing" if self.in_spacings else "as given"
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{'spacing' if self.in_spacings else ''}"
+
+
+def parse_threshold(text: str | float) -> Threshold:
+    """Read a threshold.
+
+    Raises:
+        UsageError: neither of the two forms, or not a positive finite number.
+    """
+    number = str(text).strip()
+    in_spacings = number.endswith("spacing")
+    if in_spacings:
+        number = number.removesuffix("spacing").strip() or "1"
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise UsageError(
+            f"--threshold {text} is no positive number", remedy="write 0.05 in scene units, or 2spacing"
+        )
+    return Threshold(value, in_spacings)
+
+
+def diagonal(xyz: npt.NDArray[Any]) -> float:
+    """The diagonal of the smallest box around (N, 3) positions."""
+    return float(np.linalg.norm(xyz.max(axis=0).astype(np.float64) - xyz.min(axis=0)))
+
+
+def beyond_scene(thresholds: Sequence[float], xyz: npt.NDArray[Any], name: str) -> list[str]:
+    """A note for each threshold, in scene units, that is larger than a whole cloud."""
+    extent = diagonal(xyz)
+    return [
+        f"the threshold {t:g} exceeds the diagonal of {name}, {extent:g}: it tells nothing apart"
+        for t in thresholds
+        if t > extent
+    ]

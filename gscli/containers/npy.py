@@ -1,0 +1,50 @@
+"""The layout of a ``.npy`` file: a header with type and shape, then the items."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .bytes import malformed, mapped, table
+
+MAGIC = b"\x93NUMPY"
+_HEADER_BYTES = 1 << 16
+
+
+def array_in(path: Path) -> npt.NDArray[Any]:
+    """The array of a file, as a view of its map.
+
+    Raises:
+        InputError: damaged, cut short, or it holds objects.
+    """
+    return view(path, mapped(path), "a NumPy array")
+
+
+def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]:
+    """The array that the bytes of a ``.npy`` file hold.
+
+    Raises:
+        InputError: damaged, cut short, or it holds objects.
+    """
+    with malformed(path, what):
+        head = io.BytesIO(data[:_HEADER_BYTES].tobytes())
+        version = np.lib.format.read_magic(head)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"format version {version} is not read")
+        one = version == (1, 0)
+        shape, fortran, kind = (
+            np.lib.format.read_array_header_1_0(head) if one else np.lib.format.read_array_header_2_0(head)
+        )
+        if kind.hasobject or not kind.itemsize:
+            raise ValueError(
+                "it holds Python objects, which are never loaded" if kind.hasobject else "empty items"
+            )
+        if min(shape, default=0) < 0:
+            raise ValueError(f"the shape {shape}")
+        flat = table(data, kind, math.prod(shape), head.tell(), path, "items")
+        return flat.reshape(shape, order="F" if fortran else "C")

@@ -1,0 +1,121 @@
+"""Zip containers (PyTorch, NumPy and SOG files are zips): members found, bounded and unpacked."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from . import npy
+from .bytes import check_expansion, malformed, mapped
+
+MAGIC = b"PK\x03\x04"
+_LOCAL_HEADER = 30  # bytes before the name in front of each member
+
+
+def first_member(head: bytes) -> str:
+    """The name of the first member of a zip, from the first bytes of the file; "" without one."""
+    if not head.startswith(MAGIC) or len(head) < _LOCAL_HEADER:
+        return ""
+    length = int.from_bytes(head[26:28], "little")
+    return head[_LOCAL_HEADER : _LOCAL_HEADER + length].decode("utf-8", "replace")
+
+
+class Zip:
+    """The members of a zip file, over one read-only map of it.
+
+    Raises:
+        InputError: no zip, cut short, or two members of one name.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        self.data = mapped(path)
+        with malformed(path, what):
+            self.archive = zipfile.ZipFile(_Window(self.data))
+            self.members = {info.filename: info for info in self.archive.infolist()}
+        if len(self.members) != len(self.archive.infolist()):
+            raise InputError("holds two members of one name", path=path, remedy="it is damaged")
+
+    def stored(self, name: str) -> npt.NDArray[np.uint8]:
+        """The bytes of an uncompressed member, as a view of the file.
+
+        Raises:
+            InputError: there is no such member, it is compressed, or it lies outside of the file.
+        """
+        info = self._info(name)
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise InputError(f"its member {name} is compressed", path=self.path, remedy="it is damaged")
+        header = self.data[info.header_offset : info.header_offset + _LOCAL_HEADER].tobytes()
+        if len(header) < _LOCAL_HEADER or not header.startswith(MAGIC):
+            raise InputError(f"its member {name} has no header", path=self.path, remedy="it is damaged")
+        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        start = info.header_offset + _LOCAL_HEADER + names
+        if start + info.file_size > len(self.data):
+            raise InputError(f"its member {name} is cut short", path=self.path, remedy="copy the file again")
+        return self.data[start : start + info.file_size]
+
+    def unpack(self, name: str) -> bytes:
+        """The bytes of a member, checked against its checksum; a decompression bomb is refused.
+
+        Raises:
+            InputError: there is no such member, or it is damaged.
+        """
+        info = self._info(name)
+        check_expansion(self.path, info.compress_size, info.file_size)
+        with malformed(self.path, f"zip member {name}"):
+            with self.archive.open(info) as stream:
+                out = stream.read(info.file_size)
+            if len(out) != info.file_size:
+                raise EOFError("cut short")
+            return out
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """A ``.npy`` member as an array; a view of the file where it is stored as it is.
+
+        Raises:
+            InputError: there is no such member, it is damaged, or it holds objects.
+        """
+        stored = self._info(name).compress_type == zipfile.ZIP_STORED
+        data = self.stored(name) if stored else np.frombuffer(self.unpack(name), np.uint8)
+        return npy.view(self.path, data, f"its member {name}")
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        if name not in self.members:
+            raise InputError(f"has no member {name}", path=self.path, remedy="it is damaged")
+        return self.members[name]
+
+
+class _Window(io.RawIOBase):
+    """A map as the seekable file that zipfile wants, without a copy."""
+
+    def __init__(self, data: npt.NDArray[np.uint8]) -> None:
+        self._data = data.data
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        at = offset + (0, self._at, len(self._data))[whence]
+        if at < 0:
+            raise ValueError("seek before the start")
+        self._at = at
+        return at
+
+    def read(self, size: int | None = -1) -> bytes:
+        stop = len(self._data) if size is None or size < 0 else self._at + size
+        out = bytes(self._data[self._at : stop])
+        self._at += len(out)
+        return out

@@ -1,0 +1,97 @@
+"""The lattice that space is cut by: its cell size, its corner, and the options that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..kernels import cells, cellsize
+
+DEFAULT_POINTS_PER_CELL = 20.0
+Count = Callable[[int, npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Cells floor((x - origin) / size).
+
+    Attributes:
+        size: edge of a cell in scene units. origin: (3,) float64, a corner.
+        why: where the size comes from, in words.
+        span: the box of cells that the cloud it was made for lies in.
+    """
+
+    size: float
+    origin: npt.NDArray[np.float64]
+    why: str
+    span: cells.Span
+
+    @property
+    def corner(self) -> tuple[float, float, float]:
+        x, y, z = (float(v) for v in self.origin)
+        return x, y, z
+
+
+def lay(
+    extent: cellsize.Extent,
+    count: Count,
+    *,
+    voxel_size: float | None,
+    points_per_cell: float | None,
+    origin: Sequence[float] | str | None,
+) -> Lattice:
+    """The lattice that options ask for; see `VoxelGrid.from_points`.
+
+    Args:
+        count: gives `cellsize.count_cells` of the cloud's codes for an exponent and an origin.
+
+    Raises:
+        UsageError: cells too small for the coordinates.
+    """
+    if origin is None:
+        corner = np.zeros(3)
+    elif isinstance(origin, str):
+        corner = np.asarray(extent.low, np.float64)
+    else:
+        corner = np.asarray(origin, np.float64)
+    corner = corner + 0.0  # -0 into +0: which of the two a minimum is depends on how it is taken
+    why = "as given"
+    if voxel_size is None:
+        aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
+        voxel_size, out_of_reach = cellsize.search(extent, lambda e: count(e, corner), aim, corner)
+        why = f"the round size nearest to {aim:g} points a cell"
+        if out_of_reach:
+            why = f"the smallest round size for points that lie so far out, above {aim:g} points a cell"
+    size = float(voxel_size)  # a NumPy number would be spelled otherwise in comments and digests
+    return Lattice(size, corner, why, cells.lattice_span(extent.low, extent.high, size, corner))
+
+
+def check_lattice_options(
+    voxel_size: float | None, points_per_cell: float | None, origin: Sequence[float] | str | None
+) -> None:
+    """Refuse lattice options that no cloud could make sense of."""
+    if voxel_size is not None and not 0 < voxel_size < float("inf"):
+        raise UsageError(f"--voxel-size must be a positive number, not {voxel_size:g}")
+    if points_per_cell is not None:
+        if voxel_size is not None:
+            raise UsageError(
+                "--points-per-cell has no effect beside --voxel-size", remedy="give one of the two"
+            )
+        if not 1 <= points_per_cell < float("inf"):
+            raise UsageError(f"--points-per-cell must be a number of at least 1, not {points_per_cell:g}")
+    if isinstance(origin, str):
+        if origin != "min":
+            raise UsageError(f"--origin {origin} is neither X,Y,Z nor min")
+    elif origin is not None and (len(origin) != 3 or not all(np.isfinite(origin))):
+        raise UsageError("--origin needs three finite numbers")
+
+
+def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:
+    """The options that ask for a lattice, and whether they were given."""
+    given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
+    return {option: value is not None for option, value in given.items()}

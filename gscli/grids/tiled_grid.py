@@ -1,0 +1,175 @@
+"""TiledGrid: the grid of a cloud too big for memory, kept on disk and drawn from one tile at a time.
+
+A tile is a set of whole cells. What a draw keeps of a cell depends on the seed, the rows and the cell
+alone, so tiles are `VoxelGrid` objects that draw as any other does, and how cells are dealt out to them
+changes nothing. They are dealt out by a hash, which spreads crowded cells evenly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cloud import GaussianCloud
+from ..kernels import cells, parallel, picks
+from ..scratch import Place, Scratch
+from . import lattice, picking
+from .budget import Budget
+from .methods import Method, rows_wanted
+from .spilled import SpilledPoints, positions
+from .voxel_grid import Draw, VoxelGrid
+
+Array = npt.NDArray[Any]
+
+
+class _Tile(NamedTuple):
+    """Where the arrays of a tile's `VoxelGrid` are, and the keys of its pick in sorted-row order."""
+
+    order: Place
+    offsets: Place
+    cells: Place
+    keys: Place | None
+
+
+class TiledGrid:
+    """What `VoxelGrid` is, for one pick, with a byte a row and one tile in memory; close it after use.
+
+    Attributes:
+        rows: how many rows the input has. points: how many of them are in a cell.
+        voxel_size, origin, why: as of `VoxelGrid`.
+        sample: see `SpilledPoints`.
+    """
+
+    def __init__(
+        self, rows: int, points: int, laid: lattice.Lattice, sample: Array, folder: Path | None
+    ) -> None:
+        self.rows, self.points = rows, points
+        self.voxel_size, self.origin, self.why = laid.size, laid.corner, laid.why
+        self.sample = sample
+        self._tiles: list[_Tile] = []
+        self._sizes: tuple[Array, Array] = (np.empty(0, np.int64), np.empty(0, np.int64))
+        self._scratch = Scratch(folder)
+
+    @classmethod
+    def from_cloud(
+        cls,
+        cloud: GaussianCloud,
+        budget: Budget,
+        folder: Path | None,
+        *,
+        pick: str = "random",
+        voxel_size: float | None = None,
+        points_per_cell: float | None = None,
+        origin: Sequence[float] | str | None = None,
+        drop_invalid: bool = False,
+    ) -> TiledGrid:
+        """Group the points of a cloud by lattice cell; its rows are streamed once.
+
+        Args:
+            folder: where temporary data go, some 40 bytes a point; see `Scratch`.
+            pick: one of `gscli.grids.methods.PICKS`.
+            voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+
+        Raises:
+            InputError: as `VoxelGrid.from_points` and `VoxelGrid.pick_keys` do.
+            UsageError: so too; and a cell of more points than the budget has room for.
+            GscliError: the folder is full.
+        """
+        lattice.check_lattice_options(voxel_size, points_per_cell, origin)
+        with SpilledPoints(cloud, pick, drop_invalid, folder) as points:
+            laid = lattice.lay(
+                points.extent,
+                lambda exponent, corner: points.count_cells(exponent, corner, budget),
+                voxel_size=voxel_size,
+                points_per_cell=points_per_cell,
+                origin=origin,
+            )
+            grid = cls(len(cloud), points.extent.count, laid, points.sample, folder)
+            try:
+                for records in points.tiles(laid, budget):
+                    grid._add(records, laid, center=pick == "center")
+                    del records
+            except BaseException:
+                grid.close()
+                raise
+        return grid
+
+    def __len__(self) -> int:
+        """The number of occupied cells."""
+        return int(self._sizes[1].sum())
+
+    @property
+    def tiles(self) -> int:
+        return len(self._tiles)
+
+    def sizes(self) -> tuple[Array, Array]:
+        """As of `VoxelGrid`."""
+        return self._sizes
+
+    def close(self) -> None:
+        """Give the disk space back; what was counted stays."""
+        self._scratch.close()
+
+    def draw(self, how: Method, *, seed: int, epoch: int) -> Draw:
+        """What `VoxelGrid.draw` of the whole grid keeps, as a (rows,) mask."""
+        shares = None if how.target is None else self._shares(rows_wanted(how.target, self.points))
+        kept, forced = np.zeros(self.rows, bool), 0
+        for tile in self._tiles:
+            grid = self._read(tile)
+            counts = None if shares is None else (shares.of(grid.counts, grid.first_rows), 0)
+            keys = None if tile.keys is None else self._scratch.get(tile.keys)
+            rows, more = grid.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
+            kept[rows] = True
+            forced += more
+        return Draw(kept, forced)
+
+    def _shares(self, total: int) -> picks.Shares:
+        shares = picks.Shares.among(*self._sizes, total)
+        if not shares.tied:
+            return shares
+        candidates = np.zeros(self.rows, bool)
+        for tile in self._tiles:
+            grid = self._read(tile)
+            candidates[grid.first_rows[shares.is_tied(grid.counts)]] = True
+        left = shares.tied
+        for part in parallel.blocks(self.rows):
+            found = np.flatnonzero(candidates[part])
+            if left <= len(found):
+                return replace(shares, last=part.start + int(found[left - 1]))
+            left -= len(found)
+        raise AssertionError("fewer cells than were counted")
+
+    def _read(self, tile: _Tile) -> VoxelGrid:
+        order, offsets, cells = (self._scratch.get(place) for place in tile[:3])
+        return VoxelGrid(order, offsets, cells, self.rows, self.voxel_size, self.origin, self.why)
+
+    def _add(self, records: Array, laid: lattice.Lattice, *, center: bool) -> None:
+        """Group the points of one tile and keep them."""
+        xyz, rows = positions(records), records["row"].copy()
+        keys = records["key"].copy() if "key" in (records.dtype.names or ()) else None
+        span = cells.lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
+        groups = cells.group_lattice(xyz, laid.size, laid.origin, span)
+        counts = np.diff(groups.offsets)
+        if center:
+            keys = picking.center_keys(xyz, groups.order, groups.cells, counts, laid.size, laid.corner)
+        elif keys is not None:
+            keys = keys[groups.order]
+        put = self._scratch.put
+        self._tiles.append(
+            _Tile(
+                put(rows[groups.order]),
+                put(groups.offsets),
+                put(groups.cells),
+                None if keys is None else put(keys),
+            )
+        )
+        sizes, where = np.unique(np.append(self._sizes[0], counts), return_inverse=True)
+        known = len(self._sizes[0])
+        number = np.bincount(where[known:], minlength=len(sizes))
+        number[where[:known]] += self._sizes[1]
+        self._sizes = sizes, number

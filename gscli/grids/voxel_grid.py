@@ -1,0 +1,328 @@
+"""VoxelGrid: the occupied cells of a cloud and the rows in each, ready to be drawn from repeatedly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cloud import GaussianCloud
+from ..device import is_torch, to_numpy
+from ..errors import InputError, UsageError
+from ..kernels import cellsize, hashing, picks
+from ..kernels.cells import group_ids, group_lattice
+from ..positions import finite_rows, not_finite
+from . import lattice, picking
+from .methods import Method, method, rows_wanted
+
+
+@dataclass(frozen=True, repr=False)
+class VoxelGrid:
+    """Rows grouped by cell. NumPy arrays, or torch tensors on one device.
+
+    Attributes:
+        order: (M,) int32 or int64 rows of the input, grouped by cell and ascending in each; M is less
+            than `rows` where rows were dropped or belong to no cell.
+        offsets: (C + 1,) int64; cell c holds ``order[offsets[c]:offsets[c + 1]]``, at least one row.
+        cells: (C, 3) int64 lattice coordinates, or (C,) int64 ids of a given mapping.
+        rows: how many rows the input has.
+        voxel_size: edge of a cell in scene units; None with a given mapping.
+        origin: a corner of the lattice in scene units; None with a given mapping.
+        why: where the cell size comes from, in words.
+    """
+
+    order: Any
+    offsets: Any
+    cells: Any
+    rows: int
+    voxel_size: float | None = None
+    origin: tuple[float, float, float] | None = None
+    why: str = ""
+
+    @classmethod
+    def from_points(
+        cls,
+        xyz: Any,
+        *,
+        voxel_size: float | None = None,
+        points_per_cell: float | None = None,
+        origin: Sequence[float] | str | None = None,
+        drop_invalid: bool = False,
+        device: Any = None,
+    ) -> VoxelGrid:
+        """Group points by lattice cell: floor((x - origin) / voxel_size) in float64.
+
+        Args:
+            xyz: (N, 3) positions; NumPy, or torch, whose cells are grouped and kept on the tensor's device
+                after a copy on the CPU was checked and gave the cell size.
+            voxel_size: edge of a cell in scene units; None chooses a round one.
+            points_per_cell: the mean occupancy that the chosen size aims at, at least 1 (default 20).
+            origin: a corner of the lattice (default 0, 0, 0), or ``min`` for the lowest corner of the
+                points. Cells of a fixed origin stay put when points are added or cropped.
+            drop_invalid: leave rows with NaN or infinite positions out instead of refusing them.
+            device: a torch device to group NumPy positions on.
+
+        Raises:
+            InputError: positions that are not finite.
+            UsageError: a size that is no positive finite number, or too small for the coordinates.
+        """
+        lattice.check_lattice_options(voxel_size, points_per_cell, origin)
+        on_cpu = np.asarray(to_numpy(xyz))
+        if on_cpu.ndim != 2 or on_cpu.shape[1] != 3:
+            raise UsageError(f"positions must have shape (N, 3), not {on_cpu.shape}")
+        if on_cpu.dtype not in (np.float32, np.float64):
+            on_cpu = on_cpu.astype(np.float64)
+        columns = np.ascontiguousarray(on_cpu.T)
+        valid = finite_rows(columns)
+        if valid is not None:
+            if not drop_invalid:
+                raise not_finite(int(np.count_nonzero(~valid)), len(valid), int(np.argmin(valid)))
+            columns = columns[:, valid]
+        laid = lattice.lay(
+            cellsize.extent_of(columns),
+            lambda exponent, corner: cellsize.count_cells([cellsize.codes(columns, exponent, corner)]),
+            voxel_size=voxel_size,
+            points_per_cell=points_per_cell,
+            origin=origin,
+        )
+        if is_torch(xyz):
+            device = xyz.device
+        groups = group_lattice(_on(device, columns), laid.size, laid.origin, laid.span)
+        order = groups.order
+        if valid is not None:
+            kept = np.flatnonzero(valid).astype(np.int32 if len(valid) < 2**31 else np.int64)
+            order = _on(device, kept)[order]
+        return cls(
+            order,
+            groups.offsets,
+            groups.cells,
+            rows=len(on_cpu),
+            voxel_size=laid.size,
+            origin=laid.corner,
+            why=laid.why,
+        )
+
+    @classmethod
+    def from_ids(cls, ids: Any, *, device: Any = None) -> VoxelGrid:
+        """Group rows by a given cell id, such as a precomputed point-to-grid mapping.
+
+        Args:
+            ids: (N,) integers below 2^63; gaps are fine, rows with the id -1 belong to no cell.
+
+        Raises:
+            InputError: ids below -1, or of 2^63 and more.
+            UsageError: no integers, or of another shape.
+        """
+        if is_torch(ids):
+            ids = ids.long()
+            ends = [int(end) for end in (ids.min(), ids.max())] if len(ids) else []
+        else:
+            ids = np.asarray(ids)
+            if ids.dtype.kind not in "iu" or ids.ndim != 1:
+                raise UsageError(f"cell ids must be (N,) integers, not {ids.dtype} of shape {ids.shape}")
+            ends = [int(ids.min()), int(ids.max())] if len(ids) else []
+        for end in ends:
+            if not -1 <= end < 2**63:
+                raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
+        if not is_torch(ids):
+            ids = _on(device, ids.astype(np.int64))
+        groups = group_ids(ids)
+        return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
+
+    def __repr__(self) -> str:
+        size = "" if self.voxel_size is None else f" of {self.voxel_size:g}"
+        return f"<VoxelGrid: {self.points:,} points in {len(self):,} cell{'s' * (len(self) != 1)}{size}>"
+
+    def __len__(self) -> int:
+        """The number of occupied cells."""
+        return len(self.offsets) - 1
+
+    @property
+    def points(self) -> int:
+        """The number of rows that are in a cell."""
+        return len(self.order)
+
+    @property
+    def counts(self) -> Any:
+        """(C,) int64 rows in each cell, all at least 1."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def first_rows(self) -> Any:
+        """(C,) the lowest row of each cell."""
+        return self.order[self.offsets[:-1]]
+
+    def sizes(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """(S,) int64, the different numbers of rows that cells have, ascending; (S,) how many cells do."""
+        sizes, cells = np.unique(to_numpy(self.counts), return_counts=True)
+        return sizes, cells
+
+    def to(self, device: Any) -> VoxelGrid:
+        """The same grid as torch tensors on a device, or as NumPy arrays for None."""
+        if device is None:
+            order, offsets, cells = (to_numpy(a) for a in (self.order, self.offsets, self.cells))
+        else:
+            order, offsets, cells = (_on(device, a) for a in (self.order, self.offsets, self.cells))
+        return replace(self, order=order, offsets=offsets, cells=cells)
+
+    def share(self, total: int) -> Any:
+        """(C,) int64 rows to keep of each cell, `total` in all, in proportion to what it has."""
+        counts = to_numpy(self.counts)
+        return _like(self.offsets, picks.counts_for_total(counts, to_numpy(self.first_rows), total))
+
+    def wanted(self, how: Method, *, seed: int, epoch: int) -> tuple[Any, int]:
+        """How many rows of each cell a method keeps.
+
+        Returns:
+            (C,) int64 on the grid's device, and the number of cells that the method's minimum raised.
+
+        Raises:
+            UsageError: the method's `target` exceeds the rows there are.
+        """
+        counts = self.counts
+        if how.name == "dense":
+            return counts, 0
+        if how.name == "one-per-grid":
+            return picks.at_most(counts, 1), 0
+        if how.name == "k-per-grid":
+            assert how.k is not None
+            return picks.at_most(counts, how.k), 0
+        if how.target is not None:
+            return self.share(rows_wanted(how.target, self.points)), 0
+        low, high = how.ratio
+        drawn = hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, hashing.RATIO))
+        rounding: Any = 0.0
+        if low == high or how.min_per_cell == 0:
+            rounding = hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, hashing.ROUND))
+        return picks.counts_from_ratio(counts, low + (high - low) * drawn, rounding, how.min_per_cell)
+
+    def draw(
+        self,
+        how: Method | str,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        keys: Any = None,
+        counts: tuple[Any, int] | None = None,
+    ) -> Draw:
+        """Choose rows: as many of each cell as a method says.
+
+        Args:
+            how: a method or its name.
+            seed, epoch: integers from 0 to 2^64 - 1; every pair is an independent draw.
+            keys: (rows,) uint32 NumPy keys of a pick other than ``random``, from `pick_keys`.
+            counts: what `wanted` gave for this draw, where it is known already.
+
+        Returns:
+            The rows kept, on the grid's device.
+        """
+        if isinstance(how, str):
+            how = method(how)
+        for name, value in (("seed", seed), ("epoch", epoch)):
+            if not 0 <= value < 2**64:
+                raise UsageError(f"--{name} must be between 0 and 2^64 - 1, not {value}")
+        if (keys is None) != (how.pick == "random"):
+            raise UsageError(f"the pick {how.pick} and the keys given do not go together")
+        if keys is not None and how.name != "dense":
+            keys = _like(self.order, keys[to_numpy(self.order)])
+        chosen, forced = self.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
+        return Draw(self._rows(chosen), forced)
+
+    def choose(
+        self, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
+    ) -> tuple[Any, int]:
+        """The rows of `draw` in the order of cells, and its forced cells; `keys` are in sorted-row order."""
+        if how.name == "dense":
+            return self.order, 0
+        stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
+        if how.name == "one-per-grid" and keys is None:
+            position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
+            return self.order[position], 0
+        k, forced = self.wanted(how, seed=seed, epoch=epoch) if counts is None else counts
+        if keys is None:
+            keys = picks.random_keys(self.order, stream)
+        marked = picks.bottom_k_per_cell(self.offsets, keys, k)
+        # Much faster than order[marked], whose branches are unpredictable.
+        position = np.flatnonzero(marked) if isinstance(marked, np.ndarray) else marked
+        return self.order[position], forced
+
+    def pick_keys(self, cloud: GaussianCloud, pick: str) -> npt.NDArray[Any] | None:
+        """uint32 sort keys of every row of a cloud, smallest first; None for ``random``.
+
+        See `gscli.grids.picking`.
+
+        Raises:
+            InputError: the cloud lacks the columns.
+            UsageError: ``center`` with a given mapping, whose cells have no middle.
+        """
+        if pick == "random":
+            return None
+        if pick != "center":
+            return picking.keys(pick, cloud.columns(picking.columns_for(pick, cloud.fields)))
+        if self.voxel_size is None or self.origin is None:
+            raise UsageError("--pick center needs a lattice, and a given mapping has none")
+        order, cells = to_numpy(self.order), to_numpy(self.cells)
+        keys = np.empty(self.rows, np.uint32)
+        keys[order] = picking.center_keys(
+            cloud.xyz.T, order, cells, np.diff(to_numpy(self.offsets)), self.voxel_size, self.origin
+        )
+        return keys
+
+    def _rows(self, chosen: Any) -> Any:
+        """Chosen rows in ascending order; a mask over the input beats sorting many."""
+        if isinstance(chosen, np.ndarray):
+            if len(chosen) == self.rows:
+                return np.arange(self.rows)
+            if len(chosen) < self.rows // 8:
+                return np.sort(chosen).astype(np.int64)
+            kept = np.zeros(self.rows, bool)
+            kept[chosen] = True
+            return np.flatnonzero(kept)
+        import torch
+
+        mask = torch.zeros(self.rows, dtype=torch.bool, device=chosen.device)
+        mask[chosen.long()] = True
+        return torch.nonzero(mask).squeeze(1)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one draw kept.
+
+    Attributes:
+        rows: (K,) int64 rows of the input, ascending; from a grid on disk (rows of the input,) bool.
+        forced_cells: cells that the method's minimum made keep more than its ratio asked for.
+    """
+
+    rows: Any
+    forced_cells: int
+
+    @property
+    def kept(self) -> npt.NDArray[Any]:
+        """`rows` as a NumPy array."""
+        kept: npt.NDArray[Any] = to_numpy(self.rows)
+        return kept
+
+    def __len__(self) -> int:
+        """How many rows are kept."""
+        is_mask = isinstance(self.rows, np.ndarray) and self.rows.dtype == bool
+        return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
+
+
+def _on(device: Any, array: Any) -> Any:
+    """An array as a tensor on a torch device; unchanged for None."""
+    if device is None:
+        return array
+    import torch
+
+    return torch.as_tensor(array, device=device)
+
+
+def _like(reference: Any, array: npt.NDArray[Any]) -> Any:
+    """A NumPy array as whatever `reference` is; uint32 becomes int64 for torch, which cannot sort it."""
+    if not is_torch(reference):
+        return array
+    return _on(reference.device, array.astype(np.int64))

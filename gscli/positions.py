@@ -1,0 +1,83 @@
+"""Positions: which are finite, which can be searched, and the refusal of those that are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .device import is_torch, to_numpy
+from .errors import InputError
+from .kernels import parallel
+
+if TYPE_CHECKING:
+    import torch
+
+LARGEST = 1e150  # squared differences of anything larger overflow float64
+
+
+def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """(N,) bool, which of (3, N) positions are finite; None when all are."""
+    if all(np.isfinite(axis[part]).all() for axis in xyz for part in parallel.blocks(xyz.shape[1])):
+        return None
+    valid: npt.NDArray[Any] = np.isfinite(xyz).all(0)
+    return valid
+
+
+def not_finite(
+    count: int, points: int, first: int, *, remedy: str = "add --drop-invalid to leave them out"
+) -> InputError:
+    """The refusal of so many positions that are not finite, the first of them in row `first`."""
+    return InputError(
+        f"{count:,} of {points:,} points have a NaN or infinite position, the first in row {first}",
+        remedy=remedy,
+    )
+
+
+def as_array(points: Any, what: str) -> npt.NDArray[Any]:
+    """(N, 3) positions as a NumPy array of float32 or float64, without a copy where that is possible.
+
+    Args:
+        points: (N, 3), a NumPy array or a torch tensor.
+        what: ``queries`` or ``targets``, for the message.
+
+    Raises:
+        InputError: no points, or coordinates that are not finite or beyond 1e150.
+        TypeError: not (N, 3), or neither float32 nor float64.
+    """
+    array = np.asarray(to_numpy(points))
+    _require_shape(array.shape, array.dtype in (np.float32, np.float64), what)
+    with np.errstate(invalid="ignore"):
+        low, high = float(array.min()), float(array.max())
+    if not (low >= -LARGEST and high <= LARGEST):  # true of NaN
+        odd = int(np.sum(~np.all(np.abs(array) <= LARGEST, axis=1)))
+        raise _unsearchable(odd, len(array), what)
+    return array
+
+
+def as_tensor(points: Any, what: str, device: torch.device | None) -> torch.Tensor:
+    """(N, 3) positions as a float64 tensor on `device` (None: where they are); errors as `as_array`."""
+    import torch
+
+    tensor = points.detach() if is_torch(points) else torch.from_numpy(np.ascontiguousarray(points))
+    _require_shape(tuple(tensor.shape), tensor.dtype in (torch.float32, torch.float64), what)
+    tensor = tensor.to(device=device or tensor.device, dtype=torch.float64)
+    good = (tensor.abs() <= LARGEST).all(dim=1)
+    if not bool(good.all()):
+        raise _unsearchable(int((~good).sum()), len(tensor), what)
+    return tensor
+
+
+def _require_shape(shape: tuple[int, ...], floats: bool, what: str) -> None:
+    if len(shape) != 2 or shape[1] != 3 or not floats:
+        raise TypeError(f"{what} must be (N, 3) of float32 or float64")
+    if shape[0] == 0:
+        raise InputError(f"no points among the {what}", remedy="there is no nearest neighbour to find")
+
+
+def _unsearchable(odd: int, count: int, what: str) -> InputError:
+    return InputError(
+        f"{odd:,} of {count:,} {what} have coordinates that are not finite or beyond {LARGEST:g}",
+        remedy="remove them first: they have no nearest neighbour",
+    )

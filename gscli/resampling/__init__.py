@@ -1,0 +1,1 @@
+"""What `gscli.resample` is made of."""

@@ -1,0 +1,125 @@
+"""Draws: which are asked for, what their files are called, and the line that tells how each was made."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import files, formats
+from ..errors import UsageError
+from ..grids.methods import NAMES, Method
+from ..grids.tiled_grid import TiledGrid
+from ..grids.voxel_grid import VoxelGrid
+from ..kernels import parallel
+from ..version import __version__
+
+MOST_REPEATS = 1_000_000  # a file each
+
+
+@dataclass(frozen=True)
+class Job:
+    """One draw and the files that it is written to."""
+
+    method: Method
+    epoch: int
+    path: str
+    index: str | None
+
+
+def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
+    """Refuse numbers of draws that make no sense, or that nothing would depend on."""
+    if repeat is not None and not 1 <= repeat <= MOST_REPEATS:
+        raise UsageError(f"--repeat must be between 1 and {MOST_REPEATS:,}, not {repeat}")
+    if not any(m.uses_seed for m in chosen):
+        for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
+            if value is not None:
+                how = f"{chosen[0].name} with --pick {chosen[0].pick}"
+                raise UsageError(f"{option} has no effect: {how} draws nothing at random")
+    for option, value in (("--seed", seed), ("--epoch", epoch)):
+        if value is not None and not 0 <= value < 2**64:
+            raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
+    if (epoch or 0) + (repeat or 1) > 2**64:
+        raise UsageError(f"--repeat {repeat} goes beyond the last epoch, 2^64 - 1")
+
+
+def plan(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
+    out_dir: str | os.PathLike[str] | None,
+    index: str | os.PathLike[str] | None,
+    chosen: list[Method],
+    epoch: int,
+    repeat: int,
+) -> list[Job]:
+    """Which draw goes to which path."""
+    if (target is None) == (out_dir is None):
+        raise UsageError("give either an output file or --out-dir")
+    if target is not None:
+        if len(chosen) * repeat > 1:
+            raise UsageError(
+                "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
+            )
+        formats.format_for_writing(target, formats.folder_format(source))
+        return [Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
+    assert out_dir is not None
+    stem = "stdin" if files.is_standard(source) else formats.stem(source)
+    suffix = formats.suffix_like(source)
+    jobs = []
+    for m, e in draws(chosen, epoch, repeat):
+        name = draw_name(stem, m, e)
+        rows = None if index is None else os.path.join(index, name + ".npy")
+        jobs.append(Job(m, e, os.path.join(out_dir, name + suffix), rows))
+    return jobs
+
+
+def draws(chosen: Sequence[Method], epoch: int, repeat: int) -> list[tuple[Method, int]]:
+    """Every draw that is asked for, as its method and epoch; what has no chance in it is drawn once."""
+    return [(m, e) for m in chosen for e in range(epoch, epoch + (repeat if m.uses_seed else 1))]
+
+
+def draw_name(stem: str, method: Method, epoch: int) -> str:
+    """What the file of one draw among several is called, without its suffix."""
+    return f"{stem}.{method.name}.e{epoch}"
+
+
+def drawn_from(name: str) -> str:
+    """The stem of the scene that a file with the stem `name` was drawn from; see `draw_name`."""
+    return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
+
+
+def provenance(method: Method, grid: VoxelGrid | TiledGrid, seed: int, epoch: int) -> str:
+    """The comment line that tells how a file was made; the same on every device."""
+    parts = [f"gscli {__version__} resample method={method.name}"]
+    if method.name == "half-density":
+        if method.target is not None:
+            parts.append(f"target={method.target}")
+        else:
+            parts.append(f"ratio={method.ratio[0]!r}:{method.ratio[1]!r} min_per_cell={method.min_per_cell}")
+    if method.k is not None:
+        parts.append(f"k={method.k}")
+    if method.name != "dense":
+        parts.append(f"pick={method.pick}")
+    parts.append(f"seed={seed} epoch={epoch}")
+    if grid.voxel_size is not None and grid.origin is not None:
+        parts.append(f"voxel_size={grid.voxel_size!r} origin=" + ",".join(repr(v) for v in grid.origin))
+    return " ".join(parts)
+
+
+def write_index(path: str | os.PathLike[str], kept: npt.NDArray[Any], *, overwrite: bool) -> None:
+    """Write row numbers as an int64 ``.npy`` file; `kept` are they, or a mask over all rows."""
+    count, blocks = len(kept), iter([kept])
+    if kept.dtype == bool:
+        count = int(np.count_nonzero(kept))
+        blocks = (np.flatnonzero(kept[part]) + part.start for part in parallel.blocks(len(kept)))
+    header = {"descr": np.dtype(np.int64).str, "fortran_order": False, "shape": (count,)}
+    with files.replacing(path, overwrite=overwrite) as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for rows in blocks:
+            array = np.ascontiguousarray(rows, np.int64)
+            stream.write(array.data.cast("B") if len(array) else b"")  # NumPy's own hides a closed pipe

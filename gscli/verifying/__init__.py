@@ -1,0 +1,1 @@
+"""What `gscli.verify` is made of."""

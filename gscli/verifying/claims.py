@@ -1,0 +1,203 @@
+"""What a thinned file says of how it was made: the report of ``gscli resample``, or its comment line."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..cloud import GaussianCloud
+from ..errors import InputError, UsageError, naming
+from ..grids.lattice import check_lattice_options
+from ..grids.methods import Method, method
+
+_COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How a draw was made, as said by `said_by`: ``report`` or ``comment``.
+
+    Attributes:
+        voxel_size, origin: the lattice; None for a draw from a given mapping.
+        points, fraction, forced_cells, cells, source_points: what the report says was kept and there
+            was; None where only a comment speaks.
+    """
+
+    said_by: str
+    method: Method
+    seed: int
+    epoch: int
+    voxel_size: float | None
+    origin: tuple[float, float, float] | None
+    points: int | None = None
+    fraction: float | None = None
+    forced_cells: int | None = None
+    cells: int | None = None
+    source_points: int | None = None
+
+
+def from_comment(cloud: GaussianCloud, path: str) -> Claim:
+    """The claim of the last provenance comment of a file.
+
+    Raises:
+        InputError: there is none, or it cannot be understood.
+    """
+    lines = [m[1] for line in cloud.header.comments if (m := _COMMENT.fullmatch(line))]
+    if not lines:
+        raise InputError(
+            "does not say how it was drawn",
+            path=path,
+            remedy="give the report of the run that made it with --expect",
+        )
+    said = dict(word.split("=", 1) for word in lines[-1].split())
+    try:
+        how = method(
+            said["method"],
+            ratio=_pair(said["ratio"]) if "ratio" in said else None,
+            min_per_cell=int(said["min_per_cell"]) if "min_per_cell" in said else None,
+            k=int(said["k"]) if "k" in said else None,
+            target=said.get("target"),
+            pick=said.get("pick"),
+        )
+        size = float(said["voxel_size"]) if "voxel_size" in said else None
+        origin = None if size is None else _corner([float(v) for v in said["origin"].split(",")])
+        return _possible(Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin))
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
+
+
+def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool) -> Claim:
+    """The claim that a report of ``gscli resample`` makes of a file.
+
+    Args:
+        content: what `read_report` returned.
+        report: its path, for messages.
+        draw: the file; found in the report by its path, else by its name.
+        alone: whether it is the only one in question, so that the only output of a report is it,
+            whatever it is called now.
+
+    Raises:
+        InputError: the file is not in it, or what it says of the file makes no sense.
+    """
+    try:
+        outputs = content["outputs"]
+        found = [o for o in outputs if os.path.realpath(o["path"]) == os.path.realpath(draw)]
+        found = found or [o for o in outputs if Path(o["path"]).name == Path(draw).name]
+        if not found and alone and len(outputs) == 1:
+            found = outputs
+        if len(found) != 1:
+            raise InputError(f"does not say which of its {len(outputs)} outputs {draw} is", path=report)
+        output, grid = found[0], content["grid"]
+        name, kept = _text(output["method"]), output["kept"]
+        how = method(
+            name,
+            ratio=_ratio(output["ratio"]) if "ratio" in output else None,
+            min_per_cell=_whole(output["min_per_cell"]) if "min_per_cell" in output else None,
+            k=_whole(output["k"]) if "k" in output else None,
+            target=_text(output["target"]) if "target" in output else None,
+            pick=None if name == "dense" else _text(output["pick"]),
+        )
+        seed, epoch = ((output[key] if how.uses_seed else 0) for key in ("seed", "epoch"))
+        size = grid["voxel_size"]
+        return _possible(
+            Claim(
+                "report",
+                how,
+                _whole(seed),
+                _whole(epoch),
+                None if size is None else _number(size),
+                None if size is None else _corner(grid["origin"]),
+                points=_whole(kept["points"]),
+                fraction=_number(kept["fraction"]),
+                forced_cells=_whole(kept["forced_cells"]),
+                cells=_whole(grid["cells"]),
+                source_points=_whole(content["input"]["points"]),
+            )
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+        raise InputError(
+            f"is no report of gscli resample ({error!r})", path=report, remedy="give what --report wrote"
+        ) from None
+
+
+def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
+    """The document of schema ``gscli/resample/1`` in a file, or on stdin for ``-``.
+
+    Raises:
+        InputError: there is no such file, or it is no such document.
+    """
+    path = files.display(report)
+    with files.rereadable(report) as readable:
+        try:
+            text = readable.read_text(errors="replace")
+        except OSError as error:
+            raise files.unreadable(path, error) from None
+        except ValueError as error:  # a null byte in its name
+            raise InputError(str(error), path=repr(path)) from None
+    try:
+        content = json.loads(text, parse_constant=_number)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"is no JSON ({error})", path=path) from None
+    if not isinstance(content, dict) or content.get("schema") != "gscli/resample/1":
+        raise InputError("is no report of gscli resample", path=path, remedy="give what --report wrote")
+    return content
+
+
+def _possible(claim: Claim) -> Claim:
+    """The claim, unless no run could have made it: then UsageError or ValueError."""
+    for name, value in (("seed", claim.seed), ("epoch", claim.epoch)):
+        if not 0 <= value < 2**64:
+            raise ValueError(f"{name} {value} is not between 0 and 2^64 - 1")
+    check_lattice_options(claim.voxel_size, None, claim.origin)
+    return claim
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no finite number")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _ratio(values: Any) -> tuple[float, float]:
+    low, high = values
+    return _number(low), _number(high)
+
+
+def _corner(values: Sequence[Any]) -> tuple[float, float, float]:
+    x, y, z = values
+    return _number(x), _number(y), _number(z)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    low, high = (float(part) for part in text.split(":"))
+    return low, high
+
+
+@contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """What would be a wrong option of a user is a wrong claim of the draw at `path`."""
+    try:
+        with naming(path):
+            yield
+    except UsageError as error:
+        raise InputError(f"cannot be what it claims ({error.what})", path=path) from None
