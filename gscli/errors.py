@@ -6,8 +6,11 @@ Anything else that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+_ARGUMENT = re.compile(r"`([a-z_]+)`")
 
 
 def printable(text: str) -> str:
@@ -17,6 +20,8 @@ def printable(text: str) -> str:
 
 class GscliError(Exception):
     """An expected failure, told in one line: ``PATH: what is wrong; what to do``.
+
+    Backticks in `what` and `remedy` mark the names of arguments, which a command line calls otherwise.
 
     Args:
         what: what is wrong, without the path.
@@ -35,9 +40,13 @@ class GscliError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        line = self.what if self.path is None else f"{self.path}: {self.what}"
-        if self.remedy:
-            line += f"; {self.remedy}"
+        return self.told(str)
+
+    def told(self, spelt: Callable[[str], str]) -> str:
+        """The line, with every argument that it marks as `spelt` gives its name."""
+        line = "; ".join(part for part in (self.what, self.remedy) if part)
+        line = _ARGUMENT.sub(lambda marked: spelt(marked[1]), line)
+        line = line if self.path is None else f"{self.path}: {line}"
         return printable(" ".join(line.split()))
 
 

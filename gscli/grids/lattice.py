@@ -76,19 +76,19 @@ def check_lattice_options(
 ) -> None:
     """Refuse lattice options that no cloud could make sense of."""
     if voxel_size is not None and not 0 < voxel_size < float("inf"):
-        raise UsageError(f"--voxel-size must be a positive number, not {voxel_size:g}")
+        raise UsageError(f"`voxel_size` must be a positive number, not {voxel_size:g}")
     if points_per_cell is not None:
         if voxel_size is not None:
             raise UsageError(
-                "--points-per-cell has no effect beside --voxel-size", remedy="give one of the two"
+                "`points_per_cell` has no effect beside `voxel_size`", remedy="give one of the two"
             )
         if not 1 <= points_per_cell < float("inf"):
-            raise UsageError(f"--points-per-cell must be a number of at least 1, not {points_per_cell:g}")
+            raise UsageError(f"`points_per_cell` must be a number of at least 1, not {points_per_cell:g}")
     if isinstance(origin, str):
         if origin != "min":
-            raise UsageError(f"--origin {origin} is neither X,Y,Z nor min")
+            raise UsageError(f"`origin` {origin} is neither X,Y,Z nor min")
     elif origin is not None and (len(origin) != 3 or not all(np.isfinite(origin))):
-        raise UsageError("--origin needs three finite numbers")
+        raise UsageError("`origin` needs three finite numbers")
 
 
 def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:

@@ -1,0 +1,29 @@
+"""How the command line spells an argument of the library: ``seed`` is ``--seed``, ``source`` is SOURCE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+
+def spellings(group: click.Group) -> dict[str, str]:
+    """The option or argument of each parameter of the commands of a group, by the library's name for it."""
+    return {name: spelt for command in _commands(group) for name, spelt in _own(command)}
+
+
+def _commands(group: click.Group) -> Iterator[click.Command]:
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+        elif command is not None:
+            yield command
+
+
+def _own(command: click.Command) -> Iterator[tuple[str, str]]:
+    for parameter in command.params:
+        if parameter.name is not None:
+            is_option = isinstance(parameter, click.Option)
+            yield parameter.name, max(parameter.opts, key=len) if is_option else parameter.human_readable_name

@@ -1,0 +1,26 @@
+"""The command line names the library's arguments by its own options."""
+
+from __future__ import annotations
+
+import click
+
+from gscli.cli import _spelling, main
+
+
+def test_options_and_arguments_are_spelt_as_help_shows_them() -> None:
+    spelt = _spelling.spellings(main)
+    assert (spelt["seed"], spelt["voxel_size"], spelt["k"]) == ("--seed", "--voxel-size", "-k")
+    assert spelt["source"] == "SOURCE"
+
+
+def test_a_name_is_spelt_alike_in_every_command() -> None:
+    seen: dict[str, set[str]] = {}
+    for command in _spelling._commands(main):
+        for name, spelt in _spelling._own(command):
+            seen.setdefault(name, set()).add(spelt)
+    assert {name: spelt for name, spelt in seen.items() if len(spelt) > 1} == {}
+
+
+def test_every_option_is_spelt() -> None:
+    names = {p.name for c in _spelling._commands(main) for p in c.params if isinstance(p, click.Option)}
+    assert names <= set(_spelling.spellings(main))
