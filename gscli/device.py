@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import EngineUnavailable, UsageError
+from .errors import EngineUnavailable, UsageError, installing
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ def resolve(name: str) -> torch.device | None:
     except ImportError:
         raise EngineUnavailable(
             f"--device {name} needs torch, which is not installed",
-            remedy="pip install 'gscli[torch]', or use --device cpu",
+            remedy=f"{installing('torch')}, or use --device cpu",
         ) from None
     if name == "torch-cpu":
         return torch.device("cpu")

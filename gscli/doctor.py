@@ -11,16 +11,16 @@ from importlib import import_module, metadata
 import numpy as np
 
 from . import device, neighbors, supported
-from .errors import GscliError
+from .errors import GscliError, installing
 from .grids import cache
 from .kernels import parallel
 from .version import __version__
 
 EXTRAS = {
-    "torch": ("torch", "--device torch-cpu and cuda, gscli.training"),
-    "faiss": ("faiss", "compare --engine faiss"),
-    "formats": ("laspy", "LAS and LAZ; zstandard for SPZ 4, pillow for SOG; see `gscli formats`"),
-    "cluster": ("distributed", "batch --scheduler"),
+    "torch": (("torch",), "--device torch-cpu and cuda, gscli.training"),
+    "faiss": (("faiss",), "compare --engine faiss"),
+    "formats": (("laspy", "lazrs", "zstandard", "PIL"), "LAS, LAZ, SPZ 4 and SOG; see `gscli formats`"),
+    "cluster": (("distributed",), "batch --scheduler"),
 }
 
 
@@ -87,15 +87,21 @@ def _formats() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, (package, purpose) in EXTRAS.items():
-        try:
-            module = import_module(package)
-        except ImportError:
-            remedy = f"pip install 'gscli[{extra}]'"
-            yield Finding("extra", extra, False, f"{package} is missing; it serves {purpose}", remedy)
-            continue
-        version = getattr(module, "__version__", None) or metadata.version(package)
-        yield Finding("extra", extra, True, f"{package} {version}, for {purpose}")
+    for extra, (packages, purpose) in EXTRAS.items():
+        found = {package: _version(package) for package in packages}
+        missing = [package for package, version in found.items() if version is None]
+        said = ", ".join(f"{package} {version or 'is missing'}" for package, version in found.items())
+        remedy = installing(*missing) if missing else ""
+        yield Finding("extra", extra, not missing, f"{said}, for {purpose}", remedy)
+
+
+def _version(package: str) -> str | None:
+    """The version of a package; None where it cannot be imported."""
+    try:
+        module = import_module(package)
+    except ImportError:
+        return None
+    return getattr(module, "__version__", None) or metadata.version(package)
 
 
 def _cache() -> Iterator[Finding]:

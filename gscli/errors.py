@@ -11,6 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _ARGUMENT = re.compile(r"`([a-z_]+)`")
+DISTRIBUTIONS = {"PIL": "pillow", "faiss": "faiss-cpu"}  # what brings a package of another name
+
+
+def installing(*packages: str) -> str:
+    """The command that installs packages, which go by the names they are imported under."""
+    return " ".join(["pip install", *(DISTRIBUTIONS.get(package, package) for package in packages)])
 
 
 def printable(text: str) -> str:

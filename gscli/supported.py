@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import formats
+from .errors import installing
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def table() -> list[Format]:
                 tuple(requires),
                 tuple(optional),
                 missing,
-                formats.INSTALL if missing else "",
+                installing(*missing) if missing else "",
             )
         )
     return rows

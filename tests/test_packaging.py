@@ -8,16 +8,19 @@ import shutil
 import subprocess
 import sys
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gscli import neighbors
+from gscli.doctor import EXTRAS
+from gscli.errors import DISTRIBUTIONS
 
 from .test_layers import MODULES, imports, text
-from .update_docs import ROOT, surroundings
+from .update_docs import DOCUMENTS, ROOT, surroundings
 
-PROVIDED_BY = {"yaml": "pyyaml", "faiss": "faiss-cpu", "PIL": "pillow"}  # where the names differ
+PROVIDED_BY = {"yaml": "pyyaml", **DISTRIBUTIONS}  # where the names differ
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def test_the_core_is_light(project: dict[str, Any]) -> None:
 def test_the_development_extra_has_every_other_extra(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
     included = set(re.findall(r"[\w-]+", extras["dev"][0].partition("[")[2]))
-    assert extras["dev"][0].startswith("gscli[")
+    assert extras["dev"][0].startswith(f"{project['name']}[")
     assert included | {"dev", "torch", "gpu"} == set(extras)  # torch is pinned in dev; gpu excludes faiss-cpu
 
 
@@ -58,6 +61,25 @@ def test_every_faiss_that_an_extra_brings_is_told_from_the_others(project: dict[
     brought = {name for extra in ("faiss", "gpu") for name in distributions(extras[extra]) if "faiss" in name}
     assert len(brought) == 2
     assert brought < set(neighbors.FAISS)
+
+
+def test_doctor_looks_for_what_the_extras_bring(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    for extra, (packages, _) in EXTRAS.items():
+        brought = distributions(extras[extra]) | ({"lazrs"} if extra == "formats" else set())
+        assert {DISTRIBUTIONS.get(package, package) for package in packages} == brought
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_remedies_install_libraries_and_never_what_others_call_gscli(module: Path) -> None:
+    """A stranger's distribution has that name, and a worker that is told to install it would."""
+    assert re.findall(r"pip install[^\n]*gscli|gscli\[", text(module)) == []
+
+
+def test_documents_install_this_distribution_or_this_checkout(project: dict[str, Any]) -> None:
+    for document in (*DOCUMENTS, ROOT / "Dockerfile"):
+        named = re.findall(r"pip install [^\n]*?(gscli[\w-]*)", document.read_text("utf-8"))
+        assert set(named) <= {project["name"]}, document
 
 
 def test_the_licence_is_whole() -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..errors import EngineUnavailable, UsageError
+from ..errors import EngineUnavailable, UsageError, installing
 from . import needs
 from .execute import execute, lost
 from .records import Record
@@ -61,7 +61,7 @@ class Dask:
         except ImportError:
             raise EngineUnavailable(
                 "--scheduler needs Dask distributed, which is not installed",
-                remedy="pip install 'gscli[cluster]', or leave it out to work on this machine",
+                remedy=f"{installing('distributed')}, or leave it out to work on this machine",
             ) from None
         try:
             client = distributed.Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineUnavailable, InputError
+from ..errors import EngineUnavailable, InputError, installing
 from .bytes import mapped, table
 
 _ROOM = 1 << 29  # bytes of address space for the interpreter and the decoder's buffers
@@ -60,9 +60,7 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
         EngineUnavailable: lazrs is not installed.
     """
     if find_spec("lazrs") is None:
-        raise EngineUnavailable(
-            "LAZ needs lazrs, not installed here", path=path, remedy="pip install 'gscli[formats]'"
-        )
+        raise EngineUnavailable("LAZ needs lazrs, not installed here", path=path, remedy=installing("lazrs"))
     data = mapped(path)
     start = int(table(data, "<u4", 1, 96, path, "header fields")[0])
     head = bytearray(data[:start])

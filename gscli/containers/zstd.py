@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineUnavailable, InputError
+from ..errors import EngineUnavailable, InputError, installing
 from .bytes import table
 
 HEADER_BYTES = 32
@@ -35,7 +35,7 @@ def unpack(
         raise EngineUnavailable(
             "SPZ version 4 needs zstandard, not installed here",
             path=path,
-            remedy="pip install 'gscli[formats]'",
+            remedy=installing("zstandard"),
         ) from None
     stored = [size for size in sizes if size]
     if streams != len(stored):

@@ -21,7 +21,7 @@ It may also define
 * ``STREAMS``: True where ``write`` holds a few megabytes of rows at a time and takes `index` as a mask;
 * ``order(cloud, index) -> index``: the order in which ``write`` puts rows, if it sorts them;
 * ``references_rows(cloud) -> list[str]``: what ``write`` copies that numbers rows, such as a mesh's faces;
-* ``REQUIRES``: names of the packages it needs beyond the core, all in the ``formats`` extra;
+* ``REQUIRES``: the packages it needs beyond the core, as they are imported, all in the ``formats`` extra;
   ``OPTIONAL``: those that only some of its files need.
 
 Modules import their libraries inside the functions that need them.
@@ -43,12 +43,11 @@ import numpy.typing as npt
 
 from .. import files
 from ..cloud import GaussianCloud
-from ..errors import EngineUnavailable, GscliError, InputError, UsageError, WriteRefused
+from ..errors import EngineUnavailable, GscliError, InputError, UsageError, WriteRefused, installing
 from ..progress import nothing
 
 HEAD_BYTES = 1 << 16
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with
-INSTALL = "pip install 'gscli[formats]'"  # every package that some format needs
 PART = "::"  # FILE::PART is one model of a file with several
 
 
@@ -78,7 +77,7 @@ def require(name: str, path: str | os.PathLike[str]) -> None:
         raise EngineUnavailable(
             f"needs {' and '.join(missing)}, not installed here",
             path=path,
-            remedy=INSTALL,
+            remedy=installing(*missing),
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ..cloud import GaussianCloud
 from ..containers import torch_file
 from ..containers.bytes import malformed
-from ..errors import EngineUnavailable, InputError
+from ..errors import EngineUnavailable, InputError, installing
 from . import _graphdeco, _gsplat, _r2
 from ._model import Model, shape_of
 
@@ -135,7 +135,7 @@ def _load_trusted(path: Path) -> Any:
         import torch
     except ImportError:
         raise EngineUnavailable(
-            "PyTorch is needed to unpickle a trusted file", path=path, remedy="pip install 'gscli[torch]'"
+            "PyTorch is needed to unpickle a trusted file", path=path, remedy=installing("torch")
         ) from None
     with malformed(path, "a PyTorch file"):
         return torch.load(path, map_location="cpu", weights_only=False)

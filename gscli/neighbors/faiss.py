@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineUnavailable
+from ..errors import EngineUnavailable, installing
 from ..kernels import certificate, morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
@@ -46,12 +46,12 @@ class Index:
         except ImportError:
             raise EngineUnavailable(
                 "the faiss engine needs faiss, which is not installed",
-                remedy="pip install 'gscli[faiss]' for the CPU or 'gscli[gpu]' for a GPU",
+                remedy=f"{installing('faiss')}, or faiss-gpu-cu12 in its place on a GPU",
             ) from None
         if device is not None and device.type == "cuda" and gpu_count() == 0:
             raise EngineUnavailable(
                 f"faiss sees no GPU, so it cannot run on {device}",
-                remedy="pip uninstall faiss-cpu, pip install 'gscli[gpu]', or choose --engine torch-tree",
+                remedy="pip uninstall faiss-cpu, pip install faiss-gpu-cu12, or choose --engine torch-tree",
             )
         self._targets = as_array(targets, "targets")
         self._points, self._rows = morton.distinct(self._targets)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..device import is_torch
-from ..errors import EngineUnavailable
+from ..errors import EngineUnavailable, installing
 from ..positions import as_tensor
 from ._answers import Neighbors, in_kind
 
@@ -27,7 +27,7 @@ class Index:
         except ImportError:
             raise EngineUnavailable(
                 "the torch-tree engine needs torch, which is not installed",
-                remedy="pip install 'gscli[torch]'",
+                remedy=installing("torch"),
             ) from None
         from ..kernels import box_tree
 

@@ -75,7 +75,7 @@ def test_people_get_a_line_a_format_with_the_way_to_what_is_missing(monkeypatch)
     lines = CliRunner().invoke(main, ["formats"], catch_exceptions=False).stdout.splitlines()
     by_name = {line.split()[0]: line for line in lines}
     assert set(by_name) == {"format", *formats.names()}
-    assert by_name["las"].endswith("; missing laspy: pip install 'gscli[formats]'")
+    assert by_name["las"].endswith("; missing laspy: pip install laspy")
     assert "missing" not in by_name["ply"]
     assert by_name["splat"].split()[1:3] == ["yes", "lossy"]
     assert by_name["ksplat"].split()[1:3] == ["yes", "no"]
