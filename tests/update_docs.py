@@ -2,7 +2,7 @@
 
 An example is a fenced block marked ``console``: lines that start with ``$ ``, continued while they end in
 a backslash, each followed by what it prints to stdout and stderr. Those of a document run in order in a
-folder of their own that holds donut.ply. A line ``...`` stands for any lines. Seconds and rates may
+folder of their own that holds scene.ply. A line ``...`` stands for any lines. Seconds and rates may
 differ. A block after ``<!-- not run -->`` is left alone.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-SCENE = ROOT.parent / "shared" / "data" / "donut.ply"
+SCENE = ROOT / "tests" / "data" / "scene.ply"
 BLOCK = re.compile(r"(?P<skip><!-- not run -->\s*)?^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 VARYING = (
@@ -104,8 +104,6 @@ def updated(text: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    if not SCENE.exists():
-        sys.exit(f"{SCENE}: no such file; the examples use it")
     for document in DOCUMENTS:
         with tempfile.TemporaryDirectory() as scratch:
             document.write_text(updated(document.read_text("utf-8"), Path(scratch)), "utf-8")
