@@ -407,7 +407,7 @@ def test_help_starts_quickly_enough_to_be_forgotten(run):
     assert not loaded & {"numpy", "torch", "faiss", "scipy", "plyfile", "yaml", "tqdm", "pykdtree"}
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="no /dev/fd here")
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs /dev/fd")
 class TestAnOpenFileAsOutput:
     """/dev/stdout is ``-``; /dev/fd/N, such as >(command) of a shell, is written where it stands."""
 

@@ -95,7 +95,7 @@ def test_json_that_nobody_can_receive_is_an_error(scene, args):
     refused(gscli(*args, "--json", preexec_fn=lambda: os.close(1), **options), 1, "<stdout>: is closed")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero here")
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero")
 @pytest.mark.parametrize(
     "args",
     [
@@ -121,7 +121,7 @@ def test_a_user_without_a_home_is_told_where_the_cache_could_be(monkeypatch):
     refused(done, 1, "no home folder", "set GSCLI_CACHE_DIR")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("args", [["--version"], ["--help"], ["resample", "--help"], ["cache", "info"]])
 def test_a_full_disk_behind_stdout_is_one_line(args):
     with open("/dev/full", "w") as full:

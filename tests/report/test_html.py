@@ -129,8 +129,11 @@ def browser():
     return found or pytest.skip("no Chromium to look at the page with")
 
 
-def chromium(browser, *args):
+def chromium(browser, folder, *args):
+    """What Chromium prints, as a user without a past and without asking its makers for anything."""
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=3000"]
+    flags += ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
+    flags += ["--disable-sync", "--disable-quic", f"--user-data-dir={folder / 'profile'}"]
     return subprocess.run([browser, *flags, *args], capture_output=True, timeout=120, check=True).stdout
 
 
@@ -145,20 +148,21 @@ def test_nothing_sticks_out_in_a_browser(browser, page, tmp_path, width):
     </script></body>"""
     path = tmp_path / "page.html"
     path.write_text(page.replace("</body>", measure), encoding="utf-8")
-    seen = chromium(browser, f"--window-size={width},2000", "--dump-dom", path.as_uri()).decode()
+    seen = chromium(browser, tmp_path, f"--window-size={width},2000", "--dump-dom", path.as_uri()).decode()
     assert f"<title>measured {width}:  broken 0</title>" in seen
 
 
 def test_the_picture_in_a_browser_has_points_bars_and_text(browser, page, tmp_path):
     path, shot = tmp_path / "page.html", tmp_path / "page.png"
     path.write_text(page, encoding="utf-8")
-    chromium(browser, "--window-size=1200,2400", f"--screenshot={shot}", path.as_uri())
+    chromium(browser, tmp_path, "--window-size=1200,2400", f"--screenshot={shot}", path.as_uri())
     pixels = read_png(shot)
     for colour in (colormap.palette()[0], colormap.palette()[-1], (29, 39, 51)):
         assert (np.abs(pixels.astype(int) - np.array(colour, int)).max(axis=-1) <= 3).sum() > 200
 
 
 def read_png(path):
-    """(H, W, 3) of a PNG with 8-bit RGB or RGBA."""
-    image = pytest.importorskip("matplotlib.image", reason="matplotlib reads the screenshot")
-    return (image.imread(path)[..., :3] * 255).round().astype(np.uint8)
+    """(H, W, 3) uint8 of a picture."""
+    image = pytest.importorskip("PIL.Image", reason="pillow reads the screenshot")
+    with image.open(path) as opened:
+        return np.asarray(opened.convert("RGB"))

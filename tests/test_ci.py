@@ -1,0 +1,57 @@
+"""In CI nothing that a test needs may be missing in silence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .update_docs import ROOT
+
+HOOKS = "from tests.conftest import pytest_make_collect_report, pytest_runtest_makereport\n"
+TESTS = """
+import pytest
+
+def test_that_works():
+    pass
+
+def test_of_a_gpu():
+    pytest.skip("no GPU here")
+
+def test_of_a_program():
+    pytest.skip("needs a program")
+
+def test_of_a_module():
+    pytest.importorskip("a_module_that_is_not_there")
+
+@pytest.mark.xfail(reason="not done yet", strict=True)
+def test_of_the_future():
+    assert False
+"""
+
+
+@pytest.mark.parametrize("in_ci", [True, False])
+def test_what_is_missing_fails_in_ci_and_is_skipped_elsewhere(in_ci: bool, tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(HOOKS)
+    (tmp_path / "test_some.py").write_text(TESTS)
+    (tmp_path / "test_all.py").write_text(
+        "import pytest\npytest.importorskip('a_module_that_is_not_there')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+    done = subprocess.run(
+        [*command, "-q", "-rs", f"--rootdir={tmp_path}", str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "CI": "true" if in_ci else "", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counted = done.stdout.splitlines()[-1].partition(" in ")[0]
+    if in_ci:
+        assert counted == "2 failed, 1 passed, 1 skipped, 1 xfailed, 1 error"
+        assert done.stdout.count("CI has to bring it") == 3
+    else:
+        assert counted == "1 passed, 4 skipped, 1 xfailed"
