@@ -113,14 +113,6 @@ def test_the_gate_lets_only_good_scenes_in(folder: Path, worse: bool) -> None:
     assert sorted(p.name for p in (folder / "compared" / "pages").iterdir()) == ["hall.html", "yard.html"]
 
 
-def test_the_container_thins_a_folder(folder: Path) -> None:
-    if shutil.which("docker") is None or run(folder, "docker", "info").returncode:
-        pytest.skip("needs a Docker daemon")
-    done = run(folder, EXAMPLES / "docker.sh", folder)
-    assert done.returncode == 0, done.stderr
-    assert len(outputs(folder / "half")) == 2
-
-
 def test_a_short_soak_of_kills_loses_nothing(folder: Path) -> None:
     done = run(folder, sys.executable, "soak.py", "--kills", 6, "--scenes", 3, "--points", 3000)
     assert done.returncode == 0, done.stderr
