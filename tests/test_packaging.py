@@ -73,12 +73,12 @@ def test_doctor_looks_for_what_the_extras_bring(project: dict[str, Any]) -> None
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_remedies_install_libraries_and_never_what_others_call_gscli(module: Path) -> None:
     """A stranger's distribution has that name, and a worker that is told to install it would."""
-    assert re.findall(r"pip install[^\n]*gscli|gscli\[", text(module)) == []
+    assert re.findall(r"pip install[^\n`;,]*gscli|gscli\[", text(module)) == []
 
 
 def test_documents_install_this_distribution_or_this_checkout(project: dict[str, Any]) -> None:
     for document in (*DOCUMENTS, ROOT / "Dockerfile"):
-        named = re.findall(r"pip install [^\n]*?(gscli[\w-]*)", document.read_text("utf-8"))
+        named = re.findall(r"pip install [^\n`#]*?(gscli[\w-]*)", document.read_text("utf-8"))
         assert set(named) <= {project["name"]}, document
 
 
