@@ -286,7 +286,7 @@ def test_settings_without_effect_or_sense_are_usage_errors(settings):
 
 @pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_cell_size_must_be_positive_and_finite(size):
-    with pytest.raises(UsageError, match="^voxel_size must be"):
+    with pytest.raises(UsageError, match=r"^voxel_size must be"):
         VoxelGrid.from_points(XYZ, voxel_size=size)
 
 
