@@ -44,11 +44,6 @@ class Header:
     notes: tuple[str, ...] = ()
     attached: Attached | None = None
 
-    def comments_lost(self) -> list[str]:
-        """The entry of a format's `unsupported` that cannot hold the comments; none without any."""
-        count = len(self.comments)
-        return [f"{count} comment{'s' * (count > 1)}"] if count else []
-
 
 @dataclass(frozen=True, repr=False)
 class GaussianCloud:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy.typing as npt
 
@@ -21,8 +21,12 @@ from .comparing.spacing import parse_threshold
 from .comparing.transform import Similarity, Transform
 from .comparing.weights import Ratios, Side, Weighted
 from .errors import UsageError
+from .formats import Source, Target
 from .progress import Timings, Track, silent
 from .version import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 Array = npt.NDArray[Any]
 
@@ -109,25 +113,25 @@ def compare(
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
         overwrite, allow_lossy: see `gscli.formats.write`; both are about `distances`.
-        trust_pickle: see `gscli.formats.read_all`.
-        also_written: paths that the caller is going to write.
+        trust_pickle: see `gscli.formats.read`. also_written: paths that the caller is going to write.
 
     Raises:
         GscliError: with the exit code that fits; no output is left half written.
     """
     if files.is_standard(source) and files.is_standard(target):
         raise UsageError("stdin can be one of the two scenes, not both")
+    sources = Source.of(source), Source.of(target)
+    output = None if distances is None else Target.of(distances, overwrite=overwrite, allow_lossy=allow_lossy)
     paint.check_options(
-        distances,
+        output,
         colors=colors,
         allow_lossy=allow_lossy,
         sampled=max_queries is not None,
         in_pieces=memory_limit is not None,
     )
-    written = [*also_written, *([] if distances is None else [os.fspath(distances)])]
-    read = [formats.locate(path)[0] for path in (source, target) if not files.is_standard(path)]
+    written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
-    read += [Path(path) for path in (pose, index) if path is not None]
+    read = [*(s.path for s in sources), *(Path(path) for path in (pose, index) if path is not None)]
     files.check_outputs(written, overwrite=overwrite, sources=read)
     settings: dict[str, Any] = {
         "thresholds": thresholds,
@@ -146,12 +150,12 @@ def compare(
         budget.require_tiles(engine, settings["where"])
     timings = Timings()
     with timings.stage("read"):
-        first, second = formats.read_all([source, target], trust_pickle=trust_pickle)
-    names = files.display(source), files.display(target)
+        first, second = formats.read_all(sources, trust_pickle=trust_pickle)
+    names = sources[0].name, sources[1].name
     result = compare_clouds(first, second, names=names, timings=timings, track=track, **settings)
-    if distances is not None:
+    if output is not None:
         with timings.stage("write"):
-            _write_distances(distances, result, colors, overwrite, allow_lossy)
+            _write_distances(output, result, colors)
     return result
 
 
@@ -167,7 +171,7 @@ def compare_clouds(
     seed: int = 0,
     engine: str = "auto",
     memory_limit: int | None = None,
-    where: Any = None,
+    where: torch.device | None = None,
     limits: Sequence[Limit] = (),
     names: tuple[str, str] = ("source", "target"),
     timings: Timings | None = None,
@@ -185,7 +189,7 @@ def compare_clouds(
         moved: applied to the source first.
         max_queries: ask at most so many points of each cloud. The target is never thinned.
         seed: of every sample.
-        engine: one of `gscli.neighbors.names()`, or ``auto``.
+        engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
         memory_limit: bytes that the process may take; what does not fit is searched in tiles and paired in
             windows, with the same result.
         where: what `gscli.device.resolve` returned.
@@ -291,7 +295,7 @@ def check_options(
     if not 0 <= seed < 2**64:
         raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
     if engine != "auto":
-        neighbors.module(engine)
+        neighbors.ENGINES.get(engine)
     types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}
     for limit in limits:
         gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(thresholds) or 1)
@@ -311,9 +315,8 @@ def _with_gaussians(
     mass_a, held_a = weights.weigh(source, held_too=cut is None and pairs.streamed == "target")
     mass_b, held_b = weights.weigh(target, held_too=cut is None and pairs.streamed == "source")
     held = held_b if held_a is None else held_a
-    at_a_time = 0
+    at_a_time = 0 if cut is None else cut.attributes
     if cut is not None:
-        at_a_time = cut.attributes
         cells.give_back()
     found = gaussians.differences(source, target, pairs, held, result.target.spacing, at_a_time)
     notes = list(result.notes)
@@ -338,12 +341,10 @@ def _with_gaussians(
     )
 
 
-def _write_distances(
-    path: str | os.PathLike[str], result: Compared, colors: bool, overwrite: bool, allow_lossy: bool
-) -> None:
+def _write_distances(output: Target, result: Compared, colors: bool) -> None:
     target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
     top = color_top(result.centers.source_to_target) if colors else None
-    distances, folder = result.centers.forth.distances, scratch.folder_for(path)
+    distances, folder = result.centers.forth.distances, scratch.folder_for(output.path)
     with paint.with_distances(result.clouds[0], distances, colors_to=top, folder=folder) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
-        formats.write(path, cloud, overwrite=overwrite, allow_lossy=allow_lossy, made_by=line)
+        output.write(cloud, made_by=line)

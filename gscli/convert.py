@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats, supported
+from . import fields, files, formats
 from .cloud import GaussianCloud
-from .errors import UsageError
+from .errors import UsageError, did_you_mean
+from .formats import FORMATS, Format, Loss, Source, Target
 from .kernels import quaternions
 from .progress import Timings, Track, silent
 
@@ -41,7 +41,7 @@ class ConvertResult:
     source_format: str
     target_format: str
     points: int
-    lost: tuple[str, ...]
+    lost: tuple[Loss, ...]
     largest: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     written: bool = True
@@ -77,29 +77,28 @@ def convert(
             `allow_lossy` is false.
         UsageError: `target` has no suffix of a format that gscli writes.
     """
-    like = formats.folder_format(source)
-    name = formats.format_for_writing(target, like)
-    formats.require(name, target)
+    read = Source.of(source)
+    written = Target.of(target, like=read.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
     if not dry_run:
-        formats.check_outputs([target], also_written, sources=[source], like=like, overwrite=overwrite)
+        formats.check_outputs([written], also_written, sources=[read.path], overwrite=overwrite)
     timings = Timings()
     with timings.stage("read"):
-        cloud = formats.read(source, trust_pickle=trust_pickle)
-    lost = formats.losses(target, cloud)
+        cloud = read.read(trust_pickle=trust_pickle)
+    lost = written.losses(cloud)
     largest = {}
     if not dry_run:
         with timings.stage("write"), track("converting", len(cloud)) as advance:
-            formats.write(target, cloud, overwrite=overwrite, allow_lossy=allow_lossy, advance=advance)
+            written.write(cloud, advance=advance)
         if lost and (Path(target).is_file() or Path(target).is_dir()):
             with timings.stage("measure"):
-                module = formats.module(name)
-                wanted = cloud.take(module.order(cloud)) if hasattr(module, "order") else cloud
+                order = written.writer.order
+                wanted = cloud if order is None else cloud.take(order(cloud, None))
                 largest = differences(wanted, formats.read(target))
     return ConvertResult(
-        files.display(source),
+        read.name,
         files.display_output(target),
         cloud.header.format,
-        name,
+        written.format.name,
         len(cloud),
         tuple(lost),
         largest,
@@ -110,26 +109,25 @@ def convert(
     )
 
 
-def suffix_of(name: str) -> str:
-    """The suffix of outputs in a format, named by one of its suffixes or as `gscli formats` does.
+def written_as(name: str) -> tuple[str, Format]:
+    """The suffix of outputs and their format, named by one of its suffixes or as `gscli formats` does.
 
-    >>> suffix_of("spz"), suffix_of(".compressed.ply"), suffix_of("scenesplat")
-    ('.spz', '.compressed.ply', '/')
+    >>> [written_as(name)[0] for name in ("spz", ".compressed.ply", "scenesplat")]
+    ['.spz', '.compressed.ply', '/']
 
     Raises:
         UsageError: there is no such format, or it is read only.
     """
-    table = supported.table()
     dotted = name.lower() if name[:1] in ("", ".", "/") else f".{name.lower()}"
-    by_suffix = {suffix: row for row in table for suffix in row.suffixes}
-    row = by_suffix.get(dotted) or next((row for row in table if row.name == name.lower()), None)
-    if row is None:
-        near = difflib.get_close_matches(dotted, [s for s, r in by_suffix.items() if r.can_write], 1)
-        remedy = f"did you mean {near[0]}?" if near else "`gscli formats` lists what can be written"
+    by_suffix: dict[str, Format] = {suffix: form for form in FORMATS for suffix in form.suffixes}
+    form = by_suffix.get(dotted) or (FORMATS.get(name.lower()) if name.lower() in FORMATS else None)
+    if form is None:
+        written = [suffix for suffix, found in by_suffix.items() if found.writer is not None]
+        remedy = did_you_mean(dotted, written, "`gscli formats` lists what can be written")
         raise UsageError(f"no format that gscli writes has the suffix {name!r}", remedy=remedy)
-    if not row.can_write:
-        raise UsageError(f"{name!r} ({row.name}) is read, but not written", remedy="try ply")
-    return dotted if dotted in row.suffixes else row.suffixes[0]
+    if form.writer is None:
+        raise UsageError(f"{name!r} ({form.name}) is read, but not written", remedy="try ply")
+    return dotted if dotted in form.suffixes else form.suffixes[0], form
 
 
 def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]:

@@ -19,6 +19,7 @@ from .comparing import conventions, search
 from .comparing.search import Engine
 from .comparing.spacing import beyond_scene, parse_threshold
 from .errors import GateMissed, UsageError
+from .formats import Source, Target
 from .progress import Timings, Track, silent
 from .resampling.draws import write_index
 from .version import __version__
@@ -101,7 +102,7 @@ def coprune(
         min_points: write nothing unless each model keeps at least so many.
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
         engine, device_name: see `gscli.compare.compare`.
-        trust_pickle: see `gscli.formats.read_all`.
+        trust_pickle: see `gscli.formats.read`.
         also_written: paths that the caller is going to write.
 
     Raises:
@@ -114,17 +115,19 @@ def coprune(
     if files.is_standard(first) and files.is_standard(second):
         raise UsageError("stdin can be one of the two models, not both")
     if engine != "auto":
-        neighbors.module(engine)
+        neighbors.ENGINES.get(engine)
     where = device.resolve(device_name)
-    outputs, indices = _plan(first, second, out_dir, index)
+    sources = Source.of(first), Source.of(second)
+    targets, indices = _plan(sources, out_dir, index, overwrite=overwrite, allow_lossy=allow_lossy)
     made = [folder for folder in (out_dir, index) if folder is not None]
     others = [path for path in (*also_written, *indices) if path is not None]
-    formats.check_outputs(outputs, others, sources=[first, second], overwrite=overwrite, will_be_made=made)
+    read = [source.path for source in sources]
+    formats.check_outputs(targets, others, sources=read, overwrite=overwrite, will_be_made=made)
 
-    names = files.display(first), files.display(second)
+    names = sources[0].name, sources[1].name
     timings = Timings()
     with timings.stage("read"):
-        clouds = formats.read_all([first, second], trust_pickle=trust_pickle)
+        clouds = formats.read_all(sources, trust_pickle=trust_pickle)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     forth, back, spacings, used, _ = search.search_both(
         *xyz, engine=engine, where=where, names=names, timings=timings, track=track
@@ -151,32 +154,38 @@ def coprune(
     for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
         other = ascii(Path(names[1 - number]).name)
         line = f"gscli {__version__} coprune threshold={limit!r} against={other}"
-        path, npy = outputs[number], indices[number]
+        target, npy = targets[number], indices[number]
         with timings.stage("write"):
-            formats.write(path, cloud, overwrite=overwrite, index=kept, allow_lossy=allow_lossy, made_by=line)
+            target.write(cloud, index=kept, made_by=line)
             if npy is not None:
                 write_index(npy, kept, overwrite=overwrite)
-        form, spacing = cloud.header.format, spacings[number]
-        pruned.append(
-            Pruned(names[number], form, len(cloud), len(kept), spacing, path, npy, kept.astype(np.int64))
-        )
+        about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
+        pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
     options = {"threshold": str(threshold), "min_points": min_points, "engine": engine}
     described = device.describe(where)
     return Copruned(pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options)
 
 
 def _plan(
-    first: str | os.PathLike[str],
-    second: str | os.PathLike[str],
+    sources: tuple[Source, Source],
     out_dir: str | os.PathLike[str],
     index: str | os.PathLike[str] | None,
-) -> tuple[list[str], list[str | None]]:
-    """The files to write: two clouds, and two lists of rows or None."""
-    stems = ["stdin" if files.is_standard(path) else formats.stem(path) for path in (first, second)]
+    *,
+    overwrite: bool,
+    allow_lossy: bool,
+) -> tuple[list[Target], list[str | None]]:
+    """Where to write: two clouds, and two files of rows or None."""
+    stems = [source.stem for source in sources]
     if stems[0] == stems[1]:
         stems = [f"{stem}.{number}" for number, stem in enumerate(stems, 1)]
-    suffixes = [formats.suffix_like(path) for path in (first, second)]
-    outputs = [os.path.join(out_dir, f"{s}.coprune{end}") for s, end in zip(stems, suffixes, strict=True)]
+    targets = [
+        Target.of(
+            os.path.join(out_dir, f"{stem}.coprune{source.suffix}"),
+            overwrite=overwrite,
+            allow_lossy=allow_lossy,
+        )
+        for source, stem in zip(sources, stems, strict=True)
+    ]
     if index is None:
-        return outputs, [None, None]
-    return outputs, [os.fspath(Path(index) / f"{stem}.coprune.npy") for stem in stems]
+        return targets, [None, None]
+    return targets, [os.fspath(Path(index) / f"{stem}.coprune.npy") for stem in stems]

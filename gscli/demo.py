@@ -53,7 +53,7 @@ def demo(
         folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
     else:
         folder = Path(out_dir)
-        read = [] if source is None else [formats.locate(source)[0]]
+        read = [] if source is None else [formats.Source.of(source).path]
         for path in read:
             files.require_readable(path)
         files.check_outputs(

@@ -10,8 +10,9 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import device, neighbors, supported
+from . import device, neighbors
 from .errors import GscliError, installing
+from .formats import FORMATS
 from .grids import cache
 from .kernels import parallel
 from .version import __version__
@@ -66,24 +67,24 @@ def _devices() -> Iterator[Finding]:
 
 def _engines() -> Iterator[Finding]:
     two = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    for name in neighbors.names():
-        module = neighbors.module(name)
+    for engine in neighbors.ENGINES:
         try:
-            module.Index(two).nearest(two)
-            yield Finding("engine", name, True, module.DESCRIPTION)
+            engine.index(two).nearest(two)
+            yield Finding("engine", engine.name, True, engine.description)
         except GscliError as error:
-            yield Finding("engine", name, False, error.what, error.remedy or "")
+            yield Finding("engine", engine.name, False, error.what, error.remedy or "")
     for note in neighbors.notes():
         yield Finding("engine", "faiss packages", False, note)
 
 
 def _formats() -> Iterator[Finding]:
-    for row in supported.table():
-        detail = f"{'read and write' if row.can_write else 'read'}: {row.description}"
-        for package in row.missing:
-            detail += f"; {package} is missing" + ", for some files" * (package in row.optional)
-        works = not set(row.requires) & set(row.missing)
-        yield Finding("format", row.name, works, detail, row.install)
+    for form in FORMATS:
+        missing = form.missing
+        detail = f"{'read' if form.writer is None else 'read and write'}: {form.description}"
+        for package in missing:
+            detail += f"; {package} is missing" + ", for some files" * (package in form.optional)
+        works = not set(form.requires) & set(missing)
+        yield Finding("format", form.name, works, detail, form.install)
 
 
 def _extras() -> Iterator[Finding]:

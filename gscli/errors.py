@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 _ARGUMENT = re.compile(r"`([a-z_]+)`")
@@ -96,3 +96,16 @@ def naming(path: str) -> Iterator[None]:
     except GscliError as error:
         error.path = error.path or path
         raise
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """The remedy for a name that is none of those known: the one most like it, or else all of them.
+
+    >>> did_you_mean("spx", ["ply", "spz"]), did_you_mean("jpeg", ["ply", "spz"])
+    ('did you mean spz?', 'choose from ply, spz')
+    """
+    import difflib  # only a failure pays for it
+
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else otherwise or f"choose from {', '.join(known) or 'nothing'}"

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import fields
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
+from .formats import Source
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
 
@@ -67,8 +68,8 @@ def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
         source: a scene file or folder, or ``-`` for stdin.
         trust_pickle: see `gscli.formats.read`.
     """
-    cloud = formats.read(source, trust_pickle=trust_pickle)
-    return describe(cloud, path=files.display(source), size=files.size_of(formats.locate(source)[0]))
+    read = Source.of(source)
+    return describe(read.read(trust_pickle=trust_pickle), path=read.name, size=read.bytes)
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:

@@ -11,6 +11,7 @@ from typing import Any
 from . import device, files, formats
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
+from .formats import Source
 from .grids import budget, grid_files
 from .grids.cache import GridCache
 from .grids.lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
@@ -128,22 +129,32 @@ def resample(
         lattice=lattice_options(voxel_size, points_per_cell, origin),
         other={"--drop-invalid": drop_invalid, "--pick center": pick == "center"},
     )
-    jobs = plan(source, target, out_dir, index, chosen, epoch or 0, repeat or 1)
+    read = Source.of(source)
+    jobs = plan(
+        read,
+        target,
+        out_dir,
+        index,
+        chosen,
+        epoch or 0,
+        repeat or 1,
+        overwrite=overwrite,
+        allow_lossy=allow_lossy,
+    )
     made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
     formats.check_outputs(
-        [job.path for job in jobs],
+        [job.target for job in jobs],
         [*also_written, *(job.index for job in jobs if job.index is not None)],
-        sources=[source] if mapped is None else [source, mapped],
-        like=formats.folder_format(source),
+        sources=[read.path] if mapped is None else [read.path, mapped],
         overwrite=overwrite,
         will_be_made=made,
     )
 
     timings = Timings()
     with timings.stage("read"):
-        cloud = formats.read(source, trust_pickle=trust_pickle)
-        size = files.size_of(formats.locate(source)[0])  # before it is replaced, perhaps
-    name = files.display(source)
+        cloud = read.read(trust_pickle=trust_pickle)
+        size = read.bytes  # before it is replaced, perhaps
+    name = read.name
     with ExitStack() as closing:
         with naming(name):
             allowed = None
@@ -155,7 +166,7 @@ def resample(
                     cells_per_point=1.0 if voxel_size or mapped else 1.0 / _aim(points_per_cell),
                     drop_invalid=drop_invalid,
                     mapped=mapped is not None,
-                    streamed=all(_streams(job.path, cloud) for job in jobs),
+                    streamed=all(job.target.writer.streams for job in jobs),
                 )
             cut = closing.enter_context(
                 cutting.cut(
@@ -171,7 +182,7 @@ def resample(
                     where=where,
                     cache=cache,
                     budget=allowed,
-                    beside=jobs[0].path,
+                    beside=jobs[0].target.path,
                     timings=timings,
                 )
             )
@@ -187,12 +198,9 @@ def resample(
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
                     kept = draw.kept
                 with timings.stage("write"):
-                    formats.write(
-                        job.path,
+                    job.target.write(
                         cloud,
-                        overwrite=overwrite,
                         index=kept,
-                        allow_lossy=allow_lossy,
                         made_by=provenance(job.method, cut.grid, seed or 0, job.epoch),
                         advance=advance,
                     )
@@ -201,7 +209,7 @@ def resample(
                 outputs.append(_output(job, len(draw), draw.forced_cells, len(cloud), seed or 0))
                 del draw, kept  # before the next takes as much
     grid, notes = cut.grid, [*cloud.header.notes, *cut.notes]
-    notes += _dangling_note(cloud, outputs)
+    notes += _dangling_note(cloud, jobs, outputs)
     return Resampled(
         path=name,
         format=cloud.header.format,
@@ -230,25 +238,17 @@ def _aim(points_per_cell: float | None) -> float:
     return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
 
 
-def _streams(path: str, cloud: GaussianCloud) -> bool:
-    """Whether writing to a path takes little memory, however much is written."""
-    name = formats.format_for_writing(path, cloud.header.format)
-    return getattr(formats.module(name), "STREAMS", False)
-
-
 def _output(job: Job, kept: int, forced_cells: int, points: int, seed: int) -> Output:
     fraction = kept / points if points else 0.0
-    return Output(job.path, kept, job.method, seed, job.epoch, fraction, forced_cells, job.index)
+    return Output(job.target.path, kept, job.method, seed, job.epoch, fraction, forced_cells, job.index)
 
 
-def _dangling_note(cloud: GaussianCloud, outputs: Sequence[Output]) -> list[str]:
+def _dangling_note(cloud: GaussianCloud, jobs: Sequence[Job], outputs: Sequence[Output]) -> list[str]:
     """Tell what was copied as it is and numbers rows that are no longer where they were."""
     stale: dict[str, None] = {}
-    for output in outputs:
-        name = formats.format_for_writing(output.path, cloud.header.format)
-        references = getattr(formats.module(name), "references_rows", None)
-        if references is not None and name == cloud.header.format and output.points < len(cloud):
-            stale.update(dict.fromkeys(references(cloud)))
+    for job, output in zip(jobs, outputs, strict=True):
+        if job.target.format.name == cloud.header.format and output.points < len(cloud):
+            stale.update(dict.fromkeys(job.target.writer.references_rows(cloud)))
     if not stale:
         return []
     return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]

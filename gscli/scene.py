@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import fields, files
 from .cloud import GaussianCloud
 from .errors import UsageError
+from .formats import Target
 from .progress import Track, silent
 
 Array = npt.NDArray[Any]
@@ -64,7 +65,7 @@ def write(
         GscliError: a value out of range, or a file that cannot be written.
     """
     made = blocks(points, sh_degree=sh_degree, seed=seed, flyaways=flyaways)
-    formats.format_for_writing(path)
+    target = Target.of(path, overwrite=overwrite, allow_lossy=allow_lossy)
     files.refuse_existing(path, overwrite=overwrite)
     try:
         folder = None if files.descriptor(path) is not None else os.path.dirname(os.path.realpath(path))
@@ -76,7 +77,7 @@ def write(
             spool.flush()
             kind = columns(sh_degree)
             rows: Array = np.memmap(spool, kind, "r") if points else np.empty(0, kind)
-            formats.write(path, GaussianCloud(rows), overwrite=overwrite, allow_lossy=allow_lossy)
+            target.write(GaussianCloud(rows))
     except OSError as error:
         raise files.unwritable(path, error) from None
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import fields, files
 from .cloud import GaussianCloud
 from .errors import GateMissed, UsageError
+from .formats import Source
 from .grids import grid_files
 from .grids.voxel_grid import VoxelGrid
 from .kernels import statistics
@@ -98,21 +99,22 @@ def verify(
         raise UsageError("there is no draw to verify")
     if sum(files.is_standard(path) for path in (source, *draws, *([expect] if expect else []))) > 1:
         raise UsageError("stdin can be read once")
-    read = [formats.locate(path)[0] for path in (source, *draws) if not files.is_standard(path)]
+    scene, drawings = Source.of(source), [Source.of(path) for path in draws]
+    read = [found.path for found in (scene, *drawings)]
     read += [Path(path) for path in (expect, grid_file) if path is not None]
     files.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read"):
-        cloud = formats.read(source, trust_pickle=trust_pickle)
+        cloud = scene.read(trust_pickle=trust_pickle)
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found, notes = [], []
     with track("verifying", len(draws), "draws") as advance:
-        for draw in draws:
+        for draw, drawing in zip(draws, drawings, strict=True):
             path = os.fspath(draw)
             with timings.stage("read"):
-                drawn = formats.read(path)
+                drawn = drawing.read()
             if expect is None or said is None:
                 claim = claims.from_comment(drawn, path)
             else:

@@ -27,9 +27,9 @@ def test_a_dry_run_names_losses_and_writes_nothing(scene_file, tmp_path):
     before = sorted(tmp_path.iterdir())
     result = convert(scene_file, tmp_path / "x.splat", dry_run=True)
     assert not result.written
-    assert any("precision" in lost for lost in result.lost)
-    assert any("SH degree 1" in lost for lost in result.lost)
-    assert any("nx, ny, nz" in lost for lost in result.lost)
+    assert any("precision" in loss.what for loss in result.lost)
+    assert any(loss.what == "SH degree 1" for loss in result.lost)
+    assert any(loss.columns == ("nx", "ny", "nz") for loss in result.lost)
     assert sorted(tmp_path.iterdir()) == before
 
 

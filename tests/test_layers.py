@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "gscli"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch"),  # the ground
+    ("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch", "registry"),
     ("kernels", "containers", "positions"),
-    ("formats", "supported", "neighbors", "grids"),
+    ("formats", "neighbors", "grids"),
     ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
     ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),
     ("report",),

@@ -12,7 +12,6 @@ truth (``1:30`` is 90, ``no`` is false) would only come between.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Collection
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import files
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from .operations import NAMES
 
 SUFFIXES = (".yaml", ".yml")
@@ -52,7 +51,7 @@ class Job:
         for key in self.settings:
             if key not in known:
                 what = f"line {self.lines[key]}: unknown key {key!r}"
-                raise InputError(what, path=self.path, remedy=_nearest(key, known))
+                raise InputError(what, path=self.path, remedy=did_you_mean(key, sorted(known)))
 
 
 def read(path: str) -> Job:
@@ -91,15 +90,10 @@ def read(path: str) -> Job:
         raise InputError("says no operation", path=path, remedy="add a line such as `operation: resample`")
     if operation not in NAMES:
         what = f"line {lines['operation']}: no such operation {operation!r}"
-        raise InputError(what, path=path, remedy=_nearest(operation, NAMES))
+        raise InputError(what, path=path, remedy=did_you_mean(operation, sorted(NAMES)))
     for key, value in settings.items():
         _refuse_as_a_shell_would(key, value, path, lines[key])
     return Job(path, operation, settings, lines)
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), 1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
 
 
 def _refuse_as_a_shell_would(key: str, value: str | list[str], path: str, line: int) -> None:

@@ -10,11 +10,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GateMissed, InputError, UsageError, WriteRefused
 from . import outputs
 from .tasks import Task
+
+if TYPE_CHECKING:
+    from ..formats import Source
 
 Parameters = dict[str, Any]
 
@@ -131,7 +134,7 @@ def _resample(task: Task) -> Answer:
 
 def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     """One draw keeps the name of its scene; several are named after their method and epoch too."""
-    from .. import formats
+    from ..formats import Source
     from ..grids.grid_files import refuse_lattice
     from ..grids.lattice import check_lattice_options, lattice_options
     from ..grids.methods import methods
@@ -150,7 +153,8 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     check_lattice_options(*lattice)
     refuse_lattice(given("grid_file"), lattice_options(*lattice))
     check_draws(chosen, given("seed"), given("epoch"), given("repeat"))
-    stem, suffix = formats.stem(source), _suffix_like(source)
+    scene = Source.of(source)
+    stem, suffix = scene.stem, _suffix(scene)
     wanted = draws(chosen, given("epoch", 0), given("repeat", 1))
     names = [stem] if len(wanted) == 1 else [draw_name(stem, m, e) for m, e in wanted]
     paths = [place.path(name + suffix) for name in names]
@@ -159,12 +163,10 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     return paths
 
 
-def _suffix_like(source: str) -> str:
-    """What draws of a scene end in: `formats.suffix_like`, for folders that cannot be read as well."""
-    from .. import formats
-
+def _suffix(scene: Source) -> str:
+    """What draws of a scene end in, for folders that cannot be read as well."""
     try:
-        return formats.suffix_like(source)
+        return scene.suffix
     except InputError:  # this input alone will fail, and say why
         return "/"
 
@@ -180,22 +182,20 @@ def _convert(task: Task) -> Answer:
 
 def _convert_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     """Outputs keep the name of their scene, and nothing of its suffix."""
-    from .. import formats
+    from ..formats import Source
 
     suffix = _writable_suffix(parameters["to"], parameters.get("allow_lossy", False))
-    return [place.path(formats.stem(source) + suffix)]
+    return [place.path(Source.of(source).stem + suffix)]
 
 
 @cache
 def _writable_suffix(to: str, allow_lossy: bool) -> str:
     """The suffix that `to` means, if files of that format can be written here and may be."""
-    from .. import formats
-    from ..convert import suffix_of
+    from ..convert import written_as
 
-    suffix = suffix_of(to)
-    name = formats.format_for_writing("scene" + suffix)
-    formats.require(name, to)
-    if getattr(formats.module(name), "LOSSY", False) and not allow_lossy:
+    suffix, form = written_as(to)
+    form.require(to)
+    if form.writer is not None and form.writer.lossy and not allow_lossy:
         raise WriteRefused(f"--to {to} always loses precision", remedy="add --allow-lossy")
     return suffix
 
@@ -237,13 +237,13 @@ def _compare(task: Task) -> Answer:
 
 
 def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
-    from .. import formats
     from ..comparing import budget
+    from ..formats import Source
 
     budget.refuse_page(parameters.get("html"), parameters.get("memory_limit"))
     named = (("html", ".html"), ("distances", ".ply"))
     return [
-        place.path(formats.stem(source) + suffix, parameters[name])
+        place.path(Source.of(source).stem + suffix, parameters[name])
         for name, suffix in named
         if name in parameters
     ]

@@ -32,10 +32,10 @@ def refuse_existing(path: str, *, overwrite: bool) -> None:
     Raises:
         WriteRefused: it would.
     """
-    from .. import formats
+    from ..formats import Target
 
     if path.endswith("/"):
-        formats.module(formats.format_for_writing(path)).refuse_existing(path, overwrite=overwrite)
+        Target.of(path, overwrite=overwrite).refuse_existing()
     else:
         files.refuse_existing(path, overwrite=overwrite)
 

@@ -8,12 +8,13 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import files, formats
+from .. import files
 from ..errors import InputError, UsageError
+from ..formats import PART, Source, identify
 from ..resampling.draws import drawn_from
 from . import globs, operations, outputs
 from .operations import Operation, Place
@@ -68,8 +69,8 @@ class Pattern:
                     remedy=f"give a pattern such as '{os.path.join(self.text, '*.ply')}'",
                 )
             return [path]
-        file, part = formats.locate(self.text)
-        found = globs.matches(os.fspath(file) if part else self.text, self.root)
+        source = Source.of(self.text)
+        found = globs.matches(os.fspath(source.path) if source.part else self.text, self.root)
         matches = sorted(os.path.abspath(os.path.join(self.root, match)) for match in found)
         if self.text.endswith("/"):
             matches = [match for match in matches if not _holds_folders(match) or _is_scene(match)]
@@ -78,7 +79,7 @@ class Pattern:
         matches = [match for match in matches if not is_record(match)]
         if not matches:
             raise InputError("matches no file", path=self.text, remedy="check it with ls, and quote it")
-        return [match + formats.PART + part for match in matches] if part else matches
+        return [match + PART + source.part for match in matches] if source.part else matches
 
 
 def listed(text: bytes) -> list[Pattern]:
@@ -104,7 +105,7 @@ class Found:
     @property
     def key(self) -> str:
         """The relative path without suffix and part: what a pair of scenes has in common."""
-        return os.path.join(os.path.dirname(self.relative), formats.stem(formats.locate(self.path)[0]))
+        return os.path.join(os.path.dirname(self.relative), replace(Source.of(self.path), part=None).stem)
 
 
 def find(
@@ -189,7 +190,7 @@ def _look(path: str) -> Input:
     try:
         return look(path)
     except OSError as error:
-        if not os.path.lexists(formats.locate(path)[0]):
+        if not os.path.lexists(Source.of(path).path):
             raise files.unreadable(path, error) from None
         return Input(path, 0, 0)
     except ValueError as error:  # a zero byte in its name
@@ -288,7 +289,7 @@ def _refuse_nesting(tasks: Sequence[Task]) -> None:
 
 def _id(operation: str, relative: str) -> str:
     """A readable, unique and harmless file name for an input."""
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", formats.stem(relative)).strip("._-")[:60]
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", Source.of(relative).stem).strip("._-")[:60]
     digest = hashlib.sha256(f"{operation}\0{relative}".encode(errors="surrogateescape")).hexdigest()
     return f"{readable}-{digest[:12]}" if readable else digest[:12]
 
@@ -308,6 +309,7 @@ def _holds_folders(path: str) -> bool:
 
 def _is_scene(path: str) -> bool:
     try:
-        return bool(formats.identify(Path(path)))
+        identify(Path(path))
     except InputError:
         return False
+    return True

@@ -83,9 +83,9 @@ def look(path: str) -> Input:
     Raises:
         OSError: there is none.
     """
-    from ..formats import locate
+    from ..formats import Source
 
-    about = os.stat(locate(path)[0])
+    about = os.stat(Source.of(path).path)
     if not os.path.isdir(path):
         return Input(path, about.st_size, about.st_mtime_ns)
     held = sorted((entry.name, entry.stat()) for entry in os.scandir(path) if entry.is_file())

@@ -86,7 +86,7 @@ def _search(name: str, queries: Any, targets: Any, where: Any) -> Callable[[], o
         queries, targets = (
             torch.as_tensor(np.ascontiguousarray(xyz), device=where) for xyz in (queries, targets)
         )
-    return lambda: neighbors.module(name).Index(targets, device=where).nearest(queries)
+    return lambda: neighbors.ENGINES.get(name).index(targets, device=where).nearest(queries)
 
 
 def _cdist(a: Any, b: Any) -> Callable[[], object]:

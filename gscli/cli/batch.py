@@ -7,7 +7,6 @@ with its values written down.
 from __future__ import annotations
 
 import copy
-import difflib
 import os
 import signal
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..errors import GateMissed, GscliError, InputError, UsageError
+from ..errors import GateMissed, GscliError, InputError, UsageError, did_you_mean
 from . import _batch_progress, options, show
 
 _OWN = (
@@ -108,8 +107,7 @@ class _Batch(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         command = self.get_command(ctx, args[0])
         if command is None and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            hint = f"did you mean {near[0]}?" if near else "name a job file with .yaml at its end"
+            hint = did_you_mean(args[0], self.list_commands(ctx), "name a job file with .yaml at its end")
             raise UsageError(f"no such operation {args[0]!r}", remedy=hint)
         return args[0], command, args[1:]
 

@@ -20,10 +20,10 @@ def command(as_json: bool) -> None:
       gscli formats
       gscli formats --json
     """
+    from ..formats import FORMATS
     from ..report import formats as report_formats
-    from ..supported import table
 
-    rows = table()
+    rows = list(FORMATS)
     if as_json:
         show.json(report_formats.document(rows))
         return

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import device as devices
-from .. import neighbors
 from ..errors import UsageError
+from ..neighbors import ENGINES
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -170,6 +170,6 @@ engine = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    shell_complete=lambda _, __, word: [n for n in ("auto", *neighbors.names()) if n.startswith(word)],
-    help=f"How to search: {', '.join(neighbors.names())}. All give the same answer.",
+    shell_complete=lambda _, __, word: [n for n in ("auto", *ENGINES.names()) if n.startswith(word)],
+    help=f"How to search: {', '.join(ENGINES.names())}. All give the same answer.",
 )

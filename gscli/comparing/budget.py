@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..errors import UsageError
 from ..grids.budget import too_small
 from ..kernels import parallel
 from .search import TOGETHER
+
+if TYPE_CHECKING:
+    import torch
 
 BASE = 48 << 20  # bytes of Python and NumPy
 THREAD = 9 << 20  # of a block of rows in flight, for each thread
@@ -80,7 +83,7 @@ def pieces(
     return Pieces(min(larger, (left - to_search) // TILE), left - to_pair)
 
 
-def require_tiles(engine: str, device: Any) -> None:
+def require_tiles(engine: str, device: torch.device | None) -> None:
     """Refuse an engine or a device that does not search in tiles."""
     if device is not None or engine not in ("auto", "kdtree"):
         raise UsageError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from . import conventions
 from .conventions import Agreement
 from .search import Engine, Nearest, Tiling, search_both
 from .spacing import beyond_scene, parse_threshold
+
+if TYPE_CHECKING:
+    import torch
 
 Array = npt.NDArray[Any]
 
@@ -138,7 +141,7 @@ def compare_centers(
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
-    where: Any = None,
+    where: torch.device | None = None,
     names: tuple[str, str] = ("source", "target"),
     tile: int | None = None,
     timings: Timings | None = None,
@@ -152,7 +155,7 @@ def compare_centers(
         thresholds: in scene units, or as ``2spacing`` in spacings of the target, which is the default.
         max_queries: ask at most so many points of each cloud, chosen at random; all are searched in.
         seed: of that choice, and of the sample that the spacing is taken from.
-        engine: one of `gscli.neighbors.names()` or ``auto``.
+        engine: one of `gscli.neighbors.ENGINES` or ``auto``.
         where: what `gscli.device.resolve` returned.
         names: what messages call the two.
         tile: index at most so many points at a time, with the kdtree engine on the CPU; by default all.

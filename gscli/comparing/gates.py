@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import operator
 import re
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -128,9 +127,8 @@ def require_number(metric: str, parts: Mapping[str, Any], length: int) -> None:
     for step in _steps(metric):
         inner = _inner(kind, length)
         if step not in inner:
-            near = difflib.get_close_matches(step, inner, 1)
-            known = f"did you mean {near[0]}?" if near else f"choose from {', '.join(inner) or 'nothing'}"
-            raise UsageError(f"--require {metric}: the report has no {step} there", remedy=known)
+            what = f"--require {metric}: the report has no {step} there"
+            raise UsageError(what, remedy=did_you_mean(step, inner))
         kind = inner[step]
     if _present(kind) not in (int, float):
         inner = _inner(kind, length)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, formats
+from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused
+from ..formats import Target
 from ..kernels import colormap
 from ..scratch import Scratch
 
@@ -23,25 +23,24 @@ RGB = ("red", "green", "blue")
 
 
 def check_options(
-    path: str | os.PathLike[str] | None, *, colors: bool, allow_lossy: bool, sampled: bool, in_pieces: bool
+    target: Target | None, *, colors: bool, allow_lossy: bool, sampled: bool, in_pieces: bool
 ) -> None:
     """Refuse what a file of distances cannot be, and what has no effect without one.
 
     Args:
-        path: where it will be written; None for nowhere.
+        target: where it will be written; None for nowhere.
         sampled: whether only some points are asked. in_pieces: whether memory is limited.
     """
-    if path is None:
+    if target is None:
         refused = [name for name, given in (("--colors", colors), ("--allow-lossy", allow_lossy)) if given]
         if refused:
             raise UsageError(f"{refused[0]} has no effect without --distances FILE")
         return
     if sampled:
         raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
-    kind = formats.format_for_writing(path)
-    if "/" in formats.module(kind).SUFFIXES:
+    if target.format.folder:
         raise UsageError("--distances adds a column, and a scene folder has none", remedy="end it in .ply")
-    if in_pieces and kind != "ply":
+    if in_pieces and not target.writer.streams:
         raise UsageError("--memory-limit writes --distances as .ply: other formats are made in memory")
 
 

@@ -6,7 +6,7 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from ..positions import as_array, finite_rows, not_finite
 from ..progress import Timings, Track, silent
 from . import cells
 from .spacing import median_of, median_spacing, sampled
+
+if TYPE_CHECKING:
+    import torch
 
 Array = npt.NDArray[Any]
 
@@ -80,7 +83,7 @@ def search_both(
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
-    where: Any = None,
+    where: torch.device | None = None,
     names: tuple[str, str] = ("source", "target"),
     tile: int | None = None,
     timings: Timings,
@@ -106,7 +109,7 @@ def search_both(
     if engine == "auto":
         busier = max((queries[0], len(target)), (queries[1], len(source)), key=math.prod)
         engine, why = neighbors.choose(*busier, where)
-    module = neighbors.module(engine)
+    prepare = neighbors.ENGINES.get(engine).index
     stopped = threading.Event()
     with track("searching", sum(queries)) as show, timings.stage("search"):
 
@@ -119,7 +122,7 @@ def search_both(
             points, others = (source, target) if side == 0 else (target, source)
             rows = asked[side]
             with naming(names[1 - side]):
-                index = module.Index(others, device=where)
+                index = prepare(others, device=where)
             with naming(names[side]):
                 found = index.nearest(points if rows is None else points[rows], advance=advance)
             number = np.int32 if len(others) < 2**31 else np.int64

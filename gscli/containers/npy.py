@@ -34,12 +34,14 @@ def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]
     with malformed(path, what):
         head = io.BytesIO(data[:_HEADER_BYTES].tobytes())
         version = np.lib.format.read_magic(head)
-        if version not in ((1, 0), (2, 0)):
+        if version not in ((1, 0), (2, 0), (3, 0)):
             raise ValueError(f"format version {version} is not read")
         one = version == (1, 0)
         shape, fortran, kind = (
             np.lib.format.read_array_header_1_0(head) if one else np.lib.format.read_array_header_2_0(head)
         )
+        if version == (3, 0) and kind.names is not None:  # as 2.0, whose names are Latin-1, in UTF-8
+            kind.names = tuple(name.encode("latin1").decode() for name in kind.names)
         if kind.hasobject or not kind.itemsize:
             raise ValueError(
                 "it holds Python objects, which are never loaded" if kind.hasobject else "empty items"

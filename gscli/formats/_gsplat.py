@@ -31,6 +31,7 @@ _NAMES = {
     "scales": "scale",
     "quats": "rotation",
 }
+TAKEN = {*_NAMES, "features", "colors"}  # what `named` understands: no column of its own can be called so
 _RANK = re.compile(r"(.*_rank)(\d+)(\.[^.]+)")
 _NERFSTUDIO = re.compile(r"_model\.(?:gauss_params\.)?([A-Za-z_]+)")
 

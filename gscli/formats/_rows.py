@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud, take_rows
 from ..errors import GscliError
+from ._format import Loss
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +31,17 @@ def splat_names(degree: int = 0) -> tuple[str, ...]:
 def empty_splats(count: int, degree: int = 0) -> Array:
     """(count,) float32 rows to be filled by `columns_of`."""
     return np.empty(count, [(name, "<f4") for name in splat_names(degree)])
+
+
+def name_bytes(name: str) -> bytes:
+    """A column's name in UTF-8; what was none when it was read (a surrogate here) as the byte it was.
+
+    Nothing where the name has no bytes: it is empty, or holds half a character.
+    """
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b""
 
 
 def columns_of(rows: Array, names: Sequence[str]) -> Array:
@@ -100,7 +112,7 @@ def to_bytes(values: Array) -> npt.NDArray[np.uint8]:
 
 def dropped(
     cloud: GaussianCloud, degree: int, comments: bool = False, beside: Sequence[str] = ()
-) -> list[str]:
+) -> list[Loss]:
     """What a codec of the 3DGS fields up to an SH degree leaves out: other columns and comments.
 
     Args:
@@ -115,14 +127,14 @@ def dropped(
     missing = [name for name in splat_names() if name not in cloud.fields]
     held = fields.sh_degree(cloud.fields)
     if missing or held is None:
-        return [
-            f"everything (without {', '.join(missing) or 'the f_rest of an SH degree'} there are no splats)"
-        ]
+        lacking = ", ".join(missing) or "the f_rest of an SH degree"
+        return [Loss("everything", cloud.fields, detail=f"without {lacking} there are no splats")]
     lost = []
     if held > degree:
-        lost.append(f"SH degree {held} (to {degree})")
+        beyond = fields.sh_rest(held)[len(fields.sh_rest(degree)) :]
+        lost.append(Loss(f"SH degree {held}", beyond, detail=f"to {degree}"))
     extra = [name for name in cloud.fields if name not in (*splat_names(held), *beside)]
     if extra:
         more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
-        lost.append(f"columns {', '.join(extra[:6])}{more}")
-    return lost if comments else lost + cloud.header.comments_lost()
+        lost.append(Loss(f"columns {', '.join(extra[:6])}{more}", tuple(extra)))
+    return lost if comments else lost + Loss.comments(cloud)

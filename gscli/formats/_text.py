@@ -13,11 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, files
+from ..cloud import GaussianCloud
 from ..containers.bytes import malformed
 from ..errors import InputError
+from ._format import Loss
+from ._rows import name_bytes
 
 MAX_COLUMNS = 4096
 _COMMENT = re.compile(r"\s*(?:#|//)\s?")
+_BREAKS = re.compile(r'[\s,;"\0]|\A(?:#|//)')  # what a name in a line of names cannot hold
 
 
 class Preamble(NamedTuple):
@@ -106,22 +110,23 @@ def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         return rows.reshape(-1), start.comments
 
 
-def unsupported(rows: npt.NDArray[Any]) -> list[str]:
-    """Columns that are not one number a row, or whose names would break the line of names."""
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
+    """Columns that are not one number a row, or whose names would not come back from a line of names."""
     lost = []
-    for name in rows.dtype.names or ():
-        kind = rows.dtype[name]
-        if kind.shape or kind.kind not in "biuf" or re.search(r'[\s,;"]', name):
-            lost.append(f"column {name} ({kind})")
-        elif kind.kind in "iu" and kind.itemsize == 8 and len(rows) and np.abs(rows[name]).max() > 2**53:
-            lost.append(f"digits of column {name} ({kind} beyond 2^53)")
+    for name in cloud.fields:
+        kind, values = cloud.rows.dtype[name], cloud.rows[name]
+        if not _is_kept(name, kind):
+            lost.append(Loss.column(cloud, name))
+        elif kind.kind == "f" and kind.itemsize > 8:
+            lost.append(Loss(f"digits of column {name}", detail=str(kind)))
+        elif kind.kind in "iu" and kind.itemsize == 8 and len(values) and np.abs(values).max() > 2**53:
+            lost.append(Loss(f"digits of column {name}", detail=f"{kind} beyond 2^53"))
     return lost
 
 
 def kept(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The rows with the columns that text can hold, in types whose digits are exact."""
-    lost = {text.split()[1] for text in unsupported(rows) if text.startswith("column")}
-    names = [name for name in rows.dtype.names or () if name not in lost]
+    names = [name for name in rows.dtype.names or () if _is_kept(name, rows.dtype[name])]
     # As double, in which they are read again: the shortest float32 is another double.
     printable = {"b": "u1", "f": "f8"}
     kinds = [(name, printable.get(rows.dtype[name].kind, rows.dtype[name])) for name in names]
@@ -129,6 +134,12 @@ def kept(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     for name in names:
         out[name] = rows[name]
     return out
+
+
+def _is_kept(name: str, kind: np.dtype[Any]) -> bool:
+    taken = name.lower() in fields.POSITION and name not in fields.POSITION  # X is read as x
+    named = bool(name_bytes(name)) and not taken and not _BREAKS.search(name)
+    return named and not kind.shape and kind.kind in "biuf"
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:

@@ -16,12 +16,8 @@ from ..containers import torch_file
 from ..containers.bytes import malformed
 from ..errors import EngineUnavailable, InputError, installing
 from . import _graphdeco, _gsplat, _r2
+from ._format import Format
 from ._model import Model, shape_of
-
-DESCRIPTION = "training checkpoints: 3DGS, 2DGS, mip-splatting, r2_gaussian, gsplat, nerfstudio"
-SUFFIXES = (".pth", ".pt", ".ckpt")
-OPTIONS = frozenset({"part", "only", "trust_pickle"})
-sniff = torch_file.sniff
 
 
 def read(
@@ -139,3 +135,13 @@ def _load_trusted(path: Path) -> Any:
         ) from None
     with malformed(path, "a PyTorch file"):
         return torch.load(path, map_location="cpu", weights_only=False)
+
+
+FORMAT = Format(
+    "checkpoint",
+    "training checkpoints: 3DGS, 2DGS, mip-splatting, r2_gaussian, gsplat, nerfstudio",
+    (".pth", ".pt", ".ckpt"),
+    torch_file.sniff,
+    read,
+    takes=frozenset({"part", "only", "trust_pickle"}),
+)

@@ -25,10 +25,8 @@ from ..errors import InputError
 from ..kernels import morton, quaternions
 from ..progress import nothing
 from . import _rows, ply
+from ._format import Format, Loss, Writer
 
-DESCRIPTION = "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 along a Morton curve"
-SUFFIXES = (".compressed.ply",)
-LOSSY = True
 CHUNK = 256
 _PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 _AXES = {"xyz": "{}_{}", "scale": "{}_scale_{}", "rgb": "{}_{}"}
@@ -129,10 +127,11 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What compressed PLY cannot hold: a few bits a value; nothing but the 3DGS fields to degree 3."""
-    lost = "precision (10 or 11 bits within each 256 rows for positions and scales, 10 for rotations, 8 else)"
-    return [lost, "the order of rows", *_rows.dropped(cloud, degree=3, comments=True)]
+    bits = "10 or 11 bits within each 256 rows for positions and scales, 10 for rotations, 8 else"
+    lost = [Loss("precision", detail=bits), Loss("the order of rows")]
+    return [*lost, *_rows.dropped(cloud, degree=3, comments=True)]
 
 
 def _header(path: Path, data: npt.NDArray[np.uint8]) -> tuple[dict[str, Any], list[str], int]:
@@ -240,3 +239,13 @@ def _packed(shares: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[np.u
         top = (1 << width) - 1
         word = word << np.uint32(width) | np.clip(np.floor(share * top + 0.5), 0, top).astype(np.uint32)
     return word
+
+
+FORMAT = Format(
+    "compressed_ply",
+    "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 along a Morton curve",
+    (".compressed.ply",),
+    sniff,
+    read,
+    Writer(write, unsupported, lossy=True, order=order),
+)

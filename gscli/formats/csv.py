@@ -16,11 +16,9 @@ from .. import files
 from ..cloud import GaussianCloud, Header
 from ..progress import nothing
 from . import _text
+from ._format import Format, Loss, Writer
 from ._ply_text import print_rows
 from ._rows import selected
-
-DESCRIPTION = "CSV, with or without names; commas or semicolons"
-SUFFIXES = (".csv",)
 
 
 def sniff(head: bytes) -> bool:
@@ -54,6 +52,16 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """Comments, and columns that text cannot hold."""
-    return [*_text.unsupported(cloud.rows), *cloud.header.comments_lost()]
+    return [*_text.unsupported(cloud), *Loss.comments(cloud)]
+
+
+FORMAT = Format(
+    "csv",
+    "CSV, with or without names; commas or semicolons",
+    (".csv",),
+    sniff,
+    read,
+    Writer(write, unsupported),
+)

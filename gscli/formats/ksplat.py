@@ -20,9 +20,8 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
 from . import _rows
+from ._format import Format
 
-DESCRIPTION = ".ksplat, compression levels 0 to 2"
-SUFFIXES = (".ksplat",)
 HEADER_BYTES, SECTION_BYTES = 4096, 1024
 _FLOATS = ("f4", "f2", "f2")  # scales and rotations at each level
 _HARMONICS = ("<f4", "<f2", "u1")
@@ -120,3 +119,6 @@ def _by_channel(values: npt.NDArray[Any], degree: int) -> npt.NDArray[Any]:
         bands.append(values[:, start : start + 3 * width].reshape(len(values), 3, width))
         start += 3 * width
     return np.concatenate(bands, axis=2).reshape(len(values), -1)
+
+
+FORMAT = Format("ksplat", ".ksplat, compression levels 0 to 2", (".ksplat",), sniff, read)

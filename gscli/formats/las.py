@@ -25,15 +25,13 @@ from ..containers import laz
 from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..errors import InputError
 from ..progress import nothing
+from ._format import Format, Loss, Writer
 from ._rows import selected
 
-DESCRIPTION = "LAS and LAZ, all dimensions, scale and offset kept"
-SUFFIXES = (".las", ".laz")
-REQUIRES = ("laspy",)
-OPTIONAL = ("lazrs",)
 _EXTRA_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 _POINT_FORMAT = 6  # of files that were no LAS before: the plainest of LAS 1.4
 _COMPRESSED = 0x80
+_TAKEN = ("array", "point_format", "scales", "offsets", "sub_fields_dict")  # names of laspy's own in a record
 
 
 def sniff(head: bytes) -> bool:
@@ -100,14 +98,14 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What LAS cannot hold: comments, some types, and positions that were not on its grid before."""
     lost = []
     if cloud.header.format != "las" and len(cloud):
-        lost.append(f"precision (positions in steps of {_scale(cloud):g})")
+        lost.append(Loss("precision", detail=f"positions in steps of {_scale(cloud):g}"))
     kept = _kept(cloud)
-    lost += [f"column {name} ({cloud.rows.dtype[name]})" for name in cloud.fields if name not in kept]
-    return lost + cloud.header.comments_lost()
+    lost += [Loss.column(cloud, name) for name in cloud.fields if name not in kept]
+    return lost + Loss.comments(cloud)
 
 
 def _header(cloud: GaussianCloud) -> Any:
@@ -135,7 +133,9 @@ def _kept(cloud: GaussianCloud) -> list[str]:
         return list(cloud.fields)
     import laspy
 
-    standard = {d.name: d for d in laspy.PointFormat(_POINT_FORMAT).dimensions}
+    plain = laspy.PointFormat(_POINT_FORMAT)
+    standard = {d.name: d for d in plain.dimensions if d.name not in "XYZ"}
+    taken = {*_TAKEN, *plain.dtype().names}
     kept = []
     for name in cloud.fields:
         kind = cloud.rows.dtype[name]
@@ -144,7 +144,7 @@ def _kept(cloud: GaussianCloud) -> list[str]:
         elif name in standard:
             if standard[name].num_bits >= 8 and np.can_cast(kind, standard[name].dtype, "safe"):
                 kept.append(name)
-        elif _type(kind) in _EXTRA_TYPES and re.fullmatch(r"[!-~]{1,32}", name):
+        elif _type(kind) in _EXTRA_TYPES and name not in taken and re.fullmatch(r"[!-~]{1,32}", name):
             kept.append(name)
     return kept
 
@@ -177,3 +177,15 @@ def _check(path: Path) -> int | None:
         return int(count * width)
     table(data, "u1", count * width, offset, path, "bytes of points")
     return None
+
+
+FORMAT = Format(
+    "las",
+    "LAS and LAZ, all dimensions, scale and offset kept",
+    (".las", ".laz"),
+    sniff,
+    read,
+    Writer(write, unsupported),
+    requires=("laspy",),
+    optional=("lazrs",),
+)

@@ -20,10 +20,8 @@ from ..cloud import GaussianCloud, Header
 from ..containers.npy import MAGIC, array_in
 from ..errors import InputError
 from ..progress import nothing
+from ._format import Format, Loss, Writer
 from ._rows import selected
-
-DESCRIPTION = "NumPy array: structured, or (N, 3 or more) with x y z first"
-SUFFIXES = (".npy",)
 
 
 def sniff(head: bytes) -> bool:
@@ -80,14 +78,43 @@ def write(
 ) -> None:
     """Write a structured array; what was read as a plain (N, D) array and has its columns, as one."""
     rows = selected(cloud, index).rows
-    kind, width = rows.dtype[0], len(cloud.fields)
+    kept = [(name, rows.dtype[name]) for name in cloud.fields if _is_kept(name, rows.dtype[name])]
+    if len(kept) < len(cloud.fields):
+        whole, rows = rows, np.empty(len(rows), kept)
+        for name, _ in kept:
+            rows[name] = whole[name]
+    kind, width = rows.dtype[0], len(kept)
     if cloud.header.format == "npy" and cloud.header.native == 2 and rows.dtype == _plain(kind, width):
         rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), width)
     with files.replacing(path, overwrite=overwrite) as stream:
-        np.lib.format.write_array(stream, rows, allow_pickle=False)
+        np.lib.format.write_array(stream, rows, _version(rows), allow_pickle=False)
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
-    """What a .npy file cannot hold: comments."""
-    return cloud.header.comments_lost()
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
+    """What a .npy file cannot hold: comments, columns of objects, and one whose name is empty."""
+    lost = [name for name in cloud.fields if not _is_kept(name, cloud.rows.dtype[name])]
+    return [*(Loss.column(cloud, name) for name in lost), *Loss.comments(cloud)]
+
+
+def _is_kept(name: str, kind: np.dtype[Any]) -> bool:
+    return bool(name) and not kind.hasobject
+
+
+def _version(rows: npt.NDArray[Any]) -> tuple[int, int] | None:
+    """The version that has room for the columns' names; None leaves it to NumPy, which warns of 3.0."""
+    try:
+        repr(rows.dtype.names).encode("latin1")
+    except UnicodeEncodeError:
+        return 3, 0
+    return None
+
+
+FORMAT = Format(
+    "npy",
+    "NumPy array: structured, or (N, 3 or more) with x y z first",
+    (".npy",),
+    sniff,
+    read,
+    Writer(write, unsupported),
+)

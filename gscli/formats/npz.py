@@ -20,13 +20,12 @@ from ..containers.bytes import check_expansion, malformed
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..progress import nothing
+from ._format import Format, Loss, Writer
 from ._gsplat import named
 from ._model import Model, add_extra
 from ._rows import selected
 from .npy import as_rows
 
-DESCRIPTION = "NumPy archive: an array for each column, gsplat's names, or one (N, 3 or more) array"
-SUFFIXES = (".npz",)
 COMMENTS = "__comments__"
 POSITIONS = ("xyz", "points", "positions", "pos", "coord")
 
@@ -94,7 +93,7 @@ def write(
 ) -> None:
     """Write an uncompressed archive with one array for each column, and one of the comments."""
     chosen = selected(cloud, index)
-    arrays = {name: chosen.rows[name] for name in chosen.fields if _is_text(name)}
+    arrays = {name: chosen.rows[name] for name in chosen.fields if _is_kept(name, chosen.rows.dtype[name])}
     if chosen.header.comments:
         arrays[COMMENTS] = np.array(chosen.header.comments, dtype="U")
     with files.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
@@ -107,15 +106,24 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
-    """Columns whose names are in no encoding that a zip knows; all else has its place."""
-    return [f"column {name}" for name in cloud.fields if not _is_text(name)]
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
+    """Columns that are not one value a row, or whose names no member of a zip can have."""
+    return [Loss.column(cloud, name) for name in cloud.fields if not _is_kept(name, cloud.rows.dtype[name])]
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name is free of bytes that were no UTF-8, which are kept as surrogates."""
+def _is_kept(name: str, kind: np.dtype[Any]) -> bool:
     try:
         name.encode()
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # bytes that were no UTF-8 when they were read are surrogates here
         return False
-    return True
+    return name not in ("", COMMENTS) and "\0" not in name and not kind.shape and not kind.hasobject
+
+
+FORMAT = Format(
+    "npz",
+    "NumPy archive: an array for each column, gsplat's names, or one (N, 3 or more) array",
+    (".npz",),
+    sniff,
+    read,
+    Writer(write, unsupported),
+)

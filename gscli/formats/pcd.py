@@ -21,11 +21,10 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..errors import InputError
 from ..progress import nothing
+from ._format import Format, Loss, Writer
 from ._ply_text import print_rows
-from ._rows import selected
+from ._rows import name_bytes, selected
 
-DESCRIPTION = "PCD (Point Cloud Library), ascii, binary and compressed"
-SUFFIXES = (".pcd",)
 _KINDS = {"F": "f", "I": "i", "U": "u"}
 _SIZES = {"F": "48", "I": "1248", "U": "1248"}
 
@@ -109,15 +108,25 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """Columns of types or names that PCD does not have."""
     kept = _kept(cloud)
-    return [f"column {name} ({cloud.rows.dtype[name]})" for name in cloud.fields if name not in kept]
+    return [Loss.column(cloud, name) for name in cloud.fields if name not in kept]
 
 
 def _kept(cloud: GaussianCloud) -> list[str]:
-    types = {name: cloud.rows.dtype[name] for name in cloud.fields}
-    return [n for n, t in types.items() if not t.shape and t.kind in "fiub" and not re.search(r"\s", n)]
+    return [name for name in cloud.fields if _is_word(name) and _is_stored(cloud.rows.dtype[name])]
+
+
+def _is_word(name: str) -> bool:
+    return bool(name_bytes(name)) and not re.search(r"\s", name)
+
+
+def _is_stored(kind: np.dtype[Any]) -> bool:
+    if kind.shape or kind.kind not in "fiub":
+        return False
+    stored = _stored(kind)
+    return str(stored.itemsize) in _SIZES[stored.kind.upper()]
 
 
 def _stored(kind: np.dtype[Any]) -> np.dtype[Any]:
@@ -224,3 +233,13 @@ def lzf(packed: bytes, size: int) -> bytes:
     if len(out) != size:
         raise ValueError(f"unpacks to another number of bytes than {size:,}")
     return bytes(out)
+
+
+FORMAT = Format(
+    "pcd",
+    "PCD (Point Cloud Library), ascii, binary and compressed",
+    (".pcd",),
+    sniff,
+    read,
+    Writer(write, unsupported),
+)

@@ -17,11 +17,8 @@ from ..containers.bytes import malformed, mapped
 from ..containers.pickles import Refused, Unpickler, refused
 from ..containers.torch_file import LEGACY_MAGIC
 from . import _r2
+from ._format import Format
 from .checkpoint import models, select
-
-DESCRIPTION = "point clouds of r2_gaussian, pickled"
-SUFFIXES = (".pickle", ".pkl")
-OPTIONS = frozenset({"part", "only", "trust_pickle"})
 
 
 def sniff(head: bytes) -> bool:
@@ -54,3 +51,13 @@ def read(
         found = {"": exported} if exported else models(path, saved)
         model = select(path, found, part)
         return model.cloud("pickle", only)
+
+
+FORMAT = Format(
+    "pickle",
+    "point clouds of r2_gaussian, pickled",
+    (".pickle", ".pkl"),
+    sniff,
+    read,
+    takes=frozenset({"part", "only", "trust_pickle"}),
+)

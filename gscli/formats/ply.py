@@ -22,11 +22,10 @@ from ..cloud import BLOCK_BYTES, GaussianCloud, Header, release_pages, take_rows
 from ..errors import InputError
 from ..progress import nothing
 from . import _ply_binary, _ply_text
+from ._format import Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
+from ._rows import name_bytes
 
-DESCRIPTION = "PLY, binary or ASCII, with every property, comment and element"
-SUFFIXES = (".ply",)
-STREAMS = True
 EXACT_INTEGER = 2**53  # a double holds every integer up to here
 
 
@@ -128,7 +127,7 @@ def write(
             stream.writelines(_chunks(native.after))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What PLY cannot hold of a cloud: it knows integers of 8 to 32 bits, float and double.
 
     bool and float16 are held exactly as uchar and float, 64-bit integers as double up to 2^53.
@@ -137,13 +136,13 @@ def unsupported(cloud: GaussianCloud) -> list[str]:
     for name, code in _codes(cloud).items():
         kind = cloud.rows.dtype[name]
         if code is None:
-            lost.append(f"column {name} ({kind})")
+            lost.append(Loss.column(cloud, name))
         elif kind.kind == "f" and kind.itemsize > 8:
-            lost.append(f"digits of column {name} ({kind})")
+            lost.append(Loss(f"digits of column {name}", detail=str(kind)))
         elif kind.kind in "iu" and kind.itemsize == 8:
             ends = [int(end) for _, block in cloud.blocks() for end in (block[name].min(), block[name].max())]
             if max(map(abs, ends), default=0) > EXACT_INTEGER:
-                lost.append(f"digits of column {name} ({kind} beyond 2^53)")
+                lost.append(Loss(f"digits of column {name}", detail=f"{kind} beyond 2^53"))
     return lost
 
 
@@ -181,7 +180,7 @@ def _code(kind: np.dtype[Any]) -> str | None:
 
 
 def _is_word(name: str) -> bool:
-    raw = name.encode("utf-8", "surrogateescape")
+    raw = name_bytes(name)
     return raw.split() == [raw]
 
 
@@ -235,3 +234,13 @@ def _chunks(data: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
         chunk = data[start : start + BLOCK_BYTES]
         yield chunk.data
         release_pages(chunk)
+
+
+FORMAT = Format(
+    "ply",
+    "PLY, binary or ASCII, with every property, comment and element",
+    (".ply",),
+    sniff,
+    read,
+    Writer(write, unsupported, streams=True, references_rows=references_rows),
+)

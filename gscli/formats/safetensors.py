@@ -22,13 +22,13 @@ from ..containers.bytes import malformed, mapped, table
 from ..containers.torch_file import BFLOAT16
 from ..errors import InputError
 from ..progress import nothing
-from ._gsplat import named
+from ._format import Format, Loss, Writer
+from ._gsplat import TAKEN, named
 from ._rows import selected
 
-DESCRIPTION = "safetensors with gsplat's tensor names"
-SUFFIXES = (".safetensors",)
-OPTIONS = frozenset({"only"})
 MAX_HEADER = 1 << 22
+METADATA = "__metadata__"
+_TAKEN = {*TAKEN, METADATA, ""}
 _TYPES: dict[str, Any] = {
     "F64": "<f8",
     "F32": "<f4",
@@ -63,7 +63,7 @@ def read(path: Path, *, only: Sequence[str] | None = None) -> GaussianCloud:
         if length > MAX_HEADER:
             raise InputError(f"claims a header of {length:,} bytes", path=path, remedy="it is damaged")
         header = json.loads(table(data, "u1", length, 8, path, "header bytes").tobytes())
-        about = header.pop("__metadata__", {})
+        about = header.pop(METADATA, {})
         tensors = {}
         for name, entry in header.items():
             start, stop = entry["data_offsets"]
@@ -105,7 +105,7 @@ def write(
     """
     chosen = selected(cloud, index)
     header: dict[str, Any] = {
-        "__metadata__": {
+        METADATA: {
             "format": "3dgs",
             "columns": json.dumps(chosen.fields),
             "comments": json.dumps(chosen.header.comments),
@@ -126,15 +126,16 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
-    """Columns of types that safetensors do not have."""
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
+    """Columns of types that safetensors do not have, or called like something else in them."""
+    kept = _kept(cloud)
+    return [Loss.column(cloud, name) for name in cloud.fields if name not in kept]
+
+
+def _kept(cloud: GaussianCloud) -> list[str]:
     kinds = [np.dtype(kind) for kind in _TYPES.values()]
-    types = {name: cloud.rows.dtype[name] for name in cloud.fields}
-    return [
-        f"column {name} ({kind})"
-        for name, kind in types.items()
-        if kind.shape or kind.newbyteorder("<") not in kinds
-    ]
+    types = {name: cloud.rows.dtype[name] for name in cloud.fields if name not in _TAKEN}
+    return [name for name, kind in types.items() if not kind.shape and kind.newbyteorder("<") in kinds]
 
 
 def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
@@ -151,7 +152,7 @@ def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
         ("quats", fields.ROTATION, (4,)),
     ]
     out: dict[str, npt.NDArray[Any]] = {}
-    left = [name for name in cloud.fields if name not in dict.fromkeys(unsupported_names(cloud))]
+    left = _kept(cloud)
     for label, names, shape in groups:
         if not names or not set(names) <= set(left):
             continue
@@ -170,5 +171,12 @@ def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
     return out
 
 
-def unsupported_names(cloud: GaussianCloud) -> list[str]:
-    return [text.split()[1] for text in unsupported(cloud)]
+FORMAT = Format(
+    "safetensors",
+    "safetensors with gsplat's tensor names",
+    (".safetensors",),
+    sniff,
+    read,
+    Writer(write, unsupported),
+    takes=frozenset({"only"}),
+)

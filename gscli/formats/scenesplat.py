@@ -22,11 +22,10 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed
 from ..errors import InputError, WriteRefused
 from ..progress import nothing
-from . import FOLDER_HEAD, _rows
+from . import _rows
+from ._format import FOLDER, FOLDER_HEAD, Format, Loss, Writer
 from ._scene_folder import COLOUR, SceneFolder
 
-DESCRIPTION = "SceneSplat scene folder (coord.npy, color.npy ...) with its features and grids"
-SUFFIXES = ("/",)
 _LABELS = ("segment", "instance")
 
 
@@ -115,14 +114,15 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What a scene folder cannot hold: colours beyond 8 bits, harmonics, other columns, comments."""
     held = (*fields.NORMAL, *_LABELS)
     if isinstance(cloud.header.attached, SceneFolder):  # whose own files are written, not the rows
         added = [name for name in cloud.fields if name not in (*_rows.splat_names(), *held)]
-        return [*cloud.header.attached.left_out(), *(f"column {name}" for name in added)]
+        left_out = cloud.header.attached.left_out()
+        return [*map(Loss, left_out), *(Loss.column(cloud, name) for name in added)]
     lost = _rows.dropped(cloud, degree=0, beside=held)
-    return ["precision (colour clipped to 0..1 and 8 bits)", *lost]
+    return [Loss("precision", detail="colour clipped to 0..1 and 8 bits"), *lost]
 
 
 def _activated(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
@@ -153,3 +153,13 @@ def _logarithm(scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
     with np.errstate(divide="ignore"):
         out: npt.NDArray[Any] = np.log(scale.astype(np.float64)).astype(np.float32)
     return out
+
+
+FORMAT = Format(
+    "scenesplat",
+    "SceneSplat scene folder (coord.npy, color.npy ...) with its features and grids",
+    (FOLDER,),
+    sniff,
+    read,
+    Writer(write, unsupported, refuse_existing=refuse_existing),
+)

@@ -27,11 +27,9 @@ from ..containers.bytes import SMALL, check_expansion, malformed
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..kernels import quaternions
-from . import FOLDER_HEAD, _rows
+from . import _rows
+from ._format import FOLDER_HEAD, Format
 
-DESCRIPTION = "SOG (PlayCanvas), versions 1 and 2, zipped or as a folder"
-SUFFIXES = (".sog",)
-REQUIRES = ("PIL",)
 MAX_META = 4 << 20
 _SMALLEST = (("means", 2), ("scales", 1), ("quats", 1), ("sh0", 1))
 _COEFFICIENTS = (3, 8, 15)  # of SH degrees 1 to 3
@@ -184,3 +182,13 @@ def _between(meta: dict[str, Any], share: npt.NDArray[Any], width: int) -> npt.N
         raise ValueError(f"bounds without {width} values")
     values: npt.NDArray[Any] = low + (high - low) * share
     return values
+
+
+FORMAT = Format(
+    "sog",
+    "SOG (PlayCanvas), versions 1 and 2, zipped or as a folder",
+    (".sog",),
+    sniff,
+    read,
+    requires=("PIL",),
+)

@@ -21,11 +21,9 @@ from ..containers.bytes import malformed, mapped
 from ..errors import GscliError, InputError
 from ..kernels import quaternions
 from ..progress import nothing
+from ._format import Format, Loss, Writer
 from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, splats, to_bytes
 
-DESCRIPTION = ".splat, 32 bytes a Gaussian: 8-bit colour, opacity and rotation, no spherical harmonics"
-SUFFIXES = (".splat",)
-LOSSY = True
 RECORD = np.dtype([("xyz", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 
 
@@ -85,9 +83,17 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What .splat cannot hold: bytes for colour, opacity and rotation; nothing but the 3DGS fields."""
-    return [
-        "precision (colour clipped to 0..1, opacity and rotation to 8 bits)",
-        *dropped(cloud, degree=0),
-    ]
+    bits = "colour clipped to 0..1, opacity and rotation to 8 bits"
+    return [Loss("precision", detail=bits), *dropped(cloud, degree=0)]
+
+
+FORMAT = Format(
+    "splat",
+    ".splat, 32 bytes a Gaussian: 8-bit colour, opacity and rotation, no spherical harmonics",
+    (".splat",),
+    sniff,
+    read,
+    Writer(write, unsupported, lossy=True),
+)

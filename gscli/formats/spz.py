@@ -32,11 +32,8 @@ from ..errors import GscliError, InputError
 from ..kernels import quaternions
 from ..progress import nothing
 from . import _rows
+from ._format import Format, Loss, Writer
 
-DESCRIPTION = "SPZ 1 to 4: 24-bit positions, bytes for the rest"
-SUFFIXES = (".spz",)
-LOSSY = True
-OPTIONAL = ("zstandard",)
 MAGIC = b"NGSP"
 ANTIALIASED, EXTENDED = 1, 2  # flags
 ANTIALIASED_COMMENT = "antialiased 1"
@@ -138,14 +135,14 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What SPZ cannot hold: fixed point and bytes; nothing but the 3DGS fields."""
     kept = all(comment == ANTIALIASED_COMMENT for comment in cloud.header.comments)
-    return [
-        "precision (positions to 24 bits, scales to 1/16 of a logarithm within -10..5.9, "
-        "rotations to 10 bits, the rest to 8; colours within -0.44..1.44, harmonics within -1..1)",
-        *_rows.dropped(cloud, degree=4, comments=kept),
-    ]
+    bits = (
+        "positions to 24 bits, scales to 1/16 of a logarithm within -10..5.9, "
+        "rotations to 10 bits, the rest to 8; colours within -0.44..1.44, harmonics within -1..1"
+    )
+    return [Loss("precision", detail=bits), *_rows.dropped(cloud, degree=4, comments=kept)]
 
 
 def _plain_head(head: bytes) -> bytes:
@@ -257,3 +254,14 @@ def _extensions(path: Path, records: bytes) -> tuple[int, tuple[str, ...]]:
     if not 1 <= axes <= 8:
         raise InputError(f"is stored in axes {axes}, which are not read", path=path)
     return axes, (f"extension records left out: {', '.join(other[:8])}",) if other else ()
+
+
+FORMAT = Format(
+    "spz",
+    "SPZ 1 to 4: 24-bit positions, bytes for the rest",
+    (".spz",),
+    sniff,
+    read,
+    Writer(write, unsupported, lossy=True),
+    optional=("zstandard",),
+)

@@ -17,11 +17,9 @@ from .. import files
 from ..cloud import GaussianCloud, Header
 from ..progress import nothing
 from . import _text
+from ._format import Format, Loss, Writer
 from ._ply_text import print_rows
 from ._rows import selected
-
-DESCRIPTION = "text, x y z first on each line"
-SUFFIXES = (".xyz", ".txt", ".pts", ".asc")
 
 
 def sniff(head: bytes) -> bool:
@@ -58,6 +56,16 @@ def write(
     advance(len(cloud))
 
 
-def unsupported(cloud: GaussianCloud) -> list[str]:
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """Columns that text cannot hold."""
-    return _text.unsupported(cloud.rows)
+    return _text.unsupported(cloud)
+
+
+FORMAT = Format(
+    "xyz",
+    "text, x y z first on each line",
+    (".xyz", ".txt", ".pts", ".asc"),
+    sniff,
+    read,
+    Writer(write, unsupported),
+)

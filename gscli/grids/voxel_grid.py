@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ..kernels.cells import group_ids, group_lattice
 from ..positions import finite_rows, not_finite
 from . import lattice, picking
 from .methods import Method, method, rows_wanted
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +54,7 @@ class VoxelGrid:
         points_per_cell: float | None = None,
         origin: Sequence[float] | str | None = None,
         drop_invalid: bool = False,
-        device: Any = None,
+        device: torch.device | None = None,
     ) -> VoxelGrid:
         """Group points by lattice cell: floor((x - origin) / voxel_size) in float64.
 
@@ -106,7 +109,7 @@ class VoxelGrid:
         )
 
     @classmethod
-    def from_ids(cls, ids: Any, *, device: Any = None) -> VoxelGrid:
+    def from_ids(cls, ids: Any, *, device: torch.device | None = None) -> VoxelGrid:
         """Group rows by a given cell id, such as a precomputed point-to-grid mapping.
 
         Args:
@@ -160,7 +163,7 @@ class VoxelGrid:
         sizes, cells = np.unique(to_numpy(self.counts), return_counts=True)
         return sizes, cells
 
-    def to(self, device: Any) -> VoxelGrid:
+    def to(self, device: torch.device | None) -> VoxelGrid:
         """The same grid as torch tensors on a device, or as NumPy arrays for None."""
         if device is None:
             order, offsets, cells = (to_numpy(a) for a in (self.order, self.offsets, self.cells))
@@ -312,7 +315,7 @@ class Draw:
         return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
 
 
-def _on(device: Any, array: Any) -> Any:
+def _on(device: torch.device | None, array: Any) -> Any:
     """An array as a tensor on a torch device; unchanged for None."""
     if device is None:
         return array

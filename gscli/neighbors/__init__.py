@@ -1,12 +1,7 @@
 """Exact nearest neighbours. The directory is the registry: ``neighbors/faiss.py`` *is* the engine ``faiss``.
 
-An engine module defines
-
-* ``DESCRIPTION``: one line for people;
-* ``Index(targets, *, device=None)``: prepare to search `targets`, (N, 3) float32 or float64, a NumPy
-  array or a torch tensor; `device` is what `gscli.device.resolve` returned;
-* ``Index.nearest(queries, *, advance=None) -> Neighbors``: for each of the (Q, 3) queries the nearest
-  target; `advance` is told how many queries each finished part had.
+An engine module defines ``ENGINE``, an `Engine`, which makes an index of targets that is asked for the
+nearest of each query.
 
 Every engine gives the answer of ``brute``, to the last bit. The squared distance of a pair is
 ``dx * dx + dy * dy + dz * dz`` in float64 on the coordinates as stored, added in that order; the
@@ -15,19 +10,17 @@ distance is the square root. Answers come in the kind of the queries: NumPy for 
 the same device for a tensor.
 
 Every engine raises `InputError` for an empty cloud and for coordinates that are not finite (or
-beyond 1e150, whose squares are not), `UsageError` for a device on which it does not run, and
-`EngineUnavailable` with the install command when its library is missing.
+beyond 1e150, whose squares are not), on either side.
 """
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
 from ._answers import Neighbors as Neighbors
+from ._engine import ENGINES as ENGINES
+from ._engine import Engine as Engine
+from ._engine import Index as Index
 
 if TYPE_CHECKING:
     import torch
@@ -38,23 +31,6 @@ FAISS = (  # the distributions that bring faiss
     *("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cuvs"),
     *("faiss-cuda", "faiss-cuda-cu128"),
 )
-
-
-def names() -> list[str]:
-    """Names of all engines, found in the directory without importing any."""
-    found = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    return sorted(name.replace("_", "-") for name in found)
-
-
-def module(name: str) -> ModuleType:
-    """The engine of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name not in names():
-        raise UsageError(f"no engine {name!r}", remedy=f"choose one of auto, {', '.join(names())}")
-    return import_module(f"{__name__}.{name.replace('-', '_')}")
 
 
 def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -> tuple[str, str]:

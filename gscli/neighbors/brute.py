@@ -11,11 +11,10 @@ from ..device import is_torch
 from ..kernels.distances import nearest_by_trial, square_roots
 from ..positions import as_array, as_tensor
 from ._answers import Neighbors, in_kind
+from ._engine import Engine
 
 if TYPE_CHECKING:
     import torch
-
-DESCRIPTION = "tries every pair; the slow twin of the others, on NumPy or torch"
 
 BLOCK = 256  # queries at a time: 1M pairs with a tile of targets
 
@@ -48,3 +47,6 @@ class Index:
             if advance is not None:
                 advance(len(squared))
         return in_kind(Neighbors(distances, rows, proven=len(points)), queries)
+
+
+ENGINE = Engine("brute", "tries every pair; the slow twin of the others, on NumPy or torch", Index)

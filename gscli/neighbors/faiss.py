@@ -17,11 +17,10 @@ from ..kernels.distances import squared_distances
 from ..positions import as_array
 from . import kdtree
 from ._answers import Neighbors, in_kind
+from ._engine import Engine
 
 if TYPE_CHECKING:
     import torch
-
-DESCRIPTION = "brute force in float32 (faiss), on CPU or GPU, with proof; unproven queries go to the k-d tree"
 
 CANDIDATES = 4  # per query
 TRIAL = 1000  # queries; where more than half of them stay unproven, or one refutes the bound, faiss is left
@@ -119,3 +118,10 @@ class Index:
         with np.errstate(over="ignore"):
             small: npt.NDArray[np.float32] = (points - self._centre).astype(np.float32)
         return small
+
+
+ENGINE = Engine(
+    "faiss",
+    "brute force in float32 (faiss), on CPU or GPU, with proof; unproven queries go to the k-d tree",
+    Index,
+)

@@ -21,11 +21,10 @@ from ..kernels import morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
 from ._answers import Neighbors, in_kind, require_cpu
+from ._engine import Engine
 
 if TYPE_CHECKING:
     import torch
-
-DESCRIPTION = "k-d tree (pykdtree) on all CPU cores"
 
 BLOCK = 1 << 16  # queries at a time; about 130 bytes of temporaries each
 LEAF = 16  # points per leaf
@@ -126,3 +125,6 @@ class Index:
             at = pending[same.ravel() == number]
             squared[at], rows[at] = exact.min(), self._rows[exact == exact.min()].min()
         return squared, rows
+
+
+ENGINE = Engine("kdtree", "k-d tree (pykdtree) on all CPU cores", Index)

@@ -9,11 +9,10 @@ from ..device import is_torch
 from ..errors import EngineUnavailable, installing
 from ..positions import as_tensor
 from ._answers import Neighbors, in_kind
+from ._engine import Engine
 
 if TYPE_CHECKING:
     import torch
-
-DESCRIPTION = "box tree in float64 made of torch operations, on GPU or CPU"
 
 PIECE = 1 << 18  # (query, box) pairs at a time, and queries: about 1 KB each at most
 
@@ -70,3 +69,6 @@ def _first_of_equals(points: torch.Tensor) -> torch.Tensor:
     first = rows.new_ones(len(rows)).bool()
     first[1:] = (ordered[1:] != ordered[:-1]).any(dim=1)
     return rows[first].sort().values
+
+
+ENGINE = Engine("torch-tree", "box tree in float64 made of torch operations, on GPU or CPU", Index)

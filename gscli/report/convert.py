@@ -19,7 +19,7 @@ def document(result: ConvertResult) -> dict[str, Any]:
         input={"path": result.source, "format": result.source_format, "points": result.points},
         output={"path": result.target, "format": result.target_format, "written": result.written},
         options=result.options,
-        lost=list(result.lost),
+        lost=[str(loss) for loss in result.lost],
         largest_difference=result.largest,
         notes=list(result.notes),
         timings_s=documents.seconds(result.timings),
@@ -28,7 +28,7 @@ def document(result: ConvertResult) -> dict[str, Any]:
 
 def lost(result: ConvertResult) -> str:
     """What was lost, in the few words that fit into a table."""
-    kinds = ", ".join(what.partition(" (")[0] for what in result.lost) or "nothing"
+    kinds = ", ".join(loss.what for loss in result.lost) or "nothing"
     return kinds if len(kinds) <= LOST_WIDTH else kinds[: LOST_WIDTH - 3] + "..."
 
 
@@ -36,7 +36,7 @@ def summary(result: ConvertResult, *, verbose: bool = False) -> list[str]:
     """Lines for people: what was read and written, what was lost, and by how much values differ at most."""
     lost, written = ("lost", "wrote") if result.written else ("loses", "would")
     lines = [f"read     {result.source}: {result.points:,} points ({result.source_format})"]
-    lines += [f"{lost:8} {what}" for what in result.lost]
+    lines += [f"{lost:8} {loss}" for loss in result.lost]
     if not result.lost:
         lines.append(f"{lost:8} nothing")
     lines.append(f"{written:8} {'' if result.written else 'write '}{result.target} ({result.target_format})")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
-from ..supported import Format
+from ..formats import FOLDER, Format
 from . import document as documents
 
 SCHEMA = "gscli/formats/1"
@@ -14,7 +13,7 @@ SCHEMA = "gscli/formats/1"
 
 def document(rows: Sequence[Format]) -> dict[str, Any]:
     """Every format with what it can do, what it needs and what of that is missing."""
-    return documents.document(SCHEMA, formats=[asdict(row) for row in rows])
+    return documents.document(SCHEMA, formats=[_row(row) for row in rows])
 
 
 def summary(rows: Sequence[Format]) -> list[str]:
@@ -23,8 +22,8 @@ def summary(rows: Sequence[Format]) -> list[str]:
     suffixes = max(len(_suffixes(row)) for row in rows)
     lines = [f"{'format':{names}}  read  write  {'files':{suffixes}}  holds"]
     for row in rows:
-        writes = "lossy" if row.lossy and row.can_write else _mark(row.can_write)
-        line = f"{row.name:{names}}  {_mark(row.can_read):4}  {writes:5}  {_suffixes(row):{suffixes}}  "
+        writes = "no" if row.writer is None else "lossy" if row.writer.lossy else "yes"
+        line = f"{row.name:{names}}  {'yes':4}  {writes:5}  {_suffixes(row):{suffixes}}  "
         line += row.description
         needs = [*row.requires, *(f"{package} for some files" for package in row.optional)]
         if needs:
@@ -35,9 +34,20 @@ def summary(rows: Sequence[Format]) -> list[str]:
     return lines
 
 
-def _mark(can: bool) -> str:
-    return "yes" if can else "no"
+def _row(row: Format) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "description": row.description,
+        "suffixes": row.suffixes,
+        "can_read": True,
+        "can_write": row.writer is not None,
+        "lossy": row.writer is not None and row.writer.lossy,
+        "requires": row.requires,
+        "optional": row.optional,
+        "missing": row.missing,
+        "install": row.install,
+    }
 
 
 def _suffixes(row: Format) -> str:
-    return " ".join("folder" if suffix == "/" else suffix for suffix in row.suffixes)
+    return " ".join("folder" if suffix == FOLDER else suffix for suffix in row.suffixes)

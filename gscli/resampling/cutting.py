@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from ..grids.voxel_grid import Draw, VoxelGrid
 from ..kernels import cellsize
 from ..progress import Timings
 from ..scratch import folder_for
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def cut(
     shape: Shape,
     *,
     mapped: Mapped | None,
-    where: Any,
+    where: torch.device | None,
     cache: GridCache | None,
     budget: Budget | None,
     beside: str,
@@ -109,7 +112,7 @@ def cut(
 
 
 def from_positions(
-    xyz: npt.NDArray[Any], shape: Shape, where: Any, cache: GridCache | None
+    xyz: npt.NDArray[Any], shape: Shape, where: torch.device | None, cache: GridCache | None
 ) -> tuple[VoxelGrid, str]:
     """Load the grid of (3, N) positions from the cache, or build and keep it."""
     name = ""
@@ -144,7 +147,7 @@ def precision_note(some: npt.NDArray[Any], grid: VoxelGrid | TiledGrid) -> list[
     ]
 
 
-def from_file(mapped: Mapped, rows: int, where: Any) -> VoxelGrid:
+def from_file(mapped: Mapped, rows: int, where: torch.device | None) -> VoxelGrid:
     """The grid of a grid file."""
     ids = grid_files.read_mapping(mapped.path, rows, scene=mapped.source)
     why = f"as {mapped.path} says"

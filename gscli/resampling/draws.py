@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files, formats
+from .. import files
 from ..errors import UsageError
+from ..formats import Source, Target
 from ..grids.methods import NAMES, Method
 from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import VoxelGrid
@@ -24,11 +25,11 @@ MOST_REPEATS = 1_000_000  # a file each
 
 @dataclass(frozen=True)
 class Job:
-    """One draw and the files that it is written to."""
+    """One draw, where it is written to, and the file of its row numbers."""
 
     method: Method
     epoch: int
-    path: str
+    target: Target
     index: str | None
 
 
@@ -49,15 +50,22 @@ def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, r
 
 
 def plan(
-    source: str | os.PathLike[str],
+    source: Source,
     target: str | os.PathLike[str] | None,
     out_dir: str | os.PathLike[str] | None,
     index: str | os.PathLike[str] | None,
     chosen: list[Method],
     epoch: int,
     repeat: int,
+    *,
+    overwrite: bool,
+    allow_lossy: bool,
 ) -> list[Job]:
     """Which draw goes to which path."""
+
+    def to(path: str | os.PathLike[str]) -> Target:
+        return Target.of(path, like=source.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
+
     if (target is None) == (out_dir is None):
         raise UsageError("give either an output file or --out-dir")
     if target is not None:
@@ -65,16 +73,13 @@ def plan(
             raise UsageError(
                 "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
             )
-        formats.format_for_writing(target, formats.folder_format(source))
-        return [Job(chosen[0], epoch, os.fspath(target), None if index is None else os.fspath(index))]
+        return [Job(chosen[0], epoch, to(target), None if index is None else os.fspath(index))]
     assert out_dir is not None
-    stem = "stdin" if files.is_standard(source) else formats.stem(source)
-    suffix = formats.suffix_like(source)
     jobs = []
     for m, e in draws(chosen, epoch, repeat):
-        name = draw_name(stem, m, e)
+        name = draw_name(source.stem, m, e)
         rows = None if index is None else os.path.join(index, name + ".npy")
-        jobs.append(Job(m, e, os.path.join(out_dir, name + suffix), rows))
+        jobs.append(Job(m, e, to(os.path.join(out_dir, name + source.suffix)), rows))
     return jobs
 
 

@@ -45,7 +45,7 @@ def points(
     scalars = {}
     for direction, queries, targets in (("", a, b), ("_reverse", b, a)):
         engine, _ = neighbors.choose(len(queries), len(targets))
-        distances = neighbors.module(engine).Index(targets).nearest(queries).distances
+        distances = neighbors.ENGINES.get(engine).index(targets).nearest(queries).distances
         found = corgs(distances, threshold)
         scalars[f"{tag}_fitness{direction}"] = found.fitness
         scalars[f"{tag}_rmse{direction}"] = found.rmse

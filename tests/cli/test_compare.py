@@ -241,7 +241,7 @@ def test_no_output_takes_the_place_of_an_input(run, two):
 
 def test_help_names_every_engine(run):
     said = b"".join(run("compare", "--help").stdout.split()).decode()  # wrapped anywhere
-    assert f"Howtosearch:{','.join(neighbors.names())}." in said
+    assert f"Howtosearch:{','.join(neighbors.ENGINES.names())}." in said
 
 
 def test_hard_input_is_answered(run):

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
-from gscli import formats
 from gscli.cli import main
 from gscli.errors import UsageError
+from gscli.formats import FORMATS
 from tests.formats import samples
 
 
@@ -23,12 +23,11 @@ def table():
 
 
 def test_the_table_has_every_format_there_is(table):
-    assert tuple(table) == formats.names()
+    assert tuple(table) == FORMATS.names()
     for name, row in table.items():
-        module = formats.module(name)
-        assert row["can_read"] == hasattr(module, "read")
-        assert row["can_write"] == hasattr(module, "write")
-        assert row["suffixes"] == list(module.SUFFIXES)
+        assert row["can_read"]
+        assert row["can_write"] == (FORMATS.get(name).writer is not None)
+        assert row["suffixes"] == list(FORMATS.get(name).suffixes)
         assert row["missing"] == [
             p for p in (*row["requires"], *row["optional"]) if importlib.util.find_spec(p) is None
         ]
@@ -58,7 +57,7 @@ def test_every_format_that_it_calls_lossy_and_no_other_refuses_a_plain_scene(tab
     always_here = {
         name
         for name, row in table.items()
-        if row["can_write"] and name not in own_values and formats.module(name).unsupported(cloud)
+        if row["can_write"] and name not in own_values and FORMATS.get(name).writer.unsupported(cloud)
     }
     assert always == always_here
 
@@ -71,10 +70,12 @@ def test_what_it_says_is_read_is_read(table, make_scene, tmp_path):
 
 def test_people_get_a_line_a_format_with_the_way_to_what_is_missing(monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "laspy" else found(name))
+    monkeypatch.setattr(
+        "gscli.formats._format.find_spec", lambda name: None if name == "laspy" else found(name)
+    )
     lines = CliRunner().invoke(main, ["formats"], catch_exceptions=False).stdout.splitlines()
     by_name = {line.split()[0]: line for line in lines}
-    assert set(by_name) == {"format", *formats.names()}
+    assert set(by_name) == {"format", *FORMATS.names()}
     assert by_name["las"].endswith("; missing laspy: pip install laspy")
     assert "missing" not in by_name["ply"]
     assert by_name["splat"].split()[1:3] == ["yes", "lossy"]

@@ -178,7 +178,7 @@ def test_asking_all_is_no_sample():
         compare_centers(a, a, max_queries=0)
 
 
-@pytest.mark.parametrize("engine", neighbors.names())
+@pytest.mark.parametrize("engine", neighbors.ENGINES.names())
 def test_every_engine_gives_the_same_report(engine):
     a, b = cloud(700, 0), cloud(600, 1)
     expected, timings = compare_centers(a, b, engine="brute"), Timings()

@@ -17,13 +17,12 @@ from gscli.cloud import GaussianCloud
 def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     """Write every sample that the installed libraries allow; by a name that starts with the format's."""
     made = {}
-    for name in formats.names():
-        module = formats.module(name)
-        if not hasattr(module, "write") or module.SUFFIXES[0] == "/":
+    for form in formats.FORMATS:
+        if form.writer is None or form.folder:
             continue
-        path = folder / f"{name}{module.SUFFIXES[0]}"
+        path = folder / f"{form.name}{form.suffixes[0]}"
         formats.write(path, cloud, allow_lossy=True)
-        made[name] = path
+        made[form.name] = path
     formats.write(folder / "las-packed.laz", cloud, allow_lossy=True)
     made["las-packed"] = folder / "las-packed.laz"
     made["ply-text"] = _text_ply(folder / "ply-text.ply", cloud)

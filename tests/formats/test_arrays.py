@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli import fields, formats, supported
+from gscli import fields, formats
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError, WriteRefused
+from gscli.formats import FORMATS, Source, Target
 from gscli.grids import grid_files
 from tests.formats import samples
 
@@ -256,7 +257,7 @@ def test_las_keeps_scale_offset_and_every_dimension(tmp_path):
             pytest.importorskip("lazrs")
         las.write(tmp_path / f"a.{suffix}")
         cloud = formats.read(tmp_path / f"a.{suffix}")
-        assert not formats.losses(tmp_path / f"b.{suffix}", cloud)
+        assert not Target.of(tmp_path / f"b.{suffix}").losses(cloud)
         formats.write(tmp_path / f"b.{suffix}", cloud, index=rows)
         again = laspy.read(tmp_path / f"b.{suffix}")
         assert list(again.header.scales) == [0.01, 0.01, 0.001]
@@ -298,27 +299,20 @@ def test_pcd_keeps_its_encoding_viewpoint_and_comments(tmp_path, scene):
     assert np.array_equal(formats.read(tmp_path / "b.pcd").rows, scene.rows[:3])
 
 
-def test_the_table_tells_what_is_missing_and_how_to_get_it(monkeypatch):
-    rows = {row.name: row for row in supported.table()}
-    assert set(rows) == set(formats.names())
-    assert rows["ply"].can_write
-    assert not rows["ply"].lossy
-    assert rows["spz"].lossy
-    assert not rows["checkpoint"].can_write
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    rows = {row.name: row for row in supported.table()}
-    assert rows["las"].missing == ("laspy", "lazrs")
-    assert rows["las"].install == "pip install laspy lazrs"
-    assert rows["sog"].install == "pip install pillow"
-    assert rows["ply"].install == ""
+def test_a_format_tells_what_is_missing_and_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("gscli.formats._format.find_spec", lambda name: None)
+    assert FORMATS.get("las").missing == ("laspy", "lazrs")
+    assert FORMATS.get("las").install == "pip install laspy lazrs"
+    assert FORMATS.get("sog").install == "pip install pillow"
+    assert (FORMATS.get("ply").missing, FORMATS.get("ply").install) == ((), "")
 
 
 def test_the_name_of_a_part_may_also_be_the_name_of_a_file(tmp_path):
-    assert formats.locate("a/b.pth::gs1") == (Path("a/b.pth"), "gs1")
-    assert formats.locate("a/b.pth::") == (Path("a/b.pth::"), None)
+    assert Source.of("a/b.pth::gs1") == Source("a/b.pth::gs1", Path("a/b.pth"), "gs1")
+    assert Source.of("a/b.pth::") == Source("a/b.pth::", Path("a/b.pth::"))
     real = tmp_path / "b::gs1"
     real.write_text("1 2 3\n")
-    assert formats.locate(real) == (real, None)
+    assert Source.of(real) == Source(str(real), real)
 
 
 def test_a_cloud_of_other_columns_stays_whole_through_archives(tmp_path):

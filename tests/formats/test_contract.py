@@ -1,9 +1,9 @@
-"""Every module in gscli/formats keeps the contract of gscli/formats/__init__.py."""
+"""Every module in gscli/formats keeps the contract of `gscli.formats.Format`."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,19 +11,20 @@ import pytest
 from gscli import fields, formats
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GscliError, WriteRefused
+from gscli.formats import FORMATS, Format, by_suffix
 
 UNCOUNTED = ("csv", "splat", "xyz")  # do not say how many rows they have
-WRITABLE = [name for name in formats.names() if hasattr(formats.module(name), "write")]
+WRITABLE = [form.name for form in FORMATS if form.writer is not None]
 
 
-@pytest.fixture(params=formats.names())
-def format_module(request) -> ModuleType:
-    return formats.module(request.param)
+@pytest.fixture(params=FORMATS.names())
+def form(request) -> Format:
+    return FORMATS.get(request.param)
 
 
 @pytest.fixture(params=WRITABLE)
-def writer(request) -> ModuleType:
-    return formats.module(request.param)
+def written(request) -> Format:
+    return FORMATS.get(request.param)
 
 
 @pytest.fixture(
@@ -55,19 +56,19 @@ def cloud(request, make_scene) -> GaussianCloud:
     return GaussianCloud(extras, Header("other", ("made for a test",), native={"not": "yours"}))
 
 
-def target(folder: Path, writer: ModuleType, stem: str = "scene") -> Path:
+def target(folder: Path, written: Format, stem: str = "scene") -> Path:
     """A path that asks for the format; the suffix of a format of folders is ``/``."""
-    return folder / f"{stem}{writer.SUFFIXES[0]}"
+    return folder / f"{stem}{written.suffixes[0]}"
 
 
-def write(writer: ModuleType, path: Path, cloud: GaussianCloud, **options) -> bool:
+def write(written: Format, path: Path, cloud: GaussianCloud, **options) -> bool:
     """Write; false where the format refused, which it may for lack of columns that it needs."""
     try:
-        writer.write(path, cloud, **{"overwrite": False, **options})
+        written.writer.write(path, cloud, **{"overwrite": False, **options})
     except EngineUnavailable as error:
         pytest.skip(str(error))
     except GscliError:
-        if is_complete(cloud) and not writer.unsupported(cloud):
+        if is_complete(cloud) and not written.writer.unsupported(cloud):
             raise
         return False
     return True
@@ -86,138 +87,180 @@ def assert_equal(got: GaussianCloud, wanted: GaussianCloud) -> None:
         assert np.array_equal(got.rows[name].astype(wanted.rows.dtype[name]), wanted.rows[name]), name
 
 
-def test_a_format_says_what_it_is(format_module):
-    assert isinstance(format_module.DESCRIPTION, str)
-    assert len(format_module.DESCRIPTION.splitlines()) == 1
-    assert format_module.SUFFIXES
-    assert all(s[0] in "./" and s == s.lower() for s in format_module.SUFFIXES)
-    assert hasattr(format_module, "write") == hasattr(format_module, "unsupported")
-    assert callable(format_module.read)
+def test_a_format_says_what_it_is(form):
+    assert FORMATS.get(form.name) is form
+    assert len(form.description.splitlines()) == 1
+    assert form.suffixes
+    assert all(s[0] in "./" and s == s.lower() for s in form.suffixes)
+
+
+def test_a_format_reads_with_the_arguments_that_it_says_it_takes(form):
+    keywords = [p.name for p in inspect.signature(form.read).parameters.values() if p.kind == p.KEYWORD_ONLY]
+    assert set(keywords) == form.takes
+
+
+def test_a_suffix_of_several_parts_is_the_name_of_its_format(form):
+    """So that a name that holds dots is understood without asking every format."""
+    for suffix in form.suffixes:
+        if suffix.count(".") > 1:
+            assert suffix == "." + form.name.replace("_", ".")
+        elif suffix[1:] in FORMATS:
+            assert suffix[1:] == form.name
+        assert by_suffix(f"a/scene.e0{suffix}") == (suffix, form)
 
 
 @pytest.mark.parametrize(
     "head", [b"", b"\0", b"Dear reader,\n", formats.FOLDER_HEAD, b"\x80" * formats.HEAD_BYTES]
 )
-def test_sniffing_answers_for_any_bytes(format_module, head):
-    assert format_module.sniff(head) is False
+def test_sniffing_answers_for_any_bytes(form, head):
+    assert form.sniff(head) is False
 
 
 def test_no_two_writers_claim_a_suffix():
-    suffixes = [suffix for name in WRITABLE for suffix in formats.module(name).SUFFIXES]
+    suffixes = [suffix for name in WRITABLE for suffix in FORMATS.get(name).suffixes]
     assert len(suffixes) == len(set(suffixes))
 
 
-def test_what_is_written_without_loss_reads_back_equal(writer, cloud, tmp_path):
-    path = target(tmp_path, writer)
-    if not write(writer, path, cloud):
+def test_what_is_written_without_loss_reads_back_equal(written, cloud, tmp_path):
+    path = target(tmp_path, written)
+    if not write(written, path, cloud):
         assert not list(tmp_path.iterdir())
         return
-    assert formats.identify(path) == writer.__name__.rpartition(".")[2]
+    assert formats.identify(path) is written
     again = formats.read(path)
-    assert again.header.format == formats.identify(path)
-    if not writer.unsupported(cloud):
-        assert_equal(again, in_order(writer, cloud, np.arange(len(cloud))))
+    assert again.header.format == written.name
+    if not written.writer.unsupported(cloud):
+        assert_equal(again, in_order(written, cloud, np.arange(len(cloud))))
 
 
-def in_order(writer: ModuleType, cloud: GaussianCloud, index: np.ndarray) -> GaussianCloud:
+def in_order(written: Format, cloud: GaussianCloud, index: np.ndarray) -> GaussianCloud:
     """The rows at `index`, sorted if the format sorts what it writes."""
-    return cloud.take(writer.order(cloud, index) if hasattr(writer, "order") else index)
+    order = written.writer.order
+    return cloud.take(index if order is None else order(cloud, index))
 
 
-def test_a_file_is_claimed_by_the_format_that_wrote_it_and_no_other(writer, make_scene, tmp_path):
-    path = target(tmp_path, writer)
-    assert write(writer, path, make_scene(30, 0, normals=False))
+def test_a_file_is_claimed_by_the_format_that_wrote_it_and_no_other(written, make_scene, tmp_path):
+    path = target(tmp_path, written)
+    assert write(written, path, make_scene(30, 0, normals=False))
     head = formats.head_of(path)
-    claims = [name for name in formats.names() if formats.module(name).sniff(head)]
-    by_suffix_alone = writer.__name__.endswith((".csv", ".xyz", ".splat"))
-    assert claims == [writer.__name__.rpartition(".")[2]] or (by_suffix_alone and not claims)
+    claims = [form.name for form in FORMATS if form.sniff(head)]
+    by_suffix_alone = written.name in UNCOUNTED
+    assert claims == [written.name] or (by_suffix_alone and not claims)
 
 
-def test_gaussians_of_degree_0_can_be_written_by_every_format(writer, make_scene, tmp_path):
-    assert write(writer, target(tmp_path, writer), make_scene(60, 0, normals=False))
+def test_gaussians_of_degree_0_can_be_written_by_every_format(written, make_scene, tmp_path):
+    assert write(written, target(tmp_path, written), make_scene(60, 0, normals=False))
 
 
-def test_what_was_read_is_written_and_read_again_unchanged(writer, cloud, tmp_path):
-    first, second = (target(tmp_path / folder, writer) for folder in "ab")
+def test_what_was_read_is_written_and_read_again_unchanged(written, cloud, tmp_path):
+    first, second = (target(tmp_path / folder, written) for folder in "ab")
     first.parent.mkdir()
     second.parent.mkdir()
-    if write(writer, first, cloud):
+    if write(written, first, cloud):
         read = formats.read(first)
         assert len(read) == len(cloud)
-        if write(writer, second, read) and not writer.unsupported(read):
-            assert_equal(formats.read(second), in_order(writer, read, np.arange(len(read))))
+        if write(written, second, read) and not written.writer.unsupported(read):
+            assert_equal(formats.read(second), in_order(written, read, np.arange(len(read))))
 
 
-def test_chosen_rows_are_written_in_their_order(writer, cloud, tmp_path):
-    path = target(tmp_path, writer)
+def test_chosen_rows_are_written_in_their_order(written, cloud, tmp_path):
+    path = target(tmp_path, written)
     index = np.array([5, 0, 59, 5]) if len(cloud) else np.array([], int)
-    if not write(writer, path, cloud, index=index):
+    if not write(written, path, cloud, index=index):
         return
     again = formats.read(path)
     assert len(again) == len(index)
-    if not writer.unsupported(cloud):
-        assert_equal(again, in_order(writer, cloud, index))
+    if not written.writer.unsupported(cloud):
+        assert_equal(again, in_order(written, cloud, index))
 
 
-def test_writing_and_asking_leave_the_cloud_alone(writer, cloud, tmp_path):
+def test_writing_and_asking_leave_the_cloud_alone(written, cloud, tmp_path):
     before, header = cloud.rows.tobytes(), cloud.header
     cloud.rows.setflags(write=False)
-    writer.unsupported(cloud)
-    write(writer, target(tmp_path, writer), cloud)
+    written.writer.unsupported(cloud)
+    write(written, target(tmp_path, written), cloud)
     assert cloud.rows.tobytes() == before
     assert cloud.header is header
 
 
-def test_existing_files_are_refused(writer, make_scene, tmp_path):
-    path = target(tmp_path, writer)
+def test_existing_files_are_refused(written, make_scene, tmp_path):
+    path = target(tmp_path, written)
     path.write_bytes(b"precious")
     cloud = make_scene(3, 0, normals=False)
-    write(writer, target(tmp_path, writer, "other"), cloud)  # skips where a library is missing
+    write(written, target(tmp_path, written, "other"), cloud)  # skips where a library is missing
     with pytest.raises(WriteRefused):
-        writer.write(path, cloud, overwrite=False)
+        written.writer.write(path, cloud, overwrite=False)
     assert path.read_bytes() == b"precious"
 
 
-def test_a_lossy_write_is_refused_until_it_is_allowed(writer, make_scene, tmp_path):
+def test_a_lossy_write_is_refused_until_it_is_allowed(written, make_scene, tmp_path):
     rows = make_scene(5, 0, normals=False).rows
     odd = np.zeros(5, [*rows.dtype.descr, ("name", "U9")])  # text, which no format of numbers holds
     odd["name"] = [f"leaf {n}" for n in range(5)]
     cloud = GaussianCloud(odd)
-    if not writer.unsupported(cloud):
-        path = target(tmp_path, writer)
-        assert write(writer, path, cloud)
+    if not written.writer.unsupported(cloud):
+        path = target(tmp_path, written)
+        assert write(written, path, cloud)
         assert formats.read(path).rows["name"].tolist() == odd["name"].tolist()
         return
     with pytest.raises(WriteRefused, match=r"name.*--allow-lossy"):
-        formats.write(f"{tmp_path}/scene{writer.SUFFIXES[0]}", cloud)
+        formats.write(f"{tmp_path}/scene{written.suffixes[0]}", cloud)
     assert not list(tmp_path.iterdir())
 
 
-def test_names_and_comments_in_any_encoding_are_kept_or_named(writer, make_scene, tmp_path):
+def test_names_and_comments_in_any_encoding_are_kept_or_named(written, make_scene, tmp_path):
     """Older programs wrote Latin-1: bytes that are no UTF-8 are surrogates here."""
     plain = make_scene(5, 0, normals=False).rows
     rows = np.zeros(5, [*plain.dtype.descr, ("h\udcf6he", "<f4")])
     for name in plain.dtype.names:
         rows[name] = plain[name]
     cloud = GaussianCloud(rows, Header(comments=("by M\udcfcller",)))
-    assert write(writer, target(tmp_path, writer), cloud)
-    again, lost = formats.read(target(tmp_path, writer)), " ".join(writer.unsupported(cloud))
-    assert "h\udcf6he" in again.fields or "h\udcf6he" in lost
-    assert again.header.comments == cloud.header.comments or "comment" in lost
+    assert write(written, target(tmp_path, written), cloud)
+    again, lost = formats.read(target(tmp_path, written)), written.writer.unsupported(cloud)
+    assert ("h\udcf6he" in again.fields) != any("h\udcf6he" in loss.columns for loss in lost)
+    assert again.header.comments == cloud.header.comments or any("comment" in loss.what for loss in lost)
 
 
-def test_progress_adds_up_to_the_rows(writer, make_scene, tmp_path):
+NAMES = [
+    *("a b", "a,b", "a;b", 'a"b', "a'b", "a\tb", "a\nb", "a\r", "a\0b", "a\x1cb", "a\x85b", "a\u2028b"),
+    *("h\u00f6he", "\u9ad8\u3055", "\ud800", "", " ", "#a", "//a", "X", "column", "(a (b", "a/b", "a.npy"),
+    *("means", "scales", "features", "colors", "__metadata__", "__comments__", "array", "flag_byte"),
+    *("bit_fields", "_", "-", "1", "nan"),
+]
+KINDS = ["<i8", "U3", "<f16", "<c8", "(2,)<f4"]
+
+
+@pytest.mark.parametrize("name, kind", [*((n, "<f4") for n in NAMES), *(("extra", k) for k in KINDS)])
+def test_a_column_of_any_name_and_type_comes_back_or_is_named_as_lost(
+    written, name, kind, make_scene, tmp_path
+):
+    plain = make_scene(5, 0, normals=False).rows
+    names = [*plain.dtype.names, name]
+    rows = np.zeros(5, {"names": names, "formats": [*(plain.dtype[n] for n in plain.dtype.names), kind]})
+    for column in plain.dtype.names:
+        rows[column] = plain[column]
+    cloud = GaussianCloud(rows)
+    lost = {column for loss in written.writer.unsupported(cloud) for column in loss.columns}
+    assert lost <= {name}
+    assert write(written, target(tmp_path, written), cloud)
+    again = formats.read(target(tmp_path, written))
+    assert len(again) == 5
+    assert (name in again.fields) == (name not in lost)
+    assert set(again.fields) >= {"x", "y", "z"}
+
+
+def test_progress_adds_up_to_the_rows(written, make_scene, tmp_path):
     cloud = make_scene(60, 0, normals=False)
     for options in ({}, {"index": np.array([1, 3])}, {"index": np.array([3, 1])}):
         told: list[int] = []
-        path = target(tmp_path, writer)
-        if write(writer, path, cloud, overwrite=True, advance=told.append, **options):
+        path = target(tmp_path, written)
+        if write(written, path, cloud, overwrite=True, advance=told.append, **options):
             assert sum(told) == len(cloud)
 
 
-def test_a_damaged_file_is_one_line_or_other_values_but_never_a_crash(writer, make_scene, tmp_path):
-    path = target(tmp_path, writer)
-    write(writer, path, make_scene(60, 0, normals=False))
+def test_a_damaged_file_is_one_line_or_other_values_but_never_a_crash(written, make_scene, tmp_path):
+    path = target(tmp_path, written)
+    write(written, path, make_scene(60, 0, normals=False))
     victims = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     rng = np.random.default_rng(0)
     for victim in victims:
@@ -239,10 +282,10 @@ def assert_one_line(message: str, path: Path) -> None:
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("writer", [name for name in WRITABLE if name not in UNCOUNTED], indirect=True)
-def test_a_truncated_file_is_an_error_of_one_line(writer, make_scene, tmp_path):
-    path = tmp_path / f"scene{writer.SUFFIXES[0]}"
-    if not write(writer, path, make_scene(60, 0, normals=False)):
+@pytest.mark.parametrize("written", [name for name in WRITABLE if name not in UNCOUNTED], indirect=True)
+def test_a_truncated_file_is_an_error_of_one_line(written, make_scene, tmp_path):
+    path = tmp_path / f"scene{written.suffixes[0]}"
+    if not write(written, path, make_scene(60, 0, normals=False)):
         return
     if path.is_dir():
         path = path / "coord.npy"

@@ -34,7 +34,7 @@ VARIANTS = {
 FOLDERS = ("scenesplat",)  # has a test of its own
 NAMES = [
     f"{name}-{variant}".rstrip("-")
-    for name in formats.names()
+    for name in formats.FORMATS.names()
     if name not in FOLDERS
     for variant in VARIANTS.get(name, ("",))
 ]

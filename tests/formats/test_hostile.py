@@ -169,9 +169,7 @@ def test_headers_that_claim_a_trillion_points_are_one_line(tmp_path, name, head)
     refused(path)
 
 
-@pytest.mark.parametrize(
-    "suffix", [s for n in formats.names() for s in formats.module(n).SUFFIXES if s != "/"]
-)
+@pytest.mark.parametrize("suffix", [s for form in formats.FORMATS for s in form.suffixes if s != "/"])
 @pytest.mark.parametrize("content", [b"", b"\0", b"PK\x03\x04", b"Dear reader,\n"])
 def test_empty_and_foreign_files_are_one_line(tmp_path, suffix, content):
     path = tmp_path / f"scene{suffix}"

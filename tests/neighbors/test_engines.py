@@ -9,16 +9,16 @@ import pytest
 from gscli import neighbors
 from gscli.errors import EngineUnavailable, InputError, UsageError
 
-ENGINES = neighbors.names()
+ENGINES = neighbors.ENGINES
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=ENGINES.names())
 def engine(request):
     try:
-        neighbors.module(request.param).Index(np.zeros((1, 3)))
+        ENGINES.get(request.param).index(np.zeros((1, 3)))
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
-    return neighbors.module(request.param)
+    return ENGINES.get(request.param)
 
 
 def same(found, expected):
@@ -31,7 +31,7 @@ def same(found, expected):
 
 
 def test_the_directory_lists_the_engines():
-    assert {"brute", "kdtree", "faiss", "torch-tree"} <= set(ENGINES)
+    assert {"brute", "kdtree", "faiss", "torch-tree"} <= set(ENGINES.names())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -42,7 +42,7 @@ def test_distances_are_bit_equal_to_trying_every_pair_and_ties_go_to_the_lowest_
     with np.errstate(over="ignore", under="ignore"):
         queries, targets = (points.astype(dtype) for points in case(np.random.default_rng(1), q, t))
     before = queries.copy(), targets.copy()
-    same(engine.Index(targets).nearest(queries), truth(queries, targets))
+    same(engine.index(targets).nearest(queries), truth(queries, targets))
     np.testing.assert_array_equal(queries, before[0])
     np.testing.assert_array_equal(targets, before[1])
 
@@ -51,14 +51,14 @@ def test_distances_are_bit_equal_to_trying_every_pair_and_ties_go_to_the_lowest_
 def test_any_number_of_points(engine, truth, t):
     rng = np.random.default_rng(2)
     queries, targets = rng.random((t + 1, 3)), rng.integers(0, 5, (t, 3)) / 4
-    same(engine.Index(targets).nearest(queries), truth(queries, targets))
+    same(engine.index(targets).nearest(queries), truth(queries, targets))
 
 
 def test_a_tensor_is_answered_by_tensors(engine, truth):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(3)
     queries, targets = rng.random((50, 3)).astype(np.float32), rng.random((60, 3))
-    found = engine.Index(torch.from_numpy(targets)).nearest(torch.from_numpy(queries))
+    found = engine.index(torch.from_numpy(targets)).nearest(torch.from_numpy(queries))
     assert found.distances.dtype == torch.float64
     assert found.rows.dtype == torch.int64
     distances, rows = truth(queries, targets)
@@ -68,7 +68,7 @@ def test_a_tensor_is_answered_by_tensors(engine, truth):
 
 def test_an_array_is_answered_by_arrays_whatever_the_targets_were(engine):
     torch = pytest.importorskip("torch")
-    found = engine.Index(torch.eye(3)).nearest(np.eye(3))
+    found = engine.index(torch.eye(3)).nearest(np.eye(3))
     assert isinstance(found.distances, np.ndarray)
     assert isinstance(found.rows, np.ndarray)
 
@@ -76,14 +76,14 @@ def test_an_array_is_answered_by_arrays_whatever_the_targets_were(engine):
 def test_an_engine_can_be_asked_again(engine, truth):
     rng = np.random.default_rng(4)
     targets, queries = rng.random((300, 3)), rng.random((200, 3))
-    index = engine.Index(targets)
+    index = engine.index(targets)
     for part in (queries[:7], queries[7:]):
         same(index.nearest(part), truth(part, targets))
 
 
 def test_progress_counts_every_query_once(engine):
     counts = []
-    engine.Index(np.eye(3)).nearest(np.random.default_rng(5).random((1000, 3)), advance=counts.append)
+    engine.index(np.eye(3)).nearest(np.random.default_rng(5).random((1000, 3)), advance=counts.append)
     assert sum(counts) == 1000
 
 
@@ -95,32 +95,34 @@ def test_coordinates_that_are_not_finite_are_refused_with_their_count(engine, va
     with pytest.raises(
         InputError, match="2 of 3 targets have coordinates that are not finite or beyond 1e\\+150"
     ):
-        engine.Index(bad)
+        engine.index(bad)
     with pytest.raises(InputError, match="2 of 3 queries"):
-        engine.Index(good).nearest(bad)
+        engine.index(good).nearest(bad)
 
 
 def test_an_empty_cloud_is_refused_on_either_side(engine):
     with pytest.raises(InputError, match="no points among the targets"):
-        engine.Index(np.zeros((0, 3)))
+        engine.index(np.zeros((0, 3)))
     with pytest.raises(InputError, match="no points among the queries"):
-        engine.Index(np.eye(3)).nearest(np.zeros((0, 3)))
+        engine.index(np.eye(3)).nearest(np.zeros((0, 3)))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((3, 2)), np.zeros(3), np.zeros((3, 3), int)])
 def test_what_is_not_a_list_of_positions_is_a_type_error(engine, wrong):
     with pytest.raises(TypeError, match=r"\(N, 3\)"):
-        engine.Index(wrong)
+        engine.index(wrong)
 
 
 def test_an_unknown_engine_is_a_usage_error_that_names_the_known():
-    with pytest.raises(UsageError, match="brute"):
-        neighbors.module("octree")
+    with pytest.raises(UsageError, match="no engine 'hnsw'; choose from auto, brute, "):
+        ENGINES.get("hnsw")
+    with pytest.raises(UsageError, match="no engine 'kdtre'; did you mean kdtree"):
+        ENGINES.get("kdtre")
 
 
 def test_listing_and_choosing_on_a_cpu_import_no_engine_library():
     code = (
-        "import sys; from gscli import neighbors; neighbors.names(); neighbors.choose(9**9, 9**9);"
+        "import sys; from gscli import neighbors; neighbors.ENGINES.names(); neighbors.choose(9**9, 9**9);"
         "print({'torch', 'faiss', 'pykdtree', 'scipy', 'numpy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
@@ -129,7 +131,7 @@ def test_listing_and_choosing_on_a_cpu_import_no_engine_library():
 def test_the_cpu_engines_import_no_torch():
     code = (
         "import sys, numpy; from gscli import neighbors;"
-        "[neighbors.module(n).Index(numpy.eye(3)).nearest(numpy.eye(3)) for n in ('brute', 'kdtree')];"
+        "[neighbors.ENGINES.get(n).index(numpy.eye(3)).nearest(numpy.eye(3)) for n in ('brute', 'kdtree')];"
         "print('torch' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

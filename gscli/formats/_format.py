@@ -1,0 +1,217 @@
+"""What a format module says of itself: one record, ``FORMAT``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import files
+from ..cloud import GaussianCloud
+from ..errors import EngineUnavailable, installing
+from ..progress import nothing
+from ..registry import Registry
+
+HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
+FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line
+FOLDER = "/"  # the suffix of a folder
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One thing that a format cannot hold of a cloud; `str` of it is for people.
+
+    Attributes:
+        what: what it is, in a few words.
+        columns: the columns that are left out; empty where something else is lost.
+        detail: more about it, such as how much precision is left.
+    """
+
+    what: str
+    columns: tuple[str, ...] = ()
+    _: KW_ONLY
+    detail: str = ""
+
+    @classmethod
+    def column(cls, cloud: GaussianCloud, name: str) -> Loss:
+        """A whole column."""
+        return cls(f"column {name}", (name,), detail=str(cloud.rows.dtype[name]))
+
+    @classmethod
+    def comments(cls, cloud: GaussianCloud) -> list[Loss]:
+        """All comments; nothing where there are none."""
+        count = len(cloud.header.comments)
+        return [cls(f"{count} comment{'s' * (count > 1)}")] if count else []
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.detail})" if self.detail else self.what
+
+
+class Write(Protocol):
+    """Write a cloud atomically.
+
+    Args:
+        path: the file or folder.
+        cloud: what to write.
+        overwrite: whether what is there may be replaced.
+        index: (K,) rows to write, in this order, or an (N,) mask; None for all.
+        advance: told of each number of rows of the cloud that are done with.
+    """
+
+    def __call__(
+        self,
+        path: str | os.PathLike[str],
+        cloud: GaussianCloud,
+        *,
+        overwrite: bool = False,
+        index: npt.NDArray[Any] | None = None,
+        advance: Callable[[int], object] = nothing,
+    ) -> None: ...
+
+
+class RefuseExisting(Protocol):
+    """Raise `WriteRefused` where what is at a path may not be replaced."""
+
+    def __call__(self, path: str | os.PathLike[str], *, overwrite: bool) -> None: ...
+
+
+def no_references(cloud: GaussianCloud) -> list[str]:
+    """Nothing that is written numbers rows."""
+    return []
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How a format is written.
+
+    Attributes:
+        write: writes a cloud.
+        unsupported: what writing a cloud would lose.
+        lossy: whether `write` rounds whatever it is given.
+        streams: whether `write` holds a few megabytes of rows at a time and takes `index` as a mask.
+        order: the rows (of those at an index, None for all) in the order in which `write` puts them,
+            where it sorts them.
+        references_rows: what `write` copies that numbers rows, such as a mesh's faces.
+        refuse_existing: refuses what `write` does not replace.
+    """
+
+    write: Write
+    unsupported: Callable[[GaussianCloud], list[Loss]]
+    _: KW_ONLY
+    lossy: bool = False
+    streams: bool = False
+    order: Callable[[GaussianCloud, npt.NDArray[Any] | None], npt.NDArray[np.int64]] | None = None
+    references_rows: Callable[[GaussianCloud], list[str]] = no_references
+    refuse_existing: RefuseExisting = files.refuse_existing
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes:
+        name: that of its module.
+        description: one line for people.
+        suffixes: the file name endings it is written under, in lower case, the usual one first; `FOLDER`
+            for a folder. One of several parts, such as ``.compressed.ply``, is the name with dots.
+        sniff: whether the first bytes of a file (see `HEAD_BYTES`, `FOLDER_HEAD`) are its and no other's.
+        read: reads the file at a path; it takes those keyword arguments that `takes` names.
+        writer: how it is written; None where it is read only.
+        takes: ``part`` (which model of several), ``only`` (columns that will do) and ``trust_pickle``,
+            see `gscli.formats.read`.
+        requires: the packages it needs beyond the core, as they are imported, all in the ``formats`` extra.
+        optional: those that only some of its files need.
+    """
+
+    name: str
+    description: str
+    suffixes: tuple[str, ...]
+    sniff: Callable[[bytes], bool]
+    read: Callable[..., GaussianCloud]
+    writer: Writer | None = None
+    _: KW_ONLY
+    takes: frozenset[Literal["part", "only", "trust_pickle"]] = frozenset()
+    requires: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> bool:
+        """Whether it is written as a folder."""
+        return FOLDER in self.suffixes
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Packages that it or some of its files need and that are not installed here."""
+        return lacking((*self.requires, *self.optional))
+
+    @property
+    def install(self) -> str:
+        """The command that installs what is missing; empty where nothing is."""
+        return installing(*self.missing) if self.missing else ""
+
+    def require(self, path: str | os.PathLike[str]) -> None:
+        """Refuse, with the install command, a file that cannot be read or written here.
+
+        Raises:
+            EngineUnavailable: a package is missing.
+        """
+        if missing := lacking(self.requires):
+            what = f"needs {' and '.join(missing)}, not installed here"
+            raise EngineUnavailable(what, path=path, remedy=installing(*missing))
+
+
+FORMATS = Registry(__package__, Format)
+
+
+def lacking(packages: Sequence[str]) -> tuple[str, ...]:
+    """Those of some packages that are not installed here."""
+    return tuple(package for package in packages if find_spec(package) is None)
+
+
+def by_suffix(path: str | os.PathLike[str], *, written: bool = False) -> tuple[str, Format] | None:
+    """The longest ending of a path that is a format's suffix, and that format; None where there is none.
+
+    Args:
+        path: need not be there.
+        written: ask only for formats that are written.
+    """
+    for name in called_like(path):  # spares the others' import
+        form, suffix = FORMATS.get(name), "." + name.replace("_", ".")
+        if _has(form, suffix, written):
+            return suffix, form
+    lower = os.fspath(path).lower()
+    found = [(suffix, form) for form in FORMATS for suffix in form.suffixes if _has(form, suffix, written)]
+    return max(((s, f) for s, f in found if lower.endswith(s)), key=lambda pair: len(pair[0]), default=None)
+
+
+def called_like(path: str | os.PathLike[str]) -> list[str]:
+    """The formats that are called like an ending of a path, the longest first: what it is likely to be.
+
+    >>> called_like("a/scene.e0.compressed.ply")
+    ['compressed_ply', 'ply']
+    """
+    parts = os.path.basename(os.fspath(path).lower()).split(".")
+    endings = ("_".join(parts[first:]) for first in range(1, len(parts)))
+    return [name for name in endings if name in FORMATS]
+
+
+def _has(form: Format, suffix: str, written: bool) -> bool:
+    return suffix in form.suffixes and not (written and form.writer is None)
+
+
+def head_of(path: Path) -> bytes:
+    """The first 64 KiB of a file; of a folder, `FOLDER_HEAD` and its entries' names, one a line."""
+    files.require_readable(path)
+    if path.is_dir():
+        return FOLDER_HEAD + "\n".join(sorted(os.listdir(path))).encode("utf-8", "surrogateescape")
+    try:
+        with path.open("rb") as stream:
+            return stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise files.unreadable(path, error) from None

@@ -1,0 +1,148 @@
+"""Scenes to be read: which file, which model in it, and what it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..cloud import GaussianCloud
+from ..errors import GscliError, InputError, UsageError
+from ._format import FOLDER, FOLDER_HEAD, FORMATS, Format, by_suffix, called_like, head_of
+
+PART = "::"  # FILE::PART is one model of a file with several
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scene to be read, looked up once and handed on.
+
+    Attributes:
+        name: what messages and reports call it; ``<stdin>`` for stdin.
+        path: the file, folder or pipe; ``-`` for stdin.
+        part: which model of several; None where none is named.
+    """
+
+    name: str
+    path: Path
+    part: str | None = None
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Source:
+        """The source that a path names: ``-`` is stdin, ``FILE::PART`` one model of a file with several.
+
+        A file that is really called so goes first.
+
+        >>> Source.of("run/ckpt.pth::gs1")
+        Source(name='run/ckpt.pth::gs1', path=PosixPath('run/ckpt.pth'), part='gs1')
+        """
+        text = os.fspath(path)
+        file, separator, part = text.rpartition(PART)
+        if not separator or not file or not part or os.path.lexists(text):
+            return cls(files.display(text), Path(text))
+        return cls(text, Path(file), part)
+
+    @property
+    def standard(self) -> bool:
+        """Whether it is stdin."""
+        return files.is_standard(self.path)
+
+    @cached_property
+    def format(self) -> Format:
+        """The format that it holds; not to be asked of stdin and pipes, which can be read once.
+
+        Raises:
+            InputError: see `identify`.
+        """
+        return identify(self.path)
+
+    @cached_property
+    def folder_format(self) -> str | None:
+        """The name of its format where it is a folder and is also written as one; None for all else.
+
+        Raises:
+            InputError: a folder of no known format.
+        """
+        if self.standard or not os.path.isdir(self.path):
+            return None
+        return self.format.name if self.format.folder and self.format.writer is not None else None
+
+    @property
+    def suffix(self) -> str:
+        """What the name of an output of one's own choice ends in: a folder stays one, all else is PLY."""
+        return ".ply" if self.folder_format is None else FOLDER
+
+    @cached_property
+    def stem(self) -> str:
+        """Its name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
+        if self.standard:
+            return "stdin"
+        name = self.path.name
+        found = by_suffix(name)
+        ending = found[0] if found else "" if os.path.isdir(self.path) else self.path.suffix
+        return (name[: len(name) - len(ending)] or name) + (f".{self.part}" if self.part else "")
+
+    @property
+    def bytes(self) -> int | None:
+        """The size of the file; None for stdin, pipes and folders."""
+        return files.size_of(self.path)
+
+    def read(self, *, only: Sequence[str] | None = None, trust_pickle: bool = False) -> GaussianCloud:
+        """Read the scene; arguments and errors as of `gscli.formats.read`."""
+        return read_all([self], only=only, trust_pickle=trust_pickle)[0]
+
+
+def read_all(
+    sources: Sequence[Source], *, only: Sequence[str] | None = None, trust_pickle: bool = False
+) -> list[GaussianCloud]:
+    """Read several scenes as `gscli.formats.read` does; with `trust_pickle`, at least one is a pickle."""
+    clouds, pickles = [], []
+    for source in sources:
+        with files.rereadable(source.path) as opened:
+            try:
+                form = source.format if opened == source.path else identify(opened)
+                clouds.append(_read(form, opened, source.part, only, trust_pickle))
+            except GscliError as error:
+                if opened != source.path:
+                    error.path = source.name
+                raise
+        pickles.append("trust_pickle" in form.takes)
+    if trust_pickle and not any(pickles):
+        what = f"is no pickle ({clouds[0].header.format})"
+        raise UsageError(what, path=sources[0].name, remedy="drop --trust-pickle")
+    return clouds
+
+
+def _read(
+    form: Format, path: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool
+) -> GaussianCloud:
+    form.require(path)
+    if part is not None and "part" not in form.takes:
+        raise UsageError(f"holds one model ({form.name}), so {PART}{part} selects nothing", path=path)
+    wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle}
+    return form.read(path, **{name: value for name, value in wanted.items() if name in form.takes})
+
+
+def identify(path: Path) -> Format:
+    """The format that a file or folder holds: content decides, then the suffix.
+
+    Raises:
+        InputError: missing, unreadable, empty, or no format that gscli reads.
+    """
+    head = head_of(path)
+    if not head:
+        raise InputError("is empty", path=path, remedy="check that its writer finished")
+    # No two formats claim one file: to ask those called like its ending first spares the others' import.
+    likely = called_like(path)
+    for name in [*likely, *(name for name in FORMATS.names() if name not in likely)]:
+        if FORMATS.get(name).sniff(head):
+            return FORMATS.get(name)
+    found = by_suffix(path.name)
+    if found is not None and not head.startswith(FOLDER_HEAD):
+        return found[1]
+    remedy = "`gscli formats` lists what can be read"
+    raise InputError("is of no format that gscli reads", path=path, remedy=remedy)

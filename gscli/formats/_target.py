@@ -1,0 +1,141 @@
+"""Where scenes are written: which file, in which format, and what may be lost or replaced there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from .. import files
+from ..cloud import GaussianCloud
+from ..errors import UsageError, WriteRefused
+from ..progress import nothing
+from ._format import FORMATS, Format, Loss, Writer, by_suffix
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a scene is written, looked up once and handed on.
+
+    Attributes:
+        path: the file, folder or pipe; ``-`` for stdout.
+        format: what it will hold. writer: how that is written.
+        overwrite: whether what is there may be replaced.
+        allow_lossy: whether what the format cannot hold may be lost.
+    """
+
+    path: str
+    format: Format
+    writer: Writer
+    overwrite: bool = False
+    allow_lossy: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        like: str | None = None,
+        overwrite: bool = False,
+        allow_lossy: bool = False,
+    ) -> Target:
+        """The target that a path names: its suffix asks for the format; a stream is PLY.
+
+        Args:
+            path: where to write.
+            like: a format of folders that a name without suffix is written in; see
+                `Source.folder_format`.
+
+        Raises:
+            UsageError: no suffix of a format that gscli writes.
+            EngineUnavailable: the format needs a package that is not installed.
+        """
+        form = _format_of(path, like)
+        assert form.writer is not None
+        form.require(path)
+        return cls(os.fspath(path), form, form.writer, overwrite, allow_lossy)
+
+    def refuse_existing(self) -> None:
+        """Refuse to replace what is there without leave.
+
+        Raises:
+            WriteRefused: it would be.
+        """
+        self.writer.refuse_existing(self.path, overwrite=self.overwrite)
+
+    def losses(self, cloud: GaussianCloud) -> list[Loss]:
+        """What writing a cloud here would lose; empty if nothing."""
+        lost = self.writer.unsupported(cloud)
+        attached = cloud.header.attached
+        if attached is not None and self.format.name != cloud.header.format:
+            lost = [*lost, *(Loss(what) for what in attached.describe())]
+        return lost
+
+    def write(
+        self,
+        cloud: GaussianCloud,
+        *,
+        index: npt.NDArray[Any] | None = None,
+        made_by: str | None = None,
+        advance: Callable[[int], object] = nothing,
+    ) -> None:
+        """Write a cloud, or its rows at `index`; arguments and errors as of `gscli.formats.write`."""
+        lost = self.losses(cloud)
+        if lost and not self.allow_lossy:
+            folder = self.format.folder
+            raise WriteRefused(
+                f"{'as a scene folder, ' * folder}would lose {'; '.join(map(str, lost))}",
+                path=self.path,
+                remedy=f"add --allow-lossy, or {'name a .ply in it' if folder else 'write .ply'}",
+            )
+        if made_by is not None:
+            cloud = cloud.with_comment(made_by)
+        self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
+
+
+def _format_of(path: str | os.PathLike[str], like: str | None) -> Format:
+    if files.descriptor(path) is not None:
+        return FORMATS.get("ply")
+    found = by_suffix(path, written=True)
+    if found is not None:
+        return found[1]
+    place = os.fspath(path)
+    folders = {form.name: form for form in FORMATS if form.folder and form.writer is not None}
+    if like in folders and not os.path.splitext(place)[1] and not os.path.isfile(place):
+        return folders[like]
+    if os.path.isdir(place) and folders:
+        return next(iter(folders.values()))
+    if os.path.exists(place) and not os.path.isfile(place):  # a pipe or device
+        return FORMATS.get("ply")
+    raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
+
+
+def check_outputs(
+    targets: Sequence[Target],
+    others: Sequence[str | os.PathLike[str]] = (),
+    *,
+    sources: Sequence[Path],
+    overwrite: bool,
+    will_be_made: Sequence[str | os.PathLike[str]] = (),
+) -> None:
+    """Refuse outputs that would fail later; see `gscli.files.check_outputs`.
+
+    Args:
+        targets: the scenes that are going to be written.
+        others: other files that are going to be written; none may be one of the `sources`, which a
+            scene may replace.
+    """
+    files.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=sources)
+    folders = [target for target in targets if target.format.folder]
+    for target in folders:
+        target.refuse_existing()
+    files.check_outputs(
+        [*others, *(target.path for target in targets)],
+        overwrite=overwrite,
+        will_be_made=will_be_made,
+        folders=[target.path for target in folders],
+    )
