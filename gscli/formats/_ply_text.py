@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -54,6 +55,26 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     return rows, before, after
 
 
+def parse_rows(lines: Iterable[bytes], dtype: np.dtype[Any], count: int | None = None) -> npt.NDArray[Any]:
+    """Lines of numbers as rows of a type that holds each of them.
+
+    NumPy before 2.4 reads an integer that its type cannot hold as a float, wraps it and warns: 300 became 44.
+
+    Args:
+        lines: at least one.
+        count: read no more rows.
+
+    Raises:
+        ValueError: lines of another length, or a number that is none of its type.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        rows: npt.NDArray[Any] = np.loadtxt(
+            lines, dtype, comments=None, encoding="latin1", max_rows=count, ndmin=1
+        )
+    return rows
+
+
 def print_rows(rows: npt.NDArray[Any], newline: bytes, separator: str = " ") -> Iterator[bytes]:
     """Rows as lines of the shortest numbers that read back as the same values."""
     for start in range(0, len(rows), PRINTED_ROWS):
@@ -96,13 +117,10 @@ def _vertices(lines: _Lines, header: PlyHeader) -> npt.NDArray[Any]:
         return np.empty(0, dtype)
     source = chain([first], islice(lines, count - 1))
     try:
-        rows: npt.NDArray[Any] = np.loadtxt(
-            source, dtype, comments=None, encoding="latin1", max_rows=count, ndmin=1
-        )
+        return parse_rows(source, dtype, count)
     except ValueError as error:
         found, wanted = len(lines.last.split()), len(header.vertex.properties)
         what = str(error).partition(" at row ")[0]
         if found != wanted:
             what = f"{found} values where a vertex has {wanted}"
         raise InputError(f"line {lines.number:,}: {what}", remedy="check that its writer finished") from None
-    return rows

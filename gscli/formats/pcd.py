@@ -22,7 +22,7 @@ from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..errors import InputError
 from ..progress import nothing
 from ._format import Format, Loss, Writer
-from ._ply_text import print_rows
+from ._ply_text import parse_rows, print_rows
 from ._rows import name_bytes, selected
 
 _KINDS = {"F": "f", "I": "i", "U": "u"}
@@ -177,8 +177,7 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
 def _parsed(text: bytes, kind: np.dtype[Any]) -> npt.NDArray[Any]:
     if not text.strip():  # loadtxt warns of an empty input
         return np.empty(0, kind)
-    rows: npt.NDArray[Any] = np.loadtxt(io.BytesIO(text), kind, comments=None, encoding="latin1", ndmin=1)
-    return rows
+    return parse_rows(io.BytesIO(text), kind)
 
 
 def _unpacked(

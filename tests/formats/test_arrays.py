@@ -286,6 +286,15 @@ def test_text_is_understood_with_and_without_names(tmp_path, text, names):
     assert cloud.xyz.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
+@pytest.mark.parametrize("number", ["300", "-1", "1.7", "1.0"])
+@pytest.mark.filterwarnings("default::DeprecationWarning")  # as users have it: old NumPy only warns
+def test_text_pcd_with_a_number_that_its_column_cannot_hold_is_refused(tmp_path, number):
+    head = "VERSION 0.7\nFIELDS x y z label\nSIZE 4 4 4 1\nTYPE F F F U\nWIDTH 2\nHEIGHT 1\nDATA ascii\n"
+    (tmp_path / "a.pcd").write_text(f"{head}0 0 0 1\n1 1 1 {number}\n")
+    with pytest.raises(InputError, match=rf"'{number}' to uint8 at row 1, column 4"):
+        formats.read(tmp_path / "a.pcd")
+
+
 def test_pcd_keeps_its_encoding_viewpoint_and_comments(tmp_path, scene):
     samples._text_pcd(tmp_path / "a.pcd", scene)
     text = (tmp_path / "a.pcd").read_text().replace("DATA", "VIEWPOINT 1 2 3 1 0 0 0\nDATA")

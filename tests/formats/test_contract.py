@@ -24,7 +24,13 @@ def form(request) -> Format:
 
 @pytest.fixture(params=WRITABLE)
 def written(request) -> Format:
-    return FORMATS.get(request.param)
+    """A format that is written, with the libraries that it needs."""
+    form = FORMATS.get(request.param)
+    try:
+        form.require(request.param)
+    except EngineUnavailable as missing:
+        pytest.skip(str(missing))
+    return form
 
 
 @pytest.fixture(

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import pickle
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from gscli import formats
-from gscli.errors import GscliError, InputError, UsageError
+from gscli.errors import EngineUnavailable, GscliError, InputError, UsageError
 
 
 class Payload:
@@ -35,8 +36,12 @@ def proof(tmp_path):
 
 
 def refused(path: Path, match: str | None = None) -> None:
-    with pytest.raises(InputError, match=match) as caught:
+    """Hold that a file is bad input, told in one line; nothing can be said without its format's library."""
+    with pytest.raises((InputError, EngineUnavailable)) as caught:
         formats.read(path)
+    if isinstance(caught.value, EngineUnavailable):
+        pytest.skip(str(caught.value))
+    assert re.search(match or "", str(caught.value))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(path))
 
