@@ -2,7 +2,7 @@
 #   make demo              thin a made scene, or make demo SCENE=path/to.ply
 #   make test              every check: format, lint, types, tests
 #   make lint              the checks that take seconds
-#   make docs              run the examples of README and docs and write their output into them
+#   make docs              write docs/library.md, run the examples of README and docs and write what they print
 #   make clean             remove what the others made
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k cells" goes to pytest.
 
@@ -27,6 +27,7 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 docs: $(VENV)/dev
+	$(BIN)/python tests/update_library.py
 	$(BIN)/python tests/update_docs.py
 
 clean:

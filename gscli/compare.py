@@ -28,6 +28,8 @@ from .version import __version__
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["Compared", "Input", "compare", "compare_clouds"]
+
 Array = npt.NDArray[Any]
 
 OF_CENTERS = ("thresholds", "source_to_target", "target_to_source", "symmetric", "conventions")
@@ -108,11 +110,13 @@ def compare(
 
     Args:
         source: the scene to judge; target: the reference. Files, or ``-`` for stdin as one of them.
+        thresholds, pair, with_gaussians, max_queries, seed, engine, memory_limit: see `compare_clouds`.
         pose: a JSON file of a 4x4 matrix to apply to the source.
         device_name: see `gscli.device.NAMES`.
+        min_fitness, max_rmse: gates on the first threshold. require: others; see `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
-        overwrite, allow_lossy: see `gscli.formats.write`; both are about `distances`.
+        overwrite, allow_lossy: about `distances`; see `gscli.formats.write`. track: told how far it is.
         trust_pickle: see `gscli.formats.read`. also_written: paths that the caller is going to write.
 
     Raises:
@@ -181,20 +185,16 @@ def compare_clouds(
 
     Args:
         source: the cloud to judge; target: the reference.
-        thresholds: distances that count as a match: scene units, or ``2spacing`` (the default) in
-            spacings of the target.
+        thresholds: distances that count as a match: scene units, or the target's ``2spacing`` (the default).
         pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
             with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
-        with_gaussians: false compares centres alone.
-        moved: applied to the source first.
+        with_gaussians: false compares centres alone. moved: applied to the source first.
         max_queries: ask at most so many points of each cloud. The target is never thinned.
-        seed: of every sample.
-        engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
-        memory_limit: bytes that the process may take; what does not fit is searched in tiles and paired in
-            windows, with the same result.
+        seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
+        memory_limit: bytes that the process may take; a large cloud is cut, with the same result.
         where: what `gscli.device.resolve` returned.
-        limits: what has to hold; see `gscli.comparing.gates`.
-        names: what messages and the report call the two.
+        limits: what has to hold; see `gscli.comparing.gates`. names: what the two are called.
+        timings, track: told how long it takes and how far it is; see `gscli.progress`.
 
     Raises:
         InputError: an empty cloud, or coordinates that are not finite.

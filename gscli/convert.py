@@ -18,6 +18,8 @@ from .formats import FORMATS, Format, Loss, Source, Target
 from .kernels import quaternions
 from .progress import Timings, Track, silent
 
+__all__ = ["ConvertResult", "convert", "differences"]
+
 
 @dataclass(frozen=True)
 class ConvertResult:
@@ -70,6 +72,7 @@ def convert(
         dry_run: read and name the losses, but write nothing and refuse nothing.
         trust_pickle: unpickle with the full power of pickle.
         also_written: paths that the caller is going to write.
+        track: told how far it is; see `gscli.progress.Track`.
 
     Raises:
         InputError: `source` cannot be read.

@@ -24,6 +24,8 @@ from .progress import Timings, Track, silent
 from .resampling.draws import write_index
 from .version import __version__
 
+__all__ = ["Copruned", "Pruned", "coprune", "masks"]
+
 MIN_POINTS = 5000
 
 
@@ -102,8 +104,10 @@ def coprune(
         min_points: write nothing unless each model keeps at least so many.
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
         engine, device_name: see `gscli.compare.compare`.
+        overwrite, allow_lossy: see `gscli.formats.write`.
         trust_pickle: see `gscli.formats.read`.
         also_written: paths that the caller is going to write.
+        track: told how far it is; see `gscli.progress.Track`.
 
     Raises:
         GateMissed: a model would keep fewer than `min_points`.

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+__all__ = ["EngineUnavailable", "GateMissed", "GscliError", "InputError", "UsageError", "WriteRefused"]
+
 _ARGUMENT = re.compile(r"`([a-z_]+)`")
 DISTRIBUTIONS = {"PIL": "pillow", "faiss": "faiss-cpu"}  # what brings a package of another name
 

@@ -14,6 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "dc_from_rgb",
+    "ellipsoid_area",
+    "is_gaussian",
+    "logit",
+    "rgb_from_dc",
+    "scale_names",
+    "sh_degree",
+    "sh_rest",
+    "sigmoid",
+]
+
 Array = npt.NDArray[Any]
 
 POSITION = ("x", "y", "z")

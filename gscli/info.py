@@ -16,6 +16,8 @@ from .formats import Source
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
 
+__all__ = ["Info", "Quantiles", "describe", "info"]
+
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -73,7 +75,12 @@ def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:
-    """Describe a cloud in memory; see `Info`."""
+    """Describe a cloud in memory.
+
+    Args:
+        cloud: what to describe.
+        path, size: what `Info` says as its path and bytes.
+    """
     xyz = cloud.columns(fields.POSITION)
     valid = finite_rows(xyz)
     if valid is not None:

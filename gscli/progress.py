@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+__all__ = ["Timings", "Track", "silent"]
+
 
 class Track(Protocol):
     """Called with a label and a total; yields a function that is told of each finished part."""
@@ -22,7 +24,11 @@ def nothing(done: int) -> None:
 
 @contextmanager
 def silent(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
-    """The Track that shows nothing."""
+    """The `Track` that shows nothing.
+
+    Args:
+        label, total, unit: ignored.
+    """
     yield nothing
 
 
@@ -38,6 +44,7 @@ class Timings(dict[str, float]):
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to the stage of that name."""
         start = time.perf_counter()
         try:
             yield

@@ -22,6 +22,8 @@ from .progress import Timings, Track, silent
 from .resampling import cutting
 from .resampling.draws import Job, check_draws, plan, provenance, write_index
 
+__all__ = ["Output", "Resampled", "resample"]
+
 
 @dataclass(frozen=True)
 class Output:
@@ -96,8 +98,8 @@ def resample(
 
     Args:
         source: a scene file or folder, or ``-`` for stdin.
-        target: the file or folder to write, or ``-`` for stdout; or give `out_dir`, where files are
-            named ``STEM.METHOD.eEPOCH.ply``, and draws of a scene folder are such folders.
+        target: the file or folder to write, or ``-`` for stdout; or give `out_dir`.
+        out_dir: a folder for files named ``STEM.METHOD.eEPOCH.ply``; of a scene folder, for such folders.
         method: one of `gscli.grids.methods.NAMES`, or several with `out_dir`.
         ratio, min_per_cell, k, total, pick: see `gscli.grids.methods.Method` (total is its target).
         seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...
@@ -111,7 +113,9 @@ def resample(
             temporary files in the folder of the first output; the output is the same.
         cache: where to keep grids between runs; None keeps none. Grids in tiles are not kept.
         overwrite: replace existing files.
+        allow_lossy: whether what the output's format cannot hold may be lost.
         also_written: paths that the caller is going to write; no output may be one of them.
+        track: told how far it is; see `gscli.progress.Track`.
 
     Raises:
         GscliError: with the exit code that fits; no output is left half written.

@@ -23,6 +23,8 @@ from .errors import UsageError
 from .formats import Target
 from .progress import Track, silent
 
+__all__ = ["make", "write"]
+
 Array = npt.NDArray[Any]
 Surface = tuple[Array, Array, Array | float]  # (n, 3) points, (n, 3) unit normals, area per unit of share
 
@@ -60,6 +62,12 @@ def write(
     track: Track = silent,
 ) -> None:
     """Write the scene that `make` makes, of any size in little memory: it is built in a temporary file.
+
+    Args:
+        path: the file to write, in the format of its suffix.
+        points, sh_degree, seed, flyaways: see `make`.
+        overwrite, allow_lossy: see `gscli.formats.write`.
+        track: told how far it is; see `gscli.progress.Track`.
 
     Raises:
         GscliError: a value out of range, or a file that cannot be written.

@@ -24,6 +24,8 @@ from .verifying import claims
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
 
+__all__ = ["Verified", "verify"]
+
 LEAST_P = 1e-6  # an ideal sampler fails one test of a million
 
 
@@ -47,6 +49,7 @@ class Verified:
 
     @property
     def violations(self) -> int:
+        """How many there are, of all checks together."""
         every = [check for _, _, checks in self.draws for check in checks] + list(self.together)
         return sum(check.violations for check in every)
 
@@ -89,7 +92,9 @@ def verify(
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
         trust_pickle: about `source`; see `gscli.formats.read`.
-        also_written: paths that the caller is going to write; `overwrite` whether they may be there.
+        overwrite: whether what `also_written` names may be there.
+        also_written: paths that the caller is going to write.
+        track: told how far it is; see `gscli.progress.Track`.
 
     Raises:
         InputError: a file is missing or malformed, or does not say how it was drawn, or says what

@@ -13,6 +13,8 @@ from .watching.events import EventWriter
 from .watching.state import SUBFOLDER, Memory
 from .watching.watcher import Measured, Watcher, centers
 
+__all__ = ["Measured", "watch"]
+
 LONGEST = 1_000_000_000  # seconds: the system cannot sleep for much longer
 PATIENCE = 5  # polls that a finished file may be unreadable before it is told
 

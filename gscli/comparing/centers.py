@@ -23,6 +23,17 @@ from .spacing import beyond_scene, parse_threshold
 if TYPE_CHECKING:
     import torch
 
+__all__ = [
+    "At",
+    "Centers",
+    "Convention",
+    "Conventions",
+    "Directed",
+    "StandardError",
+    "Symmetric",
+    "SymmetricAt",
+]
+
 Array = npt.NDArray[Any]
 
 DEFAULT_THRESHOLD = "2spacing"

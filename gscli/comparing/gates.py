@@ -13,6 +13,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import UsageError, did_you_mean
 
+__all__ = ["Gate"]
+
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,

@@ -24,6 +24,8 @@ from .columns import Columns
 from .pairing import Pairs
 from .weights import BLOCK, Side, hold
 
+__all__ = ["Color", "Gaussians", "Stat", "Wasserstein"]
+
 Array = npt.NDArray[Any]
 
 

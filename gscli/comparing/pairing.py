@@ -13,6 +13,8 @@ import numpy.typing as npt
 from .. import files
 from ..errors import InputError, UsageError
 
+__all__ = ["Pairing"]
+
 Array = npt.NDArray[Any]
 
 KINDS = ("nearest", "rows", "index")

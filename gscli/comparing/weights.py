@@ -18,6 +18,8 @@ from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
 from .transform import Similarity
 
+__all__ = ["Ratios", "Weighted"]
+
 Array = npt.NDArray[Any]
 
 BLOCK = 1 << 14  # rows at a time, in each thread

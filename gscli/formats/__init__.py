@@ -60,11 +60,17 @@ def write(
     made_by: str | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
-    """Write a cloud, or its rows at `index`, in the format of the path's suffix; ``-`` is stdout.
+    """Write a cloud in the format of the path's suffix.
 
     Args:
+        path: the file or folder to write; ``-`` is stdout, as PLY.
+        cloud: what to write.
+        overwrite: whether an existing file may be replaced.
+        index: write these rows, in this order, instead of all.
+        allow_lossy: whether what the format cannot hold may be lost.
         made_by: one more comment line, which says how the cloud was made. It is no part of what must not
             be lost: a format without comments goes without.
+        advance: told how many rows each finished part had.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something

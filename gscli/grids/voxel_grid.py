@@ -114,6 +114,7 @@ class VoxelGrid:
 
         Args:
             ids: (N,) integers below 2^63; gaps are fine, rows with the id -1 belong to no cell.
+            device: a torch device to group NumPy ids on.
 
         Raises:
             InputError: ids below -1, or of 2^63 and more.
@@ -237,7 +238,12 @@ class VoxelGrid:
     def choose(
         self, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
     ) -> tuple[Any, int]:
-        """The rows of `draw` in the order of cells, and its forced cells; `keys` are in sorted-row order."""
+        """The rows of `draw` in the order of cells, and its forced cells.
+
+        Args:
+            how, seed, epoch, counts: as of `draw`.
+            keys: (M,) in sorted-row order; None for random ones.
+        """
         if how.name == "dense":
             return self.order, 0
         stream = hashing.stream(seed, epoch, how.name, hashing.KEY)

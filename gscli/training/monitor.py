@@ -110,7 +110,12 @@ class DisagreementMonitor:
         self._submit("points", centers_a, centers_b, step)
 
     def renders(self, image_a: Any, image_b: Any, step: int) -> None:
-        """Measure two renders of one camera, as of `step`; see `gscli.watching.disagreement.renders`."""
+        """Measure two renders of one camera; see `gscli.watching.disagreement.renders`.
+
+        Args:
+            image_a, image_b: tensors or arrays of one shape, (C, H, W), (H, W, C) or (H, W).
+            step: what the scalars are logged at.
+        """
         self._submit("renders", image_a, image_b, step)
 
     def poll(self) -> None:

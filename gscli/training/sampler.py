@@ -90,7 +90,12 @@ class GridSampler:
         rank: int = 0,
         world_size: int = 1,
     ) -> Self:
-        """Group (N, 3) positions into lattice cells; see `VoxelGrid.from_points`.
+        """Group positions into lattice cells.
+
+        Args:
+            coord: (N, 3) positions, on the device to draw on.
+            voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+            seed, rank, world_size: see `GridSampler`.
 
         Raises:
             UsageError: no tensor, or options that make no sense. InputError: positions not finite.
@@ -108,7 +113,11 @@ class GridSampler:
     def from_ids(
         cls, point_to_grid: torch.Tensor, *, seed: int = 0, rank: int = 0, world_size: int = 1
     ) -> Self:
-        """Group points by (N,) given integer ids; those with the id -1 are in no scenario.
+        """Group points by given ids.
+
+        Args:
+            point_to_grid: (N,) integers; points with the id -1 are in no scenario.
+            seed, rank, world_size: see `GridSampler`.
 
         Raises:
             UsageError: no tensor of (N,) integers. InputError: ids below -1.
@@ -136,9 +145,11 @@ class GridSampler:
         coordinates. Points without a valid feature are in no cell.
 
         Args:
+            folder: as SceneSplat lays them out.
             grid_file: by default the ``lang_feat_grid_svd_r*.npz`` of the highest rank in it; see
                 `gscli.grids.grid_files`.
             device: where the per-point tensors will be.
+            seed, rank, world_size: see `GridSampler`.
         """
         points = len(formats.read(folder))
         ids = grid_files.read_mapping(grid_files.find_mapping(folder, grid_file), points, scene=folder)
