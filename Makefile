@@ -2,6 +2,7 @@
 #   make demo              thin a made scene, or make demo SCENE=path/to.ply
 #   make test              every check: format, lint, types, tests
 #   make lint              the checks that take seconds
+#   make oldest            test what touches NumPy and Click with the oldest versions that pyproject.toml allows
 #   make docs              write docs/library.md, run the examples of README and docs and write what they print
 #   make clean             remove what the others made
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k cells" goes to pytest.
@@ -12,8 +13,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SCENE ?=
 ARGS ?=
+OLDEST := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint oldest docs clean
 
 demo: $(VENV)/core
 	$(BIN)/gscli demo $(if $(SCENE),"$(SCENE)")
@@ -26,12 +28,15 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+oldest: $(VENV)/dev
+	$(BIN)/nox --session 'tests-3.10(core, oldest)' -- $(OLDEST) $(ARGS)
+
 docs: $(VENV)/dev
 	$(BIN)/python tests/update_library.py
 	$(BIN)/python tests/update_docs.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info .demo
+	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info .demo
 
 # Stamps, touched once an installation has succeeded: core is the package alone, dev adds every extra.
 $(VENV)/core: pyproject.toml | $(BIN)/python

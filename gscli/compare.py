@@ -111,8 +111,7 @@ def compare(
     Args:
         source: the scene to judge; target: the reference. Files, or ``-`` for stdin as one of them.
         thresholds, pair, with_gaussians, max_queries, seed, engine, memory_limit: see `compare_clouds`.
-        pose: a JSON file of a 4x4 matrix to apply to the source.
-        device_name: see `gscli.device.NAMES`.
+        pose: a JSON file of a 4x4 matrix to apply to the source. device_name: see `gscli.device.NAMES`.
         min_fitness, max_rmse: gates on the first threshold. require: others; see `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import signal
 from collections.abc import Callable, Generator
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import settings
 
 from gscli import fields
@@ -45,13 +48,15 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
 
 
 def pytest_configure() -> None:
-    """No test counts on a clock, and a process that a test interrupts does not ignore SIGINT.
+    """No test counts on a clock, processes do not ignore SIGINT, stderr is apart from stdout.
 
-    A shell's job in the background would.
+    A shell's job in the background would ignore it; Click before 8.2 would not keep them apart.
     """
     settings.register_profile("gscli", deadline=None)
     settings.load_profile("gscli")
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "mix_stderr" in inspect.signature(CliRunner).parameters:
+        CliRunner.__init__ = partialmethod(CliRunner.__init__, mix_stderr=False)  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -82,7 +83,7 @@ def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
     """What ``--help`` calls a file or folder, and every argument."""
     ctx = click.Context(COMMANDS[name])
     for parameter in COMMANDS[name].params:
-        called = parameter.make_metavar(ctx)
+        called = parameter.make_metavar(*[ctx][: len(signature(parameter.make_metavar).parameters)])
         meant = isinstance(parameter, click.Argument) or re.match("FILE|FOLDER|LOGDIR|REPORT|PATTERN", called)
         kinds = [item.type for item in parameter.shell_complete(ctx, "sc")]
         assert (kinds == ["file"]) == bool(meant), parameter.name

@@ -118,7 +118,7 @@ def test_a_subsample_is_named_by_its_size_and_warmed_up(points, count):
 def test_more_cells_than_points_are_refused():
     result = CliRunner().invoke(main, ["bench", "resample", "--points", "1000", "--cells", "1001"])
     assert result.exit_code == UsageError.exit_code
-    assert "cannot fill" in result.output
+    assert "cannot fill" in result.stderr
 
 
 def test_calls_take_turns():

@@ -63,16 +63,14 @@ def test_every_format_that_it_calls_lossy_and_no_other_refuses_a_plain_scene(tab
 
 
 def test_what_it_says_is_read_is_read(table, make_scene, tmp_path):
+    pytest.importorskip("laspy")
     seen = {gscli.read(path).header.format for path in samples.make(tmp_path, make_scene(60)).values()}
     others = {"checkpoint", "pickle", "scenesplat"}  # see the tests of checkpoints and folders
     assert seen | others == {name for name, row in table.items() if row["can_read"]}
 
 
 def test_people_get_a_line_a_format_with_the_way_to_what_is_missing(monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        "gscli.formats._format.find_spec", lambda name: None if name == "laspy" else found(name)
-    )
+    monkeypatch.setattr("gscli.formats._format.find_spec", lambda name: None if name == "laspy" else name)
     lines = CliRunner().invoke(main, ["formats"], catch_exceptions=False).stdout.splitlines()
     by_name = {line.split()[0]: line for line in lines}
     assert set(by_name) == {"format", *FORMATS.names()}
