@@ -180,6 +180,9 @@ class VoxelGrid:
     def wanted(self, how: Method, *, seed: int, epoch: int) -> tuple[Any, int]:
         """How many rows of each cell a method keeps.
 
+        Args:
+            how, seed, epoch: as of `draw`.
+
         Returns:
             (C,) int64 on the grid's device, and the number of cells that the method's minimum raised.
 
