@@ -29,7 +29,7 @@ INTRODUCTION = """\
 
 All that is public; whatever is not on this page may change without notice. Functions neither print nor exit:
 what goes wrong is a `GscliError`, whose text is what the command line says and whose `exit_code` is
-[its exit code](../README.md#exit-codes). `(N, 3)` is the shape of an array with N rows.
+[its exit code](machine.md#exit-codes). `(N, 3)` is the shape of an array with N rows.
 """
 
 
