@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from gscli import scene
+from gscli import scene, supported
 from gscli.cli import main
 
 from .update_docs import DOCUMENTS, ROOT, SCENE, Example, examples, run, updated
@@ -161,6 +161,8 @@ def test_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", TEXTS)
 def test_commands_print_what_is_shown(name: str, tmp_path: Path) -> None:
     shutil.copy(SCENE, tmp_path)
+    if name == "docs/formats.md" and any(row.missing for row in supported.table()):
+        pytest.skip("it shows gscli with every library of a format")
     for example in examples(TEXTS[name]):
         output = run(example.command, tmp_path)
         assert "Traceback" not in output

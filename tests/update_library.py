@@ -28,8 +28,8 @@ INTRODUCTION = """\
 <!-- Written by `make docs` from the docstrings; change those. -->
 
 All that is public; whatever is not on this page may change without notice. Functions neither print nor exit:
-what goes wrong is a `GscliError`, whose text is what the command line says and whose `exit_code` is
-[its exit code](machine.md#exit-codes). `(N, 3)` is the shape of an array with N rows.
+what goes wrong is a `GscliError`, whose text is one line and whose `exit_code` is
+[that of the command line](machine.md#exit-codes). `(N, 3)` is the shape of an array with N rows.
 """
 
 

@@ -10,7 +10,7 @@ import copy
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from typing import Any
@@ -55,7 +55,7 @@ def _options(operation: str) -> list[click.Parameter]:
     path = options.PATH
     need = "" if kind.writes else "; without it, nothing is kept"
     ours: list[click.Parameter] = [
-        click.Argument(["patterns"], nargs=-1, required=True, type=path, metavar="PATTERN..."),
+        _Patterns(["patterns"], nargs=-1, required=True, type=path, metavar="PATTERN..."),
         click.Option(["--out-dir"], type=path, metavar="FOLDER", help=f"Where outputs and records go{need}."),
         click.Option(["--relative-to"], type=path, metavar="FOLDER", help="Lay outputs out as below FOLDER."),
         click.Option(["--workers"], type=int, metavar="N", help="Worker processes.  [default: the cores]"),
@@ -84,6 +84,14 @@ def _folder_of(option: click.Option) -> click.Option:
     ours = copy.copy(option)
     ours.metavar, ours.help = "FOLDER", f"{option.help} Here a folder of such files, laid out as --out-dir."
     return ours
+
+
+class _Patterns(click.Argument):
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """Those given, or else the job file's, which Click before 8.2 does not look for."""
+        value, source = super().consume_value(ctx, opts)
+        given = None if value else ctx.lookup_default(str(self.name))
+        return (value, source) if given is None else (given, ParameterSource.DEFAULT_MAP)
 
 
 class _Batch(click.Group):

@@ -53,7 +53,7 @@ class DisagreementMonitor:
     thread, at its next call, `poll` or `close`. Nothing here raises into the training: what goes wrong
     is told through `logging` and counted.
 
-    >>> with DisagreementMonitor(writer) as monitor:                       # doctest: +SKIP
+    >>> with DisagreementMonitor(writer) as monitor:  # doctest: +SKIP
     ...     for step in range(30_000):
     ...         train(step)
     ...         if step % 500 == 0:
