@@ -15,7 +15,8 @@ from .formats import Source
 from .grids import budget, grid_files
 from .grids.cache import GridCache
 from .grids.lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
-from .grids.methods import Method, methods, rows_wanted
+from .grids.methods import DEFAULT, Method, methods
+from .grids.picking import RANDOM
 from .grids.tiled_grid import TiledGrid
 from .grids.voxel_grid import VoxelGrid
 from .progress import Timings, Track, silent
@@ -70,7 +71,7 @@ def resample(
     target: str | os.PathLike[str] | None = None,
     *,
     out_dir: str | os.PathLike[str] | None = None,
-    method: str | Sequence[str] = "half-density",
+    method: str | Sequence[str] = DEFAULT,
     ratio: tuple[float, float] | None = None,
     min_per_cell: int | None = None,
     k: int | None = None,
@@ -122,6 +123,7 @@ def resample(
     """
     names = [method] if isinstance(method, str) else list(method)
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=total, pick=pick)
+    picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(chosen, seed, epoch, repeat)
     if memory_limit is not None and device_name != "cpu":
@@ -131,7 +133,7 @@ def resample(
         source,
         grid_file,
         lattice=lattice_options(voxel_size, points_per_cell, origin),
-        other={"--drop-invalid": drop_invalid, "--pick center": pick == "center"},
+        other={"--drop-invalid": drop_invalid, f"--pick {picked.name}": picked.by_place is not None},
     )
     read = Source.of(source)
     jobs = plan(
@@ -166,7 +168,7 @@ def resample(
                 allowed = budget.budget(
                     memory_limit,
                     cloud,
-                    chosen[0].pick,  # all have the same
+                    picked,
                     cells_per_point=1.0 if voxel_size or mapped else 1.0 / _aim(points_per_cell),
                     drop_invalid=drop_invalid,
                     mapped=mapped is not None,
@@ -175,7 +177,7 @@ def resample(
             cut = closing.enter_context(
                 cutting.cut(
                     cloud,
-                    chosen[0].pick,
+                    picked,
                     {
                         "voxel_size": voxel_size,
                         "points_per_cell": points_per_cell,
@@ -191,8 +193,7 @@ def resample(
                 )
             )
             for m in chosen:  # whatever may be refused is, before a folder is made
-                if m.target is not None:
-                    rows_wanted(m.target, cut.grid.points)
+                m.total(cut.grid.points)
         for folder in made:
             files.make_folder(folder)
         outputs = []
@@ -228,7 +229,7 @@ def resample(
         notes=tuple(notes),
         options={
             "methods": [m.name for m in chosen],
-            "pick": None if all(m.name == "dense" for m in chosen) else chosen[0].pick,
+            "pick": picked.name if any(m.picks for m in chosen) else None,
             "points_per_cell": _aim(points_per_cell) if mapped is None and voxel_size is None else None,
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),

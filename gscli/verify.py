@@ -131,7 +131,7 @@ def verify(
             with timings.stage("check"):
                 checks, rows = check_draw(cloud, drawn, claim, grids[lattice], path)
             found.append((path, claim, checks))
-            if claim.method.pick == "random" and claim.method.name != "dense":
+            if claim.method.picks and claim.method.pick.uniform:
                 group = groups.setdefault((lattice, claim.method), {})
                 if (claim.seed, claim.epoch) in group:
                     notes.append(f"{path} is a draw of the same seed and epoch as another: tested once")

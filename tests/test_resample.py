@@ -13,7 +13,8 @@ from gscli import fields
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GscliError, InputError, UsageError, WriteRefused
 from gscli.grids.cache import GridCache
-from gscli.grids.methods import PICKS, methods
+from gscli.grids.methods import methods
+from gscli.grids.picking import PICKS
 from gscli.report import resample as report
 from gscli.resample import resample
 from gscli.resampling.draws import check_draws

@@ -137,17 +137,12 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     from ..formats import Source
     from ..grids.grid_files import refuse_lattice
     from ..grids.lattice import check_lattice_options, lattice_options
-    from ..grids.methods import methods
+    from ..grids.methods import DEFAULT, SETTINGS, methods
     from ..resampling.draws import check_draws, draw_name, draws
 
     given = parameters.get
     chosen = methods(
-        given("method", ["half-density"]),
-        ratio=given("ratio"),
-        min_per_cell=given("min_per_cell"),
-        k=given("k"),
-        target=given("total"),
-        pick=given("pick"),
+        given("method", [DEFAULT]), **{**{name: given(name) for name in SETTINGS}, "target": given("total")}
     )
     lattice = given("voxel_size"), given("points_per_cell"), given("origin")
     check_lattice_options(*lattice)

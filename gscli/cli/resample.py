@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from typing import Any
 
 import click
 
-from ..grids import methods
+from ..grids.methods import ALIASES, DEFAULT, RULES
+from ..grids.picking import PICKS
 from . import options, show
 
 
@@ -22,9 +25,9 @@ from . import options, show
 @click.option(
     "-m",
     "--method",
-    type=click.Choice([*methods.NAMES, *methods.ALIASES]),
+    type=click.Choice([*RULES, *ALIASES]),
     multiple=True,
-    default=["half-density"],
+    default=[DEFAULT],
     show_default=True,
     help="Which method; several with --out-dir.",
 )
@@ -35,7 +38,7 @@ from . import options, show
 @click.option("--target", "total", metavar="N|P%", help="half-density: keep exactly so many in total.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
 @click.option(
-    "--pick", type=click.Choice(methods.PICKS), help="Which points of a cell stay.  [default: random]"
+    "--pick", type=click.Choice(list(PICKS)), help="Which points of a cell stay.  [default: random]"
 )
 @click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")
 @click.option("--epoch", type=int, metavar="E", help="An independent draw of the same seed.  [default: 0]")
@@ -92,13 +95,8 @@ def command(
     """Thin SOURCE to TARGET cell by cell, every field intact.
 
     \b
-    Methods:
-      half-density  a random 30-70 % of every cell: thinner, with the same relative density
-      one-per-grid  one point of every cell: density becomes even
-      k-per-grid    at most K points of every cell: thins only what is over-dense
-      dense         everything
-    Picks decide which points of a cell stay: random, the most opaque, the most important
-    (opacity x surface area), or the nearest to the cell's centre.
+    {methods}
+    {picks}
 
     SOURCE and TARGET may be - for stdin and stdout. A scene folder gives a scene folder, cut by its own
     grid of the highest rank if it has any.
@@ -139,3 +137,15 @@ def command(
         quiet=quiet,
         overwrite=overwrite,
     )
+
+
+def _methods() -> str:
+    return "\n".join(["Methods:", *(f"  {rule.name:<12}  {rule.help}" for rule in RULES.values())])
+
+
+def _picks() -> str:
+    *others, last = (pick.help for pick in PICKS.values())
+    return textwrap.fill(f"Picks decide which points of a cell stay: {', '.join(others)}, or {last}.", 90)
+
+
+command.help = inspect.cleandoc(command.help or "").format(methods=_methods(), picks=_picks())

@@ -10,11 +10,11 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError
 from ..kernels import parallel
+from .picking import Pick
 
 BASE = 64 << 20  # Python, NumPy and the blocks in flight
 THREAD = 6 << 20  # of temporaries, for each thread
-POINT_BYTES = 36  # of a point in one piece
-PICK_BYTES = {"random": 0, "opacity": 8, "importance": 24, "center": 40}  # of it more for a pick
+POINT_BYTES = 36  # of a point in one piece, beside what its pick takes
 DROP_BYTES = 20  # of it more where points are left out
 CELL_BYTES = 150  # of a cell
 SORT_BYTES = 32  # of a code while it is sorted
@@ -36,7 +36,7 @@ def base() -> int:
 def budget(
     limit: int,
     cloud: GaussianCloud,
-    pick: str,
+    pick: Pick,
     *,
     cells_per_point: float,
     drop_invalid: bool,
@@ -54,7 +54,7 @@ def budget(
         UsageError: too little memory, or for what cannot be cut into tiles.
     """
     points = len(cloud)
-    each = POINT_BYTES + PICK_BYTES[pick] + CELL_BYTES * cells_per_point
+    each = POINT_BYTES + pick.bytes + CELL_BYTES * cells_per_point
     each += DROP_BYTES * drop_invalid + 3 * (np.dtype(cloud.float_type(fields.POSITION)).itemsize - 4)
     needed = base() + cloud.held + int(points * (each + (0 if streamed else cloud.rows.dtype.itemsize)))
     if needed <= limit:

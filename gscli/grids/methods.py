@@ -1,79 +1,215 @@
 """The resampling methods: from the points of each cell to how many of them stay.
 
-`half-density` keeps a random 30 to 70 % of every cell, which thins a scene and keeps its relative
-density. `one-per-grid` and `k-per-grid` equalise density. `dense` keeps everything.
+A method is a rule of `RULES` with its settings, the fields of `Method`. What is to say of a rule or of a
+setting is said here: messages, reports, comments, batches and the command line read it from these tables.
+The command line imports nothing heavy, so NumPy is imported where cells are counted.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from operator import index
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..errors import UsageError
+from . import settings
+from .picking import RANDOM, Pick
+from .settings import option
 
-NAMES = ("half-density", "one-per-grid", "k-per-grid", "dense")
-ALIASES = {"half": "half-density", "single": "one-per-grid"}
-PICKS = ("random", "opacity", "importance", "center")
-DEFAULT_RATIO = (0.3, 0.7)
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Uniforms = Callable[[int], Any]  # (C,) float64 in [0, 1), of the stream for a use that `hashing` names
+DEFAULT = "half-density"
 
 
 @dataclass(frozen=True)
 class Method:
-    """One of `NAMES` with its settings. Make it with `method`, which checks them.
+    """One of `RULES` with its settings. Make it with `method`, which checks them.
 
     Attributes:
         ratio: half-density draws the share to keep of each cell uniformly from [ratio[0], ratio[1]).
         min_per_cell: half-density keeps at least so many rows of every cell (or all it has).
         k: k-per-grid keeps at most so many rows of every cell.
         target: half-density keeps exactly so many rows in total: a number, or a share as ``25%``.
-        pick: which rows: ``random``, or those first in one of the other orders of `PICKS`.
+        pick: which rows: one of `picking.PICKS`.
     """
 
-    name: str = "half-density"
-    ratio: tuple[float, float] = DEFAULT_RATIO
-    min_per_cell: int = 1
-    k: int | None = None
-    target: str | None = None
-    pick: str = "random"
+    name: str = DEFAULT
+    ratio: tuple[float, float] = field(default=(0.3, 0.7), metadata=settings.share_range())
+    min_per_cell: int = field(default=1, metadata=settings.whole(least=0))
+    target: str | None = field(default=None, metadata=settings.total(replaces=("ratio", "min_per_cell")))
+    k: int | None = field(
+        default=None, metadata=settings.whole(least=1, needed="the most points to keep in a cell")
+    )
+    pick: Pick = field(default=RANDOM, metadata=settings.pick())
+
+    @property
+    def rule(self) -> Rule:
+        return RULES[self.name]
+
+    @property
+    def picks(self) -> bool:
+        """Whether rows are left out, so that it matters which."""
+        return "pick" in self.rule.settings
 
     @property
     def uses_seed(self) -> bool:
         """Whether two seeds can draw differently."""
-        if self.name == "dense":
-            return False
-        drawn_ratio = self.name == "half-density" and self.target is None
-        return self.pick == "random" or drawn_ratio
+        return self.picks and (self.pick.seeded or (self.rule.drawn and self.target is None))
+
+    def total(self, points: int) -> int | None:
+        """How many of all points stay; None where each cell decides for itself.
+
+        Raises:
+            UsageError: more than there are.
+        """
+        return None if self.target is None else settings.rows_wanted(self.target, points)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that have an effect, as a report holds them."""
+        asked = [name for name in self.rule.settings if getattr(self, name) is not None]
+        replaced = {other for name in asked for other in SETTINGS[name].replaces}
+        return {name: SETTINGS[name].plain(getattr(self, name)) for name in asked if name not in replaced}
+
+    def words(self) -> list[str]:
+        """The name and `settings` as the words ``method=NAME ratio=...`` of a comment."""
+        spelt = [f"{name}={SETTINGS[name].spell(value)}" for name, value in self.settings().items()]
+        return [f"method={self.name}", *spelt]
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Method:
+        """The method that a report tells of: its name as ``method``, and `settings`; other keys are ignored.
+
+        Null is what has no effect.
+
+        Raises:
+            KeyError: no name. UsageError: what no method is.
+        """
+        name = said["method"]
+        has = RULES[name].settings if isinstance(name, str) and name in RULES else ()
+        given = {key: said[key] for key in SETTINGS if key in said}
+        for key in has:
+            if key in given and given[key] is None:
+                raise UsageError(f"the {key} of {name} is missing")
+        return method(name, **given)
+
+    @classmethod
+    def of_words(cls, words: Mapping[str, str]) -> Method:
+        """The method that the words of a comment tell of.
+
+        Raises:
+            KeyError: no name. ValueError, UsageError: what no method is.
+        """
+        said = {key: setting.parse(words[key]) for key, setting in SETTINGS.items() if key in words}
+        return cls.of({"method": words["method"], **said})
 
 
-def method(
-    name: str,
-    *,
-    ratio: tuple[float, float] | None = None,
-    min_per_cell: int | None = None,
-    k: int | None = None,
-    target: str | int | None = None,
-    pick: str | None = None,
-) -> Method:
+SETTINGS = settings.table(Method)
+
+
+class Given(TypedDict, total=False):
+    """The settings of `Method` as arguments; None means not given."""
+
+    ratio: tuple[float, float] | None
+    min_per_cell: int | None
+    target: str | int | None
+    k: int | None
+    pick: str | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many rows of each cell a method keeps.
+
+    Attributes:
+        alias: its short name; empty for none.
+        help: what it keeps of every cell, in a few words.
+        settings: those it has, in the order of a report; without a pick it keeps everything.
+        counts: from the method, (C,) int64 rows in each cell and `Uniforms`, (C,) int64 rows to keep of
+            each and how many cells the method's minimum raised.
+        drawn: whether counts are drawn at random.
+        single: whether it keeps one row of each cell, which a uniform pick draws by one number a cell.
+    """
+
+    name: str
+    alias: str
+    help: str
+    settings: tuple[str, ...]
+    counts: Callable[[Method, Any, Uniforms], tuple[Any, int]]
+    drawn: bool = False
+    single: bool = False
+
+
+def _share_of_each(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, int]:
+    from ..kernels import hashing, picks
+
+    low, high = how.ratio
+    drawn = uniforms(hashing.RATIO)
+    rounding = uniforms(hashing.ROUND) if low == high or how.min_per_cell == 0 else 0.0
+    return picks.counts_from_ratio(counts, low + (high - low) * drawn, rounding, how.min_per_cell)
+
+
+def _one(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, int]:
+    from ..kernels import picks
+
+    return picks.at_most(counts, 1), 0
+
+
+def _at_most_k(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, int]:
+    from ..kernels import picks
+
+    assert how.k is not None
+    return picks.at_most(counts, how.k), 0
+
+
+def _all(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, int]:
+    return counts, 0
+
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "half-density",
+            "half",
+            "a random 30-70 % of every cell: thinner, with the same relative density",
+            ("ratio", "min_per_cell", "target", "pick"),
+            _share_of_each,
+            drawn=True,
+        ),
+        Rule(
+            "one-per-grid",
+            "single",
+            "one point of every cell: density becomes even",
+            ("pick",),
+            _one,
+            single=True,
+        ),
+        Rule(
+            "k-per-grid",
+            "",
+            "at most K points of every cell: thins only what is over-dense",
+            ("k", "pick"),
+            _at_most_k,
+        ),
+        Rule("dense", "", "everything", (), _all),
+    )
+}
+NAMES = tuple(RULES)
+ALIASES = {rule.alias: rule.name for rule in RULES.values() if rule.alias}
+
+
+def method(name: str, **given: Unpack[Given]) -> Method:
     """A `Method` with the settings that were given; None means not given.
 
     Raises:
         UsageError: an unknown name, a setting that the method does not use, or a bad value.
     """
-    return methods([name], ratio=ratio, min_per_cell=min_per_cell, k=k, target=target, pick=pick)[0]
+    return methods([name], **given)[0]
 
 
-def methods(
-    names: Sequence[str],
-    *,
-    ratio: tuple[float, float] | None = None,
-    min_per_cell: int | None = None,
-    k: int | None = None,
-    target: str | int | None = None,
-    pick: str | None = None,
-) -> list[Method]:
+def methods(names: Sequence[str], **given: Unpack[Given]) -> list[Method]:
     """Several methods that share their settings; each setting must serve at least one of them."""
     full = [ALIASES.get(name, name) for name in names]
     for name in full:
@@ -81,75 +217,33 @@ def methods(
             raise UsageError(f"no method {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
     if len(set(full)) < len(full):
         raise UsageError("the same method is asked for twice", remedy="use --repeat for several draws of it")
-    for option, given, owner in (
-        ("--ratio", ratio, "half-density"),
-        ("--min-per-cell", min_per_cell, "half-density"),
-        ("--target", target, "half-density"),
-        ("-k", k, "k-per-grid"),
-    ):
-        if given is not None and owner not in full:
-            raise UsageError(
-                f"{option} belongs to --method {owner}", remedy=f"drop {option} or use that method"
-            )
-    if target is not None and (ratio is not None or min_per_cell is not None):
-        other = "--ratio" if ratio is not None else "--min-per-cell"
-        raise UsageError(f"--target replaces {other}", remedy="give one of the two")
-    if pick is not None and pick not in PICKS:
-        raise UsageError(f"no pick {pick!r}", remedy=f"choose one of {', '.join(PICKS)}")
-    if pick is not None and full == ["dense"]:
-        raise UsageError("--pick has no effect with --method dense, which keeps everything")
-    if "k-per-grid" in full and k is None:
-        raise UsageError("--method k-per-grid needs -k, the most points to keep in a cell")
-    if k is not None and not 1 <= k < 2**63:
-        raise UsageError(f"-k must be between 1 and 2^63 - 1, not {k}")
-    if min_per_cell is not None and not 0 <= min_per_cell < 2**63:
-        raise UsageError(f"--min-per-cell must be between 0 and 2^63 - 1, not {min_per_cell}")
-    if ratio is not None and not (0.0 <= ratio[0] <= ratio[1] <= 1.0):
-        raise UsageError(
-            f"--ratio {ratio[0]:g}:{ratio[1]:g} is no range within 0 to 1",
-            remedy="write LO:HI, or one number",
-        )
-    if target is not None:
-        rows_wanted(str(target), None)
-    made = []
+    asked = {name: value for name, value in given.items() if value is not None}
+    for name in asked:
+        if name not in SETTINGS:
+            raise TypeError(f"methods have no setting {name!r}")
+        _require_use(name, full)
+    for name in asked:
+        if other := next((other for other in SETTINGS[name].replaces if other in asked), None):
+            raise UsageError(f"{option(name)} replaces {option(other)}", remedy="give one of the two")
     for name in full:
-        half = name == "half-density"
-        made.append(
-            Method(
-                name,
-                ratio=(float(ratio[0]), float(ratio[1])) if half and ratio is not None else DEFAULT_RATIO,
-                min_per_cell=index(min_per_cell) if half and min_per_cell is not None else 1,
-                k=index(k) if name == "k-per-grid" and k is not None else None,
-                target=str(target) if half and target is not None else None,
-                pick=pick or "random",
-            )
-        )
-    return made
+        for other in RULES[name].settings:
+            if SETTINGS[other].needed and other not in asked:
+                raise UsageError(f"--method {name} needs {option(other)}, {SETTINGS[other].needed}")
+    checked = {name: SETTINGS[name].check(option(name), value) for name, value in asked.items()}
+    return [
+        Method(name, **{key: checked[key] for key in RULES[name].settings if key in checked}) for name in full
+    ]
 
 
-def rows_wanted(target: str, points: int | None) -> int:
-    """How many rows a ``--target`` of ``N`` or ``P%`` asks for: of a share, floor(points P / 100).
-
-    Args:
-        points: how many there are; None only checks the spelling.
-
-    Raises:
-        UsageError: no number, negative, or more than there are.
-    """
-    percent = target.endswith("%")
-    spelling = r"\d{1,18}(\.\d{1,18})?%" if percent else r"\d{1,18}"
-    if not re.fullmatch(spelling, target, re.ASCII):
+def _require_use(setting: str, names: Sequence[str]) -> None:
+    """Refuse a setting that none of the named methods has."""
+    if any(setting in RULES[name].settings for name in names):
+        return
+    owners = [rule.name for rule in RULES.values() if setting in rule.settings]
+    spelt = option(setting)
+    if len(owners) == 1:
         raise UsageError(
-            f"--target {target} is neither a number of points nor a percentage", remedy="write N or P%"
+            f"{spelt} belongs to --method {owners[0]}", remedy=f"drop {spelt} or use that method"
         )
-    from fractions import Fraction
-
-    number = Fraction(target.removesuffix("%"))
-    if percent and number > 100:
-        raise UsageError(f"--target {target} is more than everything", remedy="ask for 100% at most")
-    if points is None:
-        return 0
-    rows = math.floor(points * number / 100) if percent else int(number)
-    if rows > points:
-        raise UsageError(f"--target {target} exceeds the {points:,} points there are", remedy="ask for fewer")
-    return rows
+    why = "" if RULES[names[0]].settings else ", which keeps everything"
+    raise UsageError(f"{spelt} has no effect with --method {names[0]}{why}")

@@ -15,9 +15,9 @@ from ..cloud import GaussianCloud
 from ..kernels import cells, cellsize, hashing
 from ..positions import not_finite
 from ..scratch import Parts
-from . import picking
 from .budget import CELL_BYTES, CROWD_BYTES, SORT_BYTES, Budget, too_small
 from .lattice import Lattice
+from .picking import Pick
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ class SpilledPoints:
 
     Args:
         cloud: is streamed once.
-        pick: whose keys are kept; those of ``center`` need cells, and are not.
+        pick: whose keys by columns are kept; those by place need cells, and are not.
         drop_invalid: leave rows with NaN or infinite positions out instead of refusing them.
         folder: see `scratch.Scratch`.
 
@@ -39,12 +39,12 @@ class SpilledPoints:
         InputError: positions that are not finite, or a column is missing. GscliError: no room.
     """
 
-    def __init__(self, cloud: GaussianCloud, pick: str, drop_invalid: bool, folder: Path | None) -> None:
+    def __init__(self, cloud: GaussianCloud, pick: Pick, drop_invalid: bool, folder: Path | None) -> None:
         self._folder = folder
         self._xyz = np.dtype(cloud.float_type(fields.POSITION))
-        self._keyed = picking.columns_for(pick, cloud.fields)
+        self._keyed = pick.columns(cloud.fields)
         row = np.int32 if len(cloud) < 2**31 else np.int64
-        key = [("key", np.uint32)] if self._keyed else []
+        key = [] if pick.by_columns is None else [("key", np.uint32)]
         self._parts = Parts(folder, np.dtype([("row", row), ("xyz", self._xyz, (3,)), *key]), 1)
         try:
             self.sample = self._copy(cloud, pick, drop_invalid)
@@ -61,7 +61,7 @@ class SpilledPoints:
     ) -> None:
         self._parts.close()
 
-    def _copy(self, cloud: GaussianCloud, pick: str, drop_invalid: bool) -> Array:
+    def _copy(self, cloud: GaussianCloud, pick: Pick, drop_invalid: bool) -> Array:
         step, some = cellsize.stride(len(cloud)), [np.empty((3, 0), self._xyz)]
         invalid = first = 0
         for start, columns in cloud.column_blocks((*fields.POSITION, *self._keyed)):
@@ -75,8 +75,8 @@ class SpilledPoints:
             records = np.empty(len(kept), self._parts.kind)
             records["row"] = kept + start
             records["xyz"] = xyz[:, kept].T
-            if self._keyed:
-                records["key"] = picking.keys(pick, columns[3:])[kept]
+            if pick.by_columns is not None:
+                records["key"] = pick.by_columns(columns[3:])[kept]
             self._parts.append(records)
         if invalid and not drop_invalid:
             raise not_finite(invalid, len(cloud), first)

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud
 from ..kernels import cells, parallel, picks
 from ..scratch import Place, Scratch
-from . import lattice, picking
+from . import lattice
 from .budget import Budget
-from .methods import Method, rows_wanted
+from .methods import Method
+from .picking import RANDOM, Pick
 from .spilled import SpilledPoints, positions
 from .voxel_grid import Draw, VoxelGrid
 
@@ -62,7 +63,7 @@ class TiledGrid:
         budget: Budget,
         folder: Path | None,
         *,
-        pick: str = "random",
+        pick: Pick = RANDOM,
         voxel_size: float | None = None,
         points_per_cell: float | None = None,
         origin: Sequence[float] | str | None = None,
@@ -72,7 +73,7 @@ class TiledGrid:
 
         Args:
             folder: where temporary data go, some 40 bytes a point; see `Scratch`.
-            pick: one of `gscli.grids.methods.PICKS`.
+            pick: of the draws that will be made.
             voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
 
         Raises:
@@ -92,7 +93,7 @@ class TiledGrid:
             grid = cls(len(cloud), points.extent.count, laid, points.sample, folder)
             try:
                 for records in points.tiles(laid, budget):
-                    grid._add(records, laid, center=pick == "center")
+                    grid._add(records, laid, pick)
                     del records
             except BaseException:
                 grid.close()
@@ -117,7 +118,8 @@ class TiledGrid:
 
     def draw(self, how: Method, *, seed: int, epoch: int) -> Draw:
         """What `VoxelGrid.draw` of the whole grid keeps, as a (rows,) mask."""
-        shares = None if how.target is None else self._shares(rows_wanted(how.target, self.points))
+        total = how.total(self.points)
+        shares = None if total is None else self._shares(total)
         kept, forced = np.zeros(self.rows, bool), 0
         for tile in self._tiles:
             grid = self._read(tile)
@@ -148,15 +150,15 @@ class TiledGrid:
         order, offsets, cells = (self._scratch.get(place) for place in tile[:3])
         return VoxelGrid(order, offsets, cells, self.rows, self.voxel_size, self.origin, self.why)
 
-    def _add(self, records: Array, laid: lattice.Lattice, *, center: bool) -> None:
+    def _add(self, records: Array, laid: lattice.Lattice, pick: Pick) -> None:
         """Group the points of one tile and keep them."""
         xyz, rows = positions(records), records["row"].copy()
         keys = records["key"].copy() if "key" in (records.dtype.names or ()) else None
         span = cells.lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
         groups = cells.group_lattice(xyz, laid.size, laid.origin, span)
         counts = np.diff(groups.offsets)
-        if center:
-            keys = picking.center_keys(xyz, groups.order, groups.cells, counts, laid.size, laid.corner)
+        if pick.by_place is not None:
+            keys = pick.by_place(xyz, groups.order, groups.cells, counts, laid.size, laid.corner)
         elif keys is not None:
             keys = keys[groups.order]
         put = self._scratch.put

@@ -16,7 +16,8 @@ from ..kernels import cellsize, hashing, picks
 from ..kernels.cells import group_ids, group_lattice
 from ..positions import finite_rows, not_finite
 from . import lattice, picking
-from .methods import Method, method, rows_wanted
+from .methods import Method, method
+from .picking import Pick
 
 if TYPE_CHECKING:
     import torch
@@ -189,22 +190,14 @@ class VoxelGrid:
         Raises:
             UsageError: the method's `target` exceeds the rows there are.
         """
-        counts = self.counts
-        if how.name == "dense":
-            return counts, 0
-        if how.name == "one-per-grid":
-            return picks.at_most(counts, 1), 0
-        if how.name == "k-per-grid":
-            assert how.k is not None
-            return picks.at_most(counts, how.k), 0
-        if how.target is not None:
-            return self.share(rows_wanted(how.target, self.points)), 0
-        low, high = how.ratio
-        drawn = hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, hashing.RATIO))
-        rounding: Any = 0.0
-        if low == high or how.min_per_cell == 0:
-            rounding = hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, hashing.ROUND))
-        return picks.counts_from_ratio(counts, low + (high - low) * drawn, rounding, how.min_per_cell)
+        total = how.total(self.points)
+        if total is not None:
+            return self.share(total), 0
+
+        def uniforms(use: int) -> Any:
+            return hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, use))
+
+        return how.rule.counts(how, self.counts, uniforms)
 
     def draw(
         self,
@@ -220,7 +213,7 @@ class VoxelGrid:
         Args:
             how: a method or its name.
             seed, epoch: integers from 0 to 2^64 - 1; every pair is an independent draw.
-            keys: (rows,) uint32 NumPy keys of a pick other than ``random``, from `pick_keys`.
+            keys: (rows,) uint32 NumPy keys from `pick_keys`; None where there are none.
             counts: what `wanted` gave for this draw, where it is known already.
 
         Returns:
@@ -231,10 +224,11 @@ class VoxelGrid:
         for name, value in (("seed", seed), ("epoch", epoch)):
             if not 0 <= value < 2**64:
                 raise UsageError(f"--{name} must be between 0 and 2^64 - 1, not {value}")
-        if (keys is None) != (how.pick == "random"):
-            raise UsageError(f"the pick {how.pick} and the keys given do not go together")
-        if keys is not None and how.name != "dense":
-            keys = _like(self.order, keys[to_numpy(self.order)])
+        if how.picks:
+            if (keys is None) != how.pick.uniform:
+                raise UsageError(f"the pick {how.pick.name} and the keys given do not go together")
+            if keys is not None:
+                keys = keys[to_numpy(self.order)]
         chosen, forced = self.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
         return Draw(self._rows(chosen), forced)
 
@@ -245,40 +239,40 @@ class VoxelGrid:
 
         Args:
             how, seed, epoch, counts: as of `draw`.
-            keys: (M,) in sorted-row order; None for random ones.
+            keys: (M,) NumPy keys in sorted-row order; None where there are none.
         """
-        if how.name == "dense":
+        if not how.picks:
             return self.order, 0
         stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
-        if how.name == "one-per-grid" and keys is None:
+        if how.rule.single and how.pick.uniform:
             position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
             return self.order[position], 0
         k, forced = self.wanted(how, seed=seed, epoch=epoch) if counts is None else counts
-        if keys is None:
-            keys = picks.random_keys(self.order, stream)
-        marked = picks.bottom_k_per_cell(self.offsets, keys, k)
+        keys = how.pick.keys(self.order, keys, stream)
+        marked = picks.bottom_k_per_cell(self.offsets, _like(self.order, keys), k)
         # Much faster than order[marked], whose branches are unpredictable.
         position = np.flatnonzero(marked) if isinstance(marked, np.ndarray) else marked
         return self.order[position], forced
 
-    def pick_keys(self, cloud: GaussianCloud, pick: str) -> npt.NDArray[Any] | None:
-        """uint32 sort keys of every row of a cloud, smallest first; None for ``random``.
-
-        See `gscli.grids.picking`.
+    def pick_keys(self, cloud: GaussianCloud, pick: Pick | str) -> npt.NDArray[np.uint32] | None:
+        """(rows,) uint32 keys that a pick has for every draw of a cloud; None where all is chance.
 
         Raises:
             InputError: the cloud lacks the columns.
-            UsageError: ``center`` with a given mapping, whose cells have no middle.
+            UsageError: no such pick; or one by the place in the cell with a given mapping, whose cells
+                have no middle.
         """
-        if pick == "random":
+        if isinstance(pick, str):
+            pick = picking.pick(pick)
+        if pick.by_columns is not None:
+            return pick.by_columns(cloud.columns(pick.columns(cloud.fields)))
+        if pick.by_place is None:
             return None
-        if pick != "center":
-            return picking.keys(pick, cloud.columns(picking.columns_for(pick, cloud.fields)))
         if self.voxel_size is None or self.origin is None:
-            raise UsageError("--pick center needs a lattice, and a given mapping has none")
+            raise UsageError(f"--pick {pick.name} needs a lattice, and a given mapping has none")
         order, cells = to_numpy(self.order), to_numpy(self.cells)
         keys = np.empty(self.rows, np.uint32)
-        keys[order] = picking.center_keys(
+        keys[order] = pick.by_place(
             cloud.xyz.T, order, cells, np.diff(to_numpy(self.offsets)), self.voxel_size, self.origin
         )
         return keys
@@ -333,8 +327,8 @@ def _on(device: torch.device | None, array: Any) -> Any:
     return torch.as_tensor(array, device=device)
 
 
-def _like(reference: Any, array: npt.NDArray[Any]) -> Any:
+def _like(reference: Any, array: Any) -> Any:
     """A NumPy array as whatever `reference` is; uint32 becomes int64 for torch, which cannot sort it."""
-    if not is_torch(reference):
+    if not is_torch(reference) or is_torch(array):
         return array
     return _on(reference.device, array.astype(np.int64))

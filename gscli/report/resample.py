@@ -77,21 +77,13 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
 
 def _output(output: Output) -> dict[str, Any]:
     how = output.method
-    settings: dict[str, Any] = {}
-    if how.name == "half-density":
-        settings = (
-            {"target": how.target}
-            if how.target is not None
-            else {"ratio": list(how.ratio), "min_per_cell": how.min_per_cell}
-        )
-    if how.k is not None:
-        settings = {"k": how.k}
+    settings = how.settings()
+    settings.setdefault("pick", None)
     return {
         "path": output.path,
         "points": output.points,
         "method": how.name,
         **settings,
-        "pick": None if how.name == "dense" else how.pick,
         "seed": output.seed if how.uses_seed else None,
         "epoch": output.epoch if how.uses_seed else None,
         "kept": _kept(output),

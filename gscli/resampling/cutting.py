@@ -19,6 +19,7 @@ from ..grids import grid_files
 from ..grids.budget import Budget
 from ..grids.cache import GridCache
 from ..grids.cache import key as cache_key
+from ..grids.picking import Pick
 from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import Draw, VoxelGrid
 from ..kernels import cellsize
@@ -65,7 +66,7 @@ class Shape(TypedDict):
 @contextmanager
 def cut(
     cloud: GaussianCloud,
-    pick: str,
+    pick: Pick,
     shape: Shape,
     *,
     mapped: Mapped | None,

@@ -40,7 +40,7 @@ def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, r
     if not any(m.uses_seed for m in chosen):
         for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
             if value is not None:
-                how = f"{chosen[0].name} with --pick {chosen[0].pick}"
+                how = f"{chosen[0].name} with --pick {chosen[0].pick.name}"
                 raise UsageError(f"{option} has no effect: {how} draws nothing at random")
     for option, value in (("--seed", seed), ("--epoch", epoch)):
         if value is not None and not 0 <= value < 2**64:
@@ -100,17 +100,7 @@ def drawn_from(name: str) -> str:
 
 def provenance(method: Method, grid: VoxelGrid | TiledGrid, seed: int, epoch: int) -> str:
     """The comment line that tells how a file was made; the same on every device."""
-    parts = [f"gscli {__version__} resample method={method.name}"]
-    if method.name == "half-density":
-        if method.target is not None:
-            parts.append(f"target={method.target}")
-        else:
-            parts.append(f"ratio={method.ratio[0]!r}:{method.ratio[1]!r} min_per_cell={method.min_per_cell}")
-    if method.k is not None:
-        parts.append(f"k={method.k}")
-    if method.name != "dense":
-        parts.append(f"pick={method.pick}")
-    parts.append(f"seed={seed} epoch={epoch}")
+    parts = [f"gscli {__version__} resample", *method.words(), f"seed={seed} epoch={epoch}"]
     if grid.voxel_size is not None and grid.origin is not None:
         parts.append(f"voxel_size={grid.voxel_size!r} origin=" + ",".join(repr(v) for v in grid.origin))
     return " ".join(parts)

@@ -174,8 +174,8 @@ class GridSampler:
             label = name if isinstance(name, str) else how.name
             if label in drawn:
                 raise UsageError(f"the scenario {label} is asked for twice", remedy="draw it for two epochs")
-            if how.pick != "random":
-                raise UsageError(f"a sampler draws at random and cannot pick by {how.pick}")
+            if not how.pick.uniform:
+                raise UsageError(f"a sampler draws at random and cannot pick by {how.pick.name}")
             if how.target is not None and self.world_size > 1:
                 raise UsageError(
                     "a target is shared over all cells, and a rank has only some", remedy="use a ratio"

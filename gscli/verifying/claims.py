@@ -16,7 +16,7 @@ from .. import files
 from ..cloud import GaussianCloud
 from ..errors import InputError, UsageError, naming
 from ..grids.lattice import check_lattice_options
-from ..grids.methods import Method, method
+from ..grids.methods import Method
 
 _COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")
 
@@ -59,14 +59,7 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
         )
     said = dict(word.split("=", 1) for word in lines[-1].split())
     try:
-        how = method(
-            said["method"],
-            ratio=_pair(said["ratio"]) if "ratio" in said else None,
-            min_per_cell=int(said["min_per_cell"]) if "min_per_cell" in said else None,
-            k=int(said["k"]) if "k" in said else None,
-            target=said.get("target"),
-            pick=said.get("pick"),
-        )
+        how = Method.of_words(said)
         size = float(said["voxel_size"]) if "voxel_size" in said else None
         origin = None if size is None else _corner([float(v) for v in said["origin"].split(",")])
         return _possible(Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin))
@@ -96,15 +89,7 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
         if len(found) != 1:
             raise InputError(f"does not say which of its {len(outputs)} outputs {draw} is", path=report)
         output, grid = found[0], content["grid"]
-        name, kept = _text(output["method"]), output["kept"]
-        how = method(
-            name,
-            ratio=_ratio(output["ratio"]) if "ratio" in output else None,
-            min_per_cell=_whole(output["min_per_cell"]) if "min_per_cell" in output else None,
-            k=_whole(output["k"]) if "k" in output else None,
-            target=_text(output["target"]) if "target" in output else None,
-            pick=None if name == "dense" else _text(output["pick"]),
-        )
+        how, kept = Method.of(output), output["kept"]
         seed, epoch = ((output[key] if how.uses_seed else 0) for key in ("seed", "epoch"))
         size = grid["voxel_size"]
         return _possible(
@@ -172,25 +157,9 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _ratio(values: Any) -> tuple[float, float]:
-    low, high = values
-    return _number(low), _number(high)
-
-
 def _corner(values: Sequence[Any]) -> tuple[float, float, float]:
     x, y, z = values
     return _number(x), _number(y), _number(z)
-
-
-def _pair(text: str) -> tuple[float, float]:
-    low, high = (float(part) for part in text.split(":"))
-    return low, high
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import pytest
 import gscli
 from gscli import files
 from gscli.cloud import GaussianCloud
+from gscli.grids.methods import RULES
+from gscli.grids.picking import PICKS
 from tests.cli.refusals import of_a_process as failed
 
 GSCLI = [sys.executable, "-m", "gscli"]
@@ -443,3 +445,11 @@ class TestAnOpenFileAsOutput:
 
     def test_one_that_is_not_open(self, run, scene):
         failed(run("resample", "scene.ply", "/dev/fd/99"), 1, "/dev/fd/99: cannot be written (Bad file desc")
+
+
+def test_the_help_tells_every_method_and_pick(run):
+    told = " ".join(run("resample", "--help").stdout.decode().split())
+    for rule in RULES.values():
+        assert f"{rule.name} {rule.help}" in told
+    for pick in PICKS.values():
+        assert pick.help in told

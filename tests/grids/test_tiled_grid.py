@@ -18,7 +18,8 @@ from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, InputError, UsageError
 from gscli.grids import budget
 from gscli.grids.budget import Budget
-from gscli.grids.methods import PICKS, method
+from gscli.grids.methods import method
+from gscli.grids.picking import PICKS
 from gscli.grids.tiled_grid import TiledGrid
 from gscli.grids.voxel_grid import VoxelGrid
 from gscli.report import resample as report
@@ -90,7 +91,7 @@ def test_every_method_draws_the_same_rows(tmp_path, pick):
     cloud = cloud_at(clustered())
     whole = VoxelGrid.from_points(cloud.xyz)
     keys = whole.pick_keys(cloud, pick)
-    tiled = TiledGrid.from_cloud(cloud, TIGHT, tmp_path, pick=pick)
+    tiled = TiledGrid.from_cloud(cloud, TIGHT, tmp_path, pick=PICKS[pick])
     assert tiled.tiles > 10
     for how in (
         method("half-density", pick=pick),
@@ -152,7 +153,7 @@ def test_positions_that_are_not_finite_are_refused_alike_or_left_out(tmp_path):
     assert str(ours.value) == str(theirs.value)
     whole = VoxelGrid.from_points(cloud.xyz, drop_invalid=True)
     for pick in PICKS:
-        tiled = TiledGrid.from_cloud(cloud, TIGHT, tmp_path, pick=pick, drop_invalid=True)
+        tiled = TiledGrid.from_cloud(cloud, TIGHT, tmp_path, pick=PICKS[pick], drop_invalid=True)
         assert figures(tiled) == figures(whole)
         assert_alike(
             tiled, whole, method("half-density", target="30%", pick=pick), whole.pick_keys(cloud, pick)

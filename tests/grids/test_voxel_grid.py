@@ -5,7 +5,8 @@ import pytest
 
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
-from gscli.grids.methods import PICKS, method
+from gscli.grids.methods import method
+from gscli.grids.picking import PICKS
 from gscli.grids.voxel_grid import VoxelGrid
 from gscli.kernels import hashing, parallel
 
@@ -52,7 +53,7 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
     for c in range(len(grid)):
         rows = grid.order[grid.offsets[c] : grid.offsets[c + 1]].tolist()
         n = len(rows)
-        if how.name == "one-per-grid" and how.pick == "random":
+        if how.name == "one-per-grid" and how.pick.name == "random":
             kept.append(rows[int(single[c] * n)])
             continue
         low, high = how.ratio
@@ -62,7 +63,7 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
         k = {"one-per-grid": 1, "k-per-grid": min(n, how.k or 0)}.get(how.name, int(wanted))
         if how.name == "half-density":
             k = min(max(k, min(how.min_per_cell, n)), n) if shares is None else shares[c]
-        use = random if how.pick == "random" else keys
+        use = random if how.pick.name == "random" else keys
         kept += [row for _, row in sorted((int(use[row]), row) for row in rows)[:k]]
     return sorted(kept)
 
@@ -70,7 +71,7 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
 @pytest.mark.parametrize("how", list(every_method()), ids=str)
 def test_a_draw_is_what_the_book_says(how):
     if how.target == "12.5%":
-        how = method("half-density", target=N // 8, pick=how.pick)
+        how = method("half-density", target=N // 8, pick=how.pick.name)
     grid = VoxelGrid.from_points(XYZ, voxel_size=0.4)
     keys = grid.pick_keys(cloud(), how.pick)
     draw = grid.draw(how, seed=3, epoch=2, keys=keys)
@@ -188,20 +189,6 @@ def test_opacities_that_a_sigmoid_rounds_together_are_told_apart():
     assert draw.rows.tolist() == [1]
 
 
-def test_a_pick_without_its_columns_is_a_bad_input():
-    rows = np.zeros(2, [(name, "<f4") for name in "xyz"])
-    grid = VoxelGrid.from_points(np.zeros((2, 3)), voxel_size=1.0)
-    for pick in ("opacity", "importance"):
-        with pytest.raises(InputError, match="opacity"):
-            grid.pick_keys(GaussianCloud(rows), pick)
-
-
-def test_center_needs_a_lattice():
-    grid = VoxelGrid.from_ids(np.array([0, 0, 1]))
-    with pytest.raises(UsageError, match="lattice"):
-        grid.pick_keys(GaussianCloud(np.zeros(3, [(name, "<f4") for name in "xyz"])), "center")
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_positions_that_are_not_finite_are_refused_or_dropped(bad):
     xyz = XYZ[:100].copy()
@@ -257,31 +244,6 @@ def test_an_absurd_target_is_a_usage_error(wanted):
     grid = VoxelGrid.from_points(XYZ, voxel_size=0.4)
     with pytest.raises(UsageError, match="--target"):
         grid.draw(method("half", target=wanted))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"name": "one-per-grid", "ratio": (0.3, 0.7)},
-        {"name": "one-per-grid", "target": 5},
-        {"name": "k-per-grid"},
-        {"name": "k-per-grid", "k": 0},
-        {"name": "half", "k": 3},
-        {"name": "half", "ratio": (0.7, 0.3)},
-        {"name": "half", "ratio": (float("nan"), 0.5)},
-        {"name": "half", "ratio": (0.3, 1.1)},
-        {"name": "half", "min_per_cell": -1},
-        {"name": "half", "target": 5, "ratio": (0.3, 0.7)},
-        {"name": "half", "target": 5, "min_per_cell": 0},
-        {"name": "dense", "pick": "opacity"},
-        {"name": "half", "pick": "best"},
-        {"name": "third"},
-    ],
-    ids=str,
-)
-def test_settings_without_effect_or_sense_are_usage_errors(settings):
-    with pytest.raises(UsageError):
-        method(**settings)
 
 
 @pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
