@@ -22,6 +22,7 @@ from .comparing.transform import Similarity, Transform
 from .comparing.weights import Ratios, Side, Weighted
 from .errors import UsageError
 from .formats import Source, Target
+from .kernels import hashing
 from .progress import Timings, Track, silent
 from .version import __version__
 
@@ -291,8 +292,7 @@ def check_options(
             raise UsageError("--pair has no effect with --no-gaussians")
         pairing.parse(pair)
     search.check_max_queries(max_queries)
-    if not 0 <= seed < 2**64:
-        raise UsageError(f"--seed must be between 0 and 2^64 - 1, not {seed}")
+    hashing.require_seeds(seed=seed)
     if engine != "auto":
         neighbors.ENGINES.get(engine)
     types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}

@@ -103,7 +103,8 @@ def resample(
         out_dir: a folder for files named ``STEM.METHOD.eEPOCH.ply``; of a scene folder, for such folders.
         method: one of `gscli.grids.methods.NAMES`, or several with `out_dir`.
         ratio, min_per_cell, k, total, pick: see `gscli.grids.methods.Method` (total is its target).
-        seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...
+        seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...; what draws nothing
+            at random is drawn once, the same for every seed.
         voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
         grid_file: take the cells from this grid file instead of a lattice; see `gscli.grids.grid_files`. A
             scene folder that has grids is cut by its own, unless an option asks for a lattice.
@@ -125,7 +126,7 @@ def resample(
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=total, pick=pick)
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)
-    check_draws(chosen, seed, epoch, repeat)
+    check_draws(seed, epoch, repeat)
     if memory_limit is not None and device_name != "cpu":
         raise UsageError(f"--memory-limit has no effect with --device {device_name}", remedy="drop one")
     where = device.resolve(device_name)

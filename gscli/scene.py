@@ -21,6 +21,7 @@ from . import fields, files
 from .cloud import GaussianCloud
 from .errors import UsageError
 from .formats import Target
+from .kernels import hashing
 from .progress import Track, silent
 
 __all__ = ["make", "write"]
@@ -99,10 +100,10 @@ def columns(sh_degree: int) -> np.dtype[Any]:
 def blocks(points: int, *, sh_degree: int, seed: int, flyaways: int | None) -> Iterator[Array]:
     """The rows of a scene, `BLOCK` at a time; arguments as of `make`, checked at once."""
     few = points // 10_000 if flyaways is None else flyaways
+    hashing.require_seeds(seed=seed)
     for name, value, most in (
         ("points", points, 2**40),
         ("SH degree", sh_degree, fields.MAX_SH_DEGREE),
-        ("seed", seed, 2**64 - 1),
         ("number of flyaways", few, points),
     ):
         if not 0 <= value <= most:

@@ -13,11 +13,10 @@ from gscli import fields
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GscliError, InputError, UsageError, WriteRefused
 from gscli.grids.cache import GridCache
-from gscli.grids.methods import methods
+from gscli.grids.methods import NAMES
 from gscli.grids.picking import PICKS
 from gscli.report import resample as report
 from gscli.resample import resample
-from gscli.resampling.draws import check_draws
 
 N = 4000
 
@@ -130,17 +129,24 @@ def test_one_grid_serves_many_draws(scene, tmp_path):
     assert alone.grid.voxel_size == result.grid.voxel_size
 
 
-def test_draws_are_refused_by_the_number_that_is_out_of_range():
-    chosen, last = methods(["half-density"]), 2**64 - 1
-    check_draws(chosen, last, last - 2, 3)
-    for seed, epoch, repeat, option in (
-        (-1, 0, 3, "--seed"),
-        (0, -1, 3, "--epoch"),
-        (last + 1, 0, 1, "--seed"),
-        (0, last, 2, "--repeat"),
-    ):
-        with pytest.raises(UsageError, match=option):
-            check_draws(chosen, seed, epoch, repeat)
+@pytest.mark.parametrize("pick", PICKS)
+def test_a_loop_over_methods_may_pass_one_seed_to_all(scene, tmp_path, pick):
+    for name in NAMES:
+        picked = None if name == "dense" else pick
+        k = 3 if name == "k-per-grid" else None
+        given = {"method": name, "pick": picked, "k": k, "voxel_size": 0.5}
+        result = resample(scene, tmp_path / f"{name}.ply", **given, seed=3, epoch=2)
+        (output,) = result.outputs
+        if not output.method.uses_seed:
+            resample(scene, tmp_path / "other.ply", **given, seed=4, overwrite=True)
+            assert rows_of(tmp_path / "other.ply").tobytes() == rows_of(output.path).tobytes()
+
+
+def test_what_has_no_chance_in_it_is_drawn_once(scene, tmp_path):
+    result = resample(scene, tmp_path / "all.ply", method="dense", seed=3, repeat=4)
+    assert len(result.outputs) == 1
+    with pytest.raises(UsageError, match="several draws"):
+        resample(scene, tmp_path / "half.ply", seed=3, repeat=4)
 
 
 def test_a_warm_cache_changes_no_byte(scene, tmp_path):
@@ -283,7 +289,6 @@ def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
         ({"repeat": 0}, UsageError),
         ({"repeat": 10**11}, UsageError),
         ({"method": ["half", "single"]}, UsageError),
-        ({"method": "k-per-grid", "k": 3, "pick": "opacity", "seed": 1}, UsageError),
         ({"seed": -1}, UsageError),
         ({"epoch": 2**64}, UsageError),
         ({"method": "k-per-grid", "k": 10**23}, UsageError),

@@ -137,17 +137,14 @@ def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list
     from ..formats import Source
     from ..grids.grid_files import refuse_lattice
     from ..grids.lattice import check_lattice_options, lattice_options
-    from ..grids.methods import DEFAULT, SETTINGS, methods
-    from ..resampling.draws import check_draws, draw_name, draws
+    from ..resampling.draws import asked_for, check_draws, draw_name, draws
 
     given = parameters.get
-    chosen = methods(
-        given("method", [DEFAULT]), **{**{name: given(name) for name in SETTINGS}, "target": given("total")}
-    )
+    chosen = asked_for(parameters)
     lattice = given("voxel_size"), given("points_per_cell"), given("origin")
     check_lattice_options(*lattice)
     refuse_lattice(given("grid_file"), lattice_options(*lattice))
-    check_draws(chosen, given("seed"), given("epoch"), given("repeat"))
+    check_draws(given("seed"), given("epoch"), given("repeat"))
     scene = Source.of(source)
     stem, suffix = scene.stem, _suffix(scene)
     wanted = draws(chosen, given("epoch", 0), given("repeat", 1))

@@ -117,7 +117,9 @@ def command(
     from ..grids.cache import folder as cache_folder
     from ..report import resample as report_resample
     from ..resample import resample
+    from ..resampling.draws import asked_for
 
+    asked_for({"method": method, **settings})
     result = resample(
         source,
         target,

@@ -221,9 +221,7 @@ class VoxelGrid:
         """
         if isinstance(how, str):
             how = method(how)
-        for name, value in (("seed", seed), ("epoch", epoch)):
-            if not 0 <= value < 2**64:
-                raise UsageError(f"--{name} must be between 0 and 2^64 - 1, not {value}")
+        hashing.require_seeds(seed=seed, epoch=epoch)
         if how.picks:
             if (keys is None) != how.pick.uniform:
                 raise UsageError(f"the pick {how.pick.name} and the keys given do not go together")

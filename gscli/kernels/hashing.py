@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UsageError
+
 GOLDEN = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio
 _MASK = (1 << 64) - 1
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -29,6 +31,17 @@ def mix64(x: Any) -> Any:
     if isinstance(x, int):
         x &= _MASK
     return x ^ _shift(x, 31)
+
+
+def require_seeds(**numbers: Any) -> None:
+    """Refuse what is no seed and no epoch, by its name.
+
+    Raises:
+        UsageError: it is no integer from 0 to 2^64 - 1.
+    """
+    for name, value in numbers.items():
+        if not hasattr(value, "__index__") or not 0 <= index(value) <= _MASK:
+            raise UsageError(f"`{name}` must be between 0 and 2^64 - 1, not {value}")
 
 
 def stream(seed: int, epoch: int, method: str, use: int) -> int:

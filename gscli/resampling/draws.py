@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from .. import files
 from ..errors import UsageError
 from ..formats import Source, Target
-from ..grids.methods import NAMES, Method
+from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
 from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import VoxelGrid
-from ..kernels import parallel
+from ..kernels import hashing, parallel
 from ..version import __version__
 
 MOST_REPEATS = 1_000_000  # a file each
@@ -33,20 +33,33 @@ class Job:
     index: str | None
 
 
-def check_draws(chosen: Sequence[Method], seed: int | None, epoch: int | None, repeat: int | None) -> None:
-    """Refuse numbers of draws that make no sense, or that nothing would depend on."""
-    if repeat is not None and not 1 <= repeat <= MOST_REPEATS:
-        raise UsageError(f"--repeat must be between 1 and {MOST_REPEATS:,}, not {repeat}")
+def asked_for(options: Mapping[str, Any]) -> list[Method]:
+    """The methods that options of the command line ask for, which has no use for options without effect.
+
+    Args:
+        options: the values of ``gscli resample``, under Click's names; None and absent are not given.
+
+    Raises:
+        UsageError: as `methods` does; or a seed, epoch or repeat, and nothing is drawn at random.
+    """
+    given = {name: options.get(name) for name in SETTINGS}
+    given["target"] = options.get("total")
+    chosen = methods(options.get("method", [DEFAULT]), **given)
     if not any(m.uses_seed for m in chosen):
-        for option, value in (("--seed", seed), ("--epoch", epoch), ("--repeat", repeat)):
-            if value is not None:
-                how = f"{chosen[0].name} with --pick {chosen[0].pick.name}"
-                raise UsageError(f"{option} has no effect: {how} draws nothing at random")
-    for option, value in (("--seed", seed), ("--epoch", epoch)):
-        if value is not None and not 0 <= value < 2**64:
-            raise UsageError(f"{option} must be between 0 and 2^64 - 1, not {value}")
+        idle = next((name for name in ("seed", "epoch", "repeat") if options.get(name) is not None), None)
+        if idle is not None:
+            how = f"{chosen[0].name} with `pick` {chosen[0].pick.name}"
+            raise UsageError(f"`{idle}` has no effect: {how} draws nothing at random")
+    return chosen
+
+
+def check_draws(seed: int | None, epoch: int | None, repeat: int | None) -> None:
+    """Refuse numbers of draws that make no sense."""
+    if repeat is not None and not 1 <= repeat <= MOST_REPEATS:
+        raise UsageError(f"`repeat` must be between 1 and {MOST_REPEATS:,}, not {repeat}")
+    hashing.require_seeds(seed=seed or 0, epoch=epoch or 0)
     if (epoch or 0) + (repeat or 1) > 2**64:
-        raise UsageError(f"--repeat {repeat} goes beyond the last epoch, 2^64 - 1")
+        raise UsageError(f"`repeat` {repeat} goes beyond the last epoch, 2^64 - 1")
 
 
 def plan(
@@ -69,7 +82,7 @@ def plan(
     if (target is None) == (out_dir is None):
         raise UsageError("give either an output file or --out-dir")
     if target is not None:
-        if len(chosen) * repeat > 1:
+        if len(draws(chosen, epoch, repeat)) > 1:
             raise UsageError(
                 "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
             )

@@ -67,9 +67,8 @@ class GridSampler:
     def __init__(self, grid: VoxelGrid, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
         if not 0 <= rank < world_size:
             raise UsageError(f"rank {rank} is not within a world of {world_size}")
+        hashing.require_seeds(seed=seed)
         self.seed = index(seed)  # torch.load reads no NumPy number from a state by default
-        if not 0 <= self.seed < 2**64:
-            raise UsageError(f"the seed must be between 0 and 2^64 - 1, not {seed}")
         self.epoch = 0
         self.world_size = world_size
         self._scene = _fingerprint(grid)

@@ -17,6 +17,7 @@ from ..cloud import GaussianCloud
 from ..errors import InputError, UsageError, naming
 from ..grids.lattice import check_lattice_options
 from ..grids.methods import Method
+from ..kernels import hashing
 
 _COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")
 
@@ -137,10 +138,8 @@ def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _possible(claim: Claim) -> Claim:
-    """The claim, unless no run could have made it: then UsageError or ValueError."""
-    for name, value in (("seed", claim.seed), ("epoch", claim.epoch)):
-        if not 0 <= value < 2**64:
-            raise ValueError(f"{name} {value} is not between 0 and 2^64 - 1")
+    """The claim, unless no run could have made it: then UsageError."""
+    hashing.require_seeds(seed=claim.seed, epoch=claim.epoch)
     check_lattice_options(claim.voxel_size, None, claim.origin)
     return claim
 

@@ -231,6 +231,8 @@ def test_a_file_that_is_no_scene_is_one_line_and_exit_3(run, name, words):
         (["--voxel-size", "1e-300"], 2),
         (["--target", "3001"], 2),
         (["--ratio", "0.5", "--target", "5"], 2),
+        (["--method", "dense", "--seed", "1"], 2),
+        (["--seed", "-1"], 2),
         (["--points-per-cell", "0"], 2),
         (["--report", "out.ply"], 2),
         (["--index", "out.ply"], 2),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gscli.errors import UsageError
 from gscli.kernels import hashing
 
 MASK = (1 << 64) - 1
@@ -89,3 +90,14 @@ def test_uniforms_lie_below_one_and_fill_the_interval():
     assert 0.0 <= u.min() < 1e-4
     assert 1 - 1e-4 < u.max() < 1.0
     assert abs(u.mean() - 0.5) < 0.003
+
+
+@pytest.mark.parametrize("value", [-1, 2**64, 0.5, None, "1", np.float32(1)])
+def test_what_is_no_seed_is_refused_by_its_name(value):
+    with pytest.raises(UsageError, match=r"^epoch must be between 0 and 2\^64 - 1, not "):
+        hashing.require_seeds(seed=0, epoch=value)
+
+
+@pytest.mark.parametrize("value", [0, 2**64 - 1, np.uint8(255), np.uint64(2**64 - 1)])
+def test_a_seed_is_any_integer_of_64_bits(value):
+    hashing.require_seeds(seed=value)
