@@ -44,7 +44,8 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
     if how.name == "dense":
         return sorted(grid.order.tolist())
     stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
-    random = hashing.row_keys(np.arange(grid.rows, dtype=np.uint64), stream)
+    rows = np.arange(grid.rows, dtype=np.uint64)
+    use = hashing.row_keys(rows, stream) if how.pick.uniform else how.pick.keys(rows, keys, stream)
     ratio = hashing.cell_uniforms(grid.cells, hashing.stream(seed, epoch, how.name, hashing.RATIO))
     rounding = hashing.cell_uniforms(grid.cells, hashing.stream(seed, epoch, how.name, hashing.ROUND))
     single = hashing.cell_uniforms(grid.cells, stream)
@@ -53,7 +54,7 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
     for c in range(len(grid)):
         rows = grid.order[grid.offsets[c] : grid.offsets[c + 1]].tolist()
         n = len(rows)
-        if how.name == "one-per-grid" and how.pick.name == "random":
+        if how.name == "one-per-grid" and how.pick.uniform:
             kept.append(rows[int(single[c] * n)])
             continue
         low, high = how.ratio
@@ -63,7 +64,6 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
         k = {"one-per-grid": 1, "k-per-grid": min(n, how.k or 0)}.get(how.name, int(wanted))
         if how.name == "half-density":
             k = min(max(k, min(how.min_per_cell, n)), n) if shares is None else shares[c]
-        use = random if how.pick.name == "random" else keys
         kept += [row for _, row in sorted((int(use[row]), row) for row in rows)[:k]]
     return sorted(kept)
 
