@@ -40,8 +40,7 @@ def test_everything_imported_is_a_declared_dependency(project: dict[str, Any]) -
         *(distributions(extras[name]) for name in extras if name != "dev")
     )
     names = {name.split(".")[0] for module in MODULES for _, name in imports(text(module), module)}
-    peers = {"scipy"}  # timed by gscli.bench where they are installed
-    foreign = names - sys.stdlib_module_names - {"gscli"} - peers
+    foreign = names - sys.stdlib_module_names - {"gscli"}
     assert {PROVIDED_BY.get(name, name).lower() for name in foreign} - declared == set()
 
 

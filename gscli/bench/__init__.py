@@ -1,1 +1,1 @@
-"""What gscli costs on this machine, beside the algorithms it replaces and the tools people use."""
+"""What gscli costs on this machine, beside the algorithms that it replaces."""

@@ -1,4 +1,4 @@
-"""``gscli bench compare``: exact neighbours against ``torch.cdist``, whole processes against Open3D."""
+"""``gscli bench compare``: exact neighbours against ``torch.cdist``, and whole processes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from .. import device, neighbors, scene
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 
-SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remedy
+Call = Callable[[], object]
+Peers = Callable[[Any, Any], dict[str, Call | str]]  # a string says why there is nothing to call
 
-_OPEN3D_SCRIPT = """
-import sys, open3d as o3d
-source, target = (o3d.io.read_point_cloud(path) for path in sys.argv[1:3])
-o3d.pipelines.registration.evaluate_registration(source, target, 0.01)
-"""
+SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remedy
 
 
 def bench(
     *, points: int, search_points: int, repeats: int, device_name: str, slow: bool = True
 ) -> list[Group]:
-    """Time comparing beside its peers.
+    """Time comparing beside ``torch.cdist``.
 
     Args:
         points: size of each of two scenes that whole processes compare.
@@ -37,7 +34,10 @@ def bench(
         slow: whether to time ``torch.cdist`` on all points, which takes seconds and on a CPU is timed once.
     """
     where = device.resolve(device_name)
-    groups = [_searches(search_points, repeats, where, slow), _duplicates(search_points * 4, repeats, where)]
+    groups = [
+        searches(search_points, repeats=repeats, where=where, slow=slow),
+        duplicates(search_points * 4, repeats=repeats, where=where),
+    ]
     with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
         paths = [Path(folder) / name for name in ("a.ply", "b.ply")]
         for size in sorted({search_points, points}):
@@ -47,18 +47,21 @@ def bench(
     return groups
 
 
-def _searches(points: int, repeats: int, where: Any, slow: bool) -> Group:
+def searches(
+    points: int, *, repeats: int, where: Any = None, slow: bool = True, peers: Peers | None = None
+) -> Group:
+    """The nearest neighbours of one cloud in another, by gscli, by ``torch.cdist`` and by peers.
+
+    Args:
+        where: what `gscli.device.resolve` returned.
+        slow: whether to time ``torch.cdist`` on all points.
+        peers: makes further calls, by name, of the (N, 3) queries and targets.
+    """
     queries, targets = (scene.make(points, sh_degree=0, seed=seed).xyz for seed in (0, 1))
     name, _ = neighbors.choose(points, points, where)
-    calls: dict[str, Callable[[], object] | str] = {
+    calls: dict[str, Call | str] = {
         f"gscli, {name}": _search(name, queries, targets, where),
     }
-    if find_spec("scipy") is None:
-        calls["scipy cKDTree"] = "scipy is not installed"
-    else:
-        from scipy.spatial import cKDTree
-
-        calls["scipy cKDTree"] = lambda: cKDTree(targets).query(queries, workers=-1)
     full, step = "torch.cdist, batched", -(-points // SUBSAMPLE)
     cdist = {full: 1}
     if step > 1:
@@ -74,12 +77,14 @@ def _searches(points: int, repeats: int, where: Any, slow: bool) -> Group:
             calls[title] = _cdist(a[::stride], b[::stride])
         if not slow:
             calls[full] = "left out by --no-slow"
+    if peers is not None:
+        calls.update(peers(queries, targets))
     once = {full} if device.is_cpu(where) else set()
     title = f"nearest neighbours of {points:,} points among {points:,}, index included"
     return compare_calls(title, calls, repeats=repeats, on=where, once=once)
 
 
-def _search(name: str, queries: Any, targets: Any, where: Any) -> Callable[[], object]:
+def _search(name: str, queries: Any, targets: Any, where: Any) -> Call:
     if where is not None:
         import torch
 
@@ -89,11 +94,12 @@ def _search(name: str, queries: Any, targets: Any, where: Any) -> Callable[[], o
     return lambda: neighbors.ENGINES.get(name).index(targets, device=where).nearest(queries)
 
 
-def _cdist(a: Any, b: Any) -> Callable[[], object]:
+def _cdist(a: Any, b: Any) -> Call:
     return lambda: predecessors.nearest_by_cdist(a, b)
 
 
-def _duplicates(points: int, repeats: int, where: Any) -> Group:
+def duplicates(points: int, *, repeats: int, where: Any = None) -> Group:
+    """The nearest neighbours among points that are all the same, which trees cannot split."""
     same = np.full((points, 3), 0.25, np.float32)
     name, _ = neighbors.choose(points, points, where)
     return compare_calls(
@@ -106,11 +112,7 @@ def _duplicates(points: int, repeats: int, where: Any) -> Group:
 
 def _processes(a: Path, b: Path, points: int, repeats: int) -> Group:
     ours = [sys.executable, "-m", "gscli", "compare", str(a), str(b), "--quiet", "--threshold", "0.01"]
-    open3d: list[str] | str = [sys.executable, "-c", _OPEN3D_SCRIPT, str(a), str(b)]
-    if find_spec("open3d") is None:
-        open3d = "Open3D is not installed"
     commands: dict[str, Any] = {
-        "Open3D evaluate_registration, one way": open3d,
         "gscli compare, both ways, --no-gaussians": [*ours, "--no-gaussians"],
         "gscli compare, both ways": ours,
     }

@@ -1,4 +1,4 @@
-"""``gscli bench resample``: draws against the origin's samplers, whole processes against a plain script."""
+"""``gscli bench resample``: draws against the origin's samplers, grids, and whole processes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,9 @@ from .timing import Group, compare_calls, compare_processes
 
 FEATURES = 16  # per point, as the origin's training carries along
 
-_PLYFILE_SCRIPT = """
-import sys, plyfile
-ply = plyfile.PlyData.read(sys.argv[1])
-vertex = plyfile.PlyElement.describe(ply["vertex"].data[::2].copy(), "vertex")
-plyfile.PlyData([vertex], byte_order="<").write(sys.argv[2])
-"""
-_COPY_SCRIPT = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
-
 
 def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool = True) -> list[Group]:
-    """Time gscli's resampling beside its peers.
+    """Time gscli's resampling beside the samplers that it replaces.
 
     Args:
         points, cells: size of the generated scene; the cell size follows.
@@ -47,19 +39,29 @@ def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool
         raise UsageError(f"{points:,} points cannot fill {cells:,} cells", remedy="ask for fewer cells")
     where = device.resolve(device_name)
     cloud = scene.make(points)
-    xyz = cloud.xyz
-    grid = VoxelGrid.from_points(xyz, points_per_cell=points / cells)
-    groups = [
+    groups = in_process(cloud.xyz, cells, repeats=repeats, where=where, slow=slow)
+    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
+        path = Path(folder) / "scene.ply"
+        formats.write(path, cloud)
+        del cloud
+        groups.append(_processes(path, repeats))
+    return groups
+
+
+def in_process(xyz: Any, cells: int, *, repeats: int, where: Any = None, slow: bool = True) -> list[Group]:
+    """Draws from a ready grid, the scenarios of a training iteration, and grids.
+
+    Args:
+        xyz: (N, 3) positions.
+        cells: about how many cells to cut them into.
+        where: what `gscli.device.resolve` returned.
+    """
+    grid = VoxelGrid.from_points(xyz, points_per_cell=len(xyz) / cells)
+    return [
         _draws(xyz, grid.to(where), where, repeats),
         _scenarios(xyz, grid, where, repeats, slow),
         _grids(xyz, grid, repeats),
     ]
-    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
-        path = Path(folder) / "scene.ply"
-        formats.write(path, cloud)
-        del cloud, xyz, grid
-        groups.append(_processes(path, repeats))
-    return groups
 
 
 def _draws(xyz: Any, grid: VoxelGrid, where: Any, repeats: int) -> Group:
@@ -144,23 +146,12 @@ def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:
 
 def _processes(path: Path, repeats: int) -> Group:
     size = path.stat().st_size / 1e6
-    out = str(path.with_name("out.ply"))
-    cold = str(path.with_name("cache"))
-    source = str(path)
-    ours = [sys.executable, "-m", "gscli", "resample", source, out, "--quiet"]
-    clear = "import shutil, sys; shutil.rmtree(sys.argv[1], True)"
-    plyfile: list[str] | str = [sys.executable, "-c", _PLYFILE_SCRIPT, source, out]
-    if find_spec("plyfile") is None:
-        plyfile = "plyfile is not installed"
-    cached = f"{clear}\nimport os; os.environ['GSCLI_CACHE_DIR'] = sys.argv[1]\n"
-    run_cold = cached + "sys.argv[1:] = sys.argv[2:]\nfrom gscli.cli import run\nrun()"
+    fresh = path.with_name("out")
+    ours = [sys.executable, "-m", "gscli", "resample", str(path), str(fresh / "out.ply"), "--quiet"]
     commands: dict[str, Any] = {
-        "plyfile script: read, [::2], write": plyfile,
         "gscli resample --no-cache": [*ours, "--no-cache"],
-        "gscli resample, cold cache": [sys.executable, "-c", run_cold, cold, *ours[3:]],
-        "copy of the file (the floor)": [sys.executable, "-c", _COPY_SCRIPT, source, out],
-        "start of Python and NumPy (the floor)": [sys.executable, "-c", "import numpy"],
+        "gscli resample, cold cache": ["env", f"GSCLI_CACHE_DIR={fresh}/cache", *ours],
     }
     return compare_processes(
-        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats, output=Path(out)
+        f"whole process, a PLY of {size:.0f} MB, half-density", commands, repeats=repeats, fresh=fresh
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Group:
 
 def compare_calls(
     title: str,
-    calls: dict[str, Callable[[], object] | str],
+    calls: Mapping[str, Callable[[], object] | str],
     *,
     repeats: int,
     on: Any = None,
@@ -81,20 +82,21 @@ def compare_calls(
 
 
 def compare_processes(
-    title: str, commands: dict[str, Sequence[str] | str], *, repeats: int, output: Path | None = None
+    title: str, commands: Mapping[str, Sequence[str] | str], *, repeats: int, fresh: Path | None = None
 ) -> Group:
     """Time whole processes in turn after one warm-up each; a string tells why there is nothing to run.
 
     Args:
-        output: the file that they write, removed before each run, for freeing an old file can take as
+        fresh: the folder that they write to, emptied before each run, for freeing an old file can take as
             long as writing a new one.
     """
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for repeat in range(repeats + 1):
         for name, command in commands.items():
             if not isinstance(command, str):
-                if output is not None:
-                    output.unlink(missing_ok=True)
+                if fresh is not None:
+                    shutil.rmtree(fresh, ignore_errors=True)
+                    fresh.mkdir()
                 measured = run_process(name, command)
                 if repeat:
                     found[name].append(measured)

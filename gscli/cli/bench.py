@@ -11,11 +11,11 @@ from . import options, show
 
 @click.group()
 def command() -> None:
-    """Time gscli on this machine, beside what people use instead.
+    """Time gscli here, beside the algorithms that it replaces.
 
     Everything is timed in turn in one run, after a warm-up; medians are shown, and ratios to the first
-    line of each table. On a CPU the slowest peers run only once, and say so. Peers that are not installed
-    are named and left out.
+    line of each table. On a CPU the slowest algorithms run only once, and say so; without torch they are
+    named and left out.
 
     \b
     Examples:
@@ -24,7 +24,7 @@ def command() -> None:
     """
 
 
-_no_slow = click.option("--no-slow", is_flag=True, help="Leave out the peers that take seconds a run.")
+_no_slow = click.option("--no-slow", is_flag=True, help="Leave out what takes seconds a run.")
 _repeats = click.option(
     "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats."
 )

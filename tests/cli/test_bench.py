@@ -111,7 +111,7 @@ def test_a_call_that_runs_once_is_said_to():
 @pytest.mark.parametrize(("points", "count"), [(20_000, "10,000"), (15_000, "7,500"), (10_001, "5,001")])
 def test_a_subsample_is_named_by_its_size_and_warmed_up(points, count):
     pytest.importorskip("torch")
-    rows = {row.name: row for row in compare._searches(points, 1, None, slow=False).rows}
+    rows = {row.name: row for row in compare.searches(points, repeats=1, slow=False).rows}
     assert rows[f"torch.cdist on {count} of each (inexact)"].note == ""
 
 
