@@ -7,7 +7,6 @@ is a function of the module named after it: ``from gscli.resample import resampl
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from .version import __version__
 
@@ -20,7 +19,10 @@ _PUBLIC = {
 }
 __all__ = ["__version__", *_PUBLIC]
 
+TYPE_CHECKING = False  # "python -m gscli" would take a typing.py of the current folder for typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from .cloud import GaussianCloud as GaussianCloud
     from .errors import GscliError as GscliError
     from .formats import read as read

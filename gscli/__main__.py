@@ -1,6 +1,11 @@
-"""``python -m gscli`` is ``gscli``."""
+"""``python -m gscli`` is ``gscli``, once no module comes from the current folder any more."""
 
-from .cli import run
+import sys
+
+from .module_path import without_current_folder
 
 if __name__ == "__main__":
+    sys.path[:] = without_current_folder()
+    from .cli import run
+
     run()

@@ -12,7 +12,10 @@ PACKAGE = Path(__file__).parent.parent / "gscli"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch", "registry"),
+    (
+        *("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch", "registry"),
+        *("module_path", "processes"),
+    ),  # the ground
     ("kernels", "containers", "positions"),
     ("formats", "neighbors", "grids"),
     ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
@@ -162,6 +165,13 @@ def test_only_the_command_line_prints_and_exits() -> None:
 
 def test_only_the_device_module_asks_torch_about_gpus() -> None:
     assert [str(module) for module in each("device") if "torch.cuda" in text(module)] == []
+
+
+def test_only_one_module_starts_interpreters() -> None:
+    """Which `gscli.processes` does safely; what is timed is started by a small one, isolated likewise."""
+    starting = [str(module) for module in MODULES if "sys.executable" in text(module)]
+    assert starting == ["bench/timing.py", "processes.py"]
+    assert '[sys.executable, "-I", "-S",' in text(Path("bench/timing.py"))
 
 
 def test_no_module_imports_the_gpl_licensed_plyfile() -> None:

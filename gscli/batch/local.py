@@ -12,12 +12,12 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import processes
 from ..errors import GscliError
 from ..kernels import parallel
 from .execute import lost
@@ -89,15 +89,8 @@ class _Worker:
     """
 
     def __init__(self, operation: str, folder: str | None, threads: int, locks: tuple[int, ...]) -> None:
-        self.operation, self.folder, self.locks = operation, folder, locks
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(
-                [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-            ),
-        }
-        for name in ("GSCLI_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            self.environment.setdefault(name, str(threads))
+        self.arguments = [operation, *([] if folder is None else [folder])]
+        self.folder, self.threads, self.locks = folder, threads, locks
         self.process: subprocess.Popen[bytes] | None = None
         self.computing: Task | None = None
         self.finishing: Task | None = None
@@ -115,17 +108,8 @@ class _Worker:
         return self.ready and self.computing is None
 
     def start(self, listening: selectors.BaseSelector) -> None:
-        # The current folder is no place for modules: there may be a random.py among the scenes.
-        code = "import sys; sys.path[:] = filter(None, sys.path); "
-        code += "from gscli.batch.worker import main; main(*sys.argv[1:])"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, self.operation, *([] if self.folder is None else [self.folder])],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=self.environment,
-            start_new_session=True,
-            pass_fds=self.locks,
+        self.process = processes.start(
+            "gscli.batch.worker:main", *self.arguments, threads=self.threads, pass_fds=self.locks
         )
         assert self.process.stdout is not None
         listening.register(self.process.stdout, selectors.EVENT_READ, self)

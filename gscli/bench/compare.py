@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import device, neighbors, scene
+from .. import device, neighbors, processes, scene
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 
@@ -111,7 +110,7 @@ def duplicates(points: int, *, repeats: int, where: Any = None) -> Group:
 
 
 def _processes(a: Path, b: Path, points: int, repeats: int) -> Group:
-    ours = [sys.executable, "-m", "gscli", "compare", str(a), str(b), "--quiet", "--threshold", "0.01"]
+    ours = processes.command("gscli.cli:run", "compare", str(a), str(b), "--quiet", "--threshold", "0.01")
     commands: dict[str, Any] = {
         "gscli compare, both ways, --no-gaussians": [*ours, "--no-gaussians"],
         "gscli compare, both ways": ours,

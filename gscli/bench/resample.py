@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import device, formats, scene
+from .. import device, formats, processes, scene
 from ..errors import UsageError
 from ..grids.cache import GridCache, key
 from ..grids.methods import method
@@ -147,7 +146,7 @@ def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:
 def _processes(path: Path, repeats: int) -> Group:
     size = path.stat().st_size / 1e6
     fresh = path.with_name("out")
-    ours = [sys.executable, "-m", "gscli", "resample", str(path), str(fresh / "out.ply"), "--quiet"]
+    ours = processes.command("gscli.cli:run", "resample", str(path), str(fresh / "out.ply"), "--quiet")
     commands: dict[str, Any] = {
         "gscli resample --no-cache": [*ours, "--no-cache"],
         "gscli resample, cold cache": ["env", f"GSCLI_CACHE_DIR={fresh}/cache", *ours],

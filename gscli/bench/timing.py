@@ -126,7 +126,7 @@ def run_process(name: str, command: Sequence[str]) -> tuple[float, float]:
     Raises:
         GscliError: it failed, with the last line that it said.
     """
-    launch = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command]
     done = subprocess.run(launch, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]

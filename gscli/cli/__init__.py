@@ -128,9 +128,9 @@ def main() -> None:
     warnings.showwarning = _show_warning
 
 
-def run() -> None:
+def run(*arguments: str) -> None:
     """The installed program: `main`, with an interrupt at any moment ending quietly in status 130."""
     try:
-        main(prog_name="gscli")
+        main(arguments or None, prog_name="gscli")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

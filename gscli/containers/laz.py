@@ -6,8 +6,6 @@ The decoder (lazrs) gets the points alone and a bound on its memory; header and 
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .. import processes
 from ..errors import EngineUnavailable, InputError, installing
 from .bytes import mapped, table
 
@@ -27,24 +26,6 @@ _OWNER, _KIND = b"laszip encoded", 22204
 _RECORDS = (("<u2", 94), ("<u4", 100))  # where the records start, and how many there are
 _EVLR_START = 235  # where the header of LAS 1.4 says where extended records start
 _PACKED_BITS = 0xC0  # of the point format
-_UNPACK = """
-import sys
-try:
-    import resource
-    limit = int(sys.argv[6])
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if soft == resource.RLIM_INFINITY or soft > limit:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-except (ImportError, ValueError, OSError):
-    pass
-import lazrs
-source, target, start, record, size = sys.argv[1:6]
-with open(source, "rb") as stream, open(target, "ab") as out:
-    stream.seek(int(start))
-    points = bytearray(int(size))
-    lazrs.LasZipDecompressor(stream, bytes.fromhex(record)).decompress_many(points)
-    out.write(points)
-"""
 
 
 @contextmanager
@@ -79,9 +60,8 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
             source = Path(folder) / "points.laz"
             source.write_bytes(data.data)
         arguments = [source, target, start, _layout(path, data).hex(), points, _ROOM + _COPIES * points]
-        command = [sys.executable, "-c", _UNPACK, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode or target.stat().st_size != start + points:
+        status = processes.run("gscli.containers.laz_process:main", *map(str, arguments))
+        if status or target.stat().st_size != start + points:
             raise InputError("has damaged LAZ data", path=path, remedy="check that it is intact")
         with target.open("ab") as out:
             out.write(records)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import processes
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
 from ..watching import DEFAULT_THRESHOLD
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 say = logging.getLogger(__name__)
-# "python -m" and "-c" look into the current folder first, where the trainer may keep a json.py.
-_CHILD = """
-import sys
-sys.path[:] = sys.argv[1:]
-from gscli.training.monitor_process import main
-main()
-"""
 DEATHS = 3  # after so many in a row the monitor gives up
 
 
@@ -245,16 +238,7 @@ class DisagreementMonitor:
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            one = dict.fromkeys(
-                ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GSCLI_THREADS"), "1"
-            )
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, *sys.path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, **one},
-                start_new_session=True,  # Ctrl-C is for the trainer, which then closes this
-            )
+            self._process = processes.start("gscli.training.monitor_process:main", at_most=True)
         return self._process
 
     def _end_process(self) -> None:

@@ -118,8 +118,10 @@ def at_start(tmp_path: Path) -> Any:
     def make(code: str, **variables: str) -> dict[str, str]:
         folder = tmp_path / "site"
         folder.mkdir()
-        only = "import os, sys\nif any('batch.worker' in word for word in sys.orig_argv):\n    "
-        (folder / "sitecustomize.py").write_text(only + code)
+        first = ("import os\n" + code).replace("{", "{{").replace("}", "}}")
+        (folder / "sitecustomize.py").write_text(
+            f"from gscli import processes\nprocesses._CODE = {first!r} + processes._CODE\n"
+        )
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
         paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {**kept, "PYTHONPATH": os.pathsep.join(paths), **variables}
@@ -141,8 +143,8 @@ def telling(workers: int, *names: str) -> str:
     """Code that leaves the values of variables in ``told``, and goes on once so many workers have."""
     return (
         f"import time; told = '-'.join(os.environ[name] for name in {names!r})\n"
-        "    open(f'told/{told}.{os.getpid()}', 'x').close()\n"
-        f"    while len(os.listdir('told')) < {workers}: time.sleep(0.01)\n"
+        "open(f'told/{told}.{os.getpid()}', 'x').close()\n"
+        f"while len(os.listdir('told')) < {workers}: time.sleep(0.01)\n"
     )
 
 
@@ -162,7 +164,7 @@ def test_threads_that_are_asked_for_are_those_of_every_worker_and_of_its_librari
     batch: Run, scenes: Path, at_start: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "told").mkdir()
-    code = telling(2, "GSCLI_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    code = telling(2, "GSCLI_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     done = batch("info", "scenes/*.ply", "--workers", "2", env=at_start(code, GSCLI_THREADS="3"))
     assert done.returncode == 0, done.stderr
     assert [path.stem for path in (tmp_path / "told").iterdir()] == ["3-3-3"] * 2

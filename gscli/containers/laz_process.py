@@ -1,0 +1,38 @@
+"""The process that LAZ is unpacked in, with the decoder alone and a bound on its memory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from .. import processes
+
+
+def main(source: str, target: str, start: str, layout: str, size: str, limit: str) -> None:
+    """Append the points of a LAZ file, unpacked, to a file.
+
+    Args:
+        source, target: the files.
+        start: where the packed points begin.
+        layout: the record that tells how they are packed, in hexadecimal.
+        size: how many bytes they take unpacked.
+        limit: how many bytes of address space this process may take.
+    """
+    processes.end_with_parent()
+    _bound(int(limit))
+    import lazrs
+
+    with open(source, "rb") as stream, open(target, "ab") as out:
+        stream.seek(int(start))
+        points = bytearray(int(size))
+        lazrs.LasZipDecompressor(stream, bytes.fromhex(layout)).decompress_many(points)
+        out.write(points)
+
+
+def _bound(limit: int) -> None:
+    """Take at most so much address space, where the system can hold a process to that."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        if soft == resource.RLIM_INFINITY or soft > limit:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
