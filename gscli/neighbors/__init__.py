@@ -9,6 +9,8 @@ nearest target is the one where that is least, among equals the one with the low
 distance is the square root. Answers come in the kind of the queries: NumPy for NumPy, a tensor on
 the same device for a tensor.
 
+Engines whose library uses OpenMP mark their methods with `_after_fork.safe_after_fork`.
+
 Every engine raises `InputError` for an empty cloud and for coordinates that are not finite (or
 beyond 1e150, whose squares are not), on either side.
 """

@@ -16,6 +16,7 @@ from ..kernels import certificate, morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
 from . import kdtree
+from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind
 from ._engine import Engine
 
@@ -39,6 +40,7 @@ def gpu_count() -> int:
 class Index:
     """The distinct targets, centred and rounded to float32, in a flat faiss index."""
 
+    @safe_after_fork
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
         try:
             import faiss
@@ -63,6 +65,7 @@ class Index:
         self._index.add(self._small(self._points))
         self._tree: kdtree.Index | None = None
 
+    @safe_after_fork
     def nearest(self, queries: Any, *, advance: Callable[[int], object] | None = None) -> Neighbors:
         """The nearest target of each query; see `gscli.neighbors`."""
         points = as_array(queries, "queries")

@@ -20,6 +20,7 @@ from ..errors import EngineUnavailable
 from ..kernels import morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
+from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind, require_cpu
 from ._engine import Engine
 
@@ -40,6 +41,7 @@ class Index:
     Memory: 24 bytes per distinct target for its position, 8 for rows, about 12 for nodes.
     """
 
+    @safe_after_fork
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
         require_cpu(device, "kdtree")
         try:
@@ -51,6 +53,7 @@ class Index:
         self._points, self._rows = morton.distinct(as_array(targets, "targets"))
         self._tree = KDTree(self._points, leafsize=LEAF)
 
+    @safe_after_fork
     def nearest(self, queries: Any, *, advance: Callable[[int], object] | None = None) -> Neighbors:
         """The nearest target of each query; see `gscli.neighbors`."""
         points = as_array(queries, "queries")
@@ -65,6 +68,7 @@ class Index:
                 advance(len(block))
         return in_kind(Neighbors(distances, rows, proven=len(points)), queries)
 
+    @safe_after_fork
     def spacing(self, queries: Any) -> npt.NDArray[np.float64]:
         """The distance from each query to the nearest target at another position than its own.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..device import is_torch
 from ..errors import EngineUnavailable, installing
 from ..positions import as_tensor
+from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind
 from ._engine import Engine
 
@@ -20,6 +21,7 @@ PIECE = 1 << 18  # (query, box) pairs at a time, and queries: about 1 KB each at
 class Index:
     """A tree over the distinct targets, on `device`; by default where the targets are, or on the CPU."""
 
+    @safe_after_fork
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
         try:
             import torch
@@ -37,6 +39,7 @@ class Index:
         self._points = points[self._rows]  # in ascending order of rows, so that ties go to the lowest
         self._tree = box_tree.build(self._points)
 
+    @safe_after_fork
     def nearest(self, queries: Any, *, advance: Callable[[int], object] | None = None) -> Neighbors:
         """The nearest target of each query, with the work it took; see `gscli.neighbors`."""
         import torch
