@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import EngineUnavailable, UsageError, installing
+from . import libraries
+from .errors import EngineUnavailable, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -22,13 +23,9 @@ def resolve(name: str) -> torch.device | None:
         return None
     if name.split(":")[0] not in NAMES:
         raise UsageError(f"no device {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
-    try:
-        import torch
-    except ImportError:
-        raise EngineUnavailable(
-            f"--device {name} needs torch, which is not installed",
-            remedy=f"{installing('torch')}, or use --device cpu",
-        ) from None
+    libraries.require("torch", f"--device {name}", instead="use --device cpu")
+    import torch
+
     if name == "torch-cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():

@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import device, neighbors
+from . import device, libraries, neighbors
 from .errors import GscliError, installing
 from .formats import FORMATS
 from .grids import cache
@@ -89,20 +89,20 @@ def _formats() -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     for extra, (packages, purpose) in EXTRAS.items():
-        found = {package: _version(package) for package in packages}
-        missing = [package for package, version in found.items() if version is None]
-        said = ", ".join(f"{package} {version or 'is missing'}" for package, version in found.items())
-        remedy = installing(*missing) if missing else ""
-        yield Finding("extra", extra, not missing, f"{said}, for {purpose}", remedy)
+        troubles = {package: libraries.trouble(package) for package in packages}
+        said = ", ".join(
+            f"{package} {found.what if found else _version(package)}" for package, found in troubles.items()
+        )
+        missing = [package for package, found in troubles.items() if found and found.missing]
+        remedies = [installing(*missing)] if missing else []
+        remedies += [f"{found.remedy} ({p})" for p, found in troubles.items() if found and not found.missing]
+        yield Finding("extra", extra, not remedies, f"{said}, for {purpose}", ", ".join(remedies))
 
 
-def _version(package: str) -> str | None:
-    """The version of a package; None where it cannot be imported."""
-    try:
-        module = import_module(package)
-    except ImportError:
-        return None
-    return getattr(module, "__version__", None) or metadata.version(package)
+def _version(package: str) -> str:
+    """The version of a package that can be imported."""
+    version = getattr(import_module(package), "__version__", None)
+    return str(version or metadata.version(package))
 
 
 def _cache() -> Iterator[Finding]:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..errors import EngineUnavailable, UsageError, installing
+from .. import libraries
+from ..errors import EngineUnavailable, UsageError
 from . import needs
 from .execute import execute, lost
 from .records import Record
@@ -56,13 +57,8 @@ class Dask:
             )
         if not tasks:  # nothing to wait for a scheduler and workers for
             return
-        try:
-            distributed: Any = import_module("distributed")
-        except ImportError:
-            raise EngineUnavailable(
-                "--scheduler needs Dask distributed, which is not installed",
-                remedy=f"{installing('distributed')}, or leave it out to work on this machine",
-            ) from None
+        libraries.require("distributed", "--scheduler", instead="leave it out to work on this machine")
+        distributed: Any = import_module("distributed")
         try:
             client = distributed.Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:

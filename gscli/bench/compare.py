@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import device, neighbors, processes, scene
+from .. import device, libraries, neighbors, processes, scene
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 
@@ -65,8 +64,9 @@ def searches(
     cdist = {full: 1}
     if step > 1:
         cdist[f"torch.cdist on {len(queries[::step]):,} of each (inexact)"] = step
-    if find_spec("torch") is None:
-        calls.update(dict.fromkeys(cdist, "torch is not installed"))
+    trouble = libraries.trouble("torch")
+    if trouble is not None:
+        calls.update(dict.fromkeys(cdist, f"torch {trouble.what}"))
     else:
         import torch
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import device, formats, processes, scene
+from .. import device, formats, libraries, processes, scene
 from ..errors import UsageError
 from ..grids.cache import GridCache, key
 from ..grids.methods import method
@@ -90,8 +89,9 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) 
         "origin, vectorised",
         "origin, loops",
     )
-    if find_spec("torch") is None:
-        missing = "torch is not installed"
+    trouble = libraries.trouble("torch")
+    if trouble is not None:
+        missing = f"torch {trouble.what}"
         peers: dict[str, Callable[[], object] | str] = dict.fromkeys(names, missing)
     else:
         import torch

@@ -9,14 +9,13 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import processes
-from ..errors import EngineUnavailable, InputError, installing
+from .. import libraries, processes
+from ..errors import InputError
 from .bytes import mapped, table
 
 _ROOM = 1 << 29  # bytes of address space for the interpreter and the decoder's buffers
@@ -38,10 +37,9 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
 
     Raises:
         InputError: it is damaged.
-        EngineUnavailable: lazrs is not installed.
+        EngineUnavailable: lazrs is missing or broken.
     """
-    if find_spec("lazrs") is None:
-        raise EngineUnavailable("LAZ needs lazrs, not installed here", path=path, remedy=installing("lazrs"))
+    libraries.require("lazrs", "LAZ", path=path)
     data = mapped(path)
     start = int(table(data, "<u4", 1, 96, path, "header fields")[0])
     head = bytearray(data[:start])

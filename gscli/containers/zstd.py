@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineUnavailable, InputError, installing
+from .. import libraries
+from ..errors import InputError
 from .bytes import table
 
 HEADER_BYTES = 32
@@ -27,16 +28,11 @@ def unpack(
 
     Raises:
         InputError: the table or a frame says anything else.
-        EngineUnavailable: zstandard is not installed.
+        EngineUnavailable: zstandard is missing or broken.
     """
-    try:
-        import zstandard
-    except ImportError:
-        raise EngineUnavailable(
-            "SPZ version 4 needs zstandard, not installed here",
-            path=path,
-            remedy=installing("zstandard"),
-        ) from None
+    libraries.require("zstandard", "SPZ version 4", path=path)
+    import zstandard
+
     stored = [size for size in sizes if size]
     if streams != len(stored):
         raise InputError(f"has {streams} streams where {len(stored)} are expected", path=path)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import libraries
 from ..cloud import GaussianCloud
 from ..containers import torch_file
 from ..containers.bytes import malformed
-from ..errors import EngineUnavailable, InputError, installing
+from ..errors import InputError
 from . import _graphdeco, _gsplat, _r2
 from ._format import Format
 from ._model import Model, shape_of
@@ -127,12 +128,9 @@ def _described(saved: Any) -> str:
 
 
 def _load_trusted(path: Path) -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise EngineUnavailable(
-            "PyTorch is needed to unpickle a trusted file", path=path, remedy=installing("torch")
-        ) from None
+    libraries.require("torch", "unpickling a trusted file", path=path)
+    import torch
+
     with malformed(path, "a PyTorch file"):
         return torch.load(path, map_location="cpu", weights_only=False)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import libraries
 from ._answers import Neighbors as Neighbors
 from ._engine import ENGINES as ENGINES
 from ._engine import Engine as Engine
@@ -57,7 +58,8 @@ def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -
 
         if gpu_count() > 0:
             return "faiss", f"{pairs:,} pairs are few enough for a GPU to try them all"
-        return "torch-tree", "faiss is not here with GPU support"
+        found = libraries.trouble("faiss")
+        return "torch-tree", f"faiss {found.what}" if found else "faiss is not here with GPU support"
     if device.type == "cuda":
         return "torch-tree", f"{pairs:,} pairs are too many to try them all"
     return "torch-tree", "it is the one that runs in torch on a CPU"

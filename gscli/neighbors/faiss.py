@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import libraries
 from ..errors import EngineUnavailable, installing
 from ..kernels import certificate, morton
 from ..kernels.distances import squared_distances
@@ -29,11 +30,11 @@ BLOCK = 1 << 14  # queries at a time
 
 
 def gpu_count() -> int:
-    """How many GPUs faiss can use; 0 where it is missing or built for CPUs. Never aborts."""
-    try:
-        import faiss
-    except ImportError:
+    """How many GPUs faiss can use; 0 where it is missing, broken or built for CPUs. Never aborts."""
+    if libraries.trouble("faiss") is not None:
         return 0
+    import faiss
+
     return int(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else 0
 
 
@@ -42,13 +43,14 @@ class Index:
 
     @safe_after_fork
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
-        try:
-            import faiss
-        except ImportError:
-            raise EngineUnavailable(
-                "the faiss engine needs faiss, which is not installed",
-                remedy=f"{installing('faiss')}, or faiss-gpu-cu12 in its place on a GPU",
-            ) from None
+        libraries.require(
+            "faiss",
+            "the faiss engine",
+            get=f"{installing('faiss')}, or faiss-gpu-cu12 in its place on a GPU",
+            instead="choose another engine",
+        )
+        import faiss
+
         if device is not None and device.type == "cuda" and gpu_count() == 0:
             raise EngineUnavailable(
                 f"faiss sees no GPU, so it cannot run on {device}",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EngineUnavailable
+from .. import libraries
 from ..kernels import morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
@@ -44,12 +44,9 @@ class Index:
     @safe_after_fork
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
         require_cpu(device, "kdtree")
-        try:
-            from pykdtree.kdtree import KDTree
-        except ImportError:
-            raise EngineUnavailable(
-                "the kdtree engine needs pykdtree, which is not installed", remedy="pip install pykdtree"
-            ) from None
+        libraries.require("pykdtree.kdtree", "the kdtree engine", instead="choose another engine")
+        from pykdtree.kdtree import KDTree
+
         self._points, self._rows = morton.distinct(as_array(targets, "targets"))
         self._tree = KDTree(self._points, leafsize=LEAF)
 

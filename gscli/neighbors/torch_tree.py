@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .. import libraries
 from ..device import is_torch
-from ..errors import EngineUnavailable, installing
 from ..positions import as_tensor
 from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind
@@ -23,13 +23,9 @@ class Index:
 
     @safe_after_fork
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
-        try:
-            import torch
-        except ImportError:
-            raise EngineUnavailable(
-                "the torch-tree engine needs torch, which is not installed",
-                remedy=installing("torch"),
-            ) from None
+        libraries.require("torch", "the torch-tree engine", instead="choose another engine")
+        import torch
+
         from ..kernels import box_tree
 
         if device is None and not is_torch(targets):
