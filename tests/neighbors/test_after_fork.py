@@ -25,7 +25,7 @@ from gscli import neighbors
 targets, queries = np.random.default_rng(0).random((2, 5000, 3))
 
 def search(_):
-    found = neighbors.module(sys.argv[1]).Index(targets).nearest(queries)
+    found = neighbors.ENGINES.get(sys.argv[1]).index(targets).nearest(queries)
     return found.distances.tobytes() + found.rows.tobytes()
 
 forking = multiprocessing.get_context("fork")
@@ -62,7 +62,7 @@ def run(script: str, *args: str | Path) -> None:
 
 
 @pytest.mark.parametrize("ask", [POOL, EXECUTOR, BARE], ids=["pool", "executor", "fork"])
-@pytest.mark.parametrize("engine", [name for name in neighbors.names() if name != "brute"])
+@pytest.mark.parametrize("engine", [name for name in neighbors.ENGINES.names() if name != "brute"])
 def test_a_forked_process_finds_what_its_parent_does(engine: str, ask: str) -> None:
     pytest.importorskip({"kdtree": "pykdtree", "torch-tree": "torch"}.get(engine, engine))
     run(SEARCHING.replace("{ask}", ask), engine)
