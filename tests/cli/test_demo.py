@@ -7,7 +7,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import gscli
-from gscli import doctor, formats
+from gscli import doctor
 from gscli.cli import main
 from gscli.errors import EngineUnavailable
 
@@ -93,7 +93,8 @@ def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
 
 
 def test_doctor_says_what_a_format_lacks(monkeypatch):
-    monkeypatch.setattr(formats, "find_spec", lambda name: None if name in ("PIL", "lazrs") else name)
+    missing = ("PIL", "lazrs")
+    monkeypatch.setattr("gscli.formats._format.find_spec", lambda name: None if name in missing else name)
     sog, las, ply = (
         next(f for f in doctor.examine() if (f.kind, f.name) == ("format", name))
         for name in ("sog", "las", "ply")
