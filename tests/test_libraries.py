@@ -11,6 +11,7 @@ import pytest
 
 from gscli import libraries, scene
 from gscli.errors import EngineUnavailable
+from gscli.formats import FORMATS
 
 from .update_docs import surroundings
 
@@ -91,6 +92,22 @@ def test_bench_leaves_out_what_needs_a_broken_torch(command: str, tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     assert f"torch cannot be imported (RuntimeError: Failed to load: {CUBLAS})" in done.stdout
+
+
+def test_every_library_of_a_format_can_be_told_from_others() -> None:
+    needed = {package for format in FORMATS for package in (*format.requires, *format.optional)}
+    assert needed <= set(libraries.PROOFS)
+
+
+def test_a_format_refuses_files_where_its_library_is_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("PIL")
+    monkeypatch.delitem(sys.modules, "PIL")
+    monkeypatch.syspath_prepend(fake(tmp_path, "PIL", ""))
+    with pytest.raises(EngineUnavailable, match=r"the format sog needs PIL, which is something else here"):
+        FORMATS.get("sog").require("scene.sog")
+    monkeypatch.delitem(sys.modules, "PIL")
 
 
 @pytest.mark.parametrize("library", libraries.PROOFS)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import files, libraries
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
 from ..progress import nothing
@@ -159,11 +159,13 @@ class Format:
         """Refuse, with the install command, a file that cannot be read or written here.
 
         Raises:
-            EngineUnavailable: a package is missing.
+            EngineUnavailable: a package is missing or broken.
         """
         if missing := lacking(self.requires):
             what = f"needs {' and '.join(missing)}, not installed here"
             raise EngineUnavailable(what, path=path, remedy=installing(*missing))
+        for package in self.requires:
+            libraries.require(package, f"the format {self.name}", path=path)
 
 
 FORMATS = Registry(__package__, Format)
