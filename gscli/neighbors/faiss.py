@@ -46,7 +46,7 @@ class Index:
         libraries.require(
             "faiss",
             "the faiss engine",
-            get=f"{installing('faiss')}, or faiss-gpu-cu12 in its place on a GPU",
+            get=f"{installing('faiss')}, or faiss-gpu in its place on a GPU",
             instead="choose another engine",
         )
         import faiss
@@ -54,7 +54,7 @@ class Index:
         if device is not None and device.type == "cuda" and gpu_count() == 0:
             raise EngineUnavailable(
                 f"faiss sees no GPU, so it cannot run on {device}",
-                remedy="pip uninstall faiss-cpu, pip install faiss-gpu-cu12, or choose --engine torch-tree",
+                remedy="pip uninstall faiss-cpu, pip install faiss-gpu, or choose --engine torch-tree",
             )
         self._targets = as_array(targets, "targets")
         self._points, self._rows = morton.distinct(self._targets)
