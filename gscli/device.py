@@ -66,5 +66,11 @@ def is_torch(array: Any) -> bool:
 
 
 def to_numpy(array: Any) -> Any:
-    """A torch tensor as a NumPy array, copied from its device if need be; anything else as it is."""
-    return array.detach().cpu().numpy() if is_torch(array) else array
+    """A torch tensor as a NumPy array, copied from its device if need be; anything else as it is.
+
+    NumPy has no bfloat16: it becomes float32, which holds it exactly.
+    """
+    if not is_torch(array):
+        return array
+    array = array.detach().cpu()
+    return (array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy()

@@ -8,7 +8,8 @@ The vocabulary is the one of the 3D Gaussian Splatting reference code (Kerbl et 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,17 @@ def scale_names(names: Sequence[str]) -> tuple[str, ...]:
 def is_gaussian(names: Sequence[str]) -> bool:
     """Whether the columns describe Gaussians (opacity, two or three scales, a rotation)."""
     return OPACITY in names and len(scale_names(names)) >= 2 and set(ROTATION) <= set(names)
+
+
+def folded(types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Names and types of columns in order, with numbered ones of one type as one: ``f_rest_0..44``.
+
+    >>> list(folded({"x": "float32", "f_dc_0": "float32", "f_dc_1": "float32"}))
+    [('x', 'float32'), ('f_dc_0..1', 'float32')]
+    """
+    for (stem, kind), run in groupby(types.items(), lambda c: (re.sub(r"_\d+$", "_", c[0]), c[1])):
+        names = [name for name, _ in run]
+        yield names[0] if len(names) == 1 else f"{names[0]}..{names[-1].removeprefix(stem)}", kind
 
 
 def sigmoid(logit: Array) -> Array:

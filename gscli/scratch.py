@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import files
-from .cloud import take_rows
 from .errors import GscliError
+from .structured import take_rows
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli.cloud import BLOCK_BYTES, GaussianCloud, Header, release_pages, take_rows
-from gscli.errors import InputError
+from gscli import formats
+from gscli.cloud import GaussianCloud, Header, as_cloud
+from gscli.errors import InputError, UsageError
+from gscli.structured import BLOCK_BYTES, release_pages, take_rows
 
 
 def points(n: int, **types: str) -> GaussianCloud:
@@ -98,8 +101,179 @@ def test_take_works_on_a_strided_view():
     assert np.array_equal(take_rows(rows, np.array([2, 0])), rows[[2, 0]])
 
 
-def test_a_cloud_is_shown_in_one_line():
-    assert repr(points(1234, label="u1")) == "<GaussianCloud: 1,234 rows, 4 columns (ply)>"
+@pytest.mark.parametrize("rows", [slice(2, 5), slice(None, None, -2), slice(5, 2), slice(-3, None)])
+def test_a_slice_takes_what_it_takes_of_an_array(rows):
+    cloud = points(7, label="u1")
+    assert np.array_equal(cloud.take(rows).rows, cloud.rows[rows])
+    assert cloud[rows] == cloud.take(rows)
+
+
+def test_rows_may_be_chosen_by_a_list_or_a_tensor():
+    torch = pytest.importorskip("torch")
+    cloud = points(7)
+    assert cloud[[1, 5]] == cloud[torch.tensor([1, 5])] == cloud[np.arange(7) % 4 == 1]
+    assert len(cloud[[]]) == 0
+
+
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [
+        (np.ones(6, bool), r"the mask has shape \(6,\), and there are 7 rows"),
+        ([0, 7], "there is no row 7 among 7"),
+        ([-8], "there is no row -8 among 7"),
+        ([0.5], r"by a slice, a mask or \(K,\) integers, not by float64"),
+        (3, r"not by int64 of shape \(\)"),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(index, told):
+    with pytest.raises(UsageError, match=told):
+        points(7)[index]
+
+
+def test_a_column_is_a_copy_of_its_stored_values_in_native_byte_order():
+    cloud = points(7, label=">u2")
+    label = cloud["label"]
+    assert (label.dtype, label.tolist()) == (np.dtype("u2"), cloud.rows["label"].tolist())
+    assert label.flags.c_contiguous
+    label[:] = 9
+    assert 9 not in cloud.rows["label"]
+
+
+def test_a_misspelt_column_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match=r"no lable column among x, y, z, label; did you mean label\?"):
+        points(3, label="u1")["lable"]
+    assert "label" in points(3, label="u1")
+    assert "lable" not in points(3, label="u1")
+
+
+def test_a_cloud_is_not_iterated_over():
+    with pytest.raises(TypeError, match=r"cloud\.rows, or over cloud\.fields"):
+        list(points(3))
+
+
+def test_columns_are_replaced_in_place_and_type_and_added_behind():
+    cloud = points(4, label="u1", y=">f8")
+    changed = cloud.with_columns({"y": np.float32(0.5)}, label=[1, 2, 3, 4.0], new=np.arange(4, dtype="i2"))
+    assert changed.rows.dtype == np.dtype(
+        [("x", "<f4"), ("y", ">f8"), ("z", "<f4"), ("label", "u1"), ("new", "i2")]
+    )
+    assert changed["label"].tolist() == [1, 2, 3, 4]
+    assert changed["y"].tolist() == [0.5] * 4
+    assert changed["x"].tolist() == cloud["x"].tolist()
+    assert changed.header.edited == {"y", "label", "new"}
+    assert cloud == points(4, label="u1", y=">f8")
+
+
+def test_numbers_are_rounded_to_the_floats_of_their_column():
+    assert points(1).with_columns(x=0.1)["x"].tolist() == [np.float32(0.1)]
+    assert np.isinf(points(1).with_columns(x=np.inf)["x"]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("label", [1, 300, 2], "column label is stored as uint8, which does not hold 300"),
+        ("label", [1, 2, 0.5], "does not hold 0.5"),
+        ("label", [1, -1, 0], "does not hold -1"),
+        ("label", [1, np.nan, 0], "does not hold nan"),
+        ("x", [0, 0, 1e300], "column x is stored as float32, which does not hold 1e.300"),
+        ("x", ["a", "b", "c"], "column x is stored as float32, not <U1"),
+        ("x", [1, 2], r"column x has shape \(2,\), and there are 3 rows"),
+        ("new", [1, 2], r"column new has shape \(2,\), and there are 3 rows"),
+    ],
+)
+def test_values_that_a_column_does_not_hold_are_refused(name, values, told):
+    with pytest.raises(UsageError, match=told):
+        points(3, label="u1").with_columns({name: values})
+
+
+def test_a_cloud_is_made_of_columns_in_their_own_types():
+    torch = pytest.importorskip("torch")
+    cloud = GaussianCloud.from_columns(
+        {"a b": [1, 2]}, x=np.zeros(2, "f4"), label=torch.zeros(2).bool(), w=0.5
+    )
+    assert [cloud.rows.dtype[name].kind for name in ("a b", "x", "label", "w")] == list("ifbf")
+    assert cloud["w"].tolist() == [0.5, 0.5]
+    with pytest.raises(UsageError, match="and there are 3 rows"):
+        GaussianCloud.from_columns(x=[1, 2, 3], y=[1, 2])
+
+
+def test_clouds_are_equal_when_rows_and_comments_are():
+    cloud = points(STEP + 5, label="<i4")
+    assert cloud == GaussianCloud(cloud.rows.copy(), Header("pcd", notes=("a note",)))
+    assert cloud == GaussianCloud(cloud.rows.astype(cloud.rows.dtype.newbyteorder()))
+    assert cloud != cloud.with_comment("one")
+    assert cloud != cloud[1:]
+    assert cloud != cloud.with_columns(label=np.arange(len(cloud)))
+    assert cloud != GaussianCloud(cloud.rows[["y", "x", "z", "label"]])
+    assert cloud != GaussianCloud.from_columns(
+        {**{n: cloud[n] for n in "xyz"}, "label": cloud["label"].astype("i8")}
+    )
+    assert cloud != "a cloud"
+
+
+def test_nan_equals_itself_and_zero_is_not_minus_zero():
+    nan, zero = points(2).with_columns(x=np.nan), points(2).with_columns(x=0.0)
+    assert nan == nan.take([0, 1])
+    assert zero != zero.with_columns(x=-0.0)
+
+
+def test_bytes_between_columns_make_no_difference():
+    packed = points(3)
+    kind = np.dtype({"names": ["x", "y", "z"], "formats": ["<f4"] * 3, "offsets": [4, 8, 20], "itemsize": 30})
+    spread = np.frombuffer(bytes([255]) * 90, kind).copy()
+    for name in "xyz":
+        spread[name] = packed[name]
+    assert GaussianCloud(spread) == packed
+
+
+def test_a_cloud_has_no_hash():
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(points(1))
+
+
+@pytest.mark.parametrize("kind", ["f4", ">f8", "f2", "i4"])
+def test_a_plain_array_becomes_a_cloud_as_from_a_file(kind, tmp_path):
+    array = np.arange(20).reshape(4, 5).astype(kind)
+    cloud = as_cloud(array)
+    assert cloud.fields == ("x", "y", "z", "column_3", "column_4")
+    np.save(tmp_path / "points.npy", array)
+    assert cloud == formats.read(tmp_path / "points.npy")
+    formats.write(tmp_path / "again.npy", array)
+    assert (tmp_path / "again.npy").read_bytes() == (tmp_path / "points.npy").read_bytes()
+
+
+def test_clouds_tensors_and_structured_arrays_are_taken_too():
+    torch = pytest.importorskip("torch")
+    cloud = points(4)
+    assert as_cloud(cloud) is cloud
+    assert as_cloud(cloud.rows) == cloud
+    assert as_cloud(torch.as_tensor(cloud.xyz)) == cloud
+    assert as_cloud(torch.as_tensor(cloud.xyz).bfloat16()) == cloud  # small integers, which it holds
+
+
+@pytest.mark.parametrize(
+    "points", [np.zeros((3, 2)), np.zeros(3), np.zeros((3, 3), complex), "scene.ply", None]
+)
+def test_what_is_no_cloud_is_refused_in_one_line(points):
+    with pytest.raises(
+        UsageError, match=r"points are a cloud or \(N, 3\) numbers, not (ndarray|str|NoneType)"
+    ):
+        as_cloud(points)
+
+
+def test_an_array_is_written_in_any_format(tmp_path):
+    xyz = np.random.default_rng(0).normal(size=(5, 3)).astype("f4")
+    formats.write(tmp_path / "points.ply", xyz)
+    assert np.array_equal(formats.read(tmp_path / "points.ply").xyz, xyz)
+
+
+def test_a_cloud_is_shown_in_one_line_and_as_a_table_of_its_columns():
+    cloud = points(1234, label="u1", f_rest_0="f4", f_rest_1="f4").with_columns({"<b>": 1.0})
+    assert repr(cloud) == "<GaussianCloud: 1,234 rows, 7 columns (ply)>"
+    page = cloud._repr_html_()
+    assert "<caption>GaussianCloud: 1,234 rows, 7 columns (ply)</caption>" in page
+    assert re.findall("<th[^>]*>(.*?)</th>", page) == ["x", "y", "z", "label", "f_rest_0..1", "&lt;b&gt;"]
 
 
 def test_a_comment_is_added_to_a_new_cloud():

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import release_pages, take_rows
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
+from ..structured import release_pages, take_rows
 from .columns import Columns
 from .pairing import Pairs
 from .weights import BLOCK, Side, hold

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import GaussianCloud, release_pages
+from ..cloud import GaussianCloud
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
+from ..structured import release_pages
 from .transform import Similarity
 
 __all__ = ["Ratios", "Weighted"]

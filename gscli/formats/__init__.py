@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ..cloud import GaussianCloud
+from ..cloud import GaussianCloud, Points, as_cloud
 from ..progress import nothing
 from ._format import FOLDER as FOLDER
 from ._format import FOLDER_HEAD as FOLDER_HEAD
@@ -52,7 +52,7 @@ def read(
 
 def write(
     path: str | os.PathLike[str],
-    cloud: GaussianCloud,
+    points: Points,
     *,
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
@@ -64,7 +64,7 @@ def write(
 
     Args:
         path: the file or folder to write; ``-`` is stdout, as PLY.
-        cloud: what to write.
+        points: a cloud, or an array that `gscli.cloud.as_cloud` makes one of.
         overwrite: whether an existing file may be replaced.
         index: write these rows, in this order, instead of all.
         allow_lossy: whether what the format cannot hold may be lost.
@@ -77,5 +77,6 @@ def write(
             and `allow_lossy` is false.
         EngineUnavailable: the format needs a package that is not installed.
     """
+    cloud = as_cloud(points)
     target = Target.of(path, like=cloud.header.format, overwrite=overwrite, allow_lossy=allow_lossy)
     target.write(cloud, index=index, made_by=made_by, advance=advance)

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import GaussianCloud, Header, release_pages
+from ..cloud import GaussianCloud, Header
 from ..containers.pickles import Array, unwrap
 from ..containers.torch_file import Tensor
 from ..errors import InputError
+from ..structured import release_pages
 from ._rows import columns_of
 
 BLOCK_ROWS = 1 << 15

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import GaussianCloud, take_rows
+from ..cloud import GaussianCloud
 from ..errors import GscliError
+from ..structured import take_rows
 from ._format import Loss
 
 Array = npt.NDArray[Any]

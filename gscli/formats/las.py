@@ -101,7 +101,7 @@ def write(
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What LAS cannot hold: comments, some types, and positions that were not on its grid before."""
     lost = []
-    if cloud.header.format != "las" and len(cloud):
+    if not _on_grid(cloud) and len(cloud):
         lost.append(Loss("precision", detail=f"positions in steps of {_scale(cloud):g}"))
     kept = _kept(cloud)
     lost += [Loss.column(cloud, name) for name in cloud.fields if name not in kept]
@@ -111,14 +111,22 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
 def _header(cloud: GaussianCloud) -> Any:
     import laspy
 
-    if cloud.header.format == "las":
+    if _on_grid(cloud):
         return copy.deepcopy(cloud.header.native)
-    header = laspy.LasHeader(point_format=_POINT_FORMAT, version="1.4")
-    header.creation_date = None  # the same cloud gives the same bytes
-    header.generating_software = "gscli"
+    if cloud.header.format == "las":
+        header = copy.deepcopy(cloud.header.native)
+    else:
+        header = laspy.LasHeader(point_format=_POINT_FORMAT, version="1.4")
+        header.creation_date = None  # the same cloud gives the same bytes
+        header.generating_software = "gscli"
     header.scales = np.full(3, _scale(cloud) if len(cloud) else 1e-3)
     header.offsets = np.floor(cloud.xyz.min(axis=0)) if len(cloud) else np.zeros(3)
     return header
+
+
+def _on_grid(cloud: GaussianCloud) -> bool:
+    """Whether the positions are those of a LAS file, which lie on the grid that its header names."""
+    return cloud.header.format == "las" and cloud.header.edited.isdisjoint(fields.POSITION)
 
 
 def _scale(cloud: GaussianCloud) -> float:

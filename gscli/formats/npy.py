@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, files
-from ..cloud import GaussianCloud, Header
+from ..cloud import GaussianCloud, Header, plain_rows, plain_type
 from ..containers.npy import MAGIC, array_in
 from ..errors import InputError
 from ..progress import nothing
@@ -58,14 +58,7 @@ def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         )
     if array.shape[1] > 4096:
         raise InputError(f"has {array.shape[1]:,} columns", path=path, remedy="points are its rows")
-    rows: npt.NDArray[Any] = np.ascontiguousarray(array).reshape(-1).view(_plain(array.dtype, array.shape[1]))
-    return rows
-
-
-def _plain(kind: np.dtype[Any], width: int) -> np.dtype[Any]:
-    """The type of rows of a plain array, whose columns have no names of their own."""
-    names = (*fields.POSITION, *(f"column_{i}" for i in range(3, width)))
-    return np.dtype([(name, kind) for name in names])
+    return plain_rows(array)
 
 
 def write(
@@ -84,7 +77,7 @@ def write(
         for name, _ in kept:
             rows[name] = whole[name]
     kind, width = rows.dtype[0], len(kept)
-    if cloud.header.format == "npy" and cloud.header.native == 2 and rows.dtype == _plain(kind, width):
+    if cloud.header.format == "npy" and cloud.header.native == 2 and rows.dtype == plain_type(kind, width):
         rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), width)
     with files.replacing(path, overwrite=overwrite) as stream:
         np.lib.format.write_array(stream, rows, _version(rows), allow_pickle=False)

@@ -118,7 +118,8 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What a scene folder cannot hold: colours beyond 8 bits, harmonics, other columns, comments."""
     held = (*fields.NORMAL, *_LABELS)
     if isinstance(cloud.header.attached, SceneFolder):  # whose own files are written, not the rows
-        added = [name for name in cloud.fields if name not in (*_rows.splat_names(), *held)]
+        own = {*_rows.splat_names(), *held} - cloud.header.edited
+        added = [name for name in cloud.fields if name not in own]
         left_out = cloud.header.attached.left_out()
         return [*map(Loss, left_out), *(Loss.column(cloud, name) for name in added)]
     lost = _rows.dropped(cloud, degree=0, beside=held)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from itertools import groupby
 from typing import Any
 
+from .. import fields
 from ..info import Info, Quantiles
 from . import document as documents
 
@@ -51,7 +50,10 @@ def summary(found: Info) -> list[str]:
         lines.append("  opacity   " + _spread(found.opacity))
     if found.scale is not None:
         lines.append("  size      " + _spread(found.scale) + " (longest axis)")
-    lines.append("  fields    " + ", ".join(_fields(found.columns)))
+    columns = fields.folded(dict(found.columns))
+    lines.append(
+        "  fields    " + ", ".join(n if kind == "float32" else f"{n} ({kind})" for n, kind in columns)
+    )
     lines += [f"  comment   {comment}" for comment in found.comments]
     lines += [f"  note      {note}" for note in found.notes]
     return lines
@@ -59,13 +61,3 @@ def summary(found: Info) -> list[str]:
 
 def _spread(q: Quantiles) -> str:
     return f"median {q.median:.3g}, mean {q.mean:.3g}, 5 % below {q.p05:.3g}, 5 % above {q.p95:.3g}"
-
-
-def _fields(columns: tuple[tuple[str, str], ...]) -> list[str]:
-    """Columns as stored, with numbered ones of one type folded: ``f_rest_0..44``."""
-    folded = []
-    for (stem, kind), run in groupby(columns, lambda c: (re.sub(r"_\d+$", "_", c[0]), c[1])):
-        names = [name for name, _ in run]
-        name = names[0] if len(names) == 1 else f"{names[0]}..{names[-1].removeprefix(stem)}"
-        folded.append(name if kind == "float32" else f"{name} ({kind})")
-    return folded

@@ -130,6 +130,12 @@ def test_a_column_that_a_scene_folder_had_not_is_not_lost_unsaid(scene_folder, t
         formats.write(tmp_path / "out", replace(cloud, rows=rows))
 
 
+def test_a_column_changed_since_a_scene_folder_was_read_is_not_lost_unsaid(scene_folder, tmp_path):
+    cloud = formats.read(scene_folder)
+    with pytest.raises(WriteRefused, match="would lose column opacity "):
+        formats.write(f"{tmp_path / 'out'}/", cloud.with_columns(opacity=0.0))
+
+
 def test_what_a_scene_folder_holds_beside_columns_is_a_loss_elsewhere(scene_folder, tmp_path):
     with pytest.raises(WriteRefused, match=r"array lang_feat.*grid lang_feat_grid_svd_r16"):
         formats.write(tmp_path / "x.ply", formats.read(scene_folder))
@@ -264,6 +270,23 @@ def test_las_keeps_scale_offset_and_every_dimension(tmp_path):
         assert list(again.header.offsets) == [1000, 2000, -3]
         for name in las.point_format.dimension_names:
             assert np.array_equal(np.asarray(again[name]), np.asarray(las[name])[rows]), name
+
+
+def test_moved_positions_leave_the_grid_of_their_las_file(tmp_path):
+    laspy = pytest.importorskip("laspy")
+    header = laspy.LasHeader(point_format=0, version="1.2")
+    header.scales = np.full(3, 1e-6)
+    las = laspy.LasData(header)
+    las.x, las.y, las.z = np.zeros(3), np.ones(3), np.arange(3)
+    las.write(tmp_path / "a.las")
+    cloud = formats.read(tmp_path / "a.las")
+    far = cloud.with_columns(x=[0.0, 1e5, 2e5])  # 2e11 steps of the file's: beyond 31 bits
+    assert formats.Target.of(tmp_path / "b.las").losses(cloud.with_columns(intensity=3)) == []
+    assert [*map(str, formats.Target.of(tmp_path / "b.las").losses(far))] == [
+        "precision (positions in steps of 0.0001)"
+    ]
+    formats.write(tmp_path / "b.las", far, allow_lossy=True)
+    assert np.allclose(formats.read(tmp_path / "b.las").xyz, far.xyz, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gscli import formats
-from gscli.cloud import BLOCK_BYTES, GaussianCloud, Header
+from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GscliError, InputError, WriteRefused
 from gscli.formats import ply
+from gscli.structured import BLOCK_BYTES
 
 from . import slow_ply
 

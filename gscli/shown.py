@@ -1,0 +1,53 @@
+"""How an object shows itself: in one line, and as a small table in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any, Protocol, TypeVar
+
+from .errors import printable
+
+
+class _Described(Protocol):
+    def facts(self) -> Mapping[str, object]:
+        """The few things that tell it from others of its kind, by name."""
+
+
+Kind = TypeVar("Kind", bound=_Described)
+
+
+def shown(kind: type[Kind]) -> type[Kind]:
+    """Let objects of a class show themselves by their `facts`: as ``repr``, and in a notebook."""
+    methods: dict[str, Callable[[Any], str]] = {"__repr__": line, "_repr_html_": page}
+    for name, method in methods.items():
+        setattr(kind, name, method)
+    return kind
+
+
+def line(thing: _Described) -> str:
+    """``<Resampled: input scene.ply, points 45,624>``."""
+    told = ", ".join(f"{name} {text(value)}" for name, value in thing.facts().items())
+    return printable(f"<{type(thing).__name__}: {told}>")
+
+
+def page(thing: _Described) -> str:
+    """The facts of a thing as a table."""
+    return table(type(thing).__name__, thing.facts())
+
+
+def table(title: str, rows: Mapping[str, object]) -> str:
+    """An HTML table of names and what belongs to them; what files hold is escaped."""
+    cells = "".join(
+        f'<tr><th style="text-align:left">{escape(printable(name))}</th>'
+        f'<td style="text-align:left">{escape(printable(text(value)))}</td></tr>'
+        for name, value in rows.items()
+    )
+    return f"<table><caption>{escape(printable(title))}</caption>{cells}</table>"
+
+
+def text(value: object) -> str:
+    """A number with four digits or its thousands apart; anything else as it is."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

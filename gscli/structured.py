@@ -1,0 +1,130 @@
+"""Structured arrays as the rows of a cloud: taken, compared and given columns; maps of files let go."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import UsageError
+
+Array = npt.NDArray[Any]
+
+BLOCK_BYTES = 4 << 20  # bytes of rows handled at a time: enough to amortise, small enough to stay out of RSS
+
+
+def blocks(rows: Array) -> Iterator[tuple[int, Array]]:
+    """Yield ``(first row, rows)`` over all of them, a few megabytes at a time; maps are let go of behind."""
+    step = max(1, BLOCK_BYTES // max(1, rows.dtype.itemsize))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        yield start, block
+        release_pages(block)
+
+
+def take_rows(rows: Array, index: Array) -> Array:
+    """Gather structured rows as opaque bytes: 4 to 5 times faster than field by field."""
+    opaque = np.dtype((np.void, rows.dtype.itemsize)) if rows.dtype.itemsize else rows.dtype
+    taken: Array = rows.view(opaque).take(index).view(rows.dtype)
+    return taken
+
+
+def column(rows: Array, name: str) -> Array:
+    """A copy of one column, in native byte order and one piece."""
+    kind = rows.dtype[name]
+    out: Array = np.empty((len(rows), *kind.shape), kind.base.newbyteorder("="))
+    for start, block in blocks(rows):
+        out[start : start + len(block)] = block[name]
+    return out
+
+
+def with_columns(rows: Array, columns: Mapping[str, Array]) -> Array:
+    """A copy of rows with columns replaced, in their place and type, or added behind the others.
+
+    Raises:
+        UsageError: values that are not one for each row, or that the type of their column does not hold.
+    """
+    new = {name: _fitted(rows, name, values) for name, values in columns.items()}
+    old = [(name, rows.dtype[name]) for name in rows.dtype.names or ()]
+    added = [(name, new[name].dtype, new[name].shape[1:]) for name in new if name not in dict(old)]
+    out: Array = np.empty(len(rows), [*old, *added] if added else rows.dtype)
+    for start, block in blocks(rows):
+        part = out[start : start + len(block)]
+        for name in out.dtype.names or ():
+            part[name] = new[name][start : start + len(block)] if name in new else block[name]
+    return out
+
+
+def _fitted(rows: Array, name: str, values: Array) -> Array:
+    """Values as their column stores them."""
+    kind = rows.dtype[name] if name in (rows.dtype.names or ()) else None
+    shape = (len(rows), *(kind.shape if kind is not None else values.shape[1:]))
+    if values.ndim == 0:
+        values = np.broadcast_to(values, shape)
+    if values.shape != shape:
+        raise UsageError(f"column {name} has shape {values.shape}, and there are {len(rows):,} rows")
+    if kind is None or values.dtype == kind.base:
+        return values
+    if not {kind.base.kind, values.dtype.kind} <= set("fiub"):
+        raise UsageError(f"column {name} is stored as {kind.base}, not {values.dtype}")
+    with np.errstate(all="ignore"):
+        stored = values.astype(kind.base)
+        held = stored == values
+    if kind.base.kind == "f":
+        held = np.isfinite(stored) | ~np.isfinite(values)
+    if not held.all():
+        odd = values[tuple(np.argwhere(~held)[0])].item()
+        raise UsageError(f"column {name} is stored as {kind.base}, which does not hold {odd!r}")
+    return stored
+
+
+def equal(one: Array, other: Array) -> bool:
+    """Whether rows have the same columns in one order, of the same types, and the same bits in each.
+
+    The byte order that they are stored in, and bytes between the columns, make no difference.
+    """
+    names = one.dtype.names or ()
+    kinds = [
+        [rows.dtype[name].newbyteorder("=") for name in names]
+        for rows in (one, other)
+        if names == rows.dtype.names
+    ]
+    if len(kinds) < 2 or kinds[0] != kinds[1] or len(one) != len(other):
+        return False
+    for start, block in blocks(one):
+        against = other[start : start + len(block)]
+        if any(column(block, name).tobytes() != column(against, name).tobytes() for name in names):
+            return False
+        release_pages(against)
+    return True
+
+
+def release_pages(array: Array) -> None:
+    """Give back the resident pages of an array that looks into a read-only memory map of a file.
+
+    They stay in the system's file cache and return on the next access. Other arrays are left alone.
+    """
+    mapping = mapping_under(array)
+    if mapping is None or not array.flags.c_contiguous or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    whole = np.frombuffer(mapping, np.uint8)
+    start = array.ctypes.data - whole.ctypes.data
+    stop = start + array.nbytes
+    page = mmap.PAGESIZE
+    first = start // page * page
+    last = stop if stop == len(whole) else stop // page * page  # a page shared with the next block stays
+    if last > first:
+        mapping.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
+def mapping_under(array: Array) -> mmap.mmap | None:
+    """The memory map that an array looks into, if nothing can be written through it."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    return base if isinstance(base, mmap.mmap) and memoryview(base).readonly else None
