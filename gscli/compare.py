@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, TypeAlias, get_type_hints
 
 import numpy.typing as npt
 
 from . import device, fields, files, formats, neighbors, scratch
-from .cloud import GaussianCloud
+from .cloud import GaussianCloud, Points, as_cloud
 from .comparing import budget, cells, gates, gaussians, paint, pairing, search, transform, weights
 from .comparing.centers import Centers, color_top, compare_centers
-from .comparing.gates import Gate, Limit
-from .comparing.gaussians import Gaussians
+from .comparing.gates import Limit
 from .comparing.pairing import Pairing, Pairs
+from .comparing.result import NUMBERS, OF_CENTERS, Evidence, Input
+from .comparing.result import Compared as Compared
 from .comparing.spacing import parse_threshold
 from .comparing.transform import Similarity, Transform
-from .comparing.weights import Ratios, Side, Weighted
+from .comparing.weights import Side
 from .errors import UsageError
 from .formats import Source, Target
 from .kernels import hashing
@@ -29,68 +30,19 @@ from .version import __version__
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Compared", "Input", "compare", "compare_clouds"]
+__all__ = ["Compared", "Evidence", "Input", "compare"]
 
-Array = npt.NDArray[Any]
-
-OF_CENTERS = ("thresholds", "source_to_target", "target_to_source", "symmetric", "conventions")
-NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", "mass")
-
-
-@dataclass(frozen=True)
-class Input:
-    """A cloud that was compared; `spacing` is None where all positions are equal."""
-
-    path: str
-    format: str
-    points: int
-    spacing: float | None
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What a comparison found. The source is judged, the target is the reference.
-
-    Attributes:
-        centers: everything about positions.
-        pairing, gaussians, weighted, mass: None where Gaussians were not compared.
-        gates: limits and whether they were kept, in the order asked for.
-        clouds, positions: both clouds and their (N, 3) positions, the source's after the transformation.
-    """
-
-    source: Input
-    target: Input
-    centers: Centers
-    pairing: Pairing | None
-    gaussians: Gaussians | None
-    weighted: Weighted | None
-    mass: Ratios | None
-    device: str
-    timings: Timings
-    gates: tuple[Gate, ...] = ()
-    notes: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-    clouds: tuple[GaussianCloud, GaussianCloud] = field(repr=False, kw_only=True)
-    positions: tuple[Array, Array] = field(repr=False, kw_only=True)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate was."""
-        return all(gate.passed for gate in self.gates)
-
-    def numbers(self) -> dict[str, Any]:
-        """The tree of everything found, as the JSON report names it and gates ask for it."""
-        return {name: getattr(self.centers if name in OF_CENTERS else self, name) for name in NUMBERS}
+Scene: TypeAlias = "str | os.PathLike[str] | Points"  # a file, or a cloud or array in memory
 
 
 def compare(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    source: Scene,
+    target: Scene,
     *,
     thresholds: Sequence[float | str] = (),
     pair: str | None = None,
     with_gaussians: bool = True,
-    pose: str | os.PathLike[str] | None = None,
+    pose: str | os.PathLike[str] | npt.ArrayLike | None = None,
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
@@ -107,12 +59,20 @@ def compare(
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Compared:
-    """Read two scenes and compare them; see `compare_clouds`.
+    """Compare two scenes: their centres and, where both have them, their Gaussians.
 
     Args:
-        source: the scene to judge; target: the reference. Files, or ``-`` for stdin as one of them.
-        thresholds, pair, with_gaussians, max_queries, seed, engine, memory_limit: see `compare_clouds`.
-        pose: a JSON file of a 4x4 matrix to apply to the source. device_name: see `gscli.device.NAMES`.
+        source: the scene to judge; target: the reference. Each a file, ``-`` for stdin as one of them, a
+            cloud, or an array that `gscli.cloud.as_cloud` makes one of.
+        thresholds: distances that count as a match: scene units, or the target's ``2spacing`` (the default).
+        pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
+            with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
+        with_gaussians: false compares centres alone.
+        pose: a (4, 4) matrix to apply to the source first, or a JSON file of one.
+        max_queries: ask at most so many points of each scene. The target is never thinned.
+        seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
+        memory_limit: bytes that the process may take; a large cloud is cut, with the same result.
+        device_name: see `gscli.device.NAMES`.
         min_fitness, max_rmse: gates on the first threshold. require: others; see `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
@@ -120,11 +80,13 @@ def compare(
         trust_pickle: see `gscli.formats.read`. also_written: paths that the caller is going to write.
 
     Raises:
-        GscliError: with the exit code that fits; no output is left half written.
+        InputError: a file that cannot be read, an empty scene, or coordinates that are not finite.
+        UsageError: an option that cannot be honoured or has no effect.
+        EngineUnavailable: the engine's library or device is missing.
     """
-    if files.is_standard(source) and files.is_standard(target):
+    scenes = _scene(source), _scene(target)
+    if all(isinstance(scene, Source) and scene.standard for scene in scenes):
         raise UsageError("stdin can be one of the two scenes, not both")
-    sources = Source.of(source), Source.of(target)
     output = None if distances is None else Target.of(distances, overwrite=overwrite, allow_lossy=allow_lossy)
     paint.check_options(
         output,
@@ -135,91 +97,91 @@ def compare(
     )
     written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
-    read = [*(s.path for s in sources), *(Path(path) for path in (pose, index) if path is not None)]
+    read = [scene.path for scene in scenes if isinstance(scene, Source)]
+    read += [Path(path) for path in (pose, index) if isinstance(path, (str, os.PathLike))]
     files.check_outputs(written, overwrite=overwrite, sources=read)
-    settings: dict[str, Any] = {
-        "thresholds": thresholds,
-        "pair": pair,
-        "with_gaussians": with_gaussians,
-        "moved": None if pose is None else transform.read(pose),
-        "max_queries": max_queries,
-        "seed": seed,
-        "engine": engine,
-        "memory_limit": memory_limit,
-        "where": device.resolve(device_name),
-        "limits": gates.limits(min_fitness, max_rmse, require),
-    }
-    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, settings["limits"])
+    moved = None if pose is None else transform.of(pose)
+    where = device.resolve(device_name)
+    limits = gates.limits(min_fitness, max_rmse, require)
+    _check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
     if memory_limit is not None:
-        budget.require_tiles(engine, settings["where"])
+        budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read"):
-        first, second = formats.read_all(sources, trust_pickle=trust_pickle)
-    names = sources[0].name, sources[1].name
-    result = compare_clouds(first, second, names=names, timings=timings, track=track, **settings)
+        clouds, names = _read(scenes, trust_pickle)
+    result = _compare(
+        clouds,
+        names,
+        thresholds=thresholds,
+        pair=pair,
+        with_gaussians=with_gaussians,
+        moved=moved,
+        max_queries=max_queries,
+        seed=seed,
+        engine=engine,
+        memory_limit=memory_limit,
+        where=where,
+        timings=timings,
+        track=track,
+    )
+    found = result.numbers()
+    result = replace(result, gates=tuple(gates.check(limit, found) for limit in limits))
     if output is not None:
         with timings.stage("write"):
-            _write_distances(output, result, colors)
+            _write_distances(output, clouds[0], result, colors)
     return result
 
 
-def compare_clouds(
-    source: GaussianCloud,
-    target: GaussianCloud,
+def _scene(given: Scene) -> Source | GaussianCloud:
+    return Source.of(given) if isinstance(given, (str, os.PathLike)) else as_cloud(given)
+
+
+def _read(
+    scenes: tuple[Source | GaussianCloud, Source | GaussianCloud], trust_pickle: bool
+) -> tuple[tuple[GaussianCloud, GaussianCloud], tuple[str, str]]:
+    """Both scenes, and what messages and the report call them: clouds in memory by their part in it."""
+    sources = [scene for scene in scenes if isinstance(scene, Source)]
+    if trust_pickle and not sources:
+        raise UsageError("`trust_pickle` has no effect on clouds in memory")
+    opened = iter(formats.read_all(sources, trust_pickle=trust_pickle))
+    a, b = (next(opened) if isinstance(scene, Source) else scene for scene in scenes)
+    roles = zip(scenes, ("source", "target"), strict=True)
+    name, other = (scene.name if isinstance(scene, Source) else role for scene, role in roles)
+    return (a, b), (name, other)
+
+
+def _compare(
+    clouds: tuple[GaussianCloud, GaussianCloud],
+    names: tuple[str, str],
     *,
-    thresholds: Sequence[float | str] = (),
-    pair: str | None = None,
-    with_gaussians: bool = True,
-    moved: Transform | None = None,
-    max_queries: int | None = None,
-    seed: int = 0,
-    engine: str = "auto",
-    memory_limit: int | None = None,
-    where: torch.device | None = None,
-    limits: Sequence[Limit] = (),
-    names: tuple[str, str] = ("source", "target"),
-    timings: Timings | None = None,
-    track: Track = silent,
+    thresholds: Sequence[float | str],
+    pair: str | None,
+    with_gaussians: bool,
+    moved: Transform | None,
+    max_queries: int | None,
+    seed: int,
+    engine: str,
+    memory_limit: int | None,
+    where: torch.device | None,
+    timings: Timings,
+    track: Track,
 ) -> Compared:
-    """Compare two clouds: their centres and, where both have them, their Gaussians.
-
-    Args:
-        source: the cloud to judge; target: the reference.
-        thresholds: distances that count as a match: scene units, or the target's ``2spacing`` (the default).
-        pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
-            with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
-        with_gaussians: false compares centres alone. moved: applied to the source first.
-        max_queries: ask at most so many points of each cloud. The target is never thinned.
-        seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
-        memory_limit: bytes that the process may take; a large cloud is cut, with the same result.
-        where: what `gscli.device.resolve` returned.
-        limits: what has to hold; see `gscli.comparing.gates`. names: what the two are called.
-        timings, track: told how long it takes and how far it is; see `gscli.progress`.
-
-    Raises:
-        InputError: an empty cloud, or coordinates that are not finite.
-        UsageError: an option that cannot be honoured or has no effect.
-        EngineUnavailable: the engine's library or device is missing.
-    """
-    check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
-    timings = Timings() if timings is None else timings
+    """`compare` of two clouds, once its options are checked; gates are left to it."""
+    source, target = clouds
     cut = None
     if memory_limit is not None:
-        budget.require_tiles(engine, where)
         cut = budget.pieces(
             memory_limit,
-            (source, target),
+            clouds,
             moved=moved is not None,
             listed=(pair or "").startswith("index:"),
             sampled=max_queries,
         )
     with timings.stage("read"):
-        positions = [search.positions(c, name) for c, name in zip((source, target), names, strict=True)]
+        positions = [search.positions(c, name) for c, name in zip(clouds, names, strict=True)]
         if moved is not None:
             positions[0] = moved.apply(positions[0])
-    lacking = [
-        name for c, name in zip((source, target), names, strict=True) if not fields.is_gaussian(c.fields)
-    ]
+    lacking = [name for c, name in zip(clouds, names, strict=True) if not fields.is_gaussian(c.fields)]
     paired = with_gaussians and not lacking
     similarity = moved.require_similarity() if paired and moved is not None else None
     if lacking and pair is not None:
@@ -229,7 +191,7 @@ def compare_clouds(
     if pairs_asked is not None and pairs_asked.kind != "nearest":
         known = pairing.given_pairs(pairs_asked, len(source), len(target))
     searched = names if moved is None else (f"{names[0]} moved by {moved.path or 'the pose'}", names[1])
-    centers = compare_centers(
+    centers, forth, back = compare_centers(
         *positions,
         thresholds=thresholds,
         max_queries=max_queries,
@@ -265,17 +227,15 @@ def compare_clouds(
             "engine": engine,
             "memory_limit": memory_limit,
         },
-        clouds=(source, target),
-        positions=(positions[0], positions[1]),
+        evidence=Evidence((positions[0], positions[1]), forth, back),
     )
     if pairs_asked is not None:
         with timings.stage("gaussians"):
-            result = _with_gaussians(result, pairs_asked, known, similarity, cut)
-    report = result.numbers()
-    return replace(result, gates=tuple(gates.check(limit, report) for limit in limits))
+            return _with_gaussians(result, clouds, pairs_asked, known, similarity, cut)
+    return result
 
 
-def check_options(
+def _check_options(
     thresholds: Sequence[float | str],
     pair: str | None,
     with_gaussians: bool,
@@ -302,14 +262,16 @@ def check_options(
 
 def _with_gaussians(
     result: Compared,
+    clouds: tuple[GaussianCloud, GaussianCloud],
     asked: Pairing,
     known: Pairs | None,
     similarity: Similarity | None,
     cut: budget.Pieces | None,
 ) -> Compared:
-    forth, back = result.centers.forth, result.centers.back
-    source = Side(result.clouds[0], result.positions[0], forth.distances, forth.asked, similarity)
-    target = Side(result.clouds[1], result.positions[1], back.distances, back.asked)
+    assert result.evidence is not None
+    forth, back, positions = result.evidence.forth, result.evidence.back, result.evidence.positions
+    source = Side(clouds[0], positions[0], forth.distances, forth.asked, similarity)
+    target = Side(clouds[1], positions[1], back.distances, back.asked)
     pairs = known or Pairs("source", forth.asked, forth.rows, forth.distances)
     mass_a, held_a = weights.weigh(source, held_too=cut is None and pairs.streamed == "target")
     mass_b, held_b = weights.weigh(target, held_too=cut is None and pairs.streamed == "source")
@@ -340,10 +302,11 @@ def _with_gaussians(
     )
 
 
-def _write_distances(output: Target, result: Compared, colors: bool) -> None:
+def _write_distances(output: Target, source: GaussianCloud, result: Compared, colors: bool) -> None:
+    assert result.evidence is not None
     target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
     top = color_top(result.centers.source_to_target) if colors else None
-    distances, folder = result.centers.forth.distances, scratch.folder_for(output.path)
-    with paint.with_distances(result.clouds[0], distances, colors_to=top, folder=folder) as cloud:
+    found, folder = result.evidence.forth.distances, scratch.folder_for(output.path)
+    with paint.with_distances(source, found, colors_to=top, folder=folder) as cloud:
         line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
         output.write(cloud, made_by=line)

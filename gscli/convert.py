@@ -13,16 +13,21 @@ import numpy.typing as npt
 
 from . import fields, files, formats
 from .cloud import GaussianCloud
+from .documents import document, seconds
 from .errors import UsageError, did_you_mean
 from .formats import FORMATS, Format, Loss, Source, Target
 from .kernels import quaternions
 from .progress import Timings, Track, silent
+from .shown import shown
 
-__all__ = ["ConvertResult", "convert", "differences"]
+__all__ = ["Converted", "convert", "differences"]
+
+SCHEMA = "gscli/convert/1"
 
 
+@shown
 @dataclass(frozen=True)
-class ConvertResult:
+class Converted:
     """What a conversion did, or would do.
 
     Attributes:
@@ -50,6 +55,27 @@ class ConvertResult:
     timings: Timings = field(default_factory=Timings)
     options: dict[str, Any] = field(default_factory=dict)
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "source": self.source,
+            "target": self.target if self.written else f"{self.target} (not written)",
+            "points": self.points,
+            "lost": "; ".join(map(str, self.lost)) or "nothing",
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return document(
+            SCHEMA,
+            input={"path": self.source, "format": self.source_format, "points": self.points},
+            output={"path": self.target, "format": self.target_format, "written": self.written},
+            options=self.options,
+            lost=[str(loss) for loss in self.lost],
+            largest_difference=self.largest,
+            notes=self.notes,
+            timings_s=seconds(self.timings),
+        )
+
 
 def convert(
     source: str | os.PathLike[str],
@@ -61,7 +87,7 @@ def convert(
     trust_pickle: bool = False,
     also_written: Sequence[str] = (),
     track: Track = silent,
-) -> ConvertResult:
+) -> Converted:
     """Read `source`, write it to `target` in the format of its suffix, and measure what was lost.
 
     Args:
@@ -97,7 +123,7 @@ def convert(
                 order = written.writer.order
                 wanted = cloud if order is None else cloud.take(order(cloud, None))
                 largest = differences(wanted, formats.read(target))
-    return ConvertResult(
+    return Converted(
         read.name,
         files.display_output(target),
         cloud.header.format,

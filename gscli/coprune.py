@@ -7,7 +7,7 @@ unreliable. Both masks are computed before either model is pruned, so that the o
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from . import device, files, formats, neighbors
 from .comparing import conventions, search
 from .comparing.search import Engine
 from .comparing.spacing import beyond_scene, parse_threshold
+from .documents import document, seconds
 from .errors import GateMissed, UsageError
 from .formats import Source, Target
 from .progress import Timings, Track, silent
 from .resampling.draws import write_index
+from .shown import shown
 from .version import __version__
 
 __all__ = ["Copruned", "Pruned", "coprune", "masks"]
 
+SCHEMA = "gscli/coprune/1"
 MIN_POINTS = 5000
 
 
+@shown
 @dataclass(frozen=True)
 class Pruned:
     """One of the two models: what it had and what is left.
@@ -45,9 +49,25 @@ class Pruned:
     spacing: float | None
     output: str
     index: str | None
-    rows: npt.NDArray[np.int64] = field(repr=False)
+    rows: npt.NDArray[np.int64]
+
+    def _facts(self) -> dict[str, object]:
+        return {"path": self.path, "points": self.points, "kept": self.kept}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its part of the JSON document, without the rows."""
+        return {
+            "path": self.path,
+            "format": self.format,
+            "points": self.points,
+            "spacing": self.spacing,
+            "kept": {"points": self.kept, "fraction": self.kept / self.points},
+            "output": self.output,
+            "index": self.index,
+        }
 
 
+@shown
 @dataclass(frozen=True)
 class Copruned:
     """What a run of `coprune` read, matched and wrote; `threshold` is in scene units."""
@@ -61,6 +81,26 @@ class Copruned:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+
+    def _facts(self) -> dict[str, object]:
+        models = (self.first, self.second)
+        kept = {model.path: f"{model.kept:,} of {model.points:,} points" for model in models}
+        return {**kept, "threshold": self.threshold}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return document(
+            SCHEMA,
+            first=self.first.to_dict(),
+            second=self.second.to_dict(),
+            threshold=self.threshold,
+            min_points=self.min_points,
+            engine=asdict(self.engine),
+            device=self.device,
+            options=self.options,
+            notes=self.notes,
+            timings_s=seconds(self.timings),
+        )
 
 
 def masks(forth: Any, back: Any, threshold: float) -> tuple[Any, Any]:

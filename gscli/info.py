@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ import numpy.typing as npt
 from . import fields
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
+from .documents import document
 from .formats import Source
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
+from .shown import shown
 
 __all__ = ["Info", "Quantiles", "describe", "info"]
 
+SCHEMA = "gscli/info/1"
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -31,6 +34,7 @@ class Quantiles:
     mean: float
 
 
+@shown
 @dataclass(frozen=True)
 class Info:
     """A scene in numbers; None for what it does not have.
@@ -61,6 +65,27 @@ class Info:
     spacing: float | None
     opacity: Quantiles | None
     scale: Quantiles | None
+
+    def _facts(self) -> dict[str, object]:
+        kind = "Gaussians" if self.gaussian else "points"
+        return {"path": self.path, "format": self.format, kind: self.points, "columns": len(self.columns)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return document(
+            SCHEMA,
+            input={"path": self.path, "format": self.format, "bytes": self.bytes, "points": self.points},
+            gaussian=self.gaussian,
+            sh_degree=self.sh_degree,
+            fields=[{"name": name, "type": kind} for name, kind in self.columns],
+            invalid={"points": self.invalid, "first_row": self.first_invalid},
+            bounds=None if self.low is None else {"min": self.low, "max": self.high},
+            spacing=self.spacing,
+            opacity=None if self.opacity is None else asdict(self.opacity),
+            scale=None if self.scale is None else asdict(self.scale),
+            comments=self.comments,
+            notes=self.notes,
+        )
 
 
 def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any
 
 from . import device, files, formats
 from .cloud import GaussianCloud
@@ -14,56 +12,17 @@ from .errors import UsageError, naming
 from .formats import Source
 from .grids import budget, grid_files
 from .grids.cache import GridCache
+from .grids.figures import figures
 from .grids.lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
-from .grids.methods import DEFAULT, Method, methods
+from .grids.methods import DEFAULT, methods
 from .grids.picking import RANDOM
-from .grids.tiled_grid import TiledGrid
-from .grids.voxel_grid import VoxelGrid
 from .progress import Timings, Track, silent
 from .resampling import cutting
 from .resampling.draws import Job, check_draws, plan, provenance, write_index
+from .resampling.result import Output as Output
+from .resampling.result import Resampled as Resampled
 
 __all__ = ["Output", "Resampled", "resample"]
-
-
-@dataclass(frozen=True)
-class Output:
-    """One file written: which draw it holds and how much was kept."""
-
-    path: str
-    points: int
-    method: Method
-    seed: int
-    epoch: int
-    fraction: float
-    forced_cells: int
-    index: str | None = None
-
-
-@dataclass(frozen=True)
-class Resampled:
-    """What a run of `resample` read, drew and wrote.
-
-    Attributes:
-        bytes: size of the input; None for stdin and folders.
-        points: rows of the input; dropped: rows left out for positions that are not finite.
-        grid: what it was cut by; of a grid in tiles only the figures are left.
-        cache: ``hit``, ``miss`` or ``off``.
-        notes: what a user should be told.
-    """
-
-    path: str
-    format: str
-    bytes: int | None
-    points: int
-    dropped: int
-    grid: VoxelGrid | TiledGrid
-    cache: str
-    outputs: tuple[Output, ...]
-    device: str
-    timings: Timings
-    notes: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def resample(
@@ -214,7 +173,7 @@ def resample(
                         write_index(job.index, kept, overwrite=overwrite)
                 outputs.append(_output(job, len(draw), draw.forced_cells, len(cloud), seed or 0))
                 del draw, kept  # before the next takes as much
-    grid, notes = cut.grid, [*cloud.header.notes, *cut.notes]
+    grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
     notes += _dangling_note(cloud, jobs, outputs)
     return Resampled(
         path=name,

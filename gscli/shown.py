@@ -10,7 +10,7 @@ from .errors import printable
 
 
 class _Described(Protocol):
-    def facts(self) -> Mapping[str, object]:
+    def _facts(self) -> Mapping[str, object]:
         """The few things that tell it from others of its kind, by name."""
 
 
@@ -18,7 +18,7 @@ Kind = TypeVar("Kind", bound=_Described)
 
 
 def shown(kind: type[Kind]) -> type[Kind]:
-    """Let objects of a class show themselves by their `facts`: as ``repr``, and in a notebook."""
+    """Let objects of a class show themselves by their `_facts`: as ``repr``, and in a notebook."""
     methods: dict[str, Callable[[Any], str]] = {"__repr__": line, "_repr_html_": page}
     for name, method in methods.items():
         setattr(kind, name, method)
@@ -27,13 +27,13 @@ def shown(kind: type[Kind]) -> type[Kind]:
 
 def line(thing: _Described) -> str:
     """``<Resampled: input scene.ply, points 45,624>``."""
-    told = ", ".join(f"{name} {text(value)}" for name, value in thing.facts().items())
+    told = ", ".join(f"{name} {text(value)}" for name, value in thing._facts().items())
     return printable(f"<{type(thing).__name__}: {told}>")
 
 
 def page(thing: _Described) -> str:
     """The facts of a thing as a table."""
-    return table(type(thing).__name__, thing.facts())
+    return table(type(thing).__name__, thing._facts())
 
 
 def table(title: str, rows: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from . import fields, files
 from .cloud import GaussianCloud
+from .documents import document, seconds
 from .errors import GateMissed, UsageError
 from .formats import Source
 from .grids import grid_files
@@ -20,15 +21,18 @@ from .grids.voxel_grid import VoxelGrid
 from .kernels import statistics
 from .kernels.statistics import Uniformity
 from .progress import Timings, Track, silent
+from .shown import shown
 from .verifying import claims
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
 
 __all__ = ["Verified", "verify"]
 
+SCHEMA = "gscli/verify/1"
 LEAST_P = 1e-6  # an ideal sampler fails one test of a million
 
 
+@shown
 @dataclass(frozen=True)
 class Verified:
     """What `verify` found.
@@ -52,6 +56,39 @@ class Verified:
         """How many there are, of all checks together."""
         every = [check for _, _, checks in self.draws for check in checks] + list(self.together)
         return sum(check.violations for check in every)
+
+    def _facts(self) -> dict[str, object]:
+        found = {"path": self.path, "points": self.points, "draws": len(self.draws)}
+        return {**found, "violations": self.violations}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return document(
+            SCHEMA,
+            source={"path": self.path, "points": self.points},
+            passed=self.violations == 0,
+            violations=self.violations,
+            draws=[
+                {
+                    "path": path,
+                    "method": claim.method.name,
+                    "seed": claim.seed,
+                    "epoch": claim.epoch,
+                    "voxel_size": claim.voxel_size,
+                    "origin": claim.origin,
+                    "said_by": claim.said_by,
+                    "checks": [check.to_dict() for check in checks],
+                }
+                for path, claim, checks in self.draws
+            ],
+            statistics=[
+                {"name": t.name, "statistic": t.statistic, "freedom": t.freedom, "p": t.p}
+                for t in self.uniformity
+            ],
+            together=[check.to_dict() for check in self.together],
+            notes=self.notes,
+            timings_s=seconds(self.timings),
+        )
 
     def require(self) -> None:
         """Nothing if all checks passed.

@@ -186,7 +186,7 @@ def test_an_empty_scene_gives_an_empty_scene(tmp_path):
     for i, method in enumerate(("half-density", "one-per-grid", "dense")):
         result = resample(tmp_path / "none.ply", tmp_path / f"{i}.ply", method=method)
         assert len(rows_of(tmp_path / f"{i}.ply")) == 0
-        document = report.document(result)
+        document = result.to_dict()
         assert document["kept"] == {"points": 0, "fraction": 0.0, "forced_cells": 0}
         assert document["grid"]["occupancy"] == {"mean": None, "median": None, "max": None}
         assert report.summary(result)
@@ -226,7 +226,7 @@ def test_the_summary_tells_the_minimum_that_cells_were_forced_to_keep(scene, tmp
 
 
 def test_the_report_has_its_keys(scene, tmp_path):
-    document = report.document(resample(scene, tmp_path / "out.ply", seed=3, epoch=2))
+    document = resample(scene, tmp_path / "out.ply", seed=3, epoch=2).to_dict()
     assert document["schema"] == "gscli/resample/1"
     assert document["version"] == gscli.__version__
     size = scene.stat().st_size
@@ -250,7 +250,7 @@ def test_the_report_has_its_keys(scene, tmp_path):
 
 def test_the_report_has_the_options_that_took_effect_and_no_others(scene, tmp_path):
     def reported(**settings):
-        document = report.document(resample(scene, tmp_path / "out.ply", overwrite=True, **settings))
+        document = resample(scene, tmp_path / "out.ply", overwrite=True, **settings).to_dict()
         output = document["outputs"][0]
         return document["options"], [output[name] for name in ("pick", "seed", "epoch")]
 
@@ -273,7 +273,7 @@ def test_a_thinned_input_is_reported_with_the_size_it_had(scene):
 def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
     """Both predecessors' reports confused them."""
     result = resample(scene, tmp_path / "out.ply", method="one-per-grid", voxel_size=0.5)
-    assert result.outputs[0].fraction == len(result.grid) / N
+    assert result.outputs[0].fraction == result.grid.cells / N
 
 
 @pytest.mark.parametrize(

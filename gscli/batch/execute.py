@@ -7,9 +7,8 @@ import traceback
 import warnings
 from pathlib import Path
 
-from .. import files
+from .. import documents, files
 from ..errors import GscliError
-from ..report import document as documents
 from ..version import __version__
 from . import operations, outputs, records
 from .records import Folder, Record
@@ -42,7 +41,7 @@ def attempt(task: Task) -> Record:
                 "status": "missed" if answer.missed else "done",
                 "missed": list(answer.missed),
                 "figures": documents.finite(answer.figures),
-                "result": documents.finite(answer.document),
+                "result": answer.document,
             }
         except GscliError as error:
             record |= _failed(str(error), error.exit_code)

@@ -106,7 +106,6 @@ def _cache(parameters: Parameters) -> Any:
 
 
 def _resample(task: Task) -> Answer:
-    from ..report import resample as report
     from ..resample import resample
 
     settings = dict(task.parameters)
@@ -129,7 +128,7 @@ def _resample(task: Task) -> Answer:
         **settings,
     )
     kept = sum(output.points for output in result.outputs)
-    return Answer(report.document(result), {"points": result.points, "written": kept})
+    return Answer(result.to_dict(), {"points": result.points, "written": kept})
 
 
 def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
@@ -169,7 +168,7 @@ def _convert(task: Task) -> Answer:
 
     settings = {name: value for name, value in task.parameters.items() if name != "to"}
     result = convert(task.source, task.outputs[0], overwrite=True, **settings)
-    return Answer(report.document(result), {"points": result.points, "lost": report.lost(result)})
+    return Answer(result.to_dict(), {"points": result.points, "lost": report.lost(result)})
 
 
 def _convert_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
@@ -194,16 +193,14 @@ def _writable_suffix(to: str, allow_lossy: bool) -> str:
 
 def _info(task: Task) -> Answer:
     from ..info import info
-    from ..report import info as report
 
     found = info(task.source, **task.parameters)
     figures = {"points": found.points, "invalid": found.invalid, "spacing": found.spacing}
-    return Answer(report.document(found), figures)
+    return Answer(found.to_dict(), figures)
 
 
 def _compare(task: Task) -> Answer:
     from ..compare import compare
-    from ..report import compare as report
 
     settings = {name: value for name, value in task.parameters.items() if name not in ("html", "distances")}
     page, distances = (
@@ -223,9 +220,7 @@ def _compare(task: Task) -> Answer:
         html.write(page, result, overwrite=True)
     first = result.centers.source_to_target.at[0]
     figures = {"threshold": first.threshold, "fitness": first.fitness, "inlier_rmse": first.inlier_rmse}
-    return Answer(
-        report.document(result), figures, tuple(str(gate) for gate in result.gates if not gate.passed)
-    )
+    return Answer(result.to_dict(), figures, tuple(str(gate) for gate in result.gates if not gate.passed))
 
 
 def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
@@ -242,7 +237,6 @@ def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[
 
 
 def _verify(task: Task) -> Answer:
-    from ..report import verify as report
     from ..verify import verify
 
     result = verify(task.inputs[1].path, [task.source], **task.parameters)
@@ -251,7 +245,7 @@ def _verify(task: Task) -> Answer:
         missed = []
     except GateMissed as violation:
         missed = [str(violation)]
-    return Answer(report.document(result), {"violations": result.violations}, tuple(missed))
+    return Answer(result.to_dict(), {"violations": result.violations}, tuple(missed))
 
 
 _REGISTRY = {
@@ -261,7 +255,7 @@ _REGISTRY = {
         compares=True,
         files=frozenset({"html", "distances"}),
         paths=frozenset({"pose"}),
-        modules=("gscli.compare", "gscli.report.compare"),
+        modules=("gscli.compare",),
     ),
     "convert": Operation(
         _convert,
@@ -270,21 +264,21 @@ _REGISTRY = {
         renames=True,
         modules=("gscli.convert", "gscli.report.convert"),
     ),
-    "info": Operation(_info, _no_outputs, modules=("gscli.info", "gscli.report.info")),
+    "info": Operation(_info, _no_outputs, modules=("gscli.info",)),
     "resample": Operation(
         _resample,
         _resample_outputs,
         writes=True,
         files=frozenset({"index"}),
         paths=frozenset({"grid_file"}),
-        modules=("gscli.resample", "gscli.report.resample"),
+        modules=("gscli.resample",),
     ),
     "verify": Operation(
         _verify,
         _no_outputs,
         compares=True,
         paths=frozenset({"grid_file"}),
-        modules=("gscli.verify", "gscli.report.verify"),
+        modules=("gscli.verify",),
     ),
 }
 NAMES = tuple(_REGISTRY)

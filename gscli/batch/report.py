@@ -1,4 +1,4 @@
-"""A batch as a JSON document, a plan to read, a line of progress and a closing table."""
+"""A batch as a plan to read, a line of progress and a closing table."""
 
 from __future__ import annotations
 
@@ -7,55 +7,29 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
-from ..report import document as documents
+from ..report import numbers
 
 if TYPE_CHECKING:
     from .run import Summary, Work
     from .tasks import Task
 
-SCHEMA = "gscli/batch/1"
 TABLE_ROWS = 40  # more inputs than this, and the table has the totals only
 FAILURE_ROWS = 20
 NAME_WIDTH = 80
-
-
-def document(summary: Summary) -> dict[str, Any]:
-    """Counts, totals, and every input with its status and figures; keys as in the documentation."""
-    work = summary.work
-    return documents.document(
-        SCHEMA,
-        operation=work.tasks[0].operation if work.tasks else None,
-        part=str(work.part),
-        inputs=len(work.tasks),
-        done=summary.count("done"),
-        missed=summary.count("missed"),
-        failed=summary.count("failed"),
-        skipped=summary.skipped,
-        unfinished=summary.unfinished,
-        seconds=round(summary.seconds, 3),
-        bytes_read=summary.bytes,
-        records=[_row(record) for record in sorted(summary.records, key=lambda r: str(r["id"]))],
-    )
-
-
-def _row(record: dict[str, Any]) -> dict[str, Any]:
-    keys = ("id", "status", "seconds", "figures", "missed", "error", "warnings")
-    row = {key: record[key] for key in keys if record.get(key)}
-    return {"input": record["inputs"][0]["path"], **row}
 
 
 def plan(work: Work, *, folder: str | None) -> list[str]:
     """What would run: size, input, and what is read with it, where outputs go."""
     lines = []
     for task in work.todo:
-        line = f"{documents.size(task.bytes):>9}  {_near(task.source)}"
+        line = f"{numbers.size(task.bytes):>9}  {_near(task.source)}"
         if len(task.inputs) > 1:
             line += " with " + ", ".join(_near(i.path) for i in task.inputs[1:])
         if task.outputs:
             line += " -> " + ", ".join(_near(path) for path in task.outputs)
         lines.append(line)
     kept = "records nothing" if folder is None else f"records in {_near(folder)}"
-    total = f"would {_verb(work.todo)} {_inputs(work.todo)}, {documents.size(work.bytes)}; {kept}"
+    total = f"would {_verb(work.todo)} {_inputs(work.todo)}, {numbers.size(work.bytes)}; {kept}"
     if work.skipped:
         total += f"; {len(work.skipped):,} are done already"
     if work.part.of > 1:
@@ -101,7 +75,7 @@ def table(summary: Summary) -> list[str]:
     new = len(summary.records) - summary.skipped
     took = f"{duration(summary.seconds)}"
     if new and summary.seconds:
-        took += f", {new / summary.seconds:.3g} inputs/s, {documents.size(summary.bytes)} read"
+        took += f", {new / summary.seconds:.3g} inputs/s, {numbers.size(summary.bytes)} read"
     return [*lines, f"batch    {_inputs(summary.work.tasks)}: {', '.join(counts)}; {took}"]
 
 

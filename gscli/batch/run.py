@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from ..documents import document
 from ..errors import GscliError, UsageError, WriteRefused
+from ..shown import shown
 from ..version import __version__
 from . import outputs
 from .records import KINDS, Folder, Record, brief
 from .tasks import Task, largest_first, shard
 
+SCHEMA = "gscli/batch/1"
 FINISH, NOW = 1, 2  # how urgently a batch is asked to stop
 
 
@@ -88,6 +91,7 @@ class Work:
         return sum(task.bytes for task in self.todo)
 
 
+@shown
 @dataclass
 class Summary:
     """How a run went so far.
@@ -112,10 +116,39 @@ class Summary:
     def count(self, status: str) -> int:
         return self._counts[status]
 
+    def _facts(self) -> dict[str, object]:
+        """What became of the inputs."""
+        counts = {status: self.count(status) for status in ("done", "missed", "failed")}
+        return {"inputs": len(self.work.tasks), **counts, "unfinished": self.unfinished}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document: counts, totals, and every input with its status and figures."""
+        work = self.work
+        return document(
+            SCHEMA,
+            operation=work.tasks[0].operation if work.tasks else None,
+            part=str(work.part),
+            inputs=len(work.tasks),
+            done=self.count("done"),
+            missed=self.count("missed"),
+            failed=self.count("failed"),
+            skipped=self.skipped,
+            unfinished=self.unfinished,
+            seconds=round(self.seconds, 3),
+            bytes_read=self.bytes,
+            records=[_row(record) for record in sorted(self.records, key=lambda r: str(r["id"]))],
+        )
+
     @property
     def unfinished(self) -> int:
         """Inputs that the run was stopped before."""
         return len(self.work.tasks) - len(self.records)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    keys = ("id", "status", "seconds", "figures", "missed", "error", "warnings")
+    row = {key: record[key] for key in keys if record.get(key)}
+    return {"input": record["inputs"][0]["path"], **row}
 
 
 def look_at(

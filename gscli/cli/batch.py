@@ -220,7 +220,7 @@ def _run(operation: str, values: dict[str, Any]) -> None:
     if folder is not None:
         kept = os.fspath(folder.path / ("summary.json" if part is None else f"summary-{part}.json"))
     show.result(
-        report.document(summary),
+        summary.to_dict(),
         report.table(summary),
         as_json=own["as_json"],
         report=kept,

@@ -30,8 +30,8 @@ def info(as_json: bool) -> None:
     Examples:
       gscli cache info --json
     """
+    from ..documents import document
     from ..grids.cache import GridCache, folder
-    from ..report import document as documents
 
     cache = GridCache(folder())
     sizes = [stat.st_size for _, stat in cache.entries()]
@@ -42,7 +42,7 @@ def info(as_json: bool) -> None:
             "bytes": sum(sizes),
             "limit_bytes": cache.limit,
         }
-        show.json(documents.document("gscli/cache/1", **content))
+        show.json(document("gscli/cache/1", **content))
         return
     click.echo(f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}")
 

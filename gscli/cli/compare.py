@@ -121,7 +121,7 @@ def command(
 
         page.write(html, result, overwrite=overwrite)
     show.result(
-        report_compare.document(result),
+        result.to_dict(),
         report_compare.summary(result, verbose=verbose),
         as_json=as_json,
         report=report,

@@ -57,7 +57,7 @@ def command(
         **settings,
     )
     show.result(
-        report_convert.document(result),
+        result.to_dict(),
         report_convert.summary(result, verbose=verbose),
         as_json=as_json,
         report=report,

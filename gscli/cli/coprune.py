@@ -85,7 +85,7 @@ def command(
         **settings,
     )
     show.result(
-        report_coprune.document(result),
+        result.to_dict(),
         report_coprune.summary(result, verbose=verbose),
         as_json=as_json,
         report=report,

@@ -28,6 +28,6 @@ def command(source: str, trust_pickle: bool, as_json: bool) -> None:
 
     found = info(source, trust_pickle=trust_pickle)
     if as_json:
-        show.json(report_info.document(found))
+        show.json(found.to_dict())
         return
     show.lines(report_info.summary(found))

@@ -132,7 +132,7 @@ def command(
         **settings,
     )
     show.result(
-        report_resample.document(result),
+        result.to_dict(),
         report_resample.summary(result, verbose=verbose),
         as_json=as_json,
         report=report,

@@ -63,7 +63,7 @@ def result(
     Args:
         answer: the summary is what the command was asked for, so it goes to stdout.
     """
-    from ..report import document as documents
+    from .. import documents
 
     try:
         if report is not None:
@@ -77,7 +77,7 @@ def result(
 
 def json(content: dict[str, Any]) -> None:
     """Print a JSON document to stdout."""
-    from ..report import document as documents
+    from .. import documents
 
     documents.write(files.STANDARD, content, overwrite=True)
 

@@ -77,7 +77,7 @@ def command(
         track=show.track(quiet),
     )
     show.result(
-        report_verify.document(result),
+        result.to_dict(),
         report_verify.summary(result, verbose=verbose),
         as_json=as_json,
         report=report,

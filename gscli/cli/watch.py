@@ -50,11 +50,11 @@ def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
       gscli watch run/point_cloud_gs1 run/point_cloud_gs2 --until 30000
       gscli watch run/ --reference final.ply --once
     """
-    from ..report import watch as report_watch
+    from ..documents import dumps
     from ..watch import watch
 
     if len(runs) > 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
     say = (lambda line: None) if quiet else (lambda line: click.echo(f"note     {line}", err=True))
     for measured in watch(runs, say=say, **settings):
-        click.echo(report_watch.line(measured))
+        click.echo(dumps(measured.to_dict(), indent=None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,8 +138,6 @@ class Centers:
     symmetric: Symmetric
     conventions: Conventions
     engine: Engine
-    forth: Nearest = field(repr=False)
-    back: Nearest = field(repr=False)
     notes: tuple[str, ...] = ()
     tiling: Tiling | None = None
 
@@ -157,8 +155,8 @@ def compare_centers(
     tile: int | None = None,
     timings: Timings | None = None,
     track: Track = silent,
-) -> Centers:
-    """Search both ways and summarise.
+) -> tuple[Centers, Nearest, Nearest]:
+    """Search both ways and summarise: the numbers, and what each point is nearest to, forth and back.
 
     Args:
         source: (N, 3) float32 or float64 positions to judge; NumPy, or a torch tensor.
@@ -207,7 +205,8 @@ def compare_centers(
             notes += neighbors.notes()
     if there.standard_error or again.standard_error:
         notes.append("only sampled points were asked: largest distances are lower bounds")
-    return Centers(spacings, values, why, there, again, both, named, used, forth, back, tuple(notes), tiling)
+    found = Centers(spacings, values, why, there, again, both, named, used, tuple(notes), tiling)
+    return found, forth, back
 
 
 def color_top(*sides: Directed) -> float:

@@ -19,6 +19,7 @@ from ..kernels import metrics
 from ..neighbors import kdtree
 from ..positions import as_array, finite_rows, not_finite
 from ..progress import Timings, Track, silent
+from ..shown import shown
 from . import cells
 from .spacing import median_of, median_spacing, sampled
 
@@ -61,6 +62,7 @@ class Tiling:
     asked_again: tuple[int, int]
 
 
+@shown
 @dataclass(frozen=True)
 class Nearest:
     """One direction, raw.
@@ -74,6 +76,9 @@ class Nearest:
     distances: Array
     rows: Array
     asked: Array | None
+
+    def _facts(self) -> dict[str, object]:
+        return {"queries": len(self.rows)}
 
 
 def search_both(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import files
+from ..device import to_numpy
 from ..errors import InputError, UsageError
 from ..kernels import parallel
 
@@ -92,6 +93,16 @@ class Transform:
                 remedy="add --no-gaussians to compare centres alone",
             )
         return found
+
+
+def of(pose: str | os.PathLike[str] | npt.ArrayLike) -> Transform:
+    """The transformation of a (4, 4) matrix, or of a JSON file of one; errors as `read` and `Transform`."""
+    if isinstance(pose, (str, os.PathLike)):
+        return read(pose)
+    matrix = np.asarray(to_numpy(pose))
+    if matrix.dtype.kind not in "iuf":
+        raise InputError(f"is no 4x4 matrix of finite numbers, but of {matrix.dtype}")
+    return Transform(matrix.astype(np.float64))
 
 
 def read(path: str | os.PathLike[str]) -> Transform:

@@ -1,19 +1,13 @@
-"""`gscli.compare.Compared` as a JSON document, as tables and as a summary."""
+"""`gscli.compare.Compared` as tables and as a summary, for people."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from ..compare import Compared
 from ..comparing.gaussians import Gaussians, Stat, Wasserstein
-from . import document as documents
+from ..comparing.result import CAVEAT, Compared
+from . import numbers
 
-SCHEMA = "gscli/compare/1"
-CAVEAT = (
-    "These numbers diagnose where and how two models differ. They do not judge appearance: "
-    "models with equal centres can render very differently."
-)
 THERE, BACK = "source -> target", "target -> source"
 
 
@@ -29,26 +23,6 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     wide: bool = False
-
-
-def document(result: Compared) -> dict[str, Any]:
-    """Keys as in the documentation; numbers that do not exist are null."""
-    tree = {
-        name: asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
-        for name, part in result.numbers().items()
-    }
-    return documents.document(
-        SCHEMA,
-        **tree,
-        threshold_why=result.centers.threshold_why,
-        gates=[asdict(gate) for gate in result.gates],
-        engine=asdict(result.centers.engine),
-        tiling=None if result.centers.tiling is None else asdict(result.centers.tiling),
-        device=result.device,
-        options=result.options,
-        notes=[*result.notes, CAVEAT],
-        timings_s=documents.seconds(result.timings),
-    )
 
 
 def summary(result: Compared, *, verbose: bool = False) -> list[str]:
@@ -125,9 +99,9 @@ def _distances(result: Compared) -> Table:
         rows.append(
             (
                 f"matched, d < {number(at.threshold)}",
-                documents.percent(a.fitness),
-                documents.percent(b.fitness),
-                f"{documents.fraction(at.fscore, 4)} F-score",
+                numbers.percent(a.fitness),
+                numbers.percent(b.fitness),
+                f"{numbers.fraction(at.fscore, 4)} F-score",
             )
         )
         if there.standard_error or back.standard_error:
@@ -143,7 +117,7 @@ def _distances(result: Compared) -> Table:
 def _conventions(result: Compared) -> Table:
     named = result.centers.conventions
     rows = [
-        (name, number(at.threshold), documents.fraction(at.fitness, 6), number(at.rmse))
+        (name, number(at.threshold), numbers.fraction(at.fitness, 6), number(at.rmse))
         for name in ("open3d", "corgs", "coprune")
         for at in getattr(named, name).at
     ]

@@ -1,38 +1,20 @@
-"""`gscli.convert.ConvertResult` as a JSON document and as a summary."""
+"""`gscli.convert.Converted` for people."""
 
 from __future__ import annotations
 
-from typing import Any
+from ..convert import Converted
 
-from ..convert import ConvertResult
-from . import document as documents
-
-SCHEMA = "gscli/convert/1"
 LOST_WIDTH = 40
 UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plain numbers
 
 
-def document(result: ConvertResult) -> dict[str, Any]:
-    """Keys as in the documentation."""
-    return documents.document(
-        SCHEMA,
-        input={"path": result.source, "format": result.source_format, "points": result.points},
-        output={"path": result.target, "format": result.target_format, "written": result.written},
-        options=result.options,
-        lost=[str(loss) for loss in result.lost],
-        largest_difference=result.largest,
-        notes=list(result.notes),
-        timings_s=documents.seconds(result.timings),
-    )
-
-
-def lost(result: ConvertResult) -> str:
+def lost(result: Converted) -> str:
     """What was lost, in the few words that fit into a table."""
     kinds = ", ".join(loss.what for loss in result.lost) or "nothing"
     return kinds if len(kinds) <= LOST_WIDTH else kinds[: LOST_WIDTH - 3] + "..."
 
 
-def summary(result: ConvertResult, *, verbose: bool = False) -> list[str]:
+def summary(result: Converted, *, verbose: bool = False) -> list[str]:
     """Lines for people: what was read and written, what was lost, and by how much values differ at most."""
     lost, written = ("lost", "wrote") if result.written else ("loses", "would")
     lines = [f"read     {result.source}: {result.points:,} points ({result.source_format})"]

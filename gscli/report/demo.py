@@ -6,7 +6,7 @@ import os
 import shlex
 
 from ..demo import Demo
-from . import document as documents
+from . import numbers
 
 _MEANING = {
     "half-density": "a random 30-70 % of every cell: thinner, with the same relative density",
@@ -21,16 +21,16 @@ def summary(demo: Demo) -> list[str]:
     grid = first.grid
     lines = [
         f"{'Made' if demo.made else 'Read'} {demo.source}: {first.points:,} points.",
-        f"Cut it into {len(grid):,} cells of {grid.voxel_size:g} ({grid.why}).",
+        f"Cut it into {grid.cells:,} cells of {grid.voxel_size:g} ({grid.why}).",
     ]
-    if len(grid):
-        low, high = (int(size) for size in grid.sizes()[0][[0, -1]])
+    if grid.cells:
+        low, high = grid.occupancy.min, grid.occupancy.max
         lines.append(f"Its density is uneven: cells hold between {low:,} and {high:,} points.")
     lines.append("")
     for run in demo.runs:
         (output,) = run.outputs
         lines += [
-            f"{output.method.name}: kept {output.points:,} points ({documents.percent(output.fraction, 0)})"
+            f"{output.method.name}: kept {output.points:,} points ({numbers.percent(output.fraction, 0)})"
             f" in {sum(run.timings.values()):.2f} s",
             f"  {_MEANING[output.method.name]}",
             f"  {output.path}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .. import documents
 from ..formats import FOLDER, Format
-from . import document as documents
 
 SCHEMA = "gscli/formats/1"
 

@@ -8,16 +8,16 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import files
-from ..compare import Compared
 from ..comparing.centers import color_top
+from ..comparing.result import CAVEAT, Compared, Evidence
+from ..documents import seconds
+from ..errors import UsageError
 from ..kernels import colormap, raster
 from ..version import __version__
 from . import compare as tables
-from . import document as documents
-from . import histogram, png
+from . import histogram, numbers, png
 from .style import STYLE
 
 PIXELS = 560
@@ -31,7 +31,17 @@ def write(path: str | os.PathLike[str], result: Compared, *, overwrite: bool) ->
 
 
 def page(result: Compared) -> str:
-    """The page as text."""
+    """The page as text.
+
+    Raises:
+        UsageError: a copy of a result, which has no points to draw.
+    """
+    if result.evidence is None:
+        raise UsageError(
+            "a comparison that was copied or pickled has no points to draw",
+            remedy="draw the one that `compare` returned",
+        )
+    found = (result.evidence.forth, result.evidence.back)
     names = _names(result.source.path, result.target.path)
     title = f"{names[0]} against {names[1]}"
     top = color_top(result.centers.source_to_target, result.centers.target_to_source)
@@ -44,19 +54,19 @@ def page(result: Compared) -> str:
             f"<h1>{escape(title)}</h1>",
             '<p class="soft">How far the first, which is judged, is from the second, the reference.</p>',
             _cards(result),
-            f'<p class="caveat">{escape(tables.CAVEAT)}</p>',
+            f'<p class="caveat">{escape(CAVEAT)}</p>',
             "<section>\n<h2>Distances</h2>",
             histogram.svg(
                 [
-                    (_direction(0, names), _distances(result, 0)),
-                    (_direction(1, names), _distances(result, 1)),
+                    (_direction(0, names), found[0].distances),
+                    (_direction(1, names), found[1].distances),
                 ],
                 [(f"threshold {tables.number(t)}", t) for t in result.centers.thresholds],
                 top,
             ),
             "</section>",
             f"<section>\n<h2>Where they differ</h2>\n{_scale(top)}",
-            "".join(_views(result, side, names, top) for side in (0, 1)),
+            "".join(_views(result.evidence, side, names, top) for side in (0, 1)),
             "</section>",
             "<section>\n<h2>Numbers</h2>",
             '<div class="tables">' + "".join(_table(table) for table in tables.tables(result)) + "</div>",
@@ -77,16 +87,12 @@ def _direction(side: int, names: list[str]) -> str:
     return f"{names[side]} → nearest of {names[1 - side]} ({a} → {b})"
 
 
-def _distances(result: Compared, side: int) -> npt.NDArray[np.float64]:
-    return (result.centers.forth, result.centers.back)[side].distances
-
-
 def _cards(result: Compared) -> str:
     c = result.centers
     at, number = c.source_to_target.at[0], tables.number
     cards = [
-        (documents.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
-        (documents.fraction(c.symmetric.at[0].fscore, 4), "F-score, both ways"),
+        (numbers.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
+        (numbers.fraction(c.symmetric.at[0].fscore, 4), "F-score, both ways"),
         (number(c.symmetric.chamfer), "Chamfer: mean distance, both ways"),
         (number(c.symmetric.hausdorff), "Hausdorff: largest distance"),
     ]
@@ -116,10 +122,10 @@ def _scale(top: float) -> str:
     )
 
 
-def _views(result: Compared, side: int, names: list[str], top: float) -> str:
-    found = (result.centers.forth, result.centers.back)[side]
-    xyz = result.positions[side] if found.asked is None else result.positions[side][found.asked]
-    middle, edge = raster.frame(result.positions)
+def _views(evidence: Evidence, side: int, names: list[str], top: float) -> str:
+    found = (evidence.forth, evidence.back)[side]
+    xyz = evidence.positions[side] if found.asked is None else evidence.positions[side][found.asked]
+    middle, edge = raster.frame(evidence.positions)
     levels = colormap.levels(found.distances, top)
     dot = 3 if len(xyz) < 500 else 2 if len(xyz) < 8_000 else 1 if len(xyz) < 150_000 else 0
     what = "target misses or places elsewhere" if side == 0 else "source misses or places elsewhere"
@@ -158,7 +164,7 @@ def _run(result: Compared) -> str:
     rows: list[tuple[str, str]] = [*tables.facts(result)]
     rows += [(name, _value(value)) for name, value in result.options.items() if value is not None]
     rows += [("device", result.device), ("version", f"gscli {__version__}")]
-    stages = documents.seconds(result.timings)
+    stages = seconds(result.timings)
     rows.append(("seconds", ", ".join(f"{stage} {value:.2f}" for stage, value in stages.items())))
     rows += [("note", note) for note in result.notes]
     return (

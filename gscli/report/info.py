@@ -1,39 +1,16 @@
-"""`gscli.info.Info` as a JSON document and as a summary."""
+"""`gscli.info.Info` for people."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 from .. import fields
 from ..info import Info, Quantiles
-from . import document as documents
-
-SCHEMA = "gscli/info/1"
-
-
-def document(found: Info) -> dict[str, Any]:
-    """Keys as in the documentation."""
-    return documents.document(
-        SCHEMA,
-        input={"path": found.path, "format": found.format, "bytes": found.bytes, "points": found.points},
-        gaussian=found.gaussian,
-        sh_degree=found.sh_degree,
-        fields=[{"name": name, "type": kind} for name, kind in found.columns],
-        invalid={"points": found.invalid, "first_row": found.first_invalid},
-        bounds=None if found.low is None else {"min": found.low, "max": found.high},
-        spacing=found.spacing,
-        opacity=None if found.opacity is None else asdict(found.opacity),
-        scale=None if found.scale is None else asdict(found.scale),
-        comments=found.comments,
-        notes=found.notes,
-    )
+from . import numbers
 
 
 def summary(found: Info) -> list[str]:
     """Lines for people."""
     kind = "Gaussians" if found.gaussian else "points"
-    size = "" if found.bytes is None else f", {documents.size(found.bytes)}"
+    size = "" if found.bytes is None else f", {numbers.size(found.bytes)}"
     degree = "" if found.sh_degree is None else f", SH degree {found.sh_degree}"
     lines = [f"{found.path}: {found.points:,} {kind}{degree} ({found.format}{size})"]
     if found.invalid:

@@ -1,44 +1,9 @@
-"""`gscli.verify.Verified` as a JSON document and as a summary."""
+"""`gscli.verify.Verified` for people."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..verify import Verified
 from ..verifying.checks import Check
-from . import document as documents
-
-SCHEMA = "gscli/verify/1"
-
-
-def document(result: Verified) -> dict[str, Any]:
-    """Keys as in the documentation."""
-    return documents.document(
-        SCHEMA,
-        source={"path": result.path, "points": result.points},
-        passed=result.violations == 0,
-        violations=result.violations,
-        draws=[
-            {
-                "path": path,
-                "method": claim.method.name,
-                "seed": claim.seed,
-                "epoch": claim.epoch,
-                "voxel_size": claim.voxel_size,
-                "origin": claim.origin,
-                "said_by": claim.said_by,
-                "checks": [_check(check) for check in checks],
-            }
-            for path, claim, checks in result.draws
-        ],
-        statistics=[
-            {"name": t.name, "statistic": t.statistic, "freedom": t.freedom, "p": t.p}
-            for t in result.uniformity
-        ],
-        together=[_check(check) for check in result.together],
-        notes=list(result.notes),
-        timings_s=documents.seconds(result.timings),
-    )
 
 
 def summary(result: Verified, *, verbose: bool = False) -> list[str]:
@@ -65,15 +30,6 @@ def summary(result: Verified, *, verbose: bool = False) -> list[str]:
         one = len(result.draws) == 1
         lines.append(f"verdict  {'it is what it claims' if one else 'they are what they claim'} to be")
     return lines
-
-
-def _check(check: Check) -> dict[str, Any]:
-    return {
-        "name": check.name,
-        "passed": check.passed,
-        "violations": check.violations,
-        "examples": list(check.examples),
-    }
 
 
 def _violations(checks: tuple[Check, ...]) -> list[str]:

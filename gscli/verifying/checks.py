@@ -35,6 +35,15 @@ class Check:
     def passed(self) -> bool:
         return self.violations == 0
 
+    def to_dict(self) -> dict[str, Any]:
+        """Its part of the JSON document."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "violations": self.violations,
+            "examples": list(self.examples),
+        }
+
 
 def check_draw(
     cloud: GaussianCloud, drawn: GaussianCloud, claim: Claim, grid: VoxelGrid, path: str

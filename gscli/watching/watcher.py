@@ -13,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, formats
+from ..documents import document
 from ..errors import GscliError, InputError
 from . import disagreement
 from .checkpoints import Checkpoint, checkpoints
 from .state import Memory
+
+SCHEMA = "gscli/watch/1"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,16 @@ class Measured:
     scalars: dict[str, float]
     paths: tuple[str, ...]
     seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document; numbers that do not exist are null."""
+        return document(
+            SCHEMA,
+            step=self.step,
+            scalars=self.scalars,
+            paths=self.paths,
+            timings_s={"measure": round(self.seconds, 4)},
+        )
 
 
 @dataclass

@@ -106,3 +106,10 @@ def test_results_of_what_was_done_before_are_not_held_in_memory(tasks: list[Task
 
 def test_the_largest_input_comes_first(tasks: list[Task], folder: Folder) -> None:
     assert list(look_at(tasks, folder).todo) == tasks[::-1]
+
+
+def test_a_summary_says_what_became_of_the_inputs_and_lists_none(tasks: list[Task]) -> None:
+    summary = Summary(look_at(tasks))
+    list(run(summary.work, in_turn, None, Stop(), summary))
+    assert repr(summary) == "<Summary: inputs 4, done 4, missed 0, failed 0, unfinished 0>"
+    assert summary.to_dict()["done"] == 4

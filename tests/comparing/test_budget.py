@@ -16,11 +16,10 @@ import pytest
 
 from gscli import fields, formats, scene
 from gscli.cloud import GaussianCloud
-from gscli.compare import Compared, compare, compare_clouds
+from gscli.compare import Compared, compare
 from gscli.comparing import budget
-from gscli.comparing.transform import Transform
 from gscli.errors import GscliError, UsageError
-from gscli.report.compare import document, summary
+from gscli.report.compare import summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +42,7 @@ def two(make_scene: Any) -> tuple[GaussianCloud, GaussianCloud]:
 
 def lowest(a: GaussianCloud, b: GaussianCloud, **settings: Any) -> int:
     """The limit that a refusal asks for; bytes, where it says megabytes."""
-    moved = settings.get("moved") is not None
+    moved = settings.get("pose") is not None
     listed = settings.get("pair", "").startswith("index")
     sampled = settings.get("max_queries")
     limit = 1
@@ -57,17 +56,17 @@ def lowest(a: GaussianCloud, b: GaussianCloud, **settings: Any) -> int:
 
 
 def numbers(result: Compared) -> dict[str, Any]:
-    found = document(result)
+    found = result.to_dict()
     for name in ("engine", "tiling", "timings_s"):
         del found[name]
     found["options"] = {k: v for k, v in found["options"].items() if k != "memory_limit"}
     return found
 
 
-def shifted() -> Transform:
+def shifted() -> np.ndarray[Any, Any]:
     matrix = np.eye(4)
     matrix[:3, 3] = 0.01, 0.02, -0.01
-    return Transform(matrix)
+    return matrix
 
 
 @pytest.mark.usefixtures("small")
@@ -79,7 +78,7 @@ def shifted() -> Transform:
         {"with_gaussians": False},
         {"max_queries": 400, "seed": 7},
         {"pair": "index:{rows}"},
-        {"moved": shifted()},
+        {"pose": shifted()},
     ],
     ids=lambda settings: ",".join(settings) or "plain",
 )
@@ -94,8 +93,8 @@ def test_a_limit_changes_no_number(
     }
     for source, target in ((a, b), (b, a)):
         limit = lowest(source, target, **settings)
-        whole = compare_clouds(source, target, **settings)
-        cut = compare_clouds(source, target, memory_limit=limit, **settings)
+        whole = compare(source, target, **settings)
+        cut = compare(source, target, memory_limit=limit, **settings)
         assert numbers(cut) == numbers(whole)
         assert cut.centers.tiling is not None
         assert min(cut.centers.tiling.tiles) > 4
@@ -105,17 +104,17 @@ def test_a_limit_changes_no_number(
 @pytest.mark.usefixtures("small")
 def test_rows_are_paired_in_windows_too(two: tuple[GaussianCloud, GaussianCloud]) -> None:
     a, b = two[0].take(np.arange(1200)), two[1]
-    whole = compare_clouds(a, b, pair="rows")
-    cut = compare_clouds(a, b, pair="rows", memory_limit=lowest(a, b))
+    whole = compare(a, b, pair="rows")
+    cut = compare(a, b, pair="rows", memory_limit=lowest(a, b))
     assert numbers(cut) == numbers(whole)
 
 
 def test_what_fits_is_not_cut(two: tuple[GaussianCloud, GaussianCloud]) -> None:
-    whole, roomy = compare_clouds(*two), compare_clouds(*two, memory_limit=1 << 30)
+    whole, roomy = compare(*two), compare(*two, memory_limit=1 << 30)
     assert roomy.centers.tiling is None
     assert numbers(roomy) == numbers(whole)
-    assert document(roomy)["options"]["memory_limit"] == 1 << 30
-    assert document(roomy)["tiling"] is None
+    assert roomy.to_dict()["options"]["memory_limit"] == 1 << 30
+    assert roomy.to_dict()["tiling"] is None
 
 
 def test_a_limit_that_is_too_low_is_refused_with_one_that_is_not(tmp_path: Path) -> None:
@@ -171,7 +170,7 @@ def test_a_full_disk_is_an_error_of_one_line(
 
     monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full(bytes(1 << 24)))
     with pytest.raises(GscliError, match=r"temporary data there \(No space left on device\).*TMPDIR"):
-        compare_clouds(*two, memory_limit=lowest(*two))
+        compare(*two, memory_limit=lowest(*two))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -35,6 +35,11 @@ CASES = {
 }
 
 
+def centers(*clouds, **settings):
+    """The numbers alone."""
+    return compare_centers(*clouds, **settings)[0]
+
+
 def all_pairs(a, b):
     """(A, B) squared distances."""
     a, b = a.astype(np.float64)[:, None], b.astype(np.float64)[None]
@@ -48,10 +53,10 @@ def test_every_number_is_that_of_every_pair_tried(name):
     squared = all_pairs(a, b)
     there, back = squared.min(axis=1), squared.min(axis=0)
     t = float(np.sqrt(np.median(there))) or 0.5
-    found = compare_centers(a, b, thresholds=[t, 3 * t])
-    assert (found.forth.distances == np.sqrt(there)).all()
-    assert (found.forth.rows == squared.argmin(axis=1)).all()
-    assert (found.back.distances == np.sqrt(back)).all()
+    found, forth, home = compare_centers(a, b, thresholds=[t, 3 * t])
+    assert (forth.distances == np.sqrt(there)).all()
+    assert (forth.rows == squared.argmin(axis=1)).all()
+    assert (home.distances == np.sqrt(back)).all()
     for side, best in ((found.source_to_target, there), (found.target_to_source, back)):
         root = np.sqrt(best)
         expected = (root.mean(), math.sqrt(best.mean()), np.median(root), np.quantile(root, 0.95), root.max())
@@ -78,7 +83,7 @@ def test_fitness_and_rmse_are_those_of_open3d(name):
     clouds = [open3d.geometry.PointCloud(open3d.utility.Vector3dVector(p.astype(np.float64))) for p in (a, b)]
     t = float(np.sqrt(np.median(all_pairs(a, b).min(axis=1)))) * 1.001 or 0.5
     expected = open3d.pipelines.registration.evaluate_registration(*clouds, t)
-    at = compare_centers(a, b, thresholds=[t]).source_to_target.at[0]
+    at = centers(a, b, thresholds=[t]).source_to_target.at[0]
     assert at.fitness == pytest.approx(expected.fitness, rel=1e-9)
     assert at.inlier_rmse == pytest.approx(expected.inlier_rmse, rel=1e-9)
 
@@ -86,13 +91,13 @@ def test_fitness_and_rmse_are_those_of_open3d(name):
 def test_the_conventions_differ_at_the_border_in_emptiness_and_in_direction():
     a = np.array([[0.0, 0, 0], [10, 0, 0]])
     b = np.array([[1.0, 0, 0], [10, 3, 0], [10, 0, 0], [50, 0, 0]])  # a -> b: 1, 0; b -> a: 1, 3, 0, 40
-    named = compare_centers(a, b, thresholds=[1.0, 5.0]).conventions
+    named = centers(a, b, thresholds=[1.0, 5.0]).conventions
     assert [(x.fitness, x.rmse) for x in named.open3d.at] == [(0.5, 0.0), (1.0, math.sqrt(0.5))]
     assert [(x.fitness, x.rmse) for x in named.corgs.at] == [(0.5, 0.0), (1.0, math.sqrt(0.5))]
     overall = math.sqrt((1 + 0 + 1 + 9 + 0 + 1600) / 6)
     assert [x.fitness for x in named.coprune.at] == [(1.0 + 0.5) / 2, (1.0 + 0.75) / 2]  # d <= 1 counts
     assert [x.rmse for x in named.coprune.at] == pytest.approx([overall, overall])
-    apart = compare_centers(a[:1], b[3:], thresholds=[1.0]).conventions
+    apart = centers(a[:1], b[3:], thresholds=[1.0]).conventions
     assert (apart.open3d.at[0].fitness, apart.open3d.at[0].rmse) == (0.0, 0.0)
     assert (apart.corgs.at[0].fitness, apart.corgs.at[0].rmse) == (0.0, math.inf)
 
@@ -102,32 +107,32 @@ def test_open3d_judges_the_border_by_squares_and_corgs_by_roots():
     squares = [float(all_pairs(np.zeros((1, 3)), point)[0, 0]) for point in points]
     # a threshold that is exactly the rounded distance, and whose square is more than the distance's
     b, t = next((p, math.sqrt(s)) for p, s in zip(points, squares, strict=True) if s < math.sqrt(s) ** 2)
-    named = compare_centers(np.zeros((1, 3)), b, thresholds=[t]).conventions
+    named = centers(np.zeros((1, 3)), b, thresholds=[t]).conventions
     assert (named.open3d.at[0].fitness, named.corgs.at[0].fitness) == (1.0, 0.0)
 
 
 def test_the_default_threshold_is_twice_the_spacing_of_the_target():
     a, b = np.zeros((1, 3)), np.array([[0.0, 0, 0], [0.25, 0, 0], [0.5, 0, 0]])
-    found = compare_centers(a, b)
+    found = centers(a, b)
     assert found.thresholds == (0.5,)
     assert found.threshold_why == "2 x the target's spacing"
     assert found.spacings == (None, 0.25)
-    mixed = compare_centers(a, b, thresholds=["3spacing", 1])
+    mixed = centers(a, b, thresholds=["3spacing", 1])
     assert mixed.thresholds == (0.75, 1.0)
     assert mixed.threshold_why == "3 x the target's spacing, as given"
-    assert compare_centers(a, b, thresholds=[1, 2]).threshold_why == "as given"
-    assert compare_centers(a, b, thresholds=["2spacing"]).threshold_why == found.threshold_why
+    assert centers(a, b, thresholds=[1, 2]).threshold_why == "as given"
+    assert centers(a, b, thresholds=["2spacing"]).threshold_why == found.threshold_why
     with pytest.raises(UsageError, match=r"ref has no spacing: all its positions are equal.*scene units"):
-        compare_centers(b, a, names=("new", "ref"))
+        centers(b, a, names=("new", "ref"))
     with pytest.raises(UsageError, match=r"ref has no spacing.*nearer than 1e-161"):
-        compare_centers(b, np.arange(6.0).reshape(2, 3) * 1e-170, names=("new", "ref"))
+        centers(b, np.arange(6.0).reshape(2, 3) * 1e-170, names=("new", "ref"))
 
 
 def test_a_threshold_beyond_the_scene_is_noted():
     a = cloud(50, 0)
-    assert any("exceeds the diagonal" in note for note in compare_centers(a, a, thresholds=[1000.0]).notes)
-    assert not compare_centers(a, a, thresholds=[0.1]).notes
-    (note,) = compare_centers(a, np.zeros((3, 3)), thresholds=[0.1]).notes
+    assert any("exceeds the diagonal" in note for note in centers(a, a, thresholds=[1000.0]).notes)
+    assert not centers(a, a, thresholds=[0.1]).notes
+    (note,) = centers(a, np.zeros((3, 3)), thresholds=[0.1]).notes
     assert "exceeds the diagonal of target, 0" in note
 
 
@@ -135,26 +140,26 @@ def test_the_colour_scale_reaches_the_few_points_that_differ():
     a = cloud(400, 0).astype(np.float64)
     b = a.copy()
     b[0] += 100
-    found = compare_centers(b, a, thresholds=[1.0])
+    found = centers(b, a, thresholds=[1.0])
     there, back = found.source_to_target, found.target_to_source
     assert there.p99 == back.p99 == 0 < there.max
     assert color_top(there) == there.max
     assert color_top(there, back) == max(there.max, back.max)
-    usual = compare_centers(a, a[::2], thresholds=[1.0]).source_to_target
+    usual = centers(a, a[::2], thresholds=[1.0]).source_to_target
     assert color_top(usual) == usual.p99 > 0
 
 
 def test_a_sample_of_queries_estimates_with_the_error_it_states():
     a, b = cloud(4000, 0), cloud(4000, 1)
-    t = compare_centers(a, b).source_to_target.median
-    full = compare_centers(a, b, thresholds=[t])
+    t = centers(a, b).source_to_target.median
+    full, forth, _ = compare_centers(a, b, thresholds=[t])
     assert full.source_to_target.standard_error is None
     misses = {"mean": [], "rms": [], "fitness": []}
     for seed in range(60):
-        part = compare_centers(a, b, thresholds=[t], max_queries=500, seed=seed)
+        part, asked, _ = compare_centers(a, b, thresholds=[t], max_queries=500, seed=seed)
         side, error = part.source_to_target, part.source_to_target.standard_error
-        assert side.queries == len(part.forth.distances) == 500
-        assert (full.forth.distances[part.forth.asked] == part.forth.distances).all()  # the target is whole
+        assert side.queries == len(asked.distances) == 500
+        assert (forth.distances[asked.asked] == asked.distances).all()  # the target is whole
         misses["mean"].append((side.mean - full.source_to_target.mean) / error.mean)
         misses["rms"].append((side.rms - full.source_to_target.rms) / error.rms)
         misses["fitness"].append(
@@ -167,23 +172,20 @@ def test_a_sample_of_queries_estimates_with_the_error_it_states():
 
 def test_asking_all_is_no_sample():
     a = cloud(100, 0)
-    found = compare_centers(a, a[:40], thresholds=[1.0], max_queries=60)
+    found = centers(a, a[:40], thresholds=[1.0], max_queries=60)
     assert found.source_to_target.queries == 60
     assert found.target_to_source.standard_error is None
-    assert (
-        compare_centers(a, a[:40], thresholds=[1.0], max_queries=1).source_to_target.standard_error.mean
-        is None
-    )
+    assert centers(a, a[:40], thresholds=[1.0], max_queries=1).source_to_target.standard_error.mean is None
     with pytest.raises(UsageError, match="at least 1"):
-        compare_centers(a, a, max_queries=0)
+        centers(a, a, max_queries=0)
 
 
 @pytest.mark.parametrize("engine", neighbors.ENGINES.names())
 def test_every_engine_gives_the_same_report(engine):
     a, b = cloud(700, 0), cloud(600, 1)
-    expected, timings = compare_centers(a, b, engine="brute"), Timings()
+    expected, timings = centers(a, b, engine="brute"), Timings()
     try:
-        found = compare_centers(a, b, engine=engine, timings=timings)
+        found = centers(a, b, engine=engine, timings=timings)
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
     assert found.engine.name == engine
@@ -196,8 +198,8 @@ def test_every_engine_gives_the_same_report(engine):
 def test_tensors_are_taken_like_arrays():
     torch = pytest.importorskip("torch", reason="torch is an extra")
     a, b = cloud(300, 0), cloud(200, 1)
-    expected = compare_centers(a, b)
-    found = compare_centers(torch.from_numpy(a), torch.from_numpy(b), max_queries=None)
+    expected = centers(a, b)
+    found = centers(torch.from_numpy(a), torch.from_numpy(b), max_queries=None)
     assert found.source_to_target == expected.source_to_target
     assert found.symmetric == expected.symmetric
 
@@ -206,20 +208,20 @@ def test_tensors_are_taken_like_arrays():
 def test_a_device_without_effect_is_refused(engine):
     torch = pytest.importorskip("torch", reason="torch is an extra")
     with pytest.raises(UsageError, match="torch-cpu has no effect"):
-        compare_centers(cloud(9, 0), cloud(9, 1), engine=engine, where=torch.device("cpu"))
+        centers(cloud(9, 0), cloud(9, 1), engine=engine, where=torch.device("cpu"))
 
 
 def test_what_the_machine_lacks_is_the_fault_of_no_file(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)  # as where it is not installed
     with pytest.raises(EngineUnavailable, match=r"^the faiss engine needs faiss"):
-        compare_centers(cloud(9, 0), cloud(9, 1), engine="faiss", names=("new", "ref"))
+        centers(cloud(9, 0), cloud(9, 1), engine="faiss", names=("new", "ref"))
 
 
 def test_what_cannot_be_compared_is_refused_by_name():
     good, names = np.zeros((2, 3)), ("new", "ref")
     with pytest.raises(InputError, match=r"^new: "):
-        compare_centers(np.empty((0, 3)), good, names=names)
+        centers(np.empty((0, 3)), good, names=names)
     with pytest.raises(InputError, match=r"^ref: "):
-        compare_centers(good, np.full((2, 3), np.nan), names=names)
+        centers(good, np.full((2, 3), np.nan), names=names)
     with pytest.raises(UsageError, match="no engine 'fast'"):
-        compare_centers(good, good, engine="fast")
+        centers(good, good, engine="fast")

@@ -203,7 +203,7 @@ def least(points):
 
 def comparable(result):
     """The report without what a limit and another run change."""
-    content = report.document(result)
+    content = result.to_dict()
     tiles = content["grid"].pop("tiles")
     content["options"].pop("memory_limit")
     content.pop("timings_s")
@@ -268,7 +268,7 @@ def test_what_fits_is_done_in_one_piece_and_said_so(scene, tmp_path):
     from gscli.grids.cache import GridCache
 
     result = resample(scene, tmp_path / "o.ply", memory_limit=10**9, cache=GridCache(tmp_path / "cache"))
-    assert report.document(result)["grid"]["tiles"] is None
+    assert result.to_dict()["grid"]["tiles"] is None
     assert result.cache == "miss"
     assert "memory   at most 1,000 MB: in one piece" in report.summary(result, verbose=True)
 
@@ -280,7 +280,7 @@ def test_tiles_are_told_and_not_cached(scene, tmp_path, two_threads):
     result = resample(scene, tmp_path / "o.ply", memory_limit=limit, cache=GridCache(tmp_path / "cache"))
     assert result.cache == "off"
     assert not (tmp_path / "cache").exists()
-    document = report.document(result)
+    document = result.to_dict()
     assert document["options"]["memory_limit"] == limit
     said = f"memory   at most {limit // 10**6} MB: in {document['grid']['tiles']} tiles"
     assert said in report.summary(result, verbose=True)

@@ -166,7 +166,8 @@ def reported(tmp_path, method):
     result = resample(
         tmp_path / "scene.ply", tmp_path / "out.ply", method=method, voxel_size=0.4, overwrite=True
     )
-    return result.grid, result.outputs[0], len(gscli.read(tmp_path / "out.ply"))
+    grid = VoxelGrid.from_points(gscli.read(tmp_path / "scene.ply").xyz, voxel_size=0.4)
+    return grid, result.outputs[0], len(gscli.read(tmp_path / "out.ply"))
 
 
 def one_over_cells(grid, output):

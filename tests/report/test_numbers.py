@@ -1,8 +1,8 @@
-"""What reports have in common."""
+"""Numbers as people read them."""
 
 import pytest
 
-from gscli.report.document import fraction, percent, size
+from gscli.report.numbers import fraction, percent, size
 
 
 @pytest.mark.parametrize("digits, most", [(0, "99%"), (1, "99.9%"), (2, "99.99%")])

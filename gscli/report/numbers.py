@@ -1,0 +1,27 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share as a percentage, rounded; never to everything of less than all, nor to nothing of some."""
+    rounded, least = f"{share:.{digits}%}", f"{10**-digits:.{digits}f}%"
+    if share < 1 and rounded.startswith("100"):
+        return f"{100 - 10**-digits:.{digits}f}%"
+    return f"<{least}" if share > 0 and not rounded.strip("0.%") else rounded
+
+
+def fraction(share: float, digits: int) -> str:
+    """A share from 0 to 1 to so many digits; 1 is all and nothing less."""
+    rounded = f"{share:.{digits}g}"
+    return f"{1 - 10**-digits:.{digits}f}" if share < 1 and float(rounded) == 1 else rounded
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``12.3 MB``."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if float(f"{value:.3g}") < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}"

@@ -1,0 +1,104 @@
+"""What `gscli.resample` answers: what was read, drawn and written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..documents import document, seconds
+from ..grids.figures import GridFigures
+from ..grids.methods import Method
+from ..progress import Timings
+from ..shown import shown
+
+SCHEMA = "gscli/resample/1"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file written: which draw it holds and how much was kept."""
+
+    path: str
+    points: int
+    method: Method
+    seed: int
+    epoch: int
+    fraction: float
+    forced_cells: int
+    index: str | None = None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """How much was kept, as the JSON document has it."""
+        return {"points": self.points, "fraction": self.fraction, "forced_cells": self.forced_cells}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its part of the JSON document; null is what had no effect."""
+        how = self.method
+        settings = how.settings()
+        settings.setdefault("pick", None)
+        return {
+            "path": self.path,
+            "points": self.points,
+            "method": how.name,
+            **settings,
+            "seed": self.seed if how.uses_seed else None,
+            "epoch": self.epoch if how.uses_seed else None,
+            "kept": self.kept,
+            "index": self.index,
+        }
+
+
+@shown
+@dataclass(frozen=True)
+class Resampled:
+    """What a run of `resample` read, drew and wrote.
+
+    Attributes:
+        bytes: size of the input; None for stdin and folders.
+        points: rows of the input; dropped: rows left out for positions that are not finite.
+        grid: what it was cut by, in numbers.
+        cache: ``hit``, ``miss`` or ``off``.
+        notes: what a user should be told.
+    """
+
+    path: str
+    format: str
+    bytes: int | None
+    points: int
+    dropped: int
+    grid: GridFigures
+    cache: str
+    outputs: tuple[Output, ...]
+    device: str
+    timings: Timings
+    notes: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def _facts(self) -> dict[str, object]:
+        told: dict[str, object] = {"input": self.path, "points": self.points, "cells": self.grid.cells}
+        if self.grid.voxel_size is not None:
+            told["cell size"] = self.grid.voxel_size
+        if len(self.outputs) == 1:
+            return {**told, "kept": self.outputs[0].points}
+        return {**told, "outputs": len(self.outputs)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document; `kept` is there when there is one output."""
+        return document(
+            SCHEMA,
+            input={
+                "path": self.path,
+                "format": self.format,
+                "bytes": self.bytes,
+                "points": self.points,
+                "dropped": self.dropped,
+            },
+            options=self.options,
+            outputs=[output.to_dict() for output in self.outputs],
+            grid={**self.grid.to_dict(), "cache": self.cache, "tiles": self.grid.tiles},
+            **({"kept": self.outputs[0].kept} if len(self.outputs) == 1 else {}),
+            device=self.device,
+            notes=self.notes,
+            timings_s=seconds(self.timings),
+        )
