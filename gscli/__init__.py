@@ -1,11 +1,18 @@
 """Thin 3D Gaussian Splatting scenes and point clouds without regard to density, and compare them.
 
-Public names resolve on first use (PEP 562), so that ``import gscli`` imports nothing heavy. Each command
-is a function of the module named after it: ``from gscli.resample import resample``.
+>>> import gscli
+>>> half = gscli.resample("scene.ply", "half.ply", seed=1)  # doctest: +SKIP
+
+Each command is a function of its name; `gscli.training` is for use inside a training loop. Everything
+resolves on first use (PEP 562), so that ``import gscli`` imports nothing heavy.
+
+A command's function lives in a module of the same name: ``from gscli.resample import resample`` gives the
+same function, as does ``import gscli.resample as f``; the module is ``sys.modules["gscli.resample"]``.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from .version import __version__
@@ -17,23 +24,54 @@ _PUBLIC = {
     "write": "formats",
     "VoxelGrid": "grids.voxel_grid",
 }
-__all__ = ["__version__", *_PUBLIC]
+_TOOLS = ("compare", "convert", "coprune", "info", "resample", "verify", "watch")
+_ROOMS = ("formats", "neighbors", "training")
+__all__ = ["__version__", *_PUBLIC, *_TOOLS, *_ROOMS]
 
 TYPE_CHECKING = False  # "python -m gscli" would take a typing.py of the current folder for typing
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
+    from . import formats as formats
+    from . import neighbors as neighbors
+    from . import training as training
     from .cloud import GaussianCloud as GaussianCloud
+    from .compare import compare as compare
+    from .convert import convert as convert
+    from .coprune import coprune as coprune
     from .errors import GscliError as GscliError
     from .formats import read as read
     from .formats import write as write
     from .grids.voxel_grid import VoxelGrid as VoxelGrid
+    from .info import info as info
+    from .resample import resample as resample
+    from .verify import verify as verify
+    from .watch import watch as watch
+else:
+    ModuleType = type(sys)
+
+
+class _Package(ModuleType):
+    """Python binds each submodule that it imports to its package; here a tool's name means its function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _TOOLS and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name in _TOOLS:
+        return getattr(import_module(f".{name}", __name__), name)
+    if name in _PUBLIC:
+        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

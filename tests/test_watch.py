@@ -167,7 +167,9 @@ def clock(monkeypatch):
     def sleep(seconds):
         now[0] += seconds
 
-    monkeypatch.setattr("gscli.watch.time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    monkeypatch.setattr(
+        sys.modules["gscli.watch"], "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    )
     return now
 
 
