@@ -47,7 +47,7 @@ def as_array(points: Any, what: str) -> npt.NDArray[Any]:
         TypeError: not (N, 3), or neither float32 nor float64.
     """
     array = np.asarray(to_numpy(points))
-    _require_shape(array.shape, array.dtype in (np.float32, np.float64), what)
+    _require_shape(points if is_torch(points) else array, what)
     with np.errstate(invalid="ignore"):
         low, high = float(array.min()), float(array.max())
     if not (low >= -LARGEST and high <= LARGEST):  # true of NaN
@@ -61,7 +61,7 @@ def as_tensor(points: Any, what: str, device: torch.device | None) -> torch.Tens
     import torch
 
     tensor = points.detach() if is_torch(points) else torch.from_numpy(np.ascontiguousarray(points))
-    _require_shape(tuple(tensor.shape), tensor.dtype in (torch.float32, torch.float64), what)
+    _require_shape(tensor, what)
     tensor = tensor.to(device=device or tensor.device, dtype=torch.float64)
     good = (tensor.abs() <= LARGEST).all(dim=1)
     if not bool(good.all()):
@@ -69,9 +69,10 @@ def as_tensor(points: Any, what: str, device: torch.device | None) -> torch.Tens
     return tensor
 
 
-def _require_shape(shape: tuple[int, ...], floats: bool, what: str) -> None:
-    if len(shape) != 2 or shape[1] != 3 or not floats:
-        raise TypeError(f"{what} must be (N, 3) of float32 or float64")
+def _require_shape(points: Any, what: str) -> None:
+    shape, kind = tuple(points.shape), str(points.dtype).removeprefix("torch.")
+    if len(shape) != 2 or shape[1] != 3 or kind.lstrip("<>") not in ("float32", "float64", "f4", "f8"):
+        raise TypeError(f"{what} must be (N, 3) of float32 or float64, not {kind} of shape {shape}")
     if shape[0] == 0:
         raise InputError(f"no points among the {what}", remedy="there is no nearest neighbour to find")
 

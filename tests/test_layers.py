@@ -14,7 +14,7 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 FLOORS = (
     (
         *("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch", "registry"),
-        *("libraries", "module_path", "processes", "structured", "documents", "shown"),
+        *("libraries", "module_path", "processes", "structured", "documents", "shown", "arguments"),
     ),  # the ground
     ("kernels", "containers", "positions"),
     ("formats", "neighbors", "grids"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import is_number, spelt
 from ..errors import UsageError
 from ..kernels import cells, cellsize
 
@@ -75,20 +76,26 @@ def check_lattice_options(
     voxel_size: float | None, points_per_cell: float | None, origin: Sequence[float] | str | None
 ) -> None:
     """Refuse lattice options that no cloud could make sense of."""
-    if voxel_size is not None and not 0 < voxel_size < float("inf"):
-        raise UsageError(f"`voxel_size` must be a positive number, not {voxel_size:g}")
+    if voxel_size is not None and not (is_number(voxel_size) and 0 < voxel_size < float("inf")):
+        raise UsageError(f"`voxel_size` must be a positive number, not {spelt(voxel_size)}")
     if points_per_cell is not None:
         if voxel_size is not None:
             raise UsageError(
                 "`points_per_cell` has no effect beside `voxel_size`", remedy="give one of the two"
             )
-        if not 1 <= points_per_cell < float("inf"):
-            raise UsageError(f"`points_per_cell` must be a number of at least 1, not {points_per_cell:g}")
+        if not (is_number(points_per_cell) and 1 <= points_per_cell < float("inf")):
+            raise UsageError(
+                f"`points_per_cell` must be a number of at least 1, not {spelt(points_per_cell)}"
+            )
     if isinstance(origin, str):
         if origin != "min":
             raise UsageError(f"`origin` {origin} is neither X,Y,Z nor min")
-    elif origin is not None and (len(origin) != 3 or not all(np.isfinite(origin))):
+    elif origin is not None and not _is_corner(origin):
         raise UsageError("`origin` needs three finite numbers")
+
+
+def _is_corner(origin: Any) -> bool:
+    return np.shape(origin) == (3,) and all(is_number(v) and np.isfinite(v) for v in origin)
 
 
 def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:

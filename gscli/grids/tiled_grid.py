@@ -100,6 +100,12 @@ class TiledGrid:
                 raise
         return grid
 
+    def __repr__(self) -> str:
+        tiles = f"{self.tiles:,} tile{'s' * (self.tiles != 1)}"
+        return (
+            f"<TiledGrid: {self.points:,} points in {len(self):,} cells of {self.voxel_size:g}, in {tiles}>"
+        )
+
     def __len__(self) -> int:
         """The number of occupied cells."""
         return int(self._sizes[1].sum())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import arguments, shown
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
@@ -61,7 +62,8 @@ class VoxelGrid:
 
         Args:
             xyz: (N, 3) positions; NumPy, or torch, whose cells are grouped and kept on the tensor's device
-                after a copy on the CPU was checked and gave the cell size.
+                after a copy on the CPU was checked and gave the cell size. Half precision is taken as it is:
+                bfloat16 tells coordinates apart to 2 or 3 digits.
             voxel_size: edge of a cell in scene units; None chooses a round one.
             points_per_cell: the mean occupancy that the chosen size aims at, at least 1 (default 20).
             origin: a corner of the lattice (default 0, 0, 0), or ``min`` for the lowest corner of the
@@ -74,9 +76,7 @@ class VoxelGrid:
             UsageError: a size that is no positive finite number, or too small for the coordinates.
         """
         lattice.check_lattice_options(voxel_size, points_per_cell, origin)
-        on_cpu = np.asarray(to_numpy(xyz))
-        if on_cpu.ndim != 2 or on_cpu.shape[1] != 3:
-            raise UsageError(f"positions must have shape (N, 3), not {on_cpu.shape}")
+        on_cpu = arguments.array(xyz, "xyz", "biuf", "(N, 3) numbers", (3,))
         if on_cpu.dtype not in (np.float32, np.float64):
             on_cpu = on_cpu.astype(np.float64)
         columns = np.ascontiguousarray(on_cpu.T)
@@ -121,14 +121,13 @@ class VoxelGrid:
             InputError: ids below -1, or of 2^63 and more.
             UsageError: no integers, or of another shape.
         """
-        if is_torch(ids):
-            ids = ids.long()
-            ends = [int(end) for end in (ids.min(), ids.max())] if len(ids) else []
+        if not is_torch(ids):
+            ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
+        elif ids.ndim != 1 or ids.is_floating_point() or ids.is_complex() or str(ids.dtype) == "torch.bool":
+            raise arguments.not_numbers(ids, "ids", "(N,) integers")
         else:
-            ids = np.asarray(ids)
-            if ids.dtype.kind not in "iu" or ids.ndim != 1:
-                raise UsageError(f"cell ids must be (N,) integers, not {ids.dtype} of shape {ids.shape}")
-            ends = [int(ids.min()), int(ids.max())] if len(ids) else []
+            ids = ids.long()
+        ends = [int(ids.min()), int(ids.max())] if len(ids) else []
         for end in ends:
             if not -1 <= end < 2**63:
                 raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
@@ -136,6 +135,10 @@ class VoxelGrid:
             ids = _on(device, ids.astype(np.int64))
         groups = group_ids(ids)
         return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
+
+    def _repr_html_(self) -> str:
+        size = {} if self.voxel_size is None else {"cell size": self.voxel_size, "why": self.why}
+        return shown.table("VoxelGrid", {"points": self.points, "cells": len(self), **size})
 
     def __repr__(self) -> str:
         size = "" if self.voxel_size is None else f" of {self.voxel_size:g}"
@@ -221,6 +224,8 @@ class VoxelGrid:
         """
         if isinstance(how, str):
             how = method(how)
+        if not isinstance(how, Method):
+            raise UsageError(f"`how` must be a method or its name, not {how!r}")
         hashing.require_seeds(seed=seed, epoch=epoch)
         if how.picks:
             if (keys is None) != how.pick.uniform:
@@ -292,6 +297,7 @@ class VoxelGrid:
         return torch.nonzero(mask).squeeze(1)
 
 
+@shown.shown
 @dataclass(frozen=True)
 class Draw:
     """What one draw kept.
@@ -309,6 +315,9 @@ class Draw:
         """`rows` as a NumPy array."""
         kept: npt.NDArray[Any] = to_numpy(self.rows)
         return kept
+
+    def _facts(self) -> dict[str, object]:
+        return {"rows": len(self), "forced cells": self.forced_cells}
 
     def __len__(self) -> int:
         """How many rows are kept."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
+from ..shown import shown
 
 if TYPE_CHECKING:
     import torch
 
 
+@shown
 @dataclass(frozen=True)
 class Neighbors:
     """The nearest target of each query.
@@ -31,6 +33,9 @@ class Neighbors:
     fallback: int = 0
     box_tests: int | None = None
     evaluations: int | None = None
+
+    def _facts(self) -> dict[str, object]:
+        return {"queries": len(self.rows), "proven": self.proven, "fallback": self.fallback}
 
 
 def in_kind(found: Neighbors, queries: Any) -> Neighbors:

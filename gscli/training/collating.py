@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import torch
 
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from .sampler import Scenario
+from .sampler import Scenario
 
 RESERVED = ("batch", "offset", "cell")
 
 
 def collate(
-    views: Mapping[str, Scenario] | Iterable[Scenario], **per_point: torch.Tensor
+    views: Scenario | Mapping[str, Scenario] | Iterable[Scenario], **per_point: torch.Tensor
 ) -> dict[str, torch.Tensor]:
     """Gather per-point tensors for the scenarios, one after the other, as Pointcept batches scenes.
 
     Every tensor is named, and none is chosen by its length: what is not given is not in the batch.
 
     Args:
-        views: what `GridSampler.scenarios` returned.
+        views: what `GridSampler.scenarios` returned, or some of it.
         per_point: tensors with one row per point of the scene, (N, ...), on the sampler's device.
 
     Returns:
@@ -39,7 +36,10 @@ def collate(
         UsageError: scenarios of different scenes, ranks or devices, or none; no tensor, or one of
             another length or device, or a reserved name.
     """
-    drawn = list(views.values() if isinstance(views, Mapping) else views)
+    several = [views] if isinstance(views, Scenario) else views
+    drawn = list(several.values() if isinstance(several, Mapping) else several)
+    if not all(isinstance(view, Scenario) for view in drawn):
+        raise UsageError("`views` must be what GridSampler.scenarios returned, or some of it")
     if not drawn:
         raise UsageError("there is no scenario to collate")
     if len({view.scene for view in drawn}) > 1:

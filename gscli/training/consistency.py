@@ -57,8 +57,12 @@ def density_consistency(
         raise UsageError(f"a temperature has no effect on {kind}")
     if temperature is None:
         temperature = 0.5
-    if not 0 < temperature < float("inf"):
-        raise UsageError(f"the temperature must be a positive number, not {temperature}")
+    if not (isinstance(temperature, (int, float)) and 0 < temperature < float("inf")):
+        raise UsageError(f"`temperature` must be a positive number, not {temperature!r}")
+    if not isinstance(out, torch.Tensor):
+        raise UsageError(f"`out` must be a torch tensor, not {type(out).__name__}")
+    if not (isinstance(batch, Mapping) and {"cell", "batch", "offset"} <= batch.keys()):
+        raise UsageError("`batch` must be what collate returned, with its cell, batch and offset")
     cell, scenario = batch["cell"], batch["batch"]
     if out.ndim != 2 or len(out) != len(cell):
         raise UsageError(f"the output has shape {tuple(out.shape)}, the batch {len(cell)} rows")

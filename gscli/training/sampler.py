@@ -19,6 +19,7 @@ from ..grids import grid_files
 from ..grids.methods import Method, method
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
+from ..shown import shown
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,6 +28,7 @@ SCENARIOS = ("dense", "half", "single")
 _PARTITION = 0x70617274  # the stream that cells are dealt to ranks by: the same for every seed
 
 
+@shown
 @dataclass(frozen=True)
 class Scenario:
     """The rows that one draw kept.
@@ -47,7 +49,11 @@ class Scenario:
     forced_cells: int
     scene: str
 
+    def _facts(self) -> dict[str, object]:
+        return {"name": self.name, "rows": len(self.rows), "points": self.points}
 
+
+@shown
 class GridSampler:
     """Draws scenarios of one scene: the rows that ``gscli resample`` keeps for that seed and epoch.
 
@@ -65,7 +71,7 @@ class GridSampler:
     """
 
     def __init__(self, grid: VoxelGrid, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
-        if not 0 <= rank < world_size:
+        if not all(hasattr(n, "__index__") for n in (rank, world_size)) or not 0 <= rank < world_size:
             raise UsageError(f"rank {rank} is not within a world of {world_size}")
         hashing.require_seeds(seed=seed)
         self.seed = index(seed)  # torch.load reads no NumPy number from a state by default
@@ -75,6 +81,9 @@ class GridSampler:
         self._share = self._scene if world_size == 1 else f"{self._scene}, rank {rank} of {world_size}"
         self.grid = grid if world_size == 1 else _share(grid, rank, world_size)
         self._cell_of_row = _cell_of_row(self.grid)
+
+    def _facts(self) -> dict[str, object]:
+        return {"points": self.grid.points, "cells": len(self.grid), "seed": self.seed, "epoch": self.epoch}
 
     @classmethod
     def from_points(
@@ -121,11 +130,9 @@ class GridSampler:
         Raises:
             UsageError: no tensor of (N,) integers. InputError: ids below -1.
         """
-        ids = _as_grid_input(point_to_grid)
-        if point_to_grid.is_floating_point() or point_to_grid.ndim != 1:
-            kind, shape = point_to_grid.dtype, tuple(point_to_grid.shape)
-            raise UsageError(f"cell ids must be (N,) integers, not {kind} of shape {shape}")
-        return cls(VoxelGrid.from_ids(ids), seed=seed, rank=rank, world_size=world_size)
+        return cls(
+            VoxelGrid.from_ids(_as_grid_input(point_to_grid)), seed=seed, rank=rank, world_size=world_size
+        )
 
     @classmethod
     def from_folder(
@@ -155,21 +162,26 @@ class GridSampler:
         return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
 
     def scenarios(
-        self, names: Sequence[str | Method] = SCENARIOS, *, epoch: int | None = None
+        self, names: str | Method | Sequence[str | Method] = SCENARIOS, *, epoch: int | None = None
     ) -> dict[str, Scenario]:
         """Draw one scenario for each name.
 
         Args:
-            names: methods of `gscli.grids.methods`, or `Method` objects, which are named after theirs.
+            names: one or several methods of `gscli.grids.methods`, or `Method` objects, which are named after
+                theirs.
             epoch: every epoch is an independent draw. None takes the next one and counts on, which a
                 DataLoader worker must not do: it has a copy, and the others would draw the same.
         """
         if epoch is None and torch.utils.data.get_worker_info() is not None:
             raise UsageError("a DataLoader worker must name the epoch", remedy="pass epoch=")
+        if epoch is not None:
+            hashing.require_seeds(epoch=epoch)
         now = self.epoch if epoch is None else index(epoch)
         drawn: dict[str, Scenario] = {}
-        for name in names:
+        for name in [names] if isinstance(names, (str, Method)) else names:
             how = method(name) if isinstance(name, str) else name
+            if not isinstance(how, Method):
+                raise UsageError(f"`names` must be methods or their names, not {how!r}")
             label = name if isinstance(name, str) else how.name
             if label in drawn:
                 raise UsageError(f"the scenario {label} is asked for twice", remedy="draw it for two epochs")
@@ -216,9 +228,7 @@ def _as_grid_input(tensor: torch.Tensor) -> Any:
             f"a sampler groups a torch tensor, not a {type(tensor).__name__}", remedy="use torch.as_tensor"
         )
     tensor = tensor.detach()
-    if tensor.dtype == torch.bfloat16:  # NumPy has none; float32 holds it exactly
-        tensor = tensor.float()
-    return tensor.numpy() if tensor.device.type == "cpu" else tensor
+    return to_numpy(tensor) if tensor.device.type == "cpu" else tensor
 
 
 def _fingerprint(grid: VoxelGrid) -> str:

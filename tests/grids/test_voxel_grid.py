@@ -274,7 +274,63 @@ def test_inputs_are_not_mutated():
     assert (ids == np.arange(10)[::-1]).all()
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"voxel_size": "0.05"}, "voxel_size must be a positive number, not '0.05'"),
+        ({"points_per_cell": "many"}, "points_per_cell must be a number of at least 1, not 'many'"),
+        ({"origin": 3}, "origin needs three finite numbers"),
+        ({"origin": (0, 0, "x")}, "origin needs three finite numbers"),
+    ],
+)
+def test_options_of_another_type_are_usage_errors(options, told):
+    with pytest.raises(UsageError, match=told):
+        VoxelGrid.from_points(XYZ, **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (np.zeros((4, 2)), r"float64 of shape \(4, 2\)"),
+        (np.zeros(4), r"float64 of shape \(4,\)"),
+        (3.0, r"float64 of shape \(\)"),
+        (np.zeros((4, 3), complex), r"complex128 of shape \(4, 3\)"),
+        ([["a", "b", "c"]], r"<U1 of shape \(1, 3\)"),
+        (None, r"object of shape \(\)"),
+        (GaussianCloud.from_columns(x=[1.0]), "a cloud; give its .xyz, or a column"),
+    ],
+)
+def test_what_is_no_positions_is_a_usage_error(given, told):
+    with pytest.raises(UsageError, match=rf"xyz must be \(N, 3\) numbers, not {told}"):
+        VoxelGrid.from_points(given)
+
+
+@pytest.mark.parametrize("on_torch", [False, True])
+@pytest.mark.parametrize("ids", [np.zeros((4, 2), int), np.array([0.5, 1]), np.array([True, False])])
+def test_ids_are_integers_whatever_holds_them(ids, on_torch):
+    if on_torch:
+        ids = pytest.importorskip("torch").as_tensor(ids)
+    with pytest.raises(UsageError, match=r"ids must be \(N,\) integers, not (int64|float64|bool) of shape"):
+        VoxelGrid.from_ids(ids)
+
+
+def test_positions_of_half_precision_are_grouped_as_what_they_are():
+    torch = pytest.importorskip("torch")
+    half = torch.as_tensor(XYZ).bfloat16()
+    grid, exact = (VoxelGrid.from_points(xyz, voxel_size=0.5) for xyz in (half, half.float()))
+    assert grid.order.tolist() == exact.order.tolist()
+    assert grid.cells.tolist() == exact.cells.tolist()
+
+
+def test_a_draw_is_by_a_method_and_shown_in_one_line():
+    grid = VoxelGrid.from_points(XYZ, voxel_size=0.5)
+    with pytest.raises(UsageError, match=r"how must be a method or its name, not 0\.5"):
+        grid.draw(0.5)
+    assert repr(grid.draw("dense")) == f"<Draw: rows {len(XYZ):,}, forced cells 0>"
+
+
 def test_a_grid_is_shown_in_one_line():
     xyz = np.array([[0.1, 0, 0], [0.2, 0, 0], [0.7, 0, 0]])
     assert repr(VoxelGrid.from_points(xyz, voxel_size=0.5)) == "<VoxelGrid: 3 points in 2 cells of 0.5>"
     assert repr(VoxelGrid.from_ids(np.array([4, 4, -1]))) == "<VoxelGrid: 2 points in 1 cell>"
+    assert '<tr><th style="text-align:left">cells</th>' in VoxelGrid.from_points(XYZ)._repr_html_()

@@ -113,6 +113,17 @@ def test_what_is_not_a_list_of_positions_is_a_type_error(engine, wrong):
         engine.index(wrong)
 
 
+def test_half_precision_is_refused_by_name_rather_than_searched_as_something_else(engine):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"float32 or float64, not bfloat16 of shape \(3, 3\)"):
+        engine.index(torch.eye(3).bfloat16())
+
+
+def test_answers_are_shown_in_one_line(engine):
+    found = engine.index(np.eye(3)).nearest(np.zeros((9, 3)))
+    assert repr(found) == f"<Neighbors: queries 9, proven {found.proven}, fallback {found.fallback}>"
+
+
 def test_an_unknown_engine_is_a_usage_error_that_names_the_known():
     with pytest.raises(UsageError, match="no engine 'hnsw'; choose from auto, brute, "):
         ENGINES.get("hnsw")

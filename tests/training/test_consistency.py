@@ -90,6 +90,30 @@ def test_reserved_names_and_no_scenarios_are_errors():
         collate({}, coord=coord)
 
 
+def test_one_scenario_may_be_collated_alone_and_what_is_none_is_refused():
+    coord = torch.randn(50, 3)
+    view = GridSampler.from_points(coord, voxel_size=1.0).scenarios("half", epoch=0)["half"]
+    assert torch.equal(collate(view, coord=coord)["coord"], coord[view.rows])
+    for odd in (["half"], {"half": view.rows}):
+        with pytest.raises(UsageError, match=r"views must be what GridSampler\.scenarios returned"):
+            collate(odd, coord=coord)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"out": [[1.0]]}, "out must be a torch tensor, not list"),
+        ({"batch": {"coord": 0}}, "batch must be what collate returned, with its cell, batch and offset"),
+        ({"kind": "kl", "temperature": "1"}, "temperature must be a positive number, not '1'"),
+    ],
+)
+def test_arguments_of_another_type_are_usage_errors(change, told):
+    coord = torch.randn(50, 3)
+    batch = collate(GridSampler.from_points(coord, voxel_size=1.0).scenarios(epoch=0), coord=coord)
+    with pytest.raises(UsageError, match=told):
+        density_consistency(**{"out": batch["coord"], "batch": batch, **change})
+
+
 def test_scenarios_of_two_scenes_or_ranks_or_devices_are_no_batch():
     coord, views = scene(seed=0)
     _, other = scene(seed=1)

@@ -342,3 +342,33 @@ def test_a_gpu_draws_the_rows_that_the_cpu_draws():
         views = there.scenarios(NAMES, epoch=1)
         assert all(view.rows.is_cuda and view.cells.is_cuda for view in views.values())
         assert rows_of(views) == rows_of(here.scenarios(NAMES, epoch=1))
+
+
+def test_one_scenario_may_be_named_alone():
+    sampler = GridSampler.from_points(points(), voxel_size=0.3)
+    for name in ("half", method("half-density")):
+        (view,) = sampler.scenarios(name, epoch=1).values()
+        assert view.rows.tolist() == sampler.scenarios(["half"], epoch=1)["half"].rows.tolist()
+    with pytest.raises(UsageError, match=r"names must be methods or their names, not 0.5"):
+        sampler.scenarios([0.5], epoch=0)
+
+
+def test_a_sampler_and_a_scenario_are_shown_in_one_line():
+    sampler = GridSampler.from_ids(torch.tensor([1, 1, 2]), seed=3)
+    assert repr(sampler) == "<GridSampler: points 3, cells 2, seed 3, epoch 0>"
+    assert repr(sampler.scenarios("dense")["dense"]) == "<Scenario: name dense, rows 3, points 3>"
+
+
+@pytest.mark.parametrize(("rank", "world_size"), [(0.0, 1), (1, 1), (None, 2), (0, "2")])
+def test_ranks_are_whole_numbers_within_their_world(rank, world_size):
+    with pytest.raises(UsageError, match="is not within a world of"):
+        GridSampler.from_points(points(10), rank=rank, world_size=world_size)
+
+
+@pytest.mark.parametrize("odd", [0.5, "1", -1, 2**64])
+def test_seeds_and_epochs_are_refused_by_name(odd):
+    with pytest.raises(UsageError, match=r"^seed must be between 0 and 2\^64 - 1, not "):
+        GridSampler.from_points(points(10), seed=odd)
+    sampler = GridSampler.from_points(points(10), seed=np.uint8(3))
+    with pytest.raises(UsageError, match=r"^epoch must be between 0 and 2\^64 - 1, not "):
+        sampler.scenarios(epoch=odd)
