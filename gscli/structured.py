@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,31 @@ def with_columns(rows: Array, columns: Mapping[str, Array]) -> Array:
         UsageError: values that are not one for each row, or that the type of their column does not hold.
     """
     new = {name: _fitted(rows, name, values) for name, values in columns.items()}
-    old = [(name, rows.dtype[name]) for name in rows.dtype.names or ()]
-    added = [(name, new[name].dtype, new[name].shape[1:]) for name in new if name not in dict(old)]
-    out: Array = np.empty(len(rows), [*old, *added] if added else rows.dtype)
-    for start, block in blocks(rows):
-        part = out[start : start + len(block)]
-        for name in out.dtype.names or ():
-            part[name] = new[name][start : start + len(block)] if name in new else block[name]
+    there = rows.dtype.names or ()
+    added = [(name, np.dtype((v.dtype, v.shape[1:]))) for name, v in new.items() if name not in there]
+    out: Array = np.empty(len(rows), extended(rows.dtype, added))
+    if rows.dtype.itemsize:
+        for start, block in blocks(rows):
+            as_bytes(out[start : start + len(block)])[:, : rows.dtype.itemsize] = as_bytes(block)
+    for name, values in new.items():
+        out[name] = values
     return out
+
+
+def extended(kind: np.dtype[Any], added: Sequence[tuple[str, np.dtype[Any]]]) -> np.dtype[Any]:
+    """The type of rows whose columns lie as they did, and new ones behind them."""
+    there: Mapping[str, Any] = kind.fields or {}
+    old = [(name, *there[name][:2]) for name in kind.names or ()]
+    ends = list(accumulate((new.itemsize for _, new in added), initial=kind.itemsize))
+    names = [*(name for name, *_ in old), *(name for name, _ in added)]
+    kinds: list[Any] = [*(stored for _, stored, _ in old), *(new for _, new in added)]
+    offsets = [*(offset for *_, offset in old), *ends[:-1]]
+    return np.dtype({"names": names, "formats": kinds, "offsets": offsets, "itemsize": ends[-1]})
+
+
+def as_bytes(rows: Array) -> npt.NDArray[np.uint8]:
+    """(N, bytes of a row); a view where the rows lie in one piece."""
+    return np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
 
 
 def _fitted(rows: Array, name: str, values: Array) -> Array:
@@ -94,9 +112,16 @@ def equal(one: Array, other: Array) -> bool:
     ]
     if len(kinds) < 2 or kinds[0] != kinds[1] or len(one) != len(other):
         return False
+    packed = (
+        one.dtype == other.dtype and sum(one.dtype[name].itemsize for name in names) == one.dtype.itemsize
+    )
     for start, block in blocks(one):
         against = other[start : start + len(block)]
-        if any(column(block, name).tobytes() != column(against, name).tobytes() for name in names):
+        if packed:
+            same = np.array_equal(as_bytes(block), as_bytes(against))
+        else:
+            same = all(column(block, name).tobytes() == column(against, name).tobytes() for name in names)
+        if not same:
             return False
         release_pages(against)
     return True

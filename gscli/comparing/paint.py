@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields
+from .. import fields, structured
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused
 from ..formats import Target
@@ -88,8 +88,7 @@ def _painted(
     width = cloud.rows.dtype.itemsize
     for start, block in cloud.blocks():
         rows = np.zeros(len(block), dtype)
-        as_bytes = rows.view(np.uint8).reshape(len(rows), -1)
-        as_bytes[:, :width] = np.ascontiguousarray(block).view(np.uint8).reshape(len(rows), -1)
+        structured.as_bytes(rows)[:, :width] = structured.as_bytes(block)
         part = distances[start : start + len(block)]
         rows[COLUMN] = part
         if colors_to is not None:
@@ -99,21 +98,10 @@ def _painted(
 
 def _extended(cloud: GaussianCloud, column: str, colored: bool) -> np.dtype[Any]:
     """The columns of a cloud as they lie, and the new ones behind them."""
-    old = cloud.rows.dtype
-    assert old.fields is not None
-    names = list(cloud.fields)
-    kinds: list[Any] = [old.fields[name][0] for name in names]
-    offsets = [old.fields[name][1] for name in names]
-    end = old.itemsize
-    added: list[tuple[str, np.dtype[Any]]] = [(COLUMN, np.dtype(column))]
-    if colored and fields.SH_DC[0] not in names:
-        added += [(name, np.dtype("u1")) for name in RGB if name not in names]
-    for name, kind in added:
-        names.append(name)
-        kinds.append(kind)
-        offsets.append(end)
-        end += kind.itemsize
-    return np.dtype({"names": names, "formats": kinds, "offsets": offsets, "itemsize": end})
+    added = [(COLUMN, np.dtype(column))]
+    if colored and fields.SH_DC[0] not in cloud:
+        added += [(name, np.dtype("u1")) for name in RGB if name not in cloud]
+    return structured.extended(cloud.rows.dtype, added)
 
 
 def _paint(rows: npt.NDArray[Any], distances: npt.NDArray[Any], top: float) -> None:
