@@ -291,7 +291,7 @@ def test_a_violation_is_exit_6_with_the_first_ones_listed(scene):
     target = rewritten(drawn(scene), changed_value)
     run = CliRunner().invoke(main, ["verify", str(scene), str(target)])
     assert run.exit_code == 6
-    assert "WRONG    subset: row 7 is no row of the scene" in run.stderr
+    assert "WRONG    subset: row 7 is no row of the scene" in run.stdout
     assert f"gscli: error: {target}: row 7 is no row of the scene" in run.stderr
 
 

@@ -66,8 +66,6 @@ class Operation:
         writes: whether it has outputs, and therefore needs an output folder.
         compares: whether every input is held against another one.
         renames: whether the suffix of its outputs is a parameter, ``to``.
-        files: the parameters that name an output file; in a batch they name a folder of them.
-        paths: the parameters that name an input file, the same for every task.
         modules: what a worker imports before its first task.
     """
 
@@ -76,8 +74,6 @@ class Operation:
     writes: bool = False
     compares: bool = False
     renames: bool = False
-    files: frozenset[str] = frozenset()
-    paths: frozenset[str] = frozenset()
     modules: tuple[str, ...] = ()
 
 
@@ -105,6 +101,16 @@ def _cache(parameters: Parameters) -> Any:
     return GridCache(folder())
 
 
+def _with_grid(scene: str, parameters: Parameters) -> Parameters:
+    """The parameters, with a relative grid file as the one in the scene's folder: nowhere else is near."""
+    name = parameters.get("grid_file")
+    if name is None or os.path.isabs(name):
+        return parameters
+    if not os.path.isdir(scene):
+        raise InputError("no such grid file", path=name, remedy="check the path")
+    return {**parameters, "grid_file": os.path.join(scene, name)}
+
+
 def _resample(task: Task) -> Answer:
     from ..resample import resample
 
@@ -125,7 +131,7 @@ def _resample(task: Task) -> Answer:
         device_name=settings.pop("device", "cpu"),
         cache=_cache(settings),
         overwrite=True,
-        **settings,
+        **_with_grid(task.source, settings),
     )
     kept = sum(output.points for output in result.outputs)
     return Answer(result.to_dict(), {"points": result.points, "written": kept})
@@ -239,7 +245,8 @@ def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[
 def _verify(task: Task) -> Answer:
     from ..verify import verify
 
-    result = verify(task.inputs[1].path, [task.source], **task.parameters)
+    scene = task.inputs[1].path
+    result = verify(scene, [task.source], **_with_grid(scene, task.parameters))
     try:
         result.require()
         missed = []
@@ -253,8 +260,6 @@ _REGISTRY = {
         _compare,
         _compare_outputs,
         compares=True,
-        files=frozenset({"html", "distances"}),
-        paths=frozenset({"pose"}),
         modules=("gscli.compare",),
     ),
     "convert": Operation(
@@ -269,15 +274,12 @@ _REGISTRY = {
         _resample,
         _resample_outputs,
         writes=True,
-        files=frozenset({"index"}),
-        paths=frozenset({"grid_file"}),
         modules=("gscli.resample",),
     ),
     "verify": Operation(
         _verify,
         _no_outputs,
         compares=True,
-        paths=frozenset({"grid_file"}),
         modules=("gscli.verify",),
     ),
 }

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -148,29 +148,34 @@ def plan(
     *,
     folder: str | None = None,
     against: Sequence[Found] = (),
+    reads: Mapping[str, str] | None = None,
+    writes: Collection[str] = (),
 ) -> list[Task]:
     """The tasks of a batch, one for each input.
 
     Args:
-        parameters: options that were given, by their Python names.
+        parameters: options that were given, by their Python names. Paths are absolute; a relative grid
+            file is the one in each scene's folder.
         folder: where outputs and records go.
         against: for operations that compare: one scene, or one for each input, paired by their
             relative paths without suffixes.
+        reads: the parameters that name a file which every task reads, and that file.
+        writes: the parameters that name a folder of outputs.
 
     Raises:
         UsageError: options that make no sense, or two tasks that would write one file.
         InputError: an input that is gone, or has no partner.
     """
     kind = operations.get(operation)
-    if folder is None and (kind.writes or kind.files & set(parameters)):
+    if folder is None and (kind.writes or writes):
         raise UsageError(f"this {operation} writes files", remedy="give --out-dir FOLDER")
     parameters = json.loads(json.dumps(parameters))  # what a worker will see
     partners = _partners(kind, operation, inputs, against)
+    shared = [] if reads is None else [_look(path) for _, path in sorted(reads.items())]
     tasks = []
     for one in inputs:
-        read = [one.path, *partners.get(one.path, []), *_shared(kind, parameters)]
         place = Place(os.path.abspath(folder or "."), os.path.dirname(one.relative))
-        looked = tuple(_look(path) for path in read)
+        looked = (*map(_look, [one.path, *partners.get(one.path, [])]), *shared)
         tasks.append(
             Task(
                 _id(operation, one.relative),
@@ -178,6 +183,7 @@ def plan(
                 looked,
                 tuple(outputs.normal(p) for p in kind.outputs(one.path, place, parameters)),
                 parameters,
+                tuple(sorted({*(reads or ()), *writes})),
             )
         )
     _refuse_collisions(tasks, folder)
@@ -195,12 +201,6 @@ def _look(path: str) -> Input:
         return Input(path, 0, 0)
     except ValueError as error:  # a zero byte in its name
         raise InputError(str(error), path=path) from None
-
-
-def _shared(kind: Operation, parameters: dict[str, Any]) -> list[str]:
-    """The files that parameters name, which every task reads."""
-    named = [parameters[name] for name in sorted(kind.paths) if name in parameters]
-    return [path for path in named if os.path.isabs(path)]
 
 
 def _partners(

@@ -39,6 +39,7 @@ class Task:
         outputs: absolute paths of every file that the task writes, and of every folder, which end in a slash.
         parameters: the operation's options under their Python names, as JSON holds them; options that
             were not given are absent.
+        paths: the parameters that hold paths; what these lead to is among the inputs and outputs.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Task:
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -62,8 +64,8 @@ class Task:
 
         Paths stay out of it, so that a data set may move together with its batch.
         """
-        about = [self.operation, self.parameters, [(i.bytes, i.files or i.modified_ns) for i in self.inputs]]
-        return _digest(about)
+        settings = {name: None if name in self.paths else value for name, value in self.parameters.items()}
+        return _digest([self.operation, settings, [(i.bytes, i.files or i.modified_ns) for i in self.inputs]])
 
     def line(self) -> str:
         """The task as one line of JSON; `from_line` reads it back."""
@@ -73,7 +75,7 @@ class Task:
     def from_line(cls, line: str) -> Task:
         about = json.loads(line)
         about["inputs"] = tuple(Input(**i) for i in about["inputs"])
-        about["outputs"] = tuple(about["outputs"])
+        about["outputs"], about["paths"] = tuple(about["outputs"]), tuple(about["paths"])
         return cls(**about)
 
 

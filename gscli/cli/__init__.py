@@ -20,7 +20,7 @@ import click
 from ..errors import GscliError, UsageError
 from ..version import __version__
 
-_HELPERS = ("options", "show")
+_HELPERS = ("options", "paths", "show")
 
 
 class _Failure(click.ClickException):

@@ -33,11 +33,7 @@ _repeats = click.option(
 def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
     from ..report import bench as report_bench
 
-    if as_json:
-        show.json(report_bench.document(groups, **settings))
-        return
-    for line in report_bench.summary(groups):
-        click.echo(line)
+    show.result(report_bench.document(groups, **settings), report_bench.summary(groups), as_json=as_json)
 
 
 @command.command()

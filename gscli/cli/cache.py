@@ -35,16 +35,14 @@ def info(as_json: bool) -> None:
 
     cache = GridCache(folder())
     sizes = [stat.st_size for _, stat in cache.entries()]
-    if as_json:
-        content = {
-            "folder": str(cache.folder),
-            "grids": len(sizes),
-            "bytes": sum(sizes),
-            "limit_bytes": cache.limit,
-        }
-        show.json(document("gscli/cache/1", **content))
-        return
-    click.echo(f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}")
+    content = {
+        "folder": str(cache.folder),
+        "grids": len(sizes),
+        "bytes": sum(sizes),
+        "limit_bytes": cache.limit,
+    }
+    line = f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}"
+    show.result(document("gscli/cache/1", **content), [line], as_json=as_json)
 
 
 @command.command()
@@ -59,4 +57,4 @@ def clear() -> None:
 
     cache = GridCache(folder())
     count, size = cache.clear()
-    click.echo(f"{cache.folder}: removed {count} grids, {size:,} bytes")
+    show.summary([f"{cache.folder}: removed {count} grids, {size:,} bytes"])

@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from . import options, show
+from . import options, paths, show
 
 
 @click.command()
 @options.source
-@click.argument("target", type=options.PATH)
+@click.argument("target", type=paths.INPUT)
 @options.thresholds
 @click.option(
     "--pair",
+    type=paths.PAIR,
     metavar="nearest|rows|index:FILE",
     help="Which Gaussians to hold against each other: nearest; row i with row i; or as the file says "
     "that resample --index wrote.  [default: nearest]",
@@ -25,7 +26,7 @@ from . import options, show
 @click.option(
     "--transform",
     "pose",
-    type=options.PATH,
+    type=paths.INPUT,
     metavar="FILE.json",
     help="A 4x4 matrix to apply to SOURCE, as four rows of four.",
 )
@@ -51,13 +52,13 @@ from . import options, show
 )
 @click.option(
     "--distances",
-    type=options.PATH,
+    type=paths.OUTPUT,
     metavar="FILE",
     help="Write SOURCE with each point's distance as a column.",
 )
 @click.option("--colors", is_flag=True, help="In --distances, replace the colours by a scale of distance.")
 @click.option(
-    "--html", type=options.PATH, metavar="FILE", help="Write a page with histograms, views and all tables."
+    "--html", type=paths.OUTPUT, metavar="FILE", help="Write a page with histograms, views and all tables."
 )
 @options.overwrite
 @options.allow_lossy
@@ -101,7 +102,7 @@ def command(
       gscli compare city.ply other.ply --memory-limit 2GB
       gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html
     """
-    show.refuse_mixing(as_json, report, html, settings["distances"])
+    show.refuse_mixing()
     from ..compare import compare
     from ..comparing import budget
     from ..report import compare as report_compare
@@ -127,6 +128,5 @@ def command(
         report=report,
         quiet=quiet,
         overwrite=overwrite,
-        answer=not show.on_stdout(report, html, settings["distances"]),
     )
     show.gates(result.gates)

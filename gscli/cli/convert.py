@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from . import options, show
+from . import options, paths, show
 
 
 @click.command()
 @options.source
-@click.argument("target", type=options.PATH)
+@click.argument("target", type=paths.TARGET)
 @options.overwrite
 @options.allow_lossy
 @click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
@@ -44,7 +44,7 @@ def command(
       gscli convert scene.ply scene.spz --allow-lossy
       gscli convert scene.spz - | gscli info -
     """
-    show.refuse_mixing(as_json, target, report)
+    show.refuse_mixing()
     from ..convert import convert
     from ..report import convert as report_convert
 

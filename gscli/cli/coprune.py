@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from . import options, show
+from . import options, paths, show
 
 
 @click.command()
-@click.argument("first", type=options.PATH)
-@click.argument("second", type=options.PATH)
+@click.argument("first", type=paths.INPUT)
+@click.argument("second", type=paths.INPUT)
 @click.option(
     "-t",
     "--threshold",
@@ -21,7 +21,7 @@ from . import options, show
 )
 @click.option(
     "--out-dir",
-    type=options.PATH,
+    type=paths.TARGET_FOLDER,
     required=True,
     metavar="FOLDER",
     help="Write both as FOLDER/STEM.coprune.ply.",
@@ -36,7 +36,7 @@ from . import options, show
 )
 @click.option(
     "--index",
-    type=options.PATH,
+    type=paths.OUTPUT_FOLDER,
     metavar="FOLDER",
     help="Also write the kept row numbers, as STEM.coprune.npy.",
 )
@@ -71,7 +71,7 @@ def command(
       gscli coprune a.ply b.ply --threshold 2spacing --out-dir pruned/
       gscli coprune a.ply b.ply --threshold 0.1 --min-points 1000 --out-dir pruned/ --index pruned/
     """
-    show.refuse_mixing(as_json, report)
+    show.refuse_mixing()
     from ..coprune import coprune
     from ..report import coprune as report_coprune
 

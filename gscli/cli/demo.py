@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from ..errors import UsageError
-from . import options, show
+from . import options, paths, show
 
 
 @click.command()
-@click.argument("source", required=False, type=options.PATH)
+@click.argument("source", required=False, type=paths.INPUT)
 @click.option(
     "--out-dir",
-    type=options.PATH,
+    type=paths.TARGET_FOLDER,
     metavar="FOLDER",
     help="Where to write.  [default: a new temporary folder]",
 )
@@ -32,4 +32,4 @@ def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
     from ..demo import demo
     from ..report.demo import summary
 
-    show.lines(summary(demo(source, out_dir, overwrite=overwrite, track=show.track(quiet=False))))
+    show.summary(summary(demo(source, out_dir, overwrite=overwrite, track=show.track(quiet=False))))

@@ -23,8 +23,4 @@ def command(as_json: bool) -> None:
     from ..report import doctor as report_doctor
 
     findings = examine()
-    if as_json:
-        show.json(report_doctor.document(findings))
-        return
-    for line in report_doctor.summary(findings):
-        click.echo(line)
+    show.result(report_doctor.document(findings), report_doctor.summary(findings), as_json=as_json)

@@ -24,8 +24,4 @@ def command(as_json: bool) -> None:
     from ..report import formats as report_formats
 
     rows = list(FORMATS)
-    if as_json:
-        show.json(report_formats.document(rows))
-        return
-    for line in report_formats.summary(rows):
-        click.echo(line)
+    show.result(report_formats.document(rows), report_formats.summary(rows), as_json=as_json)

@@ -27,7 +27,4 @@ def command(source: str, trust_pickle: bool, as_json: bool) -> None:
     from ..report import info as report_info
 
     found = info(source, trust_pickle=trust_pickle)
-    if as_json:
-        show.json(found.to_dict())
-        return
-    show.lines(report_info.summary(found))
+    show.result(found.to_dict(), report_info.summary(found), as_json=as_json)

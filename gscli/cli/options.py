@@ -1,4 +1,4 @@
-"""Every option that more than one command has, once; and the types of option values."""
+"""Every option that more than one command has, once; the types of values, and the kinds of options."""
 
 from __future__ import annotations
 
@@ -12,27 +12,12 @@ import click
 from .. import device as devices
 from ..errors import UsageError
 from ..neighbors import ENGINES
+from . import paths
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic from Click 8.4 on
-
-
-class _Path(click.types.StringParamType):
-    """A path as it is given: a shell completes it, and what opens it says what is wrong with it."""
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter | None, incomplete: str
-    ) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(incomplete, type="file")]
-
-
-PATH = _Path()
 
 
 class Range(ParamType):
@@ -100,7 +85,15 @@ class Shard(ParamType):
         return int(number), int(of)
 
 
-class _OfTheSummary(click.Option):
+class OfOneRun(click.Option):
+    """An option that is about one run on one input: a batch does not take it."""
+
+
+class ToStdout(click.Option):
+    """A flag that sends a document to stdout."""
+
+
+class _OfTheSummary(OfOneRun):
     """An option that adds to the summary, hence has no effect where there is none."""
 
     def handle_parse_result(
@@ -119,7 +112,7 @@ def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
     return quiet
 
 
-source = click.argument("source", type=PATH, metavar="SOURCE")
+source = click.argument("source", type=paths.INPUT, metavar="SOURCE")
 device = click.option(
     "--device",
     type=click.Choice(devices.NAMES),
@@ -136,9 +129,15 @@ trust_pickle = click.option(
     is_flag=True,
     help="Unpickle in full, which runs whatever code the file holds: only for files you trust.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+as_json = click.option(
+    "--json", "as_json", cls=ToStdout, is_flag=True, help="Print one JSON document to stdout."
+)
 report = click.option(
-    "--report", type=PATH, metavar="FILE", help="Write the same JSON document to FILE, beside the summary."
+    "--report",
+    cls=OfOneRun,
+    type=paths.OUTPUT,
+    metavar="FILE",
+    help="Write the same JSON document to FILE, beside the summary.",
 )
 quiet = click.option(
     "-q",
@@ -156,7 +155,7 @@ memory_limit = click.option(
     metavar="SIZE",
     help="Take at most so much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
 )
-no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep grids on disk.")
+no_cache = click.option("--no-cache", cls=OfOneRun, is_flag=True, help="Neither use nor keep grids on disk.")
 thresholds = click.option(
     "-t",
     "--threshold",

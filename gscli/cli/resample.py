@@ -10,15 +10,15 @@ import click
 
 from ..grids.methods import ALIASES, DEFAULT, RULES
 from ..grids.picking import PICKS
-from . import options, show
+from . import options, paths, show
 
 
 @click.command()
 @options.source
-@click.argument("target", required=False, type=options.PATH)
+@click.argument("target", required=False, type=paths.TARGET)
 @click.option(
     "--out-dir",
-    type=options.PATH,
+    type=paths.TARGET_FOLDER,
     metavar="FOLDER",
     help="Write every draw as FOLDER/STEM.METHOD.eEPOCH.ply.",
 )
@@ -58,14 +58,14 @@ from . import options, show
 @click.option(
     "--grid",
     "grid_file",
-    type=options.PATH,
+    type=paths.IN_SOURCE,
     metavar="FILE",
     help="Take the cells from a file of ids (.npz with indices, .npy), of SOURCE's folder or elsewhere.",
 )
 @click.option("--drop-invalid", is_flag=True, help="Leave out points with a NaN or infinite position.")
 @click.option(
     "--index",
-    type=options.PATH,
+    type=paths.OUTPUT,
     metavar="FILE.npy",
     help="Also write the kept row numbers of SOURCE; with --out-dir, a folder of them.",
 )
@@ -112,7 +112,7 @@ def command(
       gscli resample city.ply half.ply --memory-limit 2GB
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
-    show.refuse_mixing(as_json, target, report, settings["index"])
+    show.refuse_mixing()
     from ..grids.cache import GridCache
     from ..grids.cache import folder as cache_folder
     from ..report import resample as report_resample

@@ -1,4 +1,8 @@
-"""How commands show things: data on stdout, everything else on stderr."""
+"""How commands show things, and on which stream.
+
+Stdout carries what was asked for: data, a JSON document, or the answer of a command that answers a question.
+Stderr carries everything else: progress, warnings, errors, and what a command that writes files remarks.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import click
 from .. import files
 from ..errors import GateMissed, UsageError, printable
 from ..progress import Track, silent
+from . import options, paths
 
 if TYPE_CHECKING:
     from ..comparing.gates import Gate
@@ -35,33 +40,58 @@ def _bar(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int
         yield bar.update
 
 
-def on_stdout(*outputs: str | None) -> int:
-    """How many of these outputs are stdout."""
-    return sum(path is not None and files.descriptor(path) == 1 for path in outputs)
-
-
-def refuse_mixing(as_json: bool, *outputs: str | None) -> None:
+def refuse_mixing() -> None:
     """Refuse two documents on one stdout."""
-    if on_stdout(*outputs) + as_json > 1:
-        raise UsageError(
-            "stdout can carry one thing", remedy="give a file name, or --report FILE for the JSON"
-        )
+    ctx = click.get_current_context()
+    if len(both := _on_stdout(ctx)) > 1:
+        aside = "give a file name, or --report FILE for the JSON"
+        remedy = aside if any(isinstance(one.type, paths.Output) for one in both) else "drop one"
+        raise UsageError(f"stdout can carry one thing, not {' and '.join(map(_spelt, both))}", remedy=remedy)
+
+
+def _on_stdout(ctx: click.Context) -> list[click.Parameter]:
+    """The parameters that send a document or an output to stdout, as they were given."""
+    return [one for one in ctx.command.params if _is_stdout(one, ctx.params.get(str(one.name)))]
+
+
+def _is_stdout(parameter: click.Parameter, value: Any) -> bool:
+    if isinstance(parameter.type, paths.Output) and not parameter.type.folder:
+        return value is not None and files.descriptor(value) == 1
+    return isinstance(parameter, options.ToStdout) and bool(value)
+
+
+def _spelt(parameter: click.Parameter) -> str:
+    return parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
+
+
+def _writes(ctx: click.Context) -> bool:
+    """Whether a command is run for the files that it writes; a dry run is for what it says."""
+    types = [parameter.type for parameter in ctx.command.params]
+    product = any(isinstance(each, paths.Output) and each.product for each in types)
+    return product and not ctx.params.get("dry_run")
+
+
+def summary(shown: Iterable[str]) -> None:
+    """Show people what a command found: an answer on stdout, unless that is taken, or a remark on stderr."""
+    ctx = click.get_current_context()
+    aside = _writes(ctx) or bool(_on_stdout(ctx))
+    for line in shown:  # what file names hold cannot break lines or steer the terminal
+        click.echo(printable(line), err=aside)
 
 
 def result(
     document: dict[str, Any],
-    summary: list[str],
+    told: Iterable[str],
     *,
     as_json: bool,
-    report: str | None,
-    quiet: bool,
-    overwrite: bool,
-    answer: bool = False,
+    report: str | None = None,
+    quiet: bool = False,
+    overwrite: bool = False,
 ) -> None:
-    """Show a result: JSON where asked for, and a summary for people on stderr.
+    """Show a result: as JSON where asked for, otherwise as the lines that tell it to people.
 
     Args:
-        answer: the summary is what the command was asked for, so it goes to stdout.
+        report: where the JSON document goes as well.
     """
     from .. import documents
 
@@ -70,22 +100,9 @@ def result(
             documents.write(report, document, overwrite=overwrite)
     finally:  # the work is done, and told, even where the disk has no room for a report of it
         if as_json:
-            json(document)
+            documents.write(files.STANDARD, document, overwrite=True)
         elif not quiet:
-            lines(summary, err=not answer)
-
-
-def json(content: dict[str, Any]) -> None:
-    """Print a JSON document to stdout."""
-    from .. import documents
-
-    documents.write(files.STANDARD, content, overwrite=True)
-
-
-def lines(shown: Iterable[str], *, err: bool = False) -> None:
-    """Show lines for people; what file names hold cannot break them or steer the terminal."""
-    for line in shown:
-        click.echo(printable(line), err=err)
+            summary(told)
 
 
 def gates(checked: Sequence[Gate]) -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import click
 
-from . import options, show
+from . import options, paths, show
 
 
 @click.command()
 @options.source
-@click.argument("draws", nargs=-1, required=True, type=options.PATH, metavar="DRAW...")
+@click.argument("draws", nargs=-1, required=True, type=paths.INPUT, metavar="DRAW...")
 @click.option(
     "--expect",
-    type=options.PATH,
+    cls=options.OfOneRun,
+    type=paths.INPUT,
     metavar="REPORT",
     help="The JSON that resample wrote.  [default: believe the comment in each DRAW]",
 )
 @click.option(
     "--grid",
     "grid_file",
-    type=options.PATH,
+    type=paths.IN_SOURCE,
     metavar="FILE",
     help="The mapping that the draws were made with, if they were.",
 )
@@ -62,7 +63,7 @@ def command(
       gscli resample scene.ply --out-dir views/ --repeat 8
       gscli verify scene.ply views/*.ply
     """
-    show.refuse_mixing(as_json, report)
+    show.refuse_mixing()
     from ..report import verify as report_verify
     from ..verify import verify
 

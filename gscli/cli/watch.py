@@ -8,16 +8,16 @@ import click
 
 from ..errors import UsageError
 from ..watching import DEFAULT_THRESHOLD
-from . import options
+from . import options, paths
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=options.PATH, metavar="RUN [RUN_B]")
+@click.argument("runs", nargs=-1, required=True, type=paths.INPUT, metavar="RUN [RUN_B]")
 @click.option(
-    "--reference", type=options.PATH, metavar="FILE", help="Also compare every checkpoint with this scene."
+    "--reference", type=paths.INPUT, metavar="FILE", help="Also compare every checkpoint with this scene."
 )
 @click.option(
-    "--tensorboard", type=options.PATH, metavar="LOGDIR", help="Write the scalars to LOGDIR/gscli/."
+    "--tensorboard", type=paths.OUTPUT_FOLDER, metavar="LOGDIR", help="Write the scalars to LOGDIR/gscli/."
 )
 @click.option(
     "--threshold",

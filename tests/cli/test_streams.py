@@ -1,0 +1,149 @@
+"""Answers, data and JSON are on stdout; remarks of what writes files, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from gscli.bench import timing
+from gscli.cli import main, options, paths
+from tests.commands import EXAMPLES, commands, example
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GSCLI_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Benchmarks say what they would, and take none."""
+    for name in ("compare", "resample"):
+        timed = [timing.Group("one of two", (timing.Row("this", 1.0, 1.0), timing.Row("that", 2.0, 2.0)))]
+        monkeypatch.setattr(f"gscli.bench.{name}.bench", lambda timed=timed, **_: timed)
+
+
+def plain(args: list[str], folder: Path) -> Iterator[str]:
+    """The arguments without ``--json``, and without files that are written beside what the command is for."""
+    words = iter(args)
+    for word in words:
+        if word in ("--html", "--distances", "--report", "--index", "--tensorboard"):
+            assert next(words).startswith(str(folder))
+        elif word != "--json":
+            yield word
+
+
+def told(text: str) -> list[str]:
+    """What is said there of the result: progress and errors stand behind the program's name."""
+    return [line for line in text.splitlines() if not line.startswith("gscli: ")]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_writes_files_remarks_on_stderr_and_what_answers_does_so_on_stdout(
+    name: str, tmp_path: Path
+) -> None:
+    args = list(plain(example(name, tmp_path), tmp_path))
+    before = set(tmp_path.rglob("*"))
+    done = run(*name.split(), *args)
+    assert done.exit_code == 0, done.output
+    on_stdout, on_stderr = told(done.stdout), told(done.stderr)
+    if set(tmp_path.rglob("*")) - before:
+        assert on_stderr
+        assert on_stdout == []
+    else:
+        assert on_stdout
+        assert on_stderr == []
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder has a scene and a draw from it."""
+    example("compare", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+HELD = ["scene.ply", "--reference", "scene.ply", "--workers", "1", "--out-dir", "out"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["compare", "scene.ply", "drawn.ply", "--report", "r.json"],
+        ["compare", "scene.ply", "drawn.ply", "--html", "page.html", "--distances", "far.ply"],
+        ["verify", "scene.ply", "drawn.ply", "--report", "r.json"],
+        ["convert", "scene.ply", "scene.npz", "--dry-run"],
+        ["batch", "info", "scene.ply", "--workers", "1", "--out-dir", "out"],
+        ["batch", "compare", *HELD, "--html", "pages"],
+        ["batch", "resample", "scene.ply", "--out-dir", "out", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+def test_an_answer_stays_one_where_files_are_written_beside_it_and_a_dry_run_is_one(
+    drawn: None, args: list[str]
+) -> None:
+    done = run(*args)
+    assert done.exit_code == 0, done.output
+    assert told(done.stdout)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["compare", "scene.ply", "drawn.ply", "--report", "-"],
+        ["compare", "scene.ply", "drawn.ply", "--html", "/dev/stdout"],
+        ["verify", "scene.ply", "drawn.ply", "--report", "-"],
+        ["resample", "scene.ply", "half.ply", "--report", "-"],
+        ["batch", "info", "scene.ply", "--workers", "1", "--json-lines"],
+    ],
+    ids=" ".join,
+)
+def test_a_document_on_stdout_has_it_for_itself(drawn: None, args: list[str]) -> None:
+    command = [sys.executable, "-m", "gscli", *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert told(done.stderr)
+    if args[-1] == "/dev/stdout":
+        assert done.stdout.startswith("<!")
+        assert done.stdout.rstrip().endswith("</html>")
+    else:
+        assert "version" in json.loads(done.stdout)
+
+
+def documents(command: click.Command) -> Iterator[list[str]]:
+    """Every option of a command that can send something to stdout, as it is given then."""
+    for parameter in command.params:
+        if isinstance(parameter, options.ToStdout):
+            yield parameter.opts[:1]
+        elif isinstance(parameter, click.Option) and parameter.type is paths.OUTPUT:
+            yield [parameter.opts[0], "-"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_stdout_carries_one_document(name: str, tmp_path: Path) -> None:
+    args = list(plain(example(name, tmp_path), tmp_path))
+    for first, second in itertools.combinations(documents(commands()[name]), 2):
+        done = run(*name.split(), *args, *first, *second)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "stdout can carry one thing" in done.stderr
+
+
+@pytest.mark.parametrize("args", [["info", "scene.ply"], ["verify", "scene.ply", "drawn.ply"]])
+def test_an_answer_that_nobody_can_receive_does_not_fail(drawn: None, args: list[str]) -> None:
+    command = [sys.executable, "-m", "gscli", *args]
+    done = subprocess.run(
+        command, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1), timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,58 @@
+"""Every command of the command line, and an example of how each is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gscli import scene, write
+from gscli.cli import main
+from gscli.resample import resample
+
+# For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to,
+# with drawn.ply, a draw from it, and run, a training run.
+EXAMPLES = {
+    "batch compare": ["{scene}", "--reference", "{scene}", "--workers", "1"],
+    "batch convert": ["{scene}", "--to", "npz", "--out-dir", "{out}/converted", "--workers", "1"],
+    "batch info": ["{scene}", "--workers", "1"],
+    "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
+    "batch verify": ["{out}/drawn.ply", "--reference", "{scene}", "--workers", "1"],
+    "bench compare": ["--points", "900", "--search-points", "400", "--repeats", "1", "--no-slow"],
+    "bench resample": ["--points", "3000", "--cells", "200", "--repeats", "1", "--no-slow"],
+    "cache clear": [],
+    "cache info": [],
+    "compare": ["{scene}", "{out}/drawn.ply", "--html", "{out}/page.html", "--distances", "{out}/far.ply"],
+    "coprune": ["{scene}", "{out}/drawn.ply", "-t", "1", "--min-points", "1", "--out-dir", "{out}/pruned"],
+    "convert": ["{scene}", "{out}/scene.npz"],
+    "demo": ["{scene}", "--out-dir", "{out}/demo"],
+    "doctor": [],
+    "formats": [],
+    "info": ["{scene}", "--json"],
+    "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
+    "verify": ["{scene}", "{out}/drawn.ply"],
+    "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
+}
+
+
+def commands(group: click.Group = main, *above: str) -> dict[str, click.Command]:
+    """All commands that do something, by their full names."""
+    found: dict[str, click.Command] = {}
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            found |= commands(command, *above, name)
+        elif command is not None:
+            found[" ".join([*above, name])] = command
+    return found
+
+
+def example(name: str, folder: Path) -> list[str]:
+    """The arguments of a command's example, whose files are made in `folder`."""
+    path = folder / "scene.ply"
+    write(path, scene.make(300))
+    resample(path, folder / "drawn.ply")
+    for step in (1, 2):
+        (folder / f"run/iteration_{step}").mkdir(parents=True)
+        write(folder / f"run/iteration_{step}/point_cloud.ply", scene.make(300))
+    return [arg.format(scene=path, out=folder) for arg in EXAMPLES[name]]
