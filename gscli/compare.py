@@ -185,7 +185,7 @@ def _compare(
     paired = with_gaussians and not lacking
     similarity = moved.require_similarity() if paired and moved is not None else None
     if lacking and pair is not None:
-        raise UsageError(f"--pair has no effect: {lacking[0]} has no opacity, scales and rotation")
+        raise UsageError(f"`pair` has no effect: {lacking[0]} has no opacity, scales and rotation")
     pairs_asked = pairing.parse(pair or "nearest") if paired else None
     known = None
     if pairs_asked is not None and pairs_asked.kind != "nearest":
@@ -249,7 +249,7 @@ def _check_options(
         parse_threshold(threshold)
     if pair is not None:
         if not with_gaussians:
-            raise UsageError("--pair has no effect with --no-gaussians")
+            raise UsageError("`pair` has no effect with `with_gaussians=False`")
         pairing.parse(pair)
     search.check_max_queries(max_queries)
     hashing.require_seeds(seed=seed)

@@ -155,7 +155,7 @@ def coprune(
     """
     wanted = parse_threshold(threshold)
     if min_points < 0:
-        raise UsageError(f"--min-points must be 0 or more, not {min_points}")
+        raise UsageError(f"`min_points` must be 0 or more, not {min_points}")
     if files.is_standard(first) and files.is_standard(second):
         raise UsageError("stdin can be one of the two models, not both")
     if engine != "auto":
@@ -190,7 +190,7 @@ def coprune(
                 f"would keep {len(kept):,} of {len(cloud):,} points, fewer than {min_points:,}: "
                 "nothing is written",
                 path=name,
-                remedy="raise --threshold, or lower --min-points",
+                remedy="raise `threshold`, or lower `min_points`",
             )
     for folder in made:
         files.make_folder(folder)

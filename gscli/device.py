@@ -14,7 +14,7 @@ NAMES = ("cpu", "torch-cpu", "cuda")  # NumPy; the torch code on CPU tensors; th
 
 
 def resolve(name: str) -> torch.device | None:
-    """The torch device of a ``--device`` name; None for ``cpu``, which is NumPy and imports no torch.
+    """The torch device of a name; None for ``cpu``, which is NumPy and imports no torch.
 
     Raises:
         EngineUnavailable: torch or a usable GPU is missing.
@@ -23,15 +23,15 @@ def resolve(name: str) -> torch.device | None:
         return None
     if name.split(":")[0] not in NAMES:
         raise UsageError(f"no device {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
-    libraries.require("torch", f"--device {name}", instead="use --device cpu")
+    libraries.require("torch", f"`device={name!r}`", instead="use `device='cpu'`")
     import torch
 
     if name == "torch-cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise EngineUnavailable(
-            "--device cuda: torch sees no usable GPU",
-            remedy="check the driver and that torch is a CUDA build, or use --device cpu",
+            "`device='cuda'`: torch sees no usable GPU",
+            remedy="check the driver and that torch is a CUDA build, or use `device='cpu'`",
         )
     return torch.device(name)
 

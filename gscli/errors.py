@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 __all__ = ["EngineUnavailable", "GateMissed", "GscliError", "InputError", "UsageError", "WriteRefused"]
 
-_ARGUMENT = re.compile(r"`([a-z_]+)`")
+_MARKED = re.compile(r"`([a-z_]+(?:=[^`]*)?)`")
 DISTRIBUTIONS = {"PIL": "pillow", "faiss": "faiss-cpu"}  # what brings a package of another name
 
 
@@ -26,10 +26,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def spell(text: str, spelt: Callable[[str], str]) -> str:
+    """Text with every argument that backticks mark in it as `spelt` writes it."""
+    return _MARKED.sub(lambda marked: spelt(marked[1]), text)
+
+
 class GscliError(Exception):
     """An expected failure, told in one line: ``PATH: what is wrong; what to do``.
 
-    Backticks in `what` and `remedy` mark the names of arguments, which a command line calls otherwise.
+    Backticks in `what` and `remedy` mark arguments as Python has them, a name or ``name=value``, which a
+    command line spells otherwise.
 
     Args:
         what: what is wrong, without the path.
@@ -51,9 +57,9 @@ class GscliError(Exception):
         return self.told(str)
 
     def told(self, spelt: Callable[[str], str]) -> str:
-        """The line, with every argument that it marks as `spelt` gives its name."""
+        """The line, with every argument that it marks, ``seed`` or ``device='cpu'``, as `spelt` writes it."""
         line = "; ".join(part for part in (self.what, self.remedy) if part)
-        line = _ARGUMENT.sub(lambda marked: spelt(marked[1]), line)
+        line = spell(line, spelt)
         line = line if self.path is None else f"{self.path}: {line}"
         return printable(" ".join(line.split()))
 

@@ -141,7 +141,7 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     if target.is_dir():
         raise WriteRefused("is a folder", path=path, remedy="name a file in it")
     if not overwrite and target.is_file():
-        raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+        raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
 
 
 def check_outputs(

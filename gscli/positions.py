@@ -26,7 +26,7 @@ def finite_rows(xyz: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
 
 
 def not_finite(
-    count: int, points: int, first: int, *, remedy: str = "add --drop-invalid to leave them out"
+    count: int, points: int, first: int, *, remedy: str = "add `drop_invalid=True` to leave them out"
 ) -> InputError:
     """The refusal of so many positions that are not finite, the first of them in row `first`."""
     return InputError(

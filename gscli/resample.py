@@ -87,13 +87,13 @@ def resample(
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
     if memory_limit is not None and device_name != "cpu":
-        raise UsageError(f"--memory-limit has no effect with --device {device_name}", remedy="drop one")
+        raise UsageError(f"`memory_limit` has no effect with `device={device_name!r}`", remedy="drop one")
     where = device.resolve(device_name)
     mapped = grid_files.choose_mapping(
         source,
         grid_file,
         lattice=lattice_options(voxel_size, points_per_cell, origin),
-        other={"--drop-invalid": drop_invalid, f"--pick {picked.name}": picked.by_place is not None},
+        other={"drop_invalid": drop_invalid, f"pick={picked.name!r}": picked.by_place is not None},
     )
     read = Source.of(source)
     jobs = plan(

@@ -198,7 +198,9 @@ def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None
         found = grid_files.find_mapping(source, grid_file)
         return VoxelGrid.from_ids(grid_files.read_mapping(found, len(cloud), scene=source))
     if grid_file is not None:
-        raise UsageError("--grid has no effect: the draws were made from a lattice", remedy="drop --grid")
+        raise UsageError(
+            "`grid_file` has no effect: the draws were made from a lattice", remedy="drop `grid_file`"
+        )
     xyz = cloud.columns(fields.POSITION)
     with refusing(path):
         return VoxelGrid.from_points(

@@ -63,13 +63,13 @@ def watch(
     """
     if not 1 <= len(runs) <= 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
-    for option, value in (("--every", every), ("--threshold", threshold), ("--timeout", timeout)):
+    for name, value in (("every", every), ("threshold", threshold), ("timeout", timeout)):
         if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"{option} must be a positive number, not {value:g}")
+            raise UsageError(f"`{name}` must be a positive number, not {value:g}")
     if every > LONGEST:
-        raise UsageError(f"--every must be {LONGEST:,} seconds at most, not {every:g}")
+        raise UsageError(f"`every` must be {LONGEST:,} seconds at most, not {every:g}")
     if once and (until is not None or timeout is not None):
-        raise UsageError("--once ends by itself", remedy="drop --until and --timeout")
+        raise UsageError("`once` ends by itself", remedy="drop `until` and `timeout`")
     fixed = None if reference is None else centers(os.fspath(reference))
     memory = Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
     patience = 1 if once else PATIENCE

@@ -34,7 +34,7 @@ def test_a_dry_run_names_losses_and_writes_nothing(scene_file, tmp_path):
 
 
 def test_losses_are_refused_until_they_are_allowed_and_then_measured(scene_file, tmp_path):
-    with pytest.raises(WriteRefused, match="--allow-lossy"):
+    with pytest.raises(WriteRefused, match="allow_lossy=True"):
         convert(scene_file, tmp_path / "x.splat")
     result = convert(scene_file, tmp_path / "x.splat", allow_lossy=True)
     assert result.largest["position"] == 0

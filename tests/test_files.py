@@ -55,7 +55,7 @@ def test_an_interrupted_first_write_leaves_nothing(tmp_path):
 def test_existing_files_are_refused_unless_overwriting(tmp_path):
     path = tmp_path / "out"
     put(path, b"old", overwrite=False)
-    with pytest.raises(WriteRefused, match="out: exists already; add --overwrite"):
+    with pytest.raises(WriteRefused, match="out: exists already; add overwrite=True"):
         put(path, overwrite=False)
     assert path.read_bytes() == b"old"
     put(path)

@@ -310,7 +310,7 @@ def test_refused_options_leave_nothing_behind(scene, tmp_path, settings, error):
 
 def test_an_existing_output_is_refused_before_anything_is_read(tmp_path):
     (tmp_path / "out.ply").write_text("precious")
-    with pytest.raises(WriteRefused, match="--overwrite"):
+    with pytest.raises(WriteRefused, match="overwrite=True"):
         resample(tmp_path / "not there.ply", tmp_path / "out.ply")
     assert (tmp_path / "out.ply").read_text() == "precious"
 
@@ -324,7 +324,7 @@ def test_invalid_positions_are_refused_by_name_and_dropped_on_request(scene, tmp
     rows = rows_of(scene).copy()
     rows["y"][5] = np.nan
     gscli.write(tmp_path / "bad.ply", GaussianCloud(rows))
-    with pytest.raises(InputError, match=r"bad\.ply: 1 of 4,000 points .* row 5; add --drop-invalid"):
+    with pytest.raises(InputError, match=r"bad\.ply: 1 of 4,000 points .* row 5; add drop_invalid=True"):
         resample(tmp_path / "bad.ply", tmp_path / "out.ply")
     result = resample(tmp_path / "bad.ply", tmp_path / "out.ply", method="dense", drop_invalid=True)
     assert (result.points, result.dropped, result.outputs[0].points) == (N, 1, N - 1)

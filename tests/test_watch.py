@@ -503,5 +503,5 @@ def test_an_interrupt_ends_it_with_its_status(runs):
 
 
 def test_no_pause_longer_than_the_system_can_sleep(runs):
-    with pytest.raises(UsageError, match=r"--every must be 1,000,000,000 seconds at most, not 1e\+300"):
+    with pytest.raises(UsageError, match=r"every must be 1,000,000,000 seconds at most, not 1e\+300"):
         next(watch(runs, every=1e300))

@@ -53,11 +53,11 @@ class Dask:
         """Run tasks, the first ones first; see `gscli.batch.run.Engine`."""
         if not _ADDRESS.fullmatch(self.address):  # a client that was refused one takes 20 s to end
             raise UsageError(
-                f"--scheduler {self.address} is no address", remedy="write it like tcp://head:8786"
+                f"`scheduler` {self.address} is no address", remedy="write it like tcp://head:8786"
             )
         if not tasks:  # nothing to wait for a scheduler and workers for
             return
-        libraries.require("distributed", "--scheduler", instead="leave it out to work on this machine")
+        libraries.require("distributed", "`scheduler`", instead="leave it out to work on this machine")
         distributed: Any = import_module("distributed")
         try:
             client = distributed.Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -72,7 +72,7 @@ class Dask:
             except (OSError, distributed.CancelledError):
                 raise EngineUnavailable(
                     f"the Dask scheduler at {self.address} is gone",
-                    remedy="start it again, and go on with --resume",
+                    remedy="start it again, and go on with `resume=True`",
                 ) from None
 
     def _work(

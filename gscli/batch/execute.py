@@ -44,7 +44,7 @@ def attempt(task: Task) -> Record:
                 "result": answer.document,
             }
         except GscliError as error:
-            record |= _failed(str(error), error.exit_code)
+            record |= _failed(error.told("`{}`".format), error.exit_code)
         except MemoryError as error:
             record |= _failed(f"{task.source}: out of memory ({error}); use fewer workers", 1)
         except Exception as bug:  # noqa: BLE001 (one input's bug must not end the batch)

@@ -193,7 +193,7 @@ def _writable_suffix(to: str, allow_lossy: bool) -> str:
     suffix, form = written_as(to)
     form.require(to)
     if form.writer is not None and form.writer.lossy and not allow_lossy:
-        raise WriteRefused(f"--to {to} always loses precision", remedy="add --allow-lossy")
+        raise WriteRefused(f"`to` {to} always loses precision", remedy="add `allow_lossy=True`")
     return suffix
 
 

@@ -132,11 +132,11 @@ def find(
                 left_out = path
                 continue
             if not _below(path, base):
-                raise UsageError(f"is not below {base}", path=path, remedy="choose another --relative-to")
+                raise UsageError(f"is not below {base}", path=path, remedy="choose another `relative_to`")
             found.setdefault(path, Found(path, os.path.relpath(path, base)))
     if left_out is not None and not found:
         raise InputError(
-            "like all that matches, is below --out-dir", path=left_out, remedy="choose another --out-dir"
+            "like all that matches, is below `out_dir`", path=left_out, remedy="choose another `out_dir`"
         )
     return list(found.values())
 
@@ -168,7 +168,7 @@ def plan(
     """
     kind = operations.get(operation)
     if folder is None and (kind.writes or writes):
-        raise UsageError(f"this {operation} writes files", remedy="give --out-dir FOLDER")
+        raise UsageError(f"this {operation} writes files", remedy="give `out_dir='FOLDER'`")
     parameters = json.loads(json.dumps(parameters))  # what a worker will see
     partners = _partners(kind, operation, inputs, against)
     shared = [] if reads is None else [_look(path) for _, path in sorted(reads.items())]
@@ -209,7 +209,7 @@ def _partners(
     if not kind.compares:
         return {}
     if not against:
-        raise UsageError(f"{operation} needs something to hold each input against", remedy="give --reference")
+        raise UsageError(f"{operation} needs something to hold each input against", remedy="give `reference`")
     if len(against) == 1:
         return {one.path: [against[0].path] for one in inputs}
     by_key: dict[str, str] = {}
@@ -218,7 +218,7 @@ def _partners(
             raise UsageError(
                 f"and {other.path} are both the partner of {other.key}",
                 path=by_key[other.key],
-                remedy="narrow --reference down",
+                remedy="narrow `reference` down",
             )
         by_key[other.key] = other.path
     partners = {}
@@ -226,7 +226,7 @@ def _partners(
         key = one.key if one.key in by_key else drawn_from(one.key)
         if key not in by_key:
             raise InputError(
-                "has no partner in --reference", path=one.path, remedy=f"there should be one called {key}"
+                "has no partner in `reference`", path=one.path, remedy=f"there should be one called {key}"
             )
         partners[one.path] = [by_key[key]]
     return partners
@@ -245,17 +245,17 @@ def _refuse_collisions(tasks: Sequence[Task], folder: str | None) -> None:
                 raise UsageError(
                     f"is where records go, and would be the output of {task.source}",
                     path=path,
-                    remedy="lay outputs out from a folder above with --relative-to",
+                    remedy="lay outputs out from a folder above with `relative_to`",
                 )
             if real in read:
                 raise UsageError(
                     f"is an input and would be overwritten by the output of {task.source}",
                     path=path,
-                    remedy="choose another --out-dir",
+                    remedy="choose another `out_dir`",
                 )
             if real in writers:
                 beside = os.path.dirname(writers[real]) == os.path.dirname(task.source)
-                remedy = "lay outputs out from a folder above both with --relative-to"
+                remedy = "lay outputs out from a folder above both with `relative_to`"
                 raise UsageError(
                     f"would be written twice: for {writers[real]} and for {task.source}",
                     path=path,
@@ -266,7 +266,7 @@ def _refuse_collisions(tasks: Sequence[Task], folder: str | None) -> None:
             raise UsageError(
                 f"and {task.source} have one name below their folders",
                 path=ids[task.id],
-                remedy="name a folder above both with --relative-to",
+                remedy="name a folder above both with `relative_to`",
             )
         ids[task.id] = task.source
 

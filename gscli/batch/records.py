@@ -70,7 +70,7 @@ class Folder:
                     raise GscliError(
                         "another gscli batch is at work here",
                         path=self.path,
-                        remedy="wait for it, or divide all of the work with --shard",
+                        remedy="wait for it, or divide all of the work with `shard`",
                     )
                 time.sleep(0.05)
             yield division, part
@@ -195,7 +195,7 @@ def _locked(descriptor: int, how: int) -> bool:
         return False
     except OSError as error:
         raise GscliError(
-            f"the file system of --out-dir has no locks ({error.strerror})", remedy="choose another one"
+            f"the file system of `out_dir` has no locks ({error.strerror})", remedy="choose another one"
         ) from None
     return True
 

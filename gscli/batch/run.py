@@ -182,7 +182,7 @@ def look_at(
             raise WriteRefused(
                 "holds a batch already",
                 path=folder.path,
-                remedy="add --resume to go on with it, or --overwrite to start anew",
+                remedy="add `resume=True` to go on with it, or `overwrite=True` to start anew",
             )
     done = {}
     if begun and resume:
@@ -198,7 +198,7 @@ def look_at(
     versions = Counter(str(record.get("version")) for record in skipped)
     if versions.pop(__version__, 0) < len(skipped):
         told = ", ".join(f"{count:,} by gscli {version}" for version, count in sorted(versions.items()))
-        warnings.warn(f"done before {told}, which may differ; --overwrite starts anew", stacklevel=2)
+        warnings.warn(f"done before {told}, which may differ; start anew to do them again", stacklevel=2)
     return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, overwrite, seen)
 
 
@@ -256,7 +256,7 @@ def at(path: str | None) -> Folder | None:
     if path is None:
         return None
     if not path:
-        raise UsageError("--out-dir is empty", remedy="name a folder; . is the current one")
+        raise UsageError("`out_dir` is empty", remedy="name a folder; . is the current one")
     if Path(path).exists() and not Path(path).is_dir():
-        raise GscliError("is no folder", path=path, remedy="choose another --out-dir")
+        raise GscliError("is no folder", path=path, remedy="choose another `out_dir`")
     return Folder(Path(path).absolute())

@@ -19,6 +19,7 @@ import click
 
 from ..errors import GscliError, UsageError
 from ..version import __version__
+from ._spelling import spelt
 
 _HELPERS = ("options", "paths", "show")
 
@@ -40,7 +41,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except GscliError as error:
-        raise _Failure(error.told(_spelt), error.exit_code) from None
+        raise _Failure(error.told(lambda argument: spelt(argument, main)), error.exit_code) from None
     except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # new in Click 8.2: shows the help
         raise
     except click.UsageError as error:
@@ -101,13 +102,6 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("gscli: interrupted", err=True)
             ctx.exit(128 + signal.SIGINT)
-
-
-def _spelt(name: str) -> str:
-    """An argument of the library as the command line spells it."""
-    from ._spelling import spellings
-
-    return spellings(main).get(name, name)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

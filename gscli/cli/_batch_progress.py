@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from .. import files
+from ._spelling import translated
 from .show import on_terminal
 
 LINE_SECONDS = 10.0  # between two lines of progress in a log
@@ -54,7 +55,7 @@ def _bar(summary: Any) -> Iterator[Tell]:
 
         def told(record: dict[str, Any]) -> None:
             if record["status"] == "failed":
-                tqdm.write(complaint(record), file=sys.stderr)
+                tqdm.write(translated(complaint(record)), file=sys.stderr)
             bar.set_postfix_str(f"{summary.count('failed')} failed", refresh=False)
             bar.update()
 
@@ -70,7 +71,7 @@ def _lines(summary: Any) -> Iterator[Tell]:
     def told(record: dict[str, Any]) -> None:
         nonlocal last
         if record["status"] == "failed":
-            click.echo(complaint(record), err=True)
+            click.echo(translated(complaint(record)), err=True)
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             click.echo(f"gscli: {progress(summary, len(summary.work.todo))}", err=True)

@@ -17,6 +17,7 @@ import click
 from ..errors import GateMissed, GscliError, UsageError, did_you_mean
 from . import _batch_progress, paths, show
 from ._batched import Batched, Given
+from ._spelling import translated
 
 
 class _Batch(click.Group):
@@ -85,7 +86,7 @@ def _run(operation: str, given: Given) -> None:
         kept = os.fspath(folder.path / ("summary.json" if part is None else f"summary-{part}.json"))
     show.result(
         summary.to_dict(),
-        report.table(summary),
+        [translated(line) for line in report.table(summary)],
         as_json=own["as_json"],
         report=kept,
         quiet=own["quiet"],

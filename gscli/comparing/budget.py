@@ -87,15 +87,15 @@ def require_tiles(engine: str, device: torch.device | None) -> None:
     """Refuse an engine or a device that does not search in tiles."""
     if device is not None or engine not in ("auto", "kdtree"):
         raise UsageError(
-            "--memory-limit needs the kdtree engine on the CPU: it alone searches in tiles",
-            remedy="choose --engine kdtree --device cpu",
+            "`memory_limit` needs the kdtree engine on the CPU: it alone searches in tiles",
+            remedy="choose `engine='kdtree'` and `device='cpu'`",
         )
 
 
 def refuse_page(page: str | None, limit: int | None) -> None:
     """Refuse a page of pictures beside a limit."""
     if page is not None and limit is not None:
-        raise UsageError("--html draws all points at once, whatever --memory-limit says", remedy="drop one")
+        raise UsageError("`html` draws all points at once, whatever `memory_limit` says", remedy="drop one")
 
 
 def _position(cloud: GaussianCloud, moved: bool) -> int:

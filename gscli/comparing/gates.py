@@ -91,7 +91,7 @@ def parse(text: str) -> Limit:
         bound = math.nan
     if match is None or not math.isfinite(bound):
         raise UsageError(
-            f"--require {text!r} is no limit", remedy="write it like 'source_to_target.mean <= 0.01'"
+            f"`require` {text!r} is no limit", remedy="write it like 'source_to_target.mean <= 0.01'"
         )
     return Limit(match[1], match[2], bound)
 
@@ -105,11 +105,11 @@ def limits(min_fitness: float | None, max_rmse: float | None, require: Sequence[
     found = []
     if min_fitness is not None:
         if not 0 <= min_fitness <= 1:
-            raise UsageError(f"--min-fitness must be between 0 and 1, not {min_fitness:g}")
+            raise UsageError(f"`min_fitness` must be between 0 and 1, not {min_fitness:g}")
         found.append(Limit(FITNESS, ">=", min_fitness))
     if max_rmse is not None:
         if not 0 <= max_rmse < math.inf:
-            raise UsageError(f"--max-rmse must be a number from 0, not {max_rmse:g}")
+            raise UsageError(f"`max_rmse` must be a number from 0, not {max_rmse:g}")
         found.append(Limit(RMSE, "<=", max_rmse, needs=MATCHED))
     return [*found, *(parse(text) for text in require)]
 
@@ -129,13 +129,13 @@ def require_number(metric: str, parts: Mapping[str, Any], length: int) -> None:
     for step in _steps(metric):
         inner = _inner(kind, length)
         if step not in inner:
-            what = f"--require {metric}: the report has no {step} there"
+            what = f"`require` {metric}: the report has no {step} there"
             raise UsageError(what, remedy=did_you_mean(step, inner))
         kind = inner[step]
     if _present(kind) not in (int, float):
         inner = _inner(kind, length)
         holds = f", but holds {', '.join(inner)}" if inner else ""
-        raise UsageError(f"--require {metric} is no number{holds}")
+        raise UsageError(f"`require` {metric} is no number{holds}")
 
 
 def check(limit: Limit, report: Any) -> Gate:

@@ -32,16 +32,16 @@ def check_options(
         sampled: whether only some points are asked. in_pieces: whether memory is limited.
     """
     if target is None:
-        refused = [name for name, given in (("--colors", colors), ("--allow-lossy", allow_lossy)) if given]
+        refused = [name for name, given in (("colors", colors), ("allow_lossy", allow_lossy)) if given]
         if refused:
-            raise UsageError(f"{refused[0]} has no effect without --distances FILE")
+            raise UsageError(f"`{refused[0]}` has no effect without `distances='FILE'`")
         return
     if sampled:
-        raise UsageError("--distances needs the distance of every point, and --max-queries asks only some")
+        raise UsageError("`distances` needs the distance of every point, and `max_queries` asks only some")
     if target.format.folder:
-        raise UsageError("--distances adds a column, and a scene folder has none", remedy="end it in .ply")
+        raise UsageError("`distances` adds a column, and a scene folder has none", remedy="end it in .ply")
     if in_pieces and not target.writer.streams:
-        raise UsageError("--memory-limit writes --distances as .ply: other formats are made in memory")
+        raise UsageError("`memory_limit` writes `distances` as .ply: other formats are made in memory")
 
 
 @contextmanager

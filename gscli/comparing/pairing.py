@@ -64,7 +64,7 @@ def parse(text: str) -> Pairing:
     kind, colon, path = text.partition(":")
     if kind in KINDS and bool(colon) == (kind == "index") and bool(path) == bool(colon):
         return Pairing(kind, path or None)
-    raise UsageError(f"--pair {text} is none of nearest, rows, index:FILE")
+    raise UsageError(f"`pair` {text} is none of nearest, rows, index:FILE")
 
 
 def given_pairs(pairing: Pairing, sources: int, targets: int) -> Pairs:
@@ -81,28 +81,28 @@ def given_pairs(pairing: Pairing, sources: int, targets: int) -> Pairs:
     if pairing.kind == "rows":
         if sources != targets:
             raise UsageError(
-                f"--pair rows needs equally many rows, not {sources:,} and {targets:,}",
-                remedy="use --pair nearest, or --pair index:FILE with the file that resample --index wrote",
+                f"`pair='rows'` needs equally many rows, not {sources:,} and {targets:,}",
+                remedy="use `pair='nearest'`, or `pair='index:FILE'` with the file of resample's `index`",
             )
         return Pairs("source", None, None)
     assert pairing.path is not None
     index = read_index(pairing.path)
     if len(index) not in (sources, targets):
         raise UsageError(
-            f"--pair index:{pairing.path} has {len(index):,} rows, and neither cloud has: "
+            f"`pair` index:{pairing.path} has {len(index):,} rows, and neither cloud has: "
             f"they have {sources:,} and {targets:,}"
         )
     if sources == targets:
         raise UsageError(
-            f"--pair index:{pairing.path} could list the rows of either cloud: both have {sources:,}",
-            remedy="use --pair rows where row i corresponds to row i",
+            f"`pair` index:{pairing.path} could list the rows of either cloud: both have {sources:,}",
+            remedy="use `pair='rows'` where row i corresponds to row i",
         )
     streamed, others = ("target", sources) if len(index) == targets else ("source", targets)
     if len(index) and (index.min() < 0 or index.max() >= others):
         raise InputError(
             f"names rows from {index.min()} to {index.max()} of a cloud that has {others:,}",
             path=pairing.path,
-            remedy="give the file that resample --index wrote for these two",
+            remedy="give the file that resample's `index` wrote for these two",
         )
     return Pairs(streamed, None, index)
 
@@ -119,7 +119,5 @@ def read_index(path: str | os.PathLike[str]) -> Array:
     except (OSError, ValueError, EOFError):
         index = None
     if not isinstance(index, np.ndarray) or index.ndim != 1 or index.dtype.kind not in "iu":
-        raise InputError(
-            "is no .npy file of row numbers", path=path, remedy="resample --index FILE.npy writes one"
-        )
+        raise InputError("is no .npy file of row numbers", path=path, remedy="resample's `index` writes one")
     return index.astype(np.int64)

@@ -101,7 +101,7 @@ def search_both(
     check_max_queries(max_queries)
     if where is not None and where.type == "cpu" and engine in WITHOUT_TORCH:
         raise UsageError(
-            f"--device torch-cpu has no effect on the {engine} engine, which runs no torch there"
+            f"`device='torch-cpu'` has no effect on the {engine} engine, which runs no torch there"
         )
     asked = [
         None if max_queries is None or max_queries >= count else metrics.sample(count, max_queries, seed)
@@ -187,7 +187,7 @@ def _tile_by_tile(
 def check_max_queries(count: int | None) -> None:
     """Refuse a number of points to ask that asks none."""
     if count is not None and count < 1:
-        raise UsageError(f"--max-queries must be at least 1, not {count}")
+        raise UsageError(f"`max_queries` must be at least 1, not {count}")
 
 
 class _Stopped(Exception):
@@ -206,7 +206,7 @@ def positions(cloud: GaussianCloud, name: str) -> Array:
         columns = cloud.columns(fields.POSITION)
         valid = finite_rows(columns)
         if valid is not None:
-            first = "leave them out first: gscli resample IN OUT --method dense --drop-invalid"
+            first = "leave them out first: resample by `method='dense'` with `drop_invalid=True`"
             odd, row = int(np.count_nonzero(~valid)), int(np.argmin(valid))
             raise not_finite(odd, len(valid), row, remedy=first)
     return columns.T

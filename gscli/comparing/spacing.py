@@ -66,13 +66,13 @@ class Threshold:
         if spacing is None:
             raise UsageError(
                 f"{of_what} has no spacing: all its positions are equal, or nearer than 1e-161",
-                remedy="give --threshold in scene units",
+                remedy="give `threshold` in scene units",
             )
         distance = self.value * spacing
         if not 0 < distance < float("inf"):
             raise UsageError(
-                f"--threshold {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
-                remedy="give --threshold in scene units",
+                f"`threshold` {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
+                remedy="give `threshold` in scene units",
             )
         return distance
 
@@ -101,7 +101,7 @@ def parse_threshold(text: str | float) -> Threshold:
         value = float("nan")
     if not 0 < value < float("inf"):
         raise UsageError(
-            f"--threshold {text} is no positive number", remedy="write 0.05 in scene units, or 2spacing"
+            f"`threshold` {text} is no positive number", remedy="write 0.05 in scene units, or 2spacing"
         )
     return Threshold(value, in_spacings)
 

@@ -90,7 +90,7 @@ class Transform:
             raise UsageError(
                 "stretches some directions more than others, which rotations and scales cannot follow",
                 path=self.path,
-                remedy="add --no-gaussians to compare centres alone",
+                remedy="add `with_gaussians=False` to compare centres alone",
             )
         return found
 

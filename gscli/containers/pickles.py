@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 
-TRUST_REMEDY = "it is not loaded; if you trust its author, add --trust-pickle"
+TRUST_REMEDY = "it is not loaded; if you trust its author, add `trust_pickle=True`"
 _PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
 
 

@@ -113,7 +113,7 @@ def read_all(
         pickles.append("trust_pickle" in form.takes)
     if trust_pickle and not any(pickles):
         what = f"is no pickle ({clouds[0].header.format})"
-        raise UsageError(what, path=sources[0].name, remedy="drop --trust-pickle")
+        raise UsageError(what, path=sources[0].name, remedy="drop `trust_pickle`")
     return clouds
 
 

@@ -90,7 +90,7 @@ class Target:
             raise WriteRefused(
                 f"{'as a scene folder, ' * folder}would lose {'; '.join(map(str, lost))}",
                 path=self.path,
-                remedy=f"add --allow-lossy, or {'name a .ply in it' if folder else 'write .ply'}",
+                remedy=f"add `allow_lossy=True`, or {'name a .ply in it' if folder else 'write .ply'}",
             )
         if made_by is not None:
             cloud = cloud.with_comment(made_by)

@@ -82,7 +82,7 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         if not (target / "coord.npy").is_file():
             raise WriteRefused("is a folder, but no scene folder: it is not replaced", path=path)
         if not overwrite:
-            raise WriteRefused("exists already", path=path, remedy="add --overwrite to replace it")
+            raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
 
 
 def write(

@@ -85,4 +85,4 @@ def for_tiles(limit: int, points: int) -> Budget:
 def too_small(limit: int, needed: int, what: str, instead: str | None = None) -> UsageError:
     """The refusal of a limit below what something needs."""
     remedy = f"give at least {-(-needed // 10**6)}MB" + (f", or {instead}" if instead else "")
-    return UsageError(f"--memory-limit {limit / 1e6:.0f}MB is too little for {what}", remedy=remedy)
+    return UsageError(f"`memory_limit` {limit / 1e6:.0f}MB is too little for {what}", remedy=remedy)

@@ -27,7 +27,7 @@ from .voxel_grid import VoxelGrid
 
 VERSION = 1  # of the entries' layout and of the grid's semantics
 DEFAULT_LIMIT = 2 << 30
-REMEDY = "set GSCLI_CACHE_DIR, or use --no-cache"
+REMEDY = "set GSCLI_CACHE_DIR, or go without a cache"
 _CHUNK = 4 << 20  # bytes per task of the digest; part of what a digest means
 _ENTRY = re.compile(r"[0-9a-f]{40}\.npz")
 _LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escape(files.TEMPORARY_SUFFIX)}")

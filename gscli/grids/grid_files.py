@@ -44,7 +44,7 @@ def find_mapping(source: str | os.PathLike[str], name: str | None = None) -> Pat
         raise InputError(f"no such grid file{inside}", path=name, remedy="check the path")
     own = own_mapping(source)
     if own is None:
-        raise UsageError("holds no grid file", path=source, remedy="name one with --grid FILE")
+        raise UsageError("holds no grid file", path=source, remedy="name one with `grid_file='FILE'`")
     return own
 
 
@@ -63,11 +63,11 @@ def choose_mapping(
 ) -> Path | None:
     """The grid file whose cells a scene is cut into; None for a lattice.
 
-    A file that is named goes first; then options that ask for a lattice; then the scene's own grid.
+    A file that is named goes first; then arguments that ask for a lattice; then the scene's own grid.
 
     Args:
-        lattice: options that ask for a lattice, and whether they were given.
-        other: options that mean nothing with a grid file, and whether they were given.
+        lattice: arguments that ask for a lattice, and whether they were given.
+        other: arguments that mean nothing with a grid file, and whether they were given.
 
     Raises:
         UsageError: one was given that has no effect.
@@ -76,17 +76,20 @@ def choose_mapping(
     if name is not None:
         return find_mapping(source, name)
     found = None if any(lattice.values()) else own_mapping(source)
-    refuse_lattice(found, other, remedy="drop it, or give --voxel-size to cut a lattice instead")
+    refuse_lattice(found, other, remedy="drop it, or give `voxel_size` to cut a lattice instead")
     return found
 
 
 def refuse_lattice(
-    grid: str | os.PathLike[str] | None, options: Mapping[str, bool], *, remedy: str = "drop it, or --grid"
+    grid: str | os.PathLike[str] | None,
+    arguments: Mapping[str, bool],
+    *,
+    remedy: str = "drop it, or `grid_file`",
 ) -> None:
-    """Refuse options that were given and have no effect, because the cells are those of a grid file."""
-    given = [option for option, is_given in options.items() if is_given]
+    """Refuse arguments that were given and have no effect, because the cells are those of a grid file."""
+    given = [argument for argument, is_given in arguments.items() if is_given]
     if grid is not None and given:
-        raise UsageError(f"{given[0]} has no effect: the cells are those of {grid}", remedy=remedy)
+        raise UsageError(f"`{given[0]}` has no effect: the cells are those of {grid}", remedy=remedy)
 
 
 def read_mapping(

@@ -99,6 +99,6 @@ def _is_corner(origin: Any) -> bool:
 
 
 def lattice_options(voxel_size: float | None, points_per_cell: float | None, origin: Any) -> dict[str, bool]:
-    """The options that ask for a lattice, and whether they were given."""
-    given = {"--voxel-size": voxel_size, "--points-per-cell": points_per_cell, "--origin": origin}
-    return {option: value is not None for option, value in given.items()}
+    """The arguments that ask for a lattice, and whether they were given."""
+    given = {"voxel_size": voxel_size, "points_per_cell": points_per_cell, "origin": origin}
+    return {name: value is not None for name, value in given.items()}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from ..errors import UsageError
 from . import settings
 from .picking import RANDOM, Pick
-from .settings import option
+from .settings import marked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -216,7 +216,7 @@ def methods(names: Sequence[str], **given: Unpack[Given]) -> list[Method]:
         if name not in NAMES:
             raise UsageError(f"no method {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
     if len(set(full)) < len(full):
-        raise UsageError("the same method is asked for twice", remedy="use --repeat for several draws of it")
+        raise UsageError("the same method is asked for twice", remedy="use `repeat` for several draws of it")
     asked = {name: value for name, value in given.items() if value is not None}
     for name in asked:
         if name not in SETTINGS:
@@ -224,12 +224,12 @@ def methods(names: Sequence[str], **given: Unpack[Given]) -> list[Method]:
         _require_use(name, full)
     for name in asked:
         if other := next((other for other in SETTINGS[name].replaces if other in asked), None):
-            raise UsageError(f"{option(name)} replaces {option(other)}", remedy="give one of the two")
+            raise UsageError(f"{marked(name)} replaces {marked(other)}", remedy="give one of the two")
     for name in full:
         for other in RULES[name].settings:
             if SETTINGS[other].needed and other not in asked:
-                raise UsageError(f"--method {name} needs {option(other)}, {SETTINGS[other].needed}")
-    checked = {name: SETTINGS[name].check(option(name), value) for name, value in asked.items()}
+                raise UsageError(f"`method={name!r}` needs {marked(other)}, {SETTINGS[other].needed}")
+    checked = {name: SETTINGS[name].check(marked(name), value) for name, value in asked.items()}
     return [
         Method(name, **{key: checked[key] for key in RULES[name].settings if key in checked}) for name in full
     ]
@@ -240,10 +240,10 @@ def _require_use(setting: str, names: Sequence[str]) -> None:
     if any(setting in RULES[name].settings for name in names):
         return
     owners = [rule.name for rule in RULES.values() if setting in rule.settings]
-    spelt = option(setting)
+    idle = marked(setting)
     if len(owners) == 1:
         raise UsageError(
-            f"{spelt} belongs to --method {owners[0]}", remedy=f"drop {spelt} or use that method"
+            f"{idle} belongs to `method={owners[0]!r}`", remedy=f"drop {idle} or use that method"
         )
     why = "" if RULES[names[0]].settings else ", which keeps everything"
-    raise UsageError(f"{spelt} has no effect with --method {names[0]}{why}")
+    raise UsageError(f"{idle} has no effect with `method={names[0]!r}`{why}")

@@ -18,7 +18,7 @@ class Setting:
     """What a field of `gscli.grids.methods.Method` is elsewhere, always under its name.
 
     Attributes:
-        check: from the option's name and what was given to what is kept; refuses what makes no sense.
+        check: from the `marked` name and what was given to what is kept; refuses what makes no sense.
         plain: from what is kept to what a report holds, which `check` takes too.
         spell: from what a report holds to a word of a comment. parse: and back, or ValueError.
         needed: why a rule that has it cannot do without it, where there is no default.
@@ -41,15 +41,15 @@ def table(kind: type) -> dict[str, Setting]:
     return {f.name: f.metadata["setting"] for f in fields(kind) if f.metadata}
 
 
-def option(name: str) -> str:
-    """A setting as the command line spells it."""
-    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
+def marked(name: str) -> str:
+    """A setting as messages mark it: by the argument of `gscli.resample` that gives it."""
+    return "`total`" if name == "target" else f"`{name}`"
 
 
 def share_range() -> Metadata:
     """A range of shares, spelled ``LO:HI`` in comments."""
 
-    def check(option: str, value: Any) -> tuple[float, float]:
+    def check(argument: str, value: Any) -> tuple[float, float]:
         try:
             low, high = value
             spelt = f"{low:g}:{high:g}"
@@ -57,7 +57,7 @@ def share_range() -> Metadata:
             low, high, spelt = math.nan, math.nan, repr(value)
         if not 0.0 <= low <= high <= 1.0:
             raise UsageError(
-                f"{option} {spelt} is no range within 0 to 1", remedy="write LO:HI, or one number"
+                f"{argument} {spelt} is no range within 0 to 1", remedy="give two shares, the lower one first"
             )
         return float(low), float(high)
 
@@ -72,9 +72,9 @@ def share_range() -> Metadata:
 def whole(*, least: int, needed: str = "") -> Metadata:
     """A whole number."""
 
-    def check(option: str, value: Any) -> int:
+    def check(argument: str, value: Any) -> int:
         if isinstance(value, bool) or not hasattr(value, "__index__") or not least <= index(value) < 2**63:
-            raise UsageError(f"{option} must be between {least} and 2^63 - 1, not {value}")
+            raise UsageError(f"{argument} must be between {least} and 2^63 - 1, not {value}")
         return index(value)
 
     return _metadata(check, int, parse=int, needed=needed)
@@ -83,7 +83,7 @@ def whole(*, least: int, needed: str = "") -> Metadata:
 def total(*, replaces: tuple[str, ...] = ()) -> Metadata:
     """How many rows to keep, ``N`` or ``P%``; see `rows_wanted`."""
 
-    def check(option: str, value: Any) -> str:
+    def check(argument: str, value: Any) -> str:
         rows_wanted(str(value), None)
         return str(value)
 
@@ -100,7 +100,7 @@ def _metadata(*args: Any, **more: Any) -> Metadata:
 
 
 def rows_wanted(target: str, points: int | None) -> int:
-    """How many rows a ``--target`` of ``N`` or ``P%`` asks for: of a share, floor(points P / 100).
+    """How many rows a target of ``N`` or ``P%`` asks for: of a share, floor(points P / 100).
 
     Args:
         points: how many there are; None only checks the spelling.
@@ -112,16 +112,21 @@ def rows_wanted(target: str, points: int | None) -> int:
     spelling = r"\d{1,18}(\.\d{1,18})?%" if percent else r"\d{1,18}"
     if not re.fullmatch(spelling, target, re.ASCII):
         raise UsageError(
-            f"--target {target} is neither a number of points nor a percentage", remedy="write N or P%"
+            f"{marked('target')} {target} is neither a number of points nor a percentage",
+            remedy="write N or P%",
         )
     from fractions import Fraction
 
     number = Fraction(target.removesuffix("%"))
     if percent and number > 100:
-        raise UsageError(f"--target {target} is more than everything", remedy="ask for 100% at most")
+        raise UsageError(
+            f"{marked('target')} {target} is more than everything", remedy="ask for 100% at most"
+        )
     if points is None:
         return 0
     rows = math.floor(points * number / 100) if percent else int(number)
     if rows > points:
-        raise UsageError(f"--target {target} exceeds the {points:,} points there are", remedy="ask for fewer")
+        raise UsageError(
+            f"{marked('target')} {target} exceeds the {points:,} points there are", remedy="ask for fewer"
+        )
     return rows

@@ -272,7 +272,7 @@ class VoxelGrid:
         if pick.by_place is None:
             return None
         if self.voxel_size is None or self.origin is None:
-            raise UsageError(f"--pick {pick.name} needs a lattice, and a given mapping has none")
+            raise UsageError(f"`pick={pick.name!r}` needs a lattice, and a given mapping has none")
         order, cells = to_numpy(self.order), to_numpy(self.cells)
         keys = np.empty(self.rows, np.uint32)
         keys[order] = pick.by_place(

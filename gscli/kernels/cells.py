@@ -58,7 +58,7 @@ def lattice_span(
         raise UsageError(
             f"cells of {size:g} are too small for coordinates this far from the origin: "
             "a cell number would reach 2^53",
-            remedy="choose a larger --voxel-size or another --origin",
+            remedy="choose a larger `voxel_size` or another `origin`",
         )
     lows, lasts = [int(v) for v in first], [int(v) for v in last]
     counts = [b - a + 1 for a, b in zip(lows, lasts, strict=True)]

@@ -48,7 +48,7 @@ def require_cpu(device: torch.device | None, engine: str) -> None:
     if device is not None and device.type != "cpu":
         raise UsageError(
             f"the {engine} engine runs on the CPU only, not on {device}",
-            remedy="choose --engine torch-tree, or --device cpu",
+            remedy="choose `engine='torch-tree'`, or `device='cpu'`",
         )
 
 

@@ -54,7 +54,7 @@ class Index:
         if device is not None and device.type == "cuda" and gpu_count() == 0:
             raise EngineUnavailable(
                 f"faiss sees no GPU, so it cannot run on {device}",
-                remedy="pip uninstall faiss-cpu, pip install faiss-gpu, or choose --engine torch-tree",
+                remedy="pip uninstall faiss-cpu, pip install faiss-gpu, or choose `engine='torch-tree'`",
             )
         self._targets = as_array(targets, "targets")
         self._points, self._rows = morton.distinct(self._targets)

@@ -39,7 +39,7 @@ def page(result: Compared) -> str:
     if result.evidence is None:
         raise UsageError(
             "a comparison that was copied or pickled has no points to draw",
-            remedy="draw the one that `compare` returned",
+            remedy="draw the one that compare returned",
         )
     found = (result.evidence.forth, result.evidence.back)
     names = _names(result.source.path, result.target.path)

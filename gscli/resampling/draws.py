@@ -48,7 +48,7 @@ def asked_for(options: Mapping[str, Any]) -> list[Method]:
     if not any(m.uses_seed for m in chosen):
         idle = next((name for name in ("seed", "epoch", "repeat") if options.get(name) is not None), None)
         if idle is not None:
-            how = f"{chosen[0].name} with `pick` {chosen[0].pick.name}"
+            how = f"{chosen[0].name} with `pick={chosen[0].pick.name!r}`"
             raise UsageError(f"`{idle}` has no effect: {how} draws nothing at random")
     return chosen
 
@@ -80,11 +80,11 @@ def plan(
         return Target.of(path, like=source.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
 
     if (target is None) == (out_dir is None):
-        raise UsageError("give either an output file or --out-dir")
+        raise UsageError("give either an output file or `out_dir`")
     if target is not None:
         if len(draws(chosen, epoch, repeat)) > 1:
             raise UsageError(
-                "several draws need --out-dir", remedy="replace the output file by --out-dir FOLDER"
+                "several draws need `out_dir`", remedy="replace the output file by `out_dir='FOLDER'`"
             )
         return [Job(chosen[0], epoch, to(target), None if index is None else os.fspath(index))]
     assert out_dir is not None

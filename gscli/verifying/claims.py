@@ -56,7 +56,7 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
         raise InputError(
             "does not say how it was drawn",
             path=path,
-            remedy="give the report of the run that made it with --expect",
+            remedy="give the report of the run that made it with `expect`",
         )
     said = dict(word.split("=", 1) for word in lines[-1].split())
     try:
@@ -110,7 +110,9 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
         )
     except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
         raise InputError(
-            f"is no report of gscli resample ({error!r})", path=report, remedy="give what --report wrote"
+            f"is no report of gscli resample ({error!r})",
+            path=report,
+            remedy="give the report that a run wrote",
         ) from None
 
 
@@ -133,7 +135,9 @@ def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"is no JSON ({error})", path=path) from None
     if not isinstance(content, dict) or content.get("schema") != "gscli/resample/1":
-        raise InputError("is no report of gscli resample", path=path, remedy="give what --report wrote")
+        raise InputError(
+            "is no report of gscli resample", path=path, remedy="give the report that a run wrote"
+        )
     return content
 
 

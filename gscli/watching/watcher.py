@@ -85,7 +85,7 @@ class Watcher:
         if self.memory.step is not None:
             self.say(
                 f"goes on after step {self.memory.step}, as {self.memory.file} remembers; "
-                "for a training begun anew give another --tensorboard folder"
+                "for a training begun anew give another TensorBoard folder"
             )
 
     def apart(self) -> str | None:
@@ -123,7 +123,7 @@ class Watcher:
         ]
         if late:
             self.late_after = last
-            folder = " with another --tensorboard folder" if self.memory.file else ""
+            folder = " with another TensorBoard folder" if self.memory.file else ""
             self.say(
                 f"step {min(late)} was saved after step {last} was measured, and is passed over; "
                 f"for a training begun anew start another watch{folder}"

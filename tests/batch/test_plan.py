@@ -128,7 +128,7 @@ def test_scenes_are_paired_by_name_whatever_their_format_and_draw(tree: Path) ->
 
 
 def test_a_scene_without_a_partner_is_refused(tree: Path) -> None:
-    with pytest.raises(InputError, match="no partner in --reference"):
+    with pytest.raises(InputError, match="no partner in reference"):
         plan("compare", find([Pattern("*/x.ply")]), {}, against=find([Pattern("a/*.ply")]))
 
 

@@ -304,6 +304,8 @@ def test_what_one_scene_would_lose_costs_that_scene_alone(folder: Path, make_sce
     done = batch(*words)
     assert done.exit_code == 1
     assert "out/s1.npy: would lose 1 comment; add --allow-lossy" in done.stderr
+    (record,) = (folder / "out" / "failed").iterdir()
+    assert "add `allow_lossy=True`, or" in json.loads(record.read_text())["error"]
     assert sorted(p.name for p in (folder / "out").glob("*.npy")) == ["s0.npy", "s2.npy"]
     done = batch(*words, "--allow-lossy", "--resume")
     assert done.exit_code == 0, done.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import pytest
 
 from gscli.cli import _spelling, main
 
@@ -11,6 +12,20 @@ def test_options_and_arguments_are_spelt_as_help_shows_them() -> None:
     spelt = _spelling.spellings(main)
     assert (spelt["seed"], spelt["voxel_size"], spelt["k"]) == ("--seed", "--voxel-size", "-k")
     assert spelt["source"] == "SOURCE"
+
+
+@pytest.mark.parametrize(
+    ("argument", "option"),
+    [
+        ("memory_limit", "--memory-limit"),
+        ("device='torch-cpu'", "--device torch-cpu"),
+        ("with_gaussians=False", "--no-gaussians"),
+        ("trust_pickle=True", "--trust-pickle"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_an_argument_is_spelt_with_its_value_and_a_flag_without(argument: str, option: str) -> None:
+    assert _spelling.spelt(argument, main) == option
 
 
 def test_a_name_is_spelt_alike_in_every_command() -> None:

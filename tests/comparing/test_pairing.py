@@ -36,7 +36,7 @@ def test_the_thinned_cloud_is_the_one_with_as_many_rows_as_the_file(index):
 
 
 def test_which_of_two_equally_long_clouds_was_thinned_is_not_guessed(index):
-    with pytest.raises(UsageError, match="either cloud: both have 2; use --pair rows"):
+    with pytest.raises(UsageError, match="either cloud: both have 2; use pair='rows'"):
         pairing.given_pairs(index([1, 0]), 2, 2)
 
 

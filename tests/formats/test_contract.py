@@ -209,7 +209,7 @@ def test_a_lossy_write_is_refused_until_it_is_allowed(written, make_scene, tmp_p
         assert write(written, path, cloud)
         assert formats.read(path).rows["name"].tolist() == odd["name"].tolist()
         return
-    with pytest.raises(WriteRefused, match=r"name.*--allow-lossy"):
+    with pytest.raises(WriteRefused, match=r"name.*allow_lossy=True"):
         formats.write(f"{tmp_path}/scene{written.suffixes[0]}", cloud)
     assert not list(tmp_path.iterdir())
 

@@ -300,7 +300,7 @@ def test_columns_without_a_ply_type_are_named_and_the_others_kept(tmp_path):
         assert lost in named
     for held in ("column x", "column y", "column z", "flag", "column id"):
         assert held not in named
-    with pytest.raises(WriteRefused, match=r"huge.*--allow-lossy"):
+    with pytest.raises(WriteRefused, match=r"huge.*allow_lossy=True"):
         formats.write(tmp_path / "out.ply", cloud)
     formats.write(tmp_path / "out.ply", cloud, allow_lossy=True)
     again = ply.read(tmp_path / "out.ply").rows
@@ -539,7 +539,7 @@ def test_writers_of_one_path_leave_one_whole_file(tmp_path, make_scene):
 
 def test_existing_files_are_refused_without_overwrite(scene_file, scene):
     before = scene_file.read_bytes()
-    with pytest.raises(WriteRefused, match="--overwrite"):
+    with pytest.raises(WriteRefused, match="overwrite=True"):
         ply.write(scene_file, scene)
     assert scene_file.read_bytes() == before
 

@@ -68,7 +68,7 @@ def test_a_pick_by_place_needs_a_lattice_and_the_others_do_not(picked):
     if picked.by_place is None:
         grid.pick_keys(cloud(), picked)
     else:
-        with pytest.raises(UsageError, match=f"--pick {picked.name} needs a lattice"):
+        with pytest.raises(UsageError, match=f"pick='{picked.name}' needs a lattice"):
             grid.pick_keys(cloud(), picked)
 
 

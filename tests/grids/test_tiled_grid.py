@@ -288,7 +288,7 @@ def test_tiles_are_told_and_not_cached(scene, tmp_path, two_threads):
 
 def test_too_low_a_limit_is_refused_with_one_that_does(scene, tmp_path, two_threads):
     with pytest.raises(
-        UsageError, match=r"scene\.ply: --memory-limit 5MB is too little for a scene of 260,000"
+        UsageError, match=r"scene\.ply: memory_limit 5MB is too little for a scene of 260,000"
     ):
         resample(scene, tmp_path / "o.ply", memory_limit=5_000_000)
     assert list(tmp_path.iterdir()) == []
@@ -298,7 +298,7 @@ def test_too_low_a_limit_is_refused_with_one_that_does(scene, tmp_path, two_thre
 @pytest.mark.parametrize(
     "limits, words",
     [
-        ({"device_name": "torch-cpu"}, "no effect with --device torch-cpu"),
+        ({"device_name": "torch-cpu"}, "no effect with device='torch-cpu'"),
         ({"grid_file": "ids.npy"}, "a grid file, which are not cut into tiles"),
         ({"target": "o.csv"}, "made in memory"),
         ({"source": "text.ply"}, "unpacked in memory"),

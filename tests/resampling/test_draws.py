@@ -33,9 +33,9 @@ def test_options_ask_for_methods_by_the_names_of_the_command_line():
 @pytest.mark.parametrize(
     ("options", "how"),
     [
-        ({"method": ["dense"]}, "dense with pick random"),
-        ({"method": ["one-per-grid", "dense"], "pick": "opacity"}, "one-per-grid with pick opacity"),
-        ({"total": 5, "pick": "center"}, "half-density with pick center"),
+        ({"method": ["dense"]}, "dense with pick='random'"),
+        ({"method": ["one-per-grid", "dense"], "pick": "opacity"}, "one-per-grid with pick='opacity'"),
+        ({"total": 5, "pick": "center"}, "half-density with pick='center'"),
     ],
 )
 def test_an_option_that_nothing_is_drawn_at_random_by_is_refused(options, how, option):
