@@ -2,7 +2,7 @@
 
 import sys
 
-from .module_path import without_current_folder
+from .runtime.module_path import without_current_folder
 
 if __name__ == "__main__":
     sys.path[:] = without_current_folder()

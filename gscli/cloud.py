@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, shown, structured
+from . import fields, shown
 from .device import to_numpy
 from .errors import InputError, UsageError
+from .kernels import structured
 
 if TYPE_CHECKING:
     import torch

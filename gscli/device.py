@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import libraries
 from .errors import EngineUnavailable, UsageError
+from .runtime import libraries
 
 if TYPE_CHECKING:
     import torch

@@ -10,11 +10,12 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import device, libraries, neighbors
+from . import device, neighbors
 from .errors import GscliError, installing
 from .formats import FORMATS
 from .grids import cache
 from .kernels import parallel
+from .runtime import libraries
 from .version import __version__
 
 EXTRAS = {

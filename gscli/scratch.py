@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from . import files
 from .errors import GscliError
-from .structured import take_rows
+from .kernels.structured import take_rows
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -12,7 +12,7 @@ import pytest
 from gscli import formats
 from gscli.cloud import GaussianCloud, Header, as_cloud
 from gscli.errors import InputError, UsageError
-from gscli.structured import BLOCK_BYTES, release_pages, take_rows
+from gscli.kernels.structured import BLOCK_BYTES, release_pages, take_rows
 
 
 def points(n: int, **types: str) -> GaussianCloud:

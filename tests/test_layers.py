@@ -13,10 +13,11 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
     (
-        *("errors", "version", "fields", "progress", "cloud", "device", "files", "scratch", "registry"),
-        *("libraries", "module_path", "processes", "structured", "documents", "shown", "arguments"),
+        *("errors", "version", "fields", "progress", "device", "files", "registry"),
+        *("documents", "shown", "runtime"),
     ),  # the ground
-    ("kernels", "containers", "positions"),
+    ("kernels", "containers"),
+    ("cloud", "scratch", "arguments", "positions"),
     ("formats", "neighbors", "grids"),
     ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
     ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),
@@ -168,9 +169,9 @@ def test_only_the_device_module_asks_torch_about_gpus() -> None:
 
 
 def test_only_one_module_starts_interpreters() -> None:
-    """Which `gscli.processes` does safely; what is timed is started by a small one, isolated likewise."""
+    """Which `gscli.runtime.processes` does safely; what is timed starts by a small one, isolated likewise."""
     starting = [str(module) for module in MODULES if "sys.executable" in text(module)]
-    assert starting == ["bench/timing.py", "processes.py"]
+    assert starting == ["bench/timing.py", "runtime/processes.py"]
     assert '[sys.executable, "-I", "-S",' in text(Path("bench/timing.py"))
 
 
@@ -211,7 +212,7 @@ def test_a_step_up_is_found(line: str) -> None:
         "from .hashing import mix",
         "from .. import device, __version__",
         "from ..containers import npy",
-        "import gscli.cloud",
+        "import gscli.errors",
         "import report",
         "if TYPE_CHECKING:\n    from ..resample import Resampled",
     ],

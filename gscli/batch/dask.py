@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from .. import libraries
 from ..errors import EngineUnavailable, UsageError
+from ..runtime import libraries
 from . import needs
 from .execute import execute, lost
 from .records import Record

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import processes
 from ..errors import GscliError
 from ..kernels import parallel
+from ..runtime import processes
 from .execute import lost
 from .records import Folder, Record
 from .run import FINISH, NOW, Stop

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import device, libraries, neighbors, processes, scene
+from .. import device, neighbors, scene
+from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import device, formats, libraries, processes, scene
+from .. import device, formats, scene
 from ..errors import UsageError
 from ..grids.cache import GridCache, key
 from ..grids.methods import method
 from ..grids.voxel_grid import VoxelGrid
+from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 

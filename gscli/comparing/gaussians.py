@@ -19,7 +19,7 @@ import numpy.typing as npt
 from .. import fields
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
-from ..structured import release_pages, take_rows
+from ..kernels.structured import release_pages, take_rows
 from .columns import Columns
 from .pairing import Pairs
 from .weights import BLOCK, Side, hold

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, structured
+from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused
 from ..formats import Target
-from ..kernels import colormap
+from ..kernels import colormap, structured
 from ..scratch import Scratch
 
 COLUMN = "distance"

@@ -16,7 +16,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
-from ..structured import release_pages
+from ..kernels.structured import release_pages
 from .transform import Similarity
 
 __all__ = ["Ratios", "Weighted"]

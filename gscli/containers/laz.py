@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .. import libraries, processes
 from ..errors import InputError
+from ..runtime import libraries, processes
 from .bytes import mapped, table
 
 _ROOM = 1 << 29  # bytes of address space for the interpreter and the decoder's buffers

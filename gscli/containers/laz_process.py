@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from .. import processes
+from ..runtime import processes
 
 
 def main(source: str, target: str, start: str, layout: str, size: str, limit: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .. import libraries
 from ..errors import InputError
+from ..runtime import libraries
 from .bytes import table
 
 HEADER_BYTES = 32

@@ -12,11 +12,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import files, libraries
+from .. import files
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
 from ..progress import nothing
 from ..registry import Registry
+from ..runtime import libraries
 
 HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line

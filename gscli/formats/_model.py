@@ -16,7 +16,7 @@ from ..cloud import GaussianCloud, Header
 from ..containers.pickles import Array, unwrap
 from ..containers.torch_file import Tensor
 from ..errors import InputError
-from ..structured import release_pages
+from ..kernels.structured import release_pages
 from ._rows import columns_of
 
 BLOCK_ROWS = 1 << 15

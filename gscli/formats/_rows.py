@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import GscliError
-from ..structured import take_rows
+from ..kernels.structured import take_rows
 from ._format import Loss
 
 Array = npt.NDArray[Any]

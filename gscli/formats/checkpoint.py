@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import libraries
 from ..cloud import GaussianCloud
 from ..containers import torch_file
 from ..containers.bytes import malformed
 from ..errors import InputError
+from ..runtime import libraries
 from . import _graphdeco, _gsplat, _r2
 from ._format import Format
 from ._model import Model, shape_of

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..kernels.structured import BLOCK_BYTES, release_pages, take_rows
 from ..progress import nothing
-from ..structured import BLOCK_BYTES, release_pages, take_rows
 from . import _ply_binary, _ply_text
 from ._format import Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import libraries
+from ..runtime import libraries
 from ._answers import Neighbors as Neighbors
 from ._engine import ENGINES as ENGINES
 from ._engine import Engine as Engine

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import libraries
 from ..errors import EngineUnavailable, installing
 from ..kernels import certificate, morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
+from ..runtime import libraries
 from . import kdtree
 from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import libraries
 from ..kernels import morton
 from ..kernels.distances import squared_distances
 from ..positions import as_array
+from ..runtime import libraries
 from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind, require_cpu
 from ._engine import Engine

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import libraries
 from ..device import is_torch
 from ..positions import as_tensor
+from ..runtime import libraries
 from ._after_fork import safe_after_fork
 from ._answers import Neighbors, in_kind
 from ._engine import Engine

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import processes
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
+from ..runtime import processes
 from ..watching import DEFAULT_THRESHOLD
 from ..watching.disagreement import POINTS
 

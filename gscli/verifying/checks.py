@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
-from ..structured import take_rows
+from ..kernels.structured import take_rows
 from .claims import Claim, refusing
 
 SHOWN = 5  # violations of one kind that are spelled out

@@ -20,7 +20,7 @@ from gscli import formats
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GscliError, InputError, WriteRefused
 from gscli.formats import ply
-from gscli.structured import BLOCK_BYTES
+from gscli.kernels.structured import BLOCK_BYTES
 
 from . import slow_ply
 

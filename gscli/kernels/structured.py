@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import UsageError
+from ..errors import UsageError
 
 Array = npt.NDArray[Any]
 

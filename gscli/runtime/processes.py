@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 
-from .errors import EngineUnavailable
+from ..errors import EngineUnavailable
 from .module_path import without_current_folder
 
 THREADS = (  # how libraries are told how many threads they may use

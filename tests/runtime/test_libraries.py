@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from gscli import libraries, scene
+from gscli import scene
 from gscli.errors import EngineUnavailable
 from gscli.formats import FORMATS
+from gscli.runtime import libraries
 
-from .update_docs import surroundings
+from ..update_docs import surroundings
 
 CUBLAS = "libcublas.so.11: cannot open shared object file"
 BROKEN = f"raise RuntimeError('''Failed to load:\n  {CUBLAS}''')"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the folder or zip file that holds gscli
+HOME = os.path.abspath(__file__).rsplit(os.sep, 3)[0]  # the folder or zip file that holds gscli
 
 
 def without_current_folder() -> list[str]:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import module_path, processes, scene, write
+from gscli import scene, write
 from gscli.errors import EngineUnavailable
+from gscli.runtime import module_path, processes
 
-from .update_docs import ROOT, surroundings
+from ..update_docs import ROOT, surroundings
 
 # What gscli and its libraries import, of others and of Python; and what Python runs when it starts.
 OTHERS = (
@@ -130,7 +131,7 @@ def tell() -> None:
 
 def told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     monkeypatch.chdir(folder)
-    with processes.start("tests.test_processes:tell") as process:
+    with processes.start("tests.runtime.test_processes:tell") as process:
         found: dict[str, object] = json.loads(process.communicate(timeout=60)[0])
     assert process.returncode == 0
     return found
@@ -170,7 +171,7 @@ def test_gscli_is_found_even_if_the_path_does_not_name_its_place(monkeypatch: py
 def test_a_folder_that_is_gone_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tmp_path.rmdir()
-    assert processes.run("tests.test_processes:tell") == 0
+    assert processes.run("tests.runtime.test_processes:tell") == 0
 
 
 def test_a_program_without_an_interpreter_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def wait() -> None:
 
 
 def test_a_child_ends_when_its_stdin_does() -> None:
-    with processes.start("tests.test_processes:wait") as process:
+    with processes.start("tests.runtime.test_processes:wait") as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -224,5 +225,5 @@ def test_an_interrupt_ends_the_child_too(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(processes, "start", start)
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        processes.run("tests.test_processes:wait")
+        processes.run("tests.runtime.test_processes:wait")
     assert started[0].returncode == -signal.SIGKILL

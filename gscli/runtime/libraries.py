@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 
-from .errors import EngineUnavailable, installing
+from ..errors import EngineUnavailable, installing
 
 PROOFS = {  # by the name that is imported, something that the library and nothing else of that name has
     "PIL": "__version__",
