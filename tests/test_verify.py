@@ -332,7 +332,7 @@ def test_a_draw_from_a_given_mapping_is_verified_with_that_mapping(scene, tmp_pa
     np.save(tmp_path / "ids.npy", np.roll(ids, 1))
     result = verify(scene, [target], grid_file=str(tmp_path / "ids.npy"))
     assert {"cells", "rows"} <= failing(result)
-    with pytest.raises(UsageError, match="drop grid_file"):
+    with pytest.raises(UsageError, match="name one with grid_file"):
         verify(scene, [target])
     with pytest.raises(UsageError, match="no effect"):
         verify(scene, [drawn(scene)], grid_file=str(tmp_path / "ids.npy"))

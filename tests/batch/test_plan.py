@@ -94,7 +94,7 @@ def test_several_draws_and_their_rows_are_named_apart(tree: Path) -> None:
 
 
 def test_two_inputs_for_one_output_are_refused(tree: Path) -> None:
-    with pytest.raises(UsageError, match=r"would be written twice.*relative-to"):
+    with pytest.raises(UsageError, match=r"would be written twice.*relative_to"):
         resampling("a/x.ply", "b/x.ply")
     assert outputs(resampling("a/x.ply", "b/x.ply", relative_to=".")) == ["out/a/x.ply", "out/b/x.ply"]
 

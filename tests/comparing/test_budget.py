@@ -145,7 +145,7 @@ def test_a_limit_that_is_too_low_is_refused_with_one_that_is_not(tmp_path: Path)
         ({"engine": "brute"}, "needs the kdtree engine on the CPU"),
         ({"engine": "faiss"}, "needs the kdtree engine on the CPU"),
         ({"device_name": "torch-cpu"}, "needs the kdtree engine on the CPU"),
-        ({"distances": "d.npz"}, "writes --distances as .ply"),
+        ({"distances": "d.npz"}, "writes distances as .ply"),
         ({"memory_limit": 0}, "0MB is too little"),
     ],
 )

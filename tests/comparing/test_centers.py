@@ -207,7 +207,7 @@ def test_tensors_are_taken_like_arrays():
 @pytest.mark.parametrize("engine", ["kdtree", "faiss"])
 def test_a_device_without_effect_is_refused(engine):
     torch = pytest.importorskip("torch", reason="torch is an extra")
-    with pytest.raises(UsageError, match="torch-cpu has no effect"):
+    with pytest.raises(UsageError, match="device='torch-cpu' has no effect"):
         centers(cloud(9, 0), cloud(9, 1), engine=engine, where=torch.device("cpu"))
 
 
