@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
-import stat
 import sys
 import tempfile
-import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from . import temporaries
 from .errors import GscliError, InputError, UsageError, WriteRefused
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
-TEMPORARY_SUFFIX = ".gscli-tmp"
 _STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
 
@@ -208,24 +207,31 @@ def make_folder(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = False) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | os.PathLike[str], *, overwrite: bool, sync: bool = False, sweep: bool = True
+) -> Iterator[BinaryIO]:
     """Open a file that takes its name only once it is complete.
 
-    The bytes go to a temporary file in the same folder, which is renamed over `path` when the block
-    ends and removed when it raises. A symbolic link keeps its place and its target is replaced.
+    The bytes go to a temporary file in the same folder (see `gscli.temporaries`), which takes the name
+    `path` when the block ends and is removed when it raises. A symbolic link keeps its place and its target
+    is replaced. A file that is replaced passes on its permissions, and its owner where the system lets it.
     Open files (see `descriptor`), pipes and devices are written straight.
 
     Args:
         path: the file, or ``-`` for stdout.
         overwrite: whether an existing file may be replaced.
-        sync: flush the file to the disk before the rename.
+        sync: flush the file to the disk before it takes its name.
+        sweep: look in the folder for what killed writes of this file left; folders of very many files are
+            swept once for all.
 
     Raises:
-        WriteRefused: the file exists and `overwrite` is false.
+        WriteRefused: the file exists and `overwrite` is false; also one that came after this was called.
         GscliError: it cannot be written (no such folder, no permission, disk full).
     """
-    refuse_existing(path, overwrite=overwrite)
     number, target = descriptor(path), Path(os.path.realpath(path))
+    if sweep and number is None:
+        temporaries.sweep(target.parent, [target.name])
+    refuse_existing(path, overwrite=overwrite)
     try:
         if number == 1:
             require_stdout()
@@ -236,93 +242,87 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool, sync: bool = Fal
             with open(path if number is None else os.dup(number), "wb") as stream:
                 yield stream
             return
-        temporary = _temporary_beside(target)
-        number = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
+        mode = 0o600 if target.exists() else 0o666  # what is replaced may be secret
+        with temporaries.file_beside(target, mode) as (temporary, number):
             with os.fdopen(number, "w+b", buffering=1 << 20) as stream:
-                if target.exists():
-                    os.fchmod(number, stat.S_IMODE(target.stat().st_mode))
                 yield stream
                 stream.flush()
+                if overwrite:
+                    temporaries.pass_on_access(target, number)
                 if sync:
                     os.fsync(number)
-            temporary.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+            if overwrite:
+                temporary.replace(target)
+            else:
+                with _free(path):
+                    temporaries.take_free_name(temporary, target)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise unwritable(path, error) from None
 
 
-def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:
-    """Remove what interrupted writes (see `replacing`) of outputs of these names left in a folder.
-
-    Nobody may be writing those files at the time. Returns how many leftovers there were.
-    """
-    ours = {_short(name) for name in names}
-    ending = len(f".12345678{TEMPORARY_SUFFIX}")
-    count = 0
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for name in os.listdir(folder):
-            if name.endswith(TEMPORARY_SUFFIX) and name[1:-ending] in ours:
-                leftover = Path(folder, name)
-                if leftover.is_dir():
-                    shutil.rmtree(leftover)
-                else:
-                    leftover.unlink(missing_ok=True)
-                count += 1
-    return count
+@contextmanager
+def _free(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of a name that something has taken that it did so after it was looked at."""
+    try:
+        yield
+    except FileExistsError:
+        raise WriteRefused(
+            "appeared while it was made", path=path, remedy="add `overwrite=True` to replace it"
+        ) from None
 
 
 @contextmanager
-def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing_folder(
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    refuse: Callable[[Path, Path | None], None],
+) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path`, existing or not, once the block ends.
 
-    Folders above it are made.
-    Whether an existing folder may be replaced is for the caller to decide. What the block leaves
-    behind is removed when it raises, and the old folder is back then. A process killed between the two
-    renames at the end leaves neither under its name, and both whole under those of temporaries.
+    Folders above it are made. What the block leaves behind is removed when it raises, and the old folder
+    is back then. After a process was killed between the two moves at the end, the old folder is back when
+    the same output is written next.
+
+    Args:
+        path: the folder.
+        overwrite: whether what is there may be replaced; an empty folder always may.
+        refuse: raises `WriteRefused` where what is at a path may not go. It is asked beforehand, and about
+            what was moved away, with the folder that takes its place, at the end.
 
     Raises:
+        WriteRefused: see `refuse`; or something came while the folder was made.
         GscliError: it cannot be written (no permission, disk full).
     """
     target = Path(os.path.realpath(path))
+    temporaries.sweep(target.parent, [target.name])
+    refuse(target, None)
     make_folder(target.parent)
-    temporary, old = _temporary_beside(target), _temporary_beside(target)
     try:
-        temporary.mkdir()
-        try:
-            yield temporary
-            if target.exists():
+        with temporaries.folder_beside(target) as (new, old):
+            yield new
+            if overwrite and target.exists():
+                temporaries.pass_on_accesses(target, new)
                 target.rename(old)
-            temporary.rename(target)
-        except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+            try:
+                if old.exists():
+                    refuse(old, new)
+                with _free(path):
+                    temporaries.take_free_place(new, target)
+            except BaseException:
+                if old.exists() and not os.path.lexists(target):
+                    old.rename(target)
+                raise
     except OSError as error:
         raise unwritable(path, error) from None
-
-
-def _temporary_beside(target: Path) -> Path:
-    """A hidden name in the same folder, short enough where the target's is the longest possible."""
-    return target.with_name(f".{_short(target.name)}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
-
-
-def _short(name: str) -> str:
-    """A file name that leaves room for more, and is still told from others that begin alike."""
-    return name if len(name) <= 40 else f"{name[:31]}-{zlib.crc32(os.fsencode(name)):08x}"
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
     path = display_output(path)
     folder = Path(path).parent
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not folder.is_dir():
         return GscliError(
             f"cannot be written: there is no folder {folder}", path=path, remedy="make it first"
         )
@@ -330,5 +330,5 @@ def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
         return GscliError(
             "cannot be written: permission denied", path=path, remedy=f"check the permissions of {folder}"
         )
-    remedy = "free some space" if error.errno == 28 else None
+    remedy = "free some space" if error.errno == errno.ENOSPC else None
     return GscliError(f"cannot be written ({error.strerror or error})", path=path, remedy=remedy)

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from .. import files
@@ -26,8 +27,8 @@ def split(path: str) -> tuple[str, str]:
     return os.path.split(path.rstrip("/"))
 
 
-def refuse_existing(path: str, *, overwrite: bool) -> None:
-    """Refuse an output that would replace something without leave.
+def refuse_existing(path: str, *, overwrite: bool, source: str) -> None:
+    """Refuse an output, made of `source`, that would replace something without leave.
 
     Raises:
         WriteRefused: it would.
@@ -35,7 +36,7 @@ def refuse_existing(path: str, *, overwrite: bool) -> None:
     from ..formats import Target
 
     if path.endswith("/"):
-        Target.of(path, overwrite=overwrite).refuse_existing()
+        Target.of(path, overwrite=overwrite).refuse_existing([Path(source)])
     else:
         files.refuse_existing(path, overwrite=overwrite)
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, temporaries
 from ..errors import GscliError
 from . import outputs
 from .tasks import Task
@@ -152,7 +152,7 @@ class Folder:
             records = [os.fspath(self.record(kind, task.id)) for kind in KINDS]
             for folder, name in map(outputs.split, [*task.outputs, *records]):
                 names.setdefault(folder, set()).add(name)
-        return sum(files.sweep(folder, held) for folder, held in names.items())
+        return sum(temporaries.sweep(folder, held) for folder, held in names.items())
 
 
 def brief(record: Record) -> Record:
@@ -219,5 +219,5 @@ def manifest_text(tasks: Sequence[Task]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    with files.replacing(path, overwrite=True, sync=True) as stream:
+    with files.replacing(path, overwrite=True, sync=True, sweep=False) as stream:
         stream.write(text.encode())

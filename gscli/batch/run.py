@@ -193,7 +193,7 @@ def look_at(
         if begun and (task.id in planned or folder.has_record(task)):
             continue  # what is there is what this batch left
         for path in task.outputs:
-            outputs.refuse_existing(path, overwrite=overwrite)
+            outputs.refuse_existing(path, overwrite=overwrite, source=task.source)
     skipped = tuple(done.values())
     versions = Counter(str(record.get("version")) for record in skipped)
     if versions.pop(__version__, 0) < len(skipped):

@@ -77,9 +77,18 @@ class Write(Protocol):
 
 
 class RefuseExisting(Protocol):
-    """Raise `WriteRefused` where what is at a path may not be replaced."""
+    """Raise `WriteRefused` where what is at a path may not be replaced by what is read from `sources`."""
 
-    def __call__(self, path: str | os.PathLike[str], *, overwrite: bool) -> None: ...
+    def __call__(
+        self, path: str | os.PathLike[str], *, overwrite: bool, sources: Sequence[Path] = ()
+    ) -> None: ...
+
+
+def refuse_existing_file(
+    path: str | os.PathLike[str], *, overwrite: bool, sources: Sequence[Path] = ()
+) -> None:
+    """Refuse to replace a file unless `overwrite`, and a folder always."""
+    files.refuse_existing(path, overwrite=overwrite)
 
 
 def no_references(cloud: GaussianCloud) -> list[str]:
@@ -109,7 +118,7 @@ class Writer:
     streams: bool = False
     order: Callable[[GaussianCloud, npt.NDArray[Any] | None], npt.NDArray[np.int64]] | None = None
     references_rows: Callable[[GaussianCloud], list[str]] = no_references
-    refuse_existing: RefuseExisting = files.refuse_existing
+    refuse_existing: RefuseExisting = refuse_existing_file
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ the ``indices`` of grid files, whose features stay whole, since their ids still 
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,31 @@ _PER_VALID = {"lang_feat", "lang_label"}
 _BLOCK = 1 << 14
 
 Array = npt.NDArray[Any]
+
+
+def strangers(folder: Path, sources: Sequence[Path]) -> list[str]:
+    """What a scene folder holds that is none of its arrays and grids, nor the same in one of `sources`."""
+    return sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if not _is_ours(entry) and not any(_same(entry, source / entry.name) for source in sources)
+    )
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file is an array, a grid, or the numbers about the grids."""
+    if not file.is_file():
+        return False
+    if file.suffix == ".npz":
+        try:
+            return f"{INDICES}.npy" in Zip(file, "a NumPy archive").members
+        except InputError:
+            return False
+    return file.suffix == ".npy" or file.name == GRID_META
+
+
+def _same(file: Path, other: Path) -> bool:
+    return file.is_file() and other.is_file() and filecmp.cmp(file, other, shallow=False)
 
 
 @dataclass(frozen=True)

@@ -59,13 +59,16 @@ class Target:
         form.require(path)
         return cls(os.fspath(path), form, form.writer, overwrite, allow_lossy)
 
-    def refuse_existing(self) -> None:
+    def refuse_existing(self, sources: Sequence[Path] = ()) -> None:
         """Refuse to replace what is there without leave.
+
+        Args:
+            sources: what is read, and may be written back.
 
         Raises:
             WriteRefused: it would be.
         """
-        self.writer.refuse_existing(self.path, overwrite=self.overwrite)
+        self.writer.refuse_existing(self.path, overwrite=self.overwrite, sources=sources)
 
     def losses(self, cloud: GaussianCloud) -> list[Loss]:
         """What writing a cloud here would lose; empty if nothing."""
@@ -132,7 +135,7 @@ def check_outputs(
     files.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=sources)
     folders = [target for target in targets if target.format.folder]
     for target in folders:
-        target.refuse_existing()
+        target.refuse_existing(sources)
     files.check_outputs(
         [*others, *(target.path for target in targets)],
         overwrite=overwrite,

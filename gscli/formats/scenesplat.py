@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..errors import InputError, WriteRefused
 from ..progress import nothing
 from . import _rows
 from ._format import FOLDER, FOLDER_HEAD, Format, Loss, Writer
-from ._scene_folder import COLOUR, SceneFolder
+from ._scene_folder import COLOUR, SceneFolder, strangers
 
 _LABELS = ("segment", "instance")
 
@@ -73,8 +73,15 @@ def read(path: Path) -> GaussianCloud:
         return GaussianCloud(rows, Header("scenesplat", notes=folder.notes(), attached=folder))
 
 
-def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Refuse to replace a scene folder unless `overwrite`, and anything else but an empty folder always."""
+def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool, sources: Sequence[Path] = ()) -> None:
+    """Refuse to replace a scene folder unless `overwrite`, and anything else but an empty folder always.
+
+    Args:
+        sources: folders whose files are written back.
+
+    Raises:
+        WriteRefused: also where a scene folder holds more than its arrays and grids.
+    """
     target = Path(path)
     if target.exists() and not target.is_dir():
         raise WriteRefused("is a file", path=path, remedy="name a folder")
@@ -83,6 +90,14 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
             raise WriteRefused("is a folder, but no scene folder: it is not replaced", path=path)
         if not overwrite:
             raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
+        others = strangers(target, sources)
+        if others:
+            named = ", ".join(others[:3]) + f" and {len(others) - 3:,} more" * (len(others) > 3)
+            raise WriteRefused(
+                f"holds more than a scene's arrays and grids, which would be deleted: {named}",
+                path=path,
+                remedy="move that away, or write to another folder",
+            )
 
 
 def write(
@@ -96,15 +111,23 @@ def write(
     """Write a scene folder: a scene read from one with all of its files, any other as activated arrays.
 
     Raises:
-        WriteRefused: the folder exists and `overwrite` is false, or it is no scene folder.
+        WriteRefused: the folder exists and `overwrite` is false, or it is no scene folder, or holds more.
         GscliError: a field is missing that scene folders have.
     """
-    refuse_existing(path, overwrite=overwrite)
+    attached = cloud.header.attached
+    copied = [attached.path] if isinstance(attached, SceneFolder) else []
+
+    def refuse(old: Path, new: Path | None) -> None:
+        try:
+            refuse_existing(old, overwrite=overwrite, sources=copied if new is None else [new])
+        except WriteRefused as error:
+            error.path = os.fspath(path)
+            raise
+
     if index is not None:
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index
-    attached = cloud.header.attached
-    with files.replacing_folder(path) as folder:
+    with files.replacing_folder(path, overwrite=overwrite, refuse=refuse) as folder:
         if isinstance(attached, SceneFolder):
             chosen = attached if index is None else attached.take(index)
             chosen.write(folder)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import files, temporaries
 from ..errors import GscliError
 from ..kernels import parallel
 from .voxel_grid import VoxelGrid
@@ -30,7 +30,7 @@ DEFAULT_LIMIT = 2 << 30
 REMEDY = "set GSCLI_CACHE_DIR, or go without a cache"
 _CHUNK = 4 << 20  # bytes per task of the digest; part of what a digest means
 _ENTRY = re.compile(r"[0-9a-f]{40}\.npz")
-_LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escape(files.TEMPORARY_SUFFIX)}")
+_LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escape(temporaries.SUFFIX)}")
 
 
 class CacheWarning(UserWarning):

@@ -211,14 +211,14 @@ def test_a_folder_of_scenes_is_no_scene(rooms: Path) -> None:
 
 def test_a_folder_in_the_way_is_refused_without_leave(rooms: Path, tmp_path: Path) -> None:
     (tmp_path / "diary").mkdir()
-    outputs.refuse_existing(f"{tmp_path}/diary/", overwrite=False)
+    outputs.refuse_existing(f"{tmp_path}/diary/", overwrite=False, source="")
     (tmp_path / "diary" / "today.txt").write_text("precious")
     for overwrite in (False, True):
         with pytest.raises(WriteRefused, match="no scene folder"):
-            outputs.refuse_existing(f"{tmp_path}/diary/", overwrite=overwrite)
+            outputs.refuse_existing(f"{tmp_path}/diary/", overwrite=overwrite, source="")
     with pytest.raises(WriteRefused, match="exists already"):
-        outputs.refuse_existing(f"{rooms}/room.v1/", overwrite=False)
-    outputs.refuse_existing(f"{rooms}/room.v1/", overwrite=True)
+        outputs.refuse_existing(f"{rooms}/room.v1/", overwrite=False, source="")
+    outputs.refuse_existing(f"{rooms}/room.v1/", overwrite=True, source="")
 
 
 def test_a_folder_is_not_written_over_one_that_is_read(rooms: Path) -> None:

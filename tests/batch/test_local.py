@@ -311,7 +311,7 @@ def test_leftovers_of_an_interrupted_write_are_swept(batch: Run, scenes: Path, t
 
 
 def test_leftovers_of_long_names_are_told_apart(tmp_path: Path) -> None:
-    from gscli import files
+    from gscli import files, temporaries
 
     names = [f"{'long' * 20}{number}.ply" for number in range(3)]
     crashed: list[Path] = []
@@ -320,7 +320,7 @@ def test_leftovers_of_long_names_are_told_apart(tmp_path: Path) -> None:
             (left,) = set(leftovers(tmp_path)) - set(crashed)
             crashed.append(left.with_name(left.name.replace(left.name[-18:-10], "0123abcd")))
             shutil.copy(left, crashed[-1])  # what a crash here would leave
-    assert files.sweep(tmp_path, names[1:]) == 2
+    assert temporaries.sweep(tmp_path, names[1:]) == 2
     assert leftovers(tmp_path) == crashed[:1]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gscli
-from gscli import files
+from gscli import temporaries
 from gscli.cloud import GaussianCloud
 from gscli.grids.methods import RULES
 from gscli.grids.picking import PICKS
@@ -324,7 +324,7 @@ def test_an_interrupted_run_leaves_the_old_file(run, make_scene, sign, code):
     assert process.returncode == code
     assert b"Traceback" not in said
     assert (run.folder / "out.ply").read_text() == "old"
-    left = [p.name for p in run.folder.iterdir() if p.name.endswith(files.TEMPORARY_SUFFIX)]
+    left = [p.name for p in run.folder.iterdir() if p.name.endswith(temporaries.SUFFIX)]
     assert bool(left) == (sign == signal.SIGKILL)
 
 

@@ -161,10 +161,14 @@ def test_folders_are_replaced_only_with_leave_and_only_scene_folders(run, folder
     before = np.load("half/coord.npy")
     failed(run("resample", folder, "half", "--seed", "1"), 4, "half", "--overwrite")
     assert np.array_equal(np.load("half/coord.npy"), before)
-    (Path("half") / "old.txt").write_text("of the folder before")
+    Path("half/diary.txt").write_text("precious")
+    failed(run("resample", folder, "half", "--seed", "1", "--overwrite"), 4, "half", "diary.txt")
+    assert np.array_equal(np.load("half/coord.npy"), before)
+    os.remove("half/diary.txt")
+    np.save("half/old.npy", before)
     assert run("resample", folder, "half", "--seed", "1", "--overwrite").exit_code == 0
     assert not np.array_equal(np.load("half/coord.npy"), before)
-    assert not os.path.exists("half/old.txt")
+    assert not os.path.exists("half/old.npy")
 
     os.mkdir("diary")
     Path("diary/today.txt").write_text("precious")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli import files
+from gscli import files, temporaries
 from gscli.grids import cache
 from gscli.grids.cache import CacheWarning, GridCache
 from gscli.grids.voxel_grid import VoxelGrid
@@ -143,7 +143,7 @@ def test_clear_removes_entries_and_leftovers_and_nothing_else(tmp_path):
     process = multiprocessing.get_context("spawn").Process(target=_die_while_writing, args=(store.path(B),))
     process.start()
     process.join()
-    mine = ["mine.txt", "lang_feat_grid_svd_r16.npz", f".scene.ply.00000000{files.TEMPORARY_SUFFIX}"]
+    mine = ["mine.txt", "lang_feat_grid_svd_r16.npz", f".scene.ply.00000000{temporaries.SUFFIX}"]
     for name in mine:
         (tmp_path / name).write_text("not gscli's cache's")
     assert len(list(tmp_path.iterdir())) == 5
@@ -226,4 +226,4 @@ def test_two_processes_share_a_folder(tmp_path):
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert not list(tmp_path.glob(f"*{files.TEMPORARY_SUFFIX}"))
+    assert not list(tmp_path.glob(f"*{temporaries.SUFFIX}"))
