@@ -22,7 +22,10 @@ def installing(*packages: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from a file as a terminal may show it: control characters and stray bytes are escaped."""
+    """Text from a file as a terminal or a page may show it.
+
+    Control characters, those that turn the direction of writing, and stray bytes are escaped.
+    """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -60,8 +63,8 @@ class GscliError(Exception):
         """The line, with every argument that it marks, ``seed`` or ``device='cpu'``, as `spelt` writes it."""
         line = "; ".join(part for part in (self.what, self.remedy) if part)
         line = spell(line, spelt)
-        line = line if self.path is None else f"{self.path}: {line}"
-        return printable(" ".join(line.split()))
+        line = printable(" ".join(line.split()))
+        return line if self.path is None else f"{printable(self.path)}: {line}"
 
 
 class UsageError(GscliError):

@@ -39,11 +39,16 @@ def page(thing: _Described) -> str:
 def table(title: str, rows: Mapping[str, object]) -> str:
     """An HTML table of names and what belongs to them; what files hold is escaped."""
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(printable(name))}</th>'
-        f'<td style="text-align:left">{escape(printable(text(value)))}</td></tr>'
+        f'<tr><th style="text-align:left">{markup(name)}</th>'
+        f'<td style="text-align:left">{markup(text(value))}</td></tr>'
         for name, value in rows.items()
     )
-    return f"<table><caption>{escape(printable(title))}</caption>{cells}</table>"
+    return f"<table><caption>{markup(title)}</caption>{cells}</table>"
+
+
+def markup(text: str) -> str:
+    """Text, from wherever it comes, as a page may hold it."""
+    return escape(printable(text))
 
 
 def text(value: object) -> str:

@@ -14,6 +14,7 @@ import re
 import shutil
 import stat
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -55,7 +56,7 @@ def file_beside(target: Path, mode: int) -> Iterator[tuple[Path, int]]:
 
 
 @contextmanager
-def folder_beside(target: Path) -> Iterator[tuple[Path, Path]]:
+def folder_beside(target: Path, mode: int = 0o777) -> Iterator[tuple[Path, Path]]:
     """Make a folder in the folder of `target`, gone at the end with what is in it then.
 
     Yields the paths of two folders in it: a new one, and one that is not there, for what is at `target`
@@ -63,7 +64,7 @@ def folder_beside(target: Path) -> Iterator[tuple[Path, Path]]:
     """
     while True:
         path = _beside(target)
-        path.mkdir()
+        path.mkdir(mode)
         try:
             number = os.open(path / _LOCK, _OPEN | os.O_CREAT, 0o666)
         except FileNotFoundError:  # swept
@@ -145,6 +146,18 @@ def pass_on_accesses(old: Path, new: Path) -> None:
             pass_on_access(old / name, number)
         finally:
             os.close(number)
+
+
+@contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """Make a folder among the system's temporary files, for this user alone; gone at the end.
+
+    What killed processes left of this name goes first.
+    """
+    place = Path(tempfile.gettempdir(), name)
+    sweep(place.parent, [place.name])
+    with folder_beside(place, 0o700) as (new, _):
+        yield new
 
 
 def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> int:

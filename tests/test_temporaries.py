@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +24,7 @@ from gscli import cli, files, formats, temporaries
 from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, WriteRefused
 
+ROOT = Path(__file__).parents[1]
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
 needs_root = pytest.mark.skipif(not as_root, reason="root can give files away")
 
@@ -329,3 +337,174 @@ def test_one_of_two_runs_on_one_scene_folder_succeeds(
     assert len(done) == 2
     assert len(formats.read(tmp_path / "room")) == winner
     assert os.listdir(tmp_path) == ["room"]
+
+
+HOLDING = """
+import os, sys
+from pathlib import Path
+from gscli import files, temporaries
+def wait():
+    print(flush=True)
+    sys.stdin.read()
+if sys.argv[2] == "file":
+    with files.replacing(sys.argv[1], overwrite=True) as stream:
+        stream.write(bytes(1 << 21))
+        wait()
+elif sys.argv[2] == "folder":
+    with files.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
+        (folder / "coord.npy").write_bytes(b"half")
+        wait()
+else:
+    temporaries.take_free_place = lambda *_: wait()
+    with files.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
+        (folder / "coord.npy").write_bytes(b"half")
+"""
+
+
+@contextmanager
+def writer(path: Path, what: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in the middle of writing a file or a folder, or between its last two moves."""
+    line = [sys.executable, "-c", HOLDING, str(path), what]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f".*{temporaries.SUFFIX}"))
+
+
+@pytest.mark.parametrize("name", ["out.ply", "n" * 200])
+def test_what_a_killed_run_left_goes_with_the_next_run_on_that_output(tmp_path: Path, name: str) -> None:
+    with writer(tmp_path / name, "file"), writer(tmp_path / "other", "file"):
+        assert len(leftovers(tmp_path)) == 2
+    put(tmp_path / name)
+    (other,) = leftovers(tmp_path)
+    assert other.name.startswith(".other.")
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_is_being_written_stays(tmp_path: Path, what: str) -> None:
+    with writer(tmp_path / "out", what) as process:
+        before = leftovers(tmp_path)
+        assert temporaries.sweep(tmp_path, ["out"]) == 0
+        assert leftovers(tmp_path) == before != []
+        process.communicate()
+        assert process.returncode == 0
+    assert (tmp_path / "out").exists()
+    assert leftovers(tmp_path) == []
+
+
+def test_threads_of_one_process_do_not_sweep_each_other(tmp_path: Path) -> None:
+    with files.replacing(tmp_path / "out", overwrite=True) as stream:
+        put(tmp_path / "out", b"first")
+        stream.write(b"second")
+    assert (tmp_path / "out").read_bytes() == b"second"
+
+
+def test_a_half_written_folder_goes_with_the_next_run(folder: Path, scene: GaussianCloud) -> None:
+    with writer(folder, "folder"):
+        assert leftovers(folder.parent)
+    formats.write(f"{folder}/", scene, overwrite=True, allow_lossy=True)
+    assert os.listdir(folder.parent) == ["room"]
+
+
+def test_a_folder_is_back_after_a_kill_between_the_last_two_moves(folder: Path, scene: GaussianCloud) -> None:
+    before = everything(folder)
+    with writer(folder, "moves"):
+        assert not folder.exists()
+    with pytest.raises(WriteRefused, match="room/: exists already"):
+        formats.write(f"{folder}/", scene, allow_lossy=True)
+    assert everything(folder) == before
+    assert os.listdir(folder.parent) == ["room"]
+
+
+def test_a_command_sweeps_what_a_killed_one_left(scene_file: Path) -> None:
+    for name in ("half.ply", "half.json", "rows.npy"):
+        (scene_file.parent / f".{name}.0123abcd{temporaries.SUFFIX}").write_bytes(b"half")
+    arguments = [
+        "resample",
+        "scene.ply",
+        "half.ply",
+        "--report",
+        "half.json",
+        "--index",
+        "rows.npy",
+        "--no-cache",
+    ]
+    done = subprocess.run([sys.executable, "-m", "gscli", *arguments], cwd=scene_file.parent, check=False)
+    assert done.returncode == 0
+    assert leftovers(scene_file.parent) == []
+
+
+@pytest.mark.parametrize("age, left", [(0.0, 1), (2 * temporaries.DAY, 0)])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_without_locks_what_has_not_changed_for_a_day_counts_as_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, left: int, what: str
+) -> None:
+    def refuse(*arguments: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with writer(tmp_path / "out", what):
+        (path,) = leftovers(tmp_path)
+    then = time.time() - age
+    os.utime(path / "lock" if what == "folder" else path, (then, then))
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    temporaries.sweep(tmp_path, ["out"])
+    assert len(leftovers(tmp_path)) == left
+    put(tmp_path / "another")
+    assert (tmp_path / "another").read_bytes() == b"new"
+
+
+def test_what_is_swept_before_it_is_held_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, swept = temporaries._lock, []
+
+    def late(number: int) -> bool | None:
+        if not swept:
+            swept.append(number)
+            swept.append(temporaries.sweep(tmp_path, ["out", "room"]))
+        return lock(number)
+
+    monkeypatch.setattr(temporaries, "_lock", late)
+    put(tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == b"new"
+    assert swept.pop() == 1
+    swept.clear()
+    with files.replacing_folder(tmp_path / "room", overwrite=False, refuse=lambda *_: None) as new:
+        (new / "coord.npy").touch()
+    assert swept.pop() == 1
+    assert sorted(os.listdir(tmp_path)) == ["out", "room"]
+
+
+def test_nothing_else_is_swept(tmp_path: Path) -> None:
+    kept = [".out.0123abcd.txt", f".out.notahexa{temporaries.SUFFIX}", f"out.0123abcd{temporaries.SUFFIX}"]
+    kept += [f".out.b.0123abcd{temporaries.SUFFIX}"]
+    for name in kept:
+        (tmp_path / name).touch()
+    fifo, link = (f".out.{n:08x}{temporaries.SUFFIX}" for n in (1, 2))
+    os.mkfifo(tmp_path / fifo)
+    (tmp_path / link).symlink_to(kept[0])
+    put(tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, fifo, link, "out"])
+
+
+def test_scratch_folders_of_killed_processes_go_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporaries.folder("gscli-laz") as held:
+        (held / "points.las").touch()
+        (left,) = leftovers(tmp_path)
+        assert stat.S_IMODE(left.stat().st_mode) == 0o700
+        dead = left.with_name(left.name.replace(left.name[-18:-10], "0123abcd"))
+        shutil.copytree(left, dead)
+        with temporaries.folder("gscli-laz"):
+            assert (held / "points.las").exists()
+            assert not dead.exists()
+    assert os.listdir(tmp_path) == []

@@ -53,7 +53,7 @@ def complaint(record: dict[str, Any]) -> str:
     """What is wrong with an input that failed or missed a gate."""
     if record["status"] == "missed":
         return f"missed   {_name(record)}: {', '.join(record['missed'])}"
-    return printable(f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}")
+    return f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}"
 
 
 def table(summary: Summary) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import device, neighbors, scene
+from .. import device, neighbors, scene, temporaries
 from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
@@ -37,8 +36,8 @@ def bench(
         searches(search_points, repeats=repeats, where=where, slow=slow),
         duplicates(search_points * 4, repeats=repeats, where=where),
     ]
-    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
-        paths = [Path(folder) / name for name in ("a.ply", "b.ply")]
+    with temporaries.folder("gscli-bench") as folder:
+        paths = [folder / name for name in ("a.ply", "b.ply")]
         for size in sorted({search_points, points}):
             for seed, path in enumerate(paths):
                 scene.write(path, size, seed=seed, overwrite=True)

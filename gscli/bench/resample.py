@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import device, formats, scene
+from .. import device, formats, scene, temporaries
 from ..errors import UsageError
 from ..grids.cache import GridCache, key
 from ..grids.methods import method
@@ -39,8 +38,8 @@ def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool
     where = device.resolve(device_name)
     cloud = scene.make(points)
     groups = in_process(cloud.xyz, cells, repeats=repeats, where=where, slow=slow)
-    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
-        path = Path(folder) / "scene.ply"
+    with temporaries.folder("gscli-bench") as folder:
+        path = folder / "scene.ply"
         formats.write(path, cloud)
         del cloud
         groups.append(_processes(path, repeats))
@@ -133,8 +132,8 @@ def _take(array: Any, rows: Any) -> Any:
 
 def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:
     columns = np.ascontiguousarray(xyz.T)
-    with tempfile.TemporaryDirectory(prefix="gscli-bench-") as folder:
-        cache = GridCache(Path(folder))
+    with temporaries.folder("gscli-bench") as folder:
+        cache = GridCache(folder)
         cache.store(key(columns), grid)
         calls: dict[str, Callable[[], object] | str] = {
             "load it from a warm disk cache": lambda: cache.load(key(columns), columns.shape[1]),

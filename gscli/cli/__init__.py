@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from ..errors import GscliError, UsageError
+from ..errors import GscliError, UsageError, printable
 from ..version import __version__
 from ._spelling import spelt
 
@@ -32,7 +32,7 @@ class _Failure(click.ClickException):
         self.__dict__["exit_code"] = exit_code  # a class variable of Click's, an instance's here
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"gscli: error: {self.message}", err=True)
+        click.echo(printable(f"gscli: error: {self.message}"), err=True)
 
 
 @contextmanager
@@ -105,7 +105,7 @@ class _Commands(click.Group):
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    click.echo(f"gscli: warning: {message}", err=True)
+    click.echo(printable(f"gscli: warning: {' '.join(str(message).split())}"), err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

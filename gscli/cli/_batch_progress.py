@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from .. import files
+from ..errors import printable
+from . import show
 from ._spelling import translated
-from .show import on_terminal
 
 LINE_SECONDS = 10.0  # between two lines of progress in a log
 
@@ -29,8 +30,8 @@ def watching(summary: Any, *, quiet: bool, json_lines: bool) -> Iterator[Tell]:
     """
     if json_lines:
         files.require_stdout()
-    show = _nothing() if quiet else _bar(summary) if on_terminal() else _lines(summary)
-    with show as told:
+    shown = _nothing() if quiet else _bar(summary) if show.on_terminal() else _lines(summary)
+    with shown as told:
 
         def tell(record: dict[str, Any]) -> None:
             if json_lines:
@@ -55,7 +56,7 @@ def _bar(summary: Any) -> Iterator[Tell]:
 
         def told(record: dict[str, Any]) -> None:
             if record["status"] == "failed":
-                tqdm.write(translated(complaint(record)), file=sys.stderr)
+                tqdm.write(printable(translated(complaint(record))), file=sys.stderr)
             bar.set_postfix_str(f"{summary.count('failed')} failed", refresh=False)
             bar.update()
 
@@ -71,9 +72,9 @@ def _lines(summary: Any) -> Iterator[Tell]:
     def told(record: dict[str, Any]) -> None:
         nonlocal last
         if record["status"] == "failed":
-            click.echo(translated(complaint(record)), err=True)
+            show.remark(translated(complaint(record)))
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
-            click.echo(f"gscli: {progress(summary, len(summary.work.todo))}", err=True)
+            show.remark(f"gscli: {progress(summary, len(summary.work.todo))}")
 
     yield told

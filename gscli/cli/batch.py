@@ -126,7 +126,7 @@ def _interruptible(stop: Any) -> Iterator[None]:
     def ask(signum: int, frame: object) -> None:
         stop.ask(signum)
         if stop.level == 1:
-            click.echo("gscli: finishing what runs; once more to stop now", err=True)
+            show.remark("gscli: finishing what runs; once more to stop now")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -140,7 +140,7 @@ def _conclude(summary: Any, stop: Any, out_dir: str | None) -> None:
     """End with the status that the counts ask for."""
     total, failed, missed = len(summary.work.tasks), summary.count("failed"), summary.count("missed")
     if stop.signal is not None and summary.unfinished:
-        click.echo(f"gscli: interrupted with {summary.unfinished:,} of {total:,} inputs to do", err=True)
+        show.remark(f"gscli: interrupted with {summary.unfinished:,} of {total:,} inputs to do")
         click.get_current_context().exit(128 + stop.signal)
     again = None if out_dir is None else "--resume tries again"
     if failed:

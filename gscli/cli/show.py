@@ -79,6 +79,11 @@ def summary(shown: Iterable[str]) -> None:
         click.echo(printable(line), err=aside)
 
 
+def remark(line: str) -> None:
+    """Tell people something while a command is at work."""
+    click.echo(printable(line), err=True)
+
+
 def result(
     document: dict[str, Any],
     told: Iterable[str],

@@ -8,7 +8,7 @@ import click
 
 from ..errors import UsageError
 from ..watching import DEFAULT_THRESHOLD
-from . import options, paths
+from . import options, paths, show
 
 
 @click.command()
@@ -55,6 +55,6 @@ def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
 
     if len(runs) > 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
-    say = (lambda line: None) if quiet else (lambda line: click.echo(f"note     {line}", err=True))
+    say = (lambda line: None) if quiet else (lambda line: show.remark(f"note     {line}"))
     for measured in watch(runs, say=say, **settings):
         click.echo(dumps(measured.to_dict(), indent=None))

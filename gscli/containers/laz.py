@@ -6,7 +6,6 @@ The decoder (lazrs) gets the points alone and a bound on its memory; header and 
 from __future__ import annotations
 
 import struct
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .. import temporaries
 from ..errors import InputError
 from ..runtime import libraries, processes
 from .bytes import mapped, table
@@ -50,12 +50,12 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
         if many:
             records = data[first:].tobytes()
             struct.pack_into("<Q", head, _EVLR_START, start + points)
-    with tempfile.TemporaryDirectory(prefix="gscli-laz-") as folder:
-        target = Path(folder) / "points.las"
+    with temporaries.folder("gscli-laz") as folder:
+        target = folder / "points.las"
         target.write_bytes(head)
         source = path.resolve()
         if not source.exists():  # spooled stdin: a descriptor of this process alone
-            source = Path(folder) / "points.laz"
+            source = folder / "points.laz"
             source.write_bytes(data.data)
         arguments = [source, target, start, _layout(path, data).hex(), points, _ROOM + _COPIES * points]
         status = processes.run("gscli.containers.laz_process:main", *map(str, arguments))

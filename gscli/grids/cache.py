@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import files, temporaries
-from ..errors import GscliError
+from ..errors import GscliError, printable
 from ..kernels import parallel
 from .voxel_grid import VoxelGrid
 
@@ -35,6 +35,9 @@ _LEFTOVER = re.compile(rf"\.[0-9a-f]{{31}}-[0-9a-f]{{8}}\.[0-9a-f]{{8}}{re.escap
 
 class CacheWarning(UserWarning):
     """The cache could not serve or store a grid; the result is not affected."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 def folder() -> Path:
@@ -147,7 +150,7 @@ class GridCache:
             if _remove(path):
                 count, size = count + 1, size + stat.st_size
         for path, stat in self._files(_LEFTOVER):
-            if _remove(path):
+            if temporaries.remove_leftover(path, path):
                 size += stat.st_size
         return count, size
 

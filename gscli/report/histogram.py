@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import numpy.typing as npt
 
 from ..kernels import colormap, raster
+from ..shown import markup
 
 WIDTH, LEFT, RIGHT, TOP, PANEL, GAP, BOTTOM = 820, 62, 14, 46, 150, 40, 48
 BINS = 72
@@ -73,7 +73,7 @@ def svg(
             tip = f"{zeros:,} points at distance 0"
             out.append(_bar(LEFT + 6, 18, y(zeros), floor, first, tip))
         out.append(f'<line class="axis" {ends} y1="{floor}" y2="{floor}"/>')
-        out.append(f'<text class="title" x="{LEFT}" y="{floor - PANEL - 10}">{escape(title)}</text>')
+        out.append(f'<text class="title" x="{LEFT}" y="{floor - PANEL - 10}">{markup(title)}</text>')
         out += [_upright("mark", x(value), floor - PANEL, floor) for _, value in marks]
     floor = height - BOTTOM
     if any_zero:
@@ -91,7 +91,7 @@ def svg(
 def _bar(left: float, width: float, top: float, floor: float, fill: str, tip: str) -> str:
     return (
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{floor - top:.1f}" fill="{fill}">'
-        f"<title>{escape(tip)}</title></rect>"
+        f"<title>{markup(tip)}</title></rect>"
     )
 
 
@@ -113,5 +113,5 @@ def _labels(marks: Sequence[tuple[str, float]]) -> list[str]:
         if middle - half < taken:
             continue
         taken = middle + half + 8
-        out.append(f'<text class="label" x="{middle:.1f}" y="14" text-anchor="middle">{escape(label)}</text>')
+        out.append(f'<text class="label" x="{middle:.1f}" y="14" text-anchor="middle">{markup(label)}</text>')
     return out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..comparing.result import CAVEAT, Compared, Evidence
 from ..documents import seconds
 from ..errors import UsageError
 from ..kernels import colormap, raster
+from ..shown import markup
 from ..version import __version__
 from . import compare as tables
 from . import histogram, numbers, png
@@ -49,12 +49,12 @@ def page(result: Compared) -> str:
         (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)} · gscli compare</title>",
+            f"<title>{markup(title)} · gscli compare</title>",
             f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
-            f"<h1>{escape(title)}</h1>",
+            f"<h1>{markup(title)}</h1>",
             '<p class="soft">How far the first, which is judged, is from the second, the reference.</p>',
             _cards(result),
-            f'<p class="caveat">{escape(CAVEAT)}</p>',
+            f'<p class="caveat">{markup(CAVEAT)}</p>',
             "<section>\n<h2>Distances</h2>",
             histogram.svg(
                 [
@@ -129,14 +129,14 @@ def _views(evidence: Evidence, side: int, names: list[str], top: float) -> str:
     levels = colormap.levels(found.distances, top)
     dot = 3 if len(xyz) < 500 else 2 if len(xyz) < 8_000 else 1 if len(xyz) < 150_000 else 0
     what = "target misses or places elsewhere" if side == 0 else "source misses or places elsewhere"
-    out = [f"<h3>{escape(names[side])}: what the {what}</h3>", '<div class="views">']
+    out = [f"<h3>{markup(names[side])}: what the {what}</h3>", '<div class="views">']
     for across, up, towards in SIDES:
         i, j = ("xyz".index(axis) for axis in (across, up))
         a, b = ((xyz[:, k].astype(np.float64) - middle[k]) / edge + 0.5 for k in (i, j))
         picture, outside = raster.view(a, b, levels, PIXELS, dot)
         uri = png.data_uri(png.encode(picture, colormap.palette(), raster.EMPTY))
         rest = f"; {outside:,} points outside" if outside else ""
-        alt = escape(f"{names[side]} seen along {towards}, coloured by distance")
+        alt = markup(f"{names[side]} seen along {towards}, coloured by distance")
         out.append(
             f'<figure><img src="{uri}" alt="{alt}" width="{PIXELS}" height="{PIXELS}">'
             f"<figcaption>along {towards}: {across} to the right, {up} up; {edge:.4g} wide{rest}</figcaption>"
@@ -179,4 +179,4 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(text).replace("-&gt;", "→")
+    return markup(text).replace("-&gt;", "→")

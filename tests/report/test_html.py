@@ -41,6 +41,20 @@ def test_names_are_text(page):
     assert "<new>" not in page
 
 
+@pytest.mark.parametrize(
+    "mark", ["\x1b", "\n", "\x9b", *"\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"]
+)
+def test_no_name_steers_the_page(result, mark):
+    name = f"cloud{mark}ylp.exe"
+    source = replace(result.source, path=name)
+    page = html.page(replace(result, source=source, notes=(f"of {name}",), options={"transform": name}))
+    assert name not in page
+    assert mark == "\n" or mark not in page
+    told = mark.encode("unicode_escape").decode()
+    assert f"<dt>note</dt><dd>of cloud{told}ylp.exe</dd>" in page
+    assert f"<dd>cloud{told}ylp.exe</dd>" in page
+
+
 def test_files_of_one_name_are_told_apart_by_their_folders(result):
     folders = ("gs1/cloud.ply", "gs2/cloud.ply")
     inputs = [
