@@ -41,6 +41,12 @@ SH_C0 = 0.28209479177387814  # 1 / (2 sqrt(pi)): the constant spherical harmonic
 MAX_SH_DEGREE = 4
 
 
+def lower_position(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, X, Y and Z in lower case unless that makes two of one name."""
+    low = [name.lower() if name.lower() in POSITION else name for name in names]
+    return tuple(low if all(low.count(axis) == 1 for axis in POSITION) else names)
+
+
 def sh_rest(degree: int) -> tuple[str, ...]:
     """Names of the view-dependent SH coefficients of a degree: 3 ((degree + 1)^2 - 1) of them."""
     return tuple(f"f_rest_{i}" for i in range(3 * ((degree + 1) ** 2 - 1)))

@@ -7,15 +7,17 @@ or lists of numbers; the rows follow the header in the order of the elements.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import GscliError, InputError
+from ..fields import lower_position
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 1 << 16
@@ -151,6 +153,7 @@ def scan(stream: BinaryIO) -> PlyHeader:
         line = stream.readline(left + 1)
         left -= len(line)
         if not lines:
+            line = line.removeprefix(BOM_UTF8)
             _check_magic(line)
         if left < 0:
             break
@@ -200,11 +203,19 @@ def parse(lines: Sequence[bytes]) -> PlyHeader:
                 raise InputError(f"header line {number + 1} is not understood: {text!r}")
     if encoding is None:
         raise InputError("its header has no format line", remedy="check that it is a PLY file")
-    header = PlyHeader(
-        tuple(lines), encoding, tuple(Element(n, count, line, tuple(p)) for n, count, line, p in elements)
-    )
+    tables = [
+        Element(name, count, line, _lower_position(props) if name == "vertex" else tuple(props))
+        for name, count, line, props in elements
+    ]
+    header = PlyHeader(tuple(lines), encoding, tuple(tables))
     _check(header)
     return header
+
+
+def _lower_position(properties: Sequence[Property]) -> tuple[Property, ...]:
+    """Properties, X, Y and Z as x, y and z; the header's lines keep their names."""
+    names = lower_position([prop.name for prop in properties])
+    return tuple(replace(prop, name=name) for prop, name in zip(properties, names, strict=True))
 
 
 def _check_magic(line: bytes) -> None:

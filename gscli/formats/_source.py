@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -136,6 +137,7 @@ def identify(path: Path) -> Format:
     head = head_of(path)
     if not head:
         raise InputError("is empty", path=path, remedy="check that its writer finished")
+    head = head.removeprefix(BOM_UTF8)
     # No two formats claim one file: to ask those called like its ending first spares the others' import.
     likely = called_like(path)
     for name in [*likely, *(name for name in FORMATS.names() if name not in likely)]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import itertools
-import math
 import re
+import warnings
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,112 +16,163 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud
 from ..containers.bytes import malformed
-from ..errors import InputError
+from ..errors import InputError, naming
 from ._format import Loss
 from ._rows import name_bytes
+from ._text_preamble import Preamble, decimal_comma, preamble, split
 
-MAX_COLUMNS = 4096
-_COMMENT = re.compile(r"\s*(?:#|//)\s?")
+MAX_LINE = 1 << 20  # bytes
+_EXACT = 2.0**53  # integers from here on are not all doubles
 _BREAKS = re.compile(r'[\s,;"\0]|\A(?:#|//)')  # what a name in a line of names cannot hold
 
 
-class Preamble(NamedTuple):
-    """What stands before the first line of numbers.
-
-    Attributes:
-        lines: how many lines to skip.
-        names: the columns' names; empty without a line of names.
-        comments: the other comment lines.
-        delimiter: what separates numbers; None for blanks.
-        columns: how many numbers the first line has.
-    """
-
-    lines: int
-    names: tuple[str, ...]
-    comments: tuple[str, ...]
-    delimiter: str | None
-    columns: int
-
-
-def preamble(head: bytes) -> Preamble | None:
-    """Understand the start of a text file; None if it is something else than points.
-
-    A line of names and nothing else is a cloud of no points.
-    """
-    text = head.decode("utf-8", "surrogateescape")
-    if "\0" in text:
-        return None
-    names: tuple[str, ...] = ()
-    comments: list[str] = []
-    delimiter = None
-    for number, line in enumerate(itertools.islice(text.splitlines(), 1000)):
-        delimiter = next((mark for mark in ",;\t" if mark in line), None)
-        delimiter = None if delimiter == "\t" else delimiter
-        words = _split(_COMMENT.sub("", line, count=1), delimiter)
-        lower = tuple(word.strip('"').lower() for word in words)
-        if not line.strip() or (number == 0 and len(words) == 1 and words[0].isdecimal()):
-            continue  # blank, or the count that .pts files start with
-        if set(fields.POSITION) <= set(lower):
-            if names:
-                comments.append(" ".join(names))
-            names = tuple(
-                low if low in fields.POSITION else word.strip('"')
-                for low, word in zip(lower, words, strict=True)
-            )
-        elif _COMMENT.match(line):
-            comments.append(_COMMENT.sub("", line, count=1))
-        else:
-            numeric = 3 <= len(words) <= MAX_COLUMNS and all(_is_number(word) for word in words)
-            if not numeric:
-                return None
-            return Preamble(number, names, tuple(comments), delimiter, len(words))
-    return Preamble(0, names, tuple(comments), delimiter, 0) if names else None
-
-
 def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Rows of float64 columns, and comments; columns without names become ``column_3`` ...
+    """Rows of columns of float64, and comments; columns without names become ``column_3`` ...
+
+    A column of integers that float64 does not hold is one of int64 or uint64.
 
     Raises:
-        InputError: no lines of numbers, or lines of different lengths.
+        InputError: no lines of numbers, lines of different lengths, or other rows than the file says.
     """
     files.require_readable(path)
-    with malformed(path, what), path.open("rb") as stream:
-        start = preamble(stream.read(1 << 16))
-        if start is None:
-            raise InputError(
-                f"cannot be read as {what}: no lines of three or more numbers",
-                path=path,
-                remedy="x, y and z come first, or are named in the first line",
-            )
+    with malformed(path, what), naming(str(path)):
+        with _opened(path) as lines:
+            start = preamble(lines)
         names = start.names or (*fields.POSITION, *(f"column_{i}" for i in range(3, start.columns)))
-        if len(names) != (start.columns or len(names)) or len(set(names)) != len(names):
-            raise InputError(f"names {len(names)} columns, not the {start.columns} it has", path=path)
-        if not start.columns:
-            return np.empty(0, [(name, "<f8") for name in names]), start.comments
-        stream.seek(0)
-        text = io.TextIOWrapper(stream, encoding="latin1")
-        values = np.loadtxt(
-            itertools.islice(text, start.lines, None),
-            np.float64,
-            comments=None,
-            delimiter=start.delimiter,
-            ndmin=2,
-        )
-        rows: npt.NDArray[Any] = np.ascontiguousarray(values).view([(name, "<f8") for name in names])
-        return rows.reshape(-1), start.comments
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"two of its columns are called {twice}")
+        rows = _rows(path, start, names)
+        if start.promised not in (None, len(rows)):
+            raise InputError(
+                f"holds {len(rows):,} points where it says {start.promised:,}",
+                remedy="copy or download it again",
+            )
+        return rows, tuple(start.comments)
+
+
+def _rows(path: Path, start: Preamble, names: Sequence[str]) -> npt.NDArray[Any]:
+    doubles = np.dtype([(name, "<f8") for name in names])
+    if not start.columns:
+        return np.empty(0, doubles)
+    values = _numbers(path, start)
+    whole = {
+        name: integers
+        for place, name in enumerate(names)
+        if name not in fields.POSITION
+        and _is_coarse(values[:, place])
+        and (integers := _integers(path, start, place)) is not None
+    }
+    if not whole:
+        return np.ascontiguousarray(values).view(doubles).reshape(-1)
+    rows = np.empty(len(values), [(name, whole[name].dtype if name in whole else "<f8") for name in names])
+    for name, column in zip(names, values.T, strict=True):
+        rows[name] = whole.get(name, column)
+    return rows
+
+
+class _Lines:
+    """The lines of a file, however they end, each byte a character; knows the last one and its number.
+
+    Raises:
+        InputError: a line longer than any row.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self.text = text
+        self.number, self.last = 0, ""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self.text.readline(MAX_LINE + 1)
+        if not line:
+            raise StopIteration
+        if len(line) > MAX_LINE:
+            raise InputError(f"has a line of more than {MAX_LINE:,} bytes", remedy="check the file")
+        self.number += 1
+        self.last = line
+        return line
+
+
+@contextmanager
+def _opened(path: Path, skip: int = 0) -> Iterator[_Lines]:
+    """Yield the lines of a file but the first few; a byte order mark of UTF-8 is no part of them.
+
+    Raises:
+        InputError: it says that it is UTF-16.
+    """
+    with path.open(encoding="latin1") as text:
+        text.seek(0)  # /dev/fd/N may share its position with its other readers
+        mark = text.read(3).encode("latin1")
+        if mark.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise InputError("is UTF-16 by its byte order mark", remedy="save it as UTF-8")
+        if mark != BOM_UTF8:
+            text.seek(0)
+        lines = _Lines(text)
+        for _ in range(skip):
+            next(lines)
+        yield lines
+
+
+def _numbers(path: Path, start: Preamble) -> npt.NDArray[np.float64]:
+    """(rows, columns) numbers.
+
+    Raises:
+        InputError: a line of another length, or with something else.
+    """
+    with _opened(path, start.lines) as rows:
+        try:
+            values: npt.NDArray[np.float64] = np.loadtxt(
+                rows, np.float64, comments=None, delimiter=start.delimiter, ndmin=2
+            )
+        except ValueError as error:
+            words = len(split(rows.last, start.delimiter))
+            comma = decimal_comma(rows.last)
+            what, remedy = str(error).partition(" at row ")[0], "check that its writer finished"
+            if comma is not None:
+                what, remedy = comma
+            elif words != start.columns:
+                what = f"{words} values where the first row has {start.columns}"
+            raise InputError(f"line {rows.number:,}: {what}", remedy=remedy) from None
+    return values
+
+
+def _is_coarse(column: npt.NDArray[np.float64]) -> bool:
+    """Whether a column may be one of integers that were rounded."""
+    return bool((np.abs(column) >= _EXACT).any() and (np.rint(column) == column).all())
+
+
+def _integers(path: Path, start: Preamble, column: int) -> npt.NDArray[Any] | None:
+    """A column as integers of 64 bits; None where one of them is written in another way, or too large."""
+    for kind in (np.int64, np.uint64):
+        with _opened(path, start.lines) as lines, warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # NumPy before 2.4 goes by way of a double
+            try:
+                found: npt.NDArray[Any] = np.loadtxt(
+                    lines,
+                    kind,
+                    comments=None,
+                    delimiter=start.delimiter,
+                    usecols=[column],
+                    ndmin=1,
+                )
+            except (ValueError, OverflowError, DeprecationWarning):
+                continue
+        return found
+    return None
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """Columns that are not one number a row, or whose names would not come back from a line of names."""
     lost = []
     for name in cloud.fields:
-        kind, values = cloud.rows.dtype[name], cloud.rows[name]
+        kind = cloud.rows.dtype[name]
         if not _is_kept(name, kind):
             lost.append(Loss.column(cloud, name))
         elif kind.kind == "f" and kind.itemsize > 8:
             lost.append(Loss(f"digits of column {name}", detail=str(kind)))
-        elif kind.kind in "iu" and kind.itemsize == 8 and len(values) and np.abs(values).max() > 2**53:
-            lost.append(Loss(f"digits of column {name}", detail=f"{kind} beyond 2^53"))
     return lost
 
 
@@ -137,17 +189,5 @@ def kept(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _is_kept(name: str, kind: np.dtype[Any]) -> bool:
-    taken = name.lower() in fields.POSITION and name not in fields.POSITION  # X is read as x
-    named = bool(name_bytes(name)) and not taken and not _BREAKS.search(name)
+    named = bool(name_bytes(name)) and not _BREAKS.search(name)
     return named and not kind.shape and kind.kind in "biuf"
-
-
-def _split(line: str, delimiter: str | None) -> list[str]:
-    return [word.strip() for word in line.split(delimiter)] if delimiter else line.split()
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return not math.isnan(float(word)) or word.lower().lstrip("+-") == "nan"
-    except ValueError:
-        return False

@@ -45,8 +45,9 @@ def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         InputError: another shape, no positions, or columns that are not numbers.
     """
     if array.dtype.names is not None:
-        if array.ndim != 1 or not set(fields.POSITION) <= set(array.dtype.names):
-            raise InputError(f"has the columns {', '.join(array.dtype.names)}, not x, y and z", path=path)
+        array, names = _with_lower_position(array)
+        if array.ndim != 1 or not set(fields.POSITION) <= set(names):
+            raise InputError(f"has the columns {', '.join(names)}, not x, y and z", path=path)
         if any(array.dtype[name].kind not in "biuf" for name in fields.POSITION):
             raise InputError("has positions that are no numbers", path=path)
         return array
@@ -59,6 +60,13 @@ def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.shape[1] > 4096:
         raise InputError(f"has {array.shape[1]:,} columns", path=path, remedy="points are its rows")
     return plain_rows(array)
+
+
+def _with_lower_position(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """A structured array and its columns' names, X, Y and Z in lower case."""
+    kind = np.dtype(array.dtype, copy=True)
+    names = kind.names = fields.lower_position(kind.names or ())
+    return array.view(kind), names
 
 
 def write(

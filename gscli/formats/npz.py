@@ -55,6 +55,7 @@ def load(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _rows(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    arrays = dict(zip(fields.lower_position(list(arrays)), arrays.values(), strict=True))
     if set(fields.POSITION) <= set(arrays):
         kinds = [(name, array.dtype) for name, array in arrays.items()]
         count = len(arrays["x"])

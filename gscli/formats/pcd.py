@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from ._format import Format, Loss, Writer
 from ._ply_text import parse_rows, print_rows
 from ._rows import name_bytes, selected
 
+MAX_HEADER = 1 << 24  # bytes
 _KINDS = {"F": "f", "I": "i", "U": "u"}
 _SIZES = {"F": "48", "I": "1248", "U": "1248"}
 
@@ -51,6 +53,7 @@ def read(path: Path) -> GaussianCloud:
         InputError: damaged, cut short, or without x, y and z.
     """
     data = mapped(path)
+    data = data[len(BOM_UTF8) * data[:3].tobytes().startswith(BOM_UTF8) :]
     with malformed(path, "a PCD file"):
         header = _header(path, data)
         kind, count, at = header.dtype, header.points, header.size
@@ -136,19 +139,19 @@ def _stored(kind: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
-    head = data[: 1 << 16].tobytes()
+    head = data[:MAX_HEADER].tobytes()
     end = re.search(rb"^DATA[ \t]+(\w+)[^\n]*\n", head, re.MULTILINE)
     if not end:
         raise InputError("has no DATA line", path=path, remedy="check that it is a PCD file")
     lines: dict[str, list[str]] = {}
     comments = []
-    for line in head[: end.start()].decode("utf-8", "surrogateescape").splitlines():
+    for line in head[: end.start()].decode("utf-8", "surrogateescape").split("\n"):
         key, *values = line.split() or [""]
         if line.startswith("#"):
             comments.append(line[1:].strip())
         elif key:
             lines[key] = values
-    names, sizes, kinds = lines["FIELDS"], lines["SIZE"], lines["TYPE"]
+    names, sizes, kinds = fields.lower_position(lines["FIELDS"]), lines["SIZE"], lines["TYPE"]
     counts = [int(n) for n in lines.get("COUNT", ["1"] * len(names))]
     if not len(names) == len(sizes) == len(kinds) == len(counts):
         raise InputError("has FIELDS, SIZE, TYPE and COUNT of different lengths", path=path)

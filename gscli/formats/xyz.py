@@ -16,14 +16,14 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud, Header
 from ..progress import nothing
-from . import _text
+from . import _text, _text_preamble
 from ._format import Format, Loss, Writer
 from ._ply_text import print_rows
 from ._rows import selected
 
 
 def sniff(head: bytes) -> bool:
-    start = _text.preamble(head)
+    start = _text_preamble.sniffed(head)
     return start is not None and start.delimiter is None
 
 

@@ -369,7 +369,7 @@ WRONG = {
     "no vertex": (header_of("element face 0", "property float x"), r"no vertex element \(elements: face\)"),
     "no x": (header_of("element vertex 0", *XYZ[1:]), "have no x; points need"),
     "no x y z": (header_of("element vertex 0", "property float a"), "have no x, y, z;"),
-    "capital x": (header_of("element vertex 0", "property float X", *XYZ[1:]), "have no x;"),
+    "two x": (header_of("element vertex 0", "property float X", *XYZ[1:], "property float Y"), "have no x;"),
     "list": (header_of("element vertex 0", *XYZ, "property list uchar int a"), "vertex property a is a list"),
     "list of x": (
         header_of("element vertex 0", "property list uchar float x", *XYZ[1:]),
