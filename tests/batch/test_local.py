@@ -120,7 +120,7 @@ def at_start(tmp_path: Path) -> Any:
         folder.mkdir()
         first = ("import os\n" + code).replace("{", "{{").replace("}", "}}")
         (folder / "sitecustomize.py").write_text(
-            f"from gscli import processes\nprocesses._CODE = {first!r} + processes._CODE\n"
+            f"from gscli.runtime import processes\nprocesses._CODE = {first!r} + processes._CODE\n"
         )
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
         paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
