@@ -303,16 +303,19 @@ def replacing_folder(
     try:
         with temporaries.folder_beside(target) as (new, old):
             yield new
-            if overwrite and target.exists():
-                temporaries.pass_on_accesses(target, new)
-                target.rename(old)
             try:
-                if old.exists():
+                if overwrite and target.exists():
+                    temporaries.pass_on_accesses(target, new)
+                    target.rename(old)
                     refuse(old, new)
                 with _free(path):
                     temporaries.take_free_place(new, target)
             except BaseException:
-                if old.exists() and not os.path.lexists(target):
+                if old.exists() and os.path.lexists(target):
+                    kept = old.rename(temporaries.beside(target, ".old"))
+                    what = f"appeared while it was made; what was there before is {kept}"
+                    raise WriteRefused(what, path=path) from None
+                if old.exists():
                     old.rename(target)
                 raise
     except OSError as error:

@@ -39,7 +39,7 @@ def file_beside(target: Path, mode: int) -> Iterator[tuple[Path, int]]:
     file systems tell of errors when a file is closed, which is to be before it takes its name.
     """
     while True:
-        path = _beside(target)
+        path = beside(target)
         number = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, mode)
         held = _lock(number)
         if held is not False and os.fstat(number).st_nlink:
@@ -63,7 +63,7 @@ def folder_beside(target: Path, mode: int = 0o777) -> Iterator[tuple[Path, Path]
     to be moved to. If the process dies before anything takes its place, a sweep moves it back.
     """
     while True:
-        path = _beside(target)
+        path = beside(target)
         path.mkdir(mode)
         try:
             number = os.open(path / _LOCK, _OPEN | os.O_CREAT, 0o666)
@@ -213,8 +213,9 @@ def _lock(number: int) -> bool | None:
     return True
 
 
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{_short(target.name)}.{os.urandom(4).hex()}{SUFFIX}")
+def beside(target: Path, suffix: str = SUFFIX) -> Path:
+    """A hidden name of its own in the folder of `target`."""
+    return target.with_name(f".{_short(target.name)}.{os.urandom(4).hex()}{suffix}")
 
 
 def _short(name: str) -> str:

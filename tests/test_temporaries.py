@@ -299,6 +299,25 @@ def test_what_comes_into_a_scene_folder_while_it_is_replaced_stays_there(
     assert os.listdir(folder.parent) == ["room"]
 
 
+def test_what_another_folder_has_taken_the_place_of_is_kept_beside_it(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "diary.txt").write_text("precious")
+
+    def refuse(old: Path, new: Path | None) -> None:
+        if new is not None:
+            room.mkdir()
+            (room / "coord.npy").write_text("another's")
+            raise WriteRefused("holds a diary")
+
+    refused = pytest.raises(WriteRefused, match=rf"what was there before is {tmp_path}/\.room\.\w+\.old$")
+    with refused, files.replacing_folder(room, overwrite=True, refuse=refuse):
+        pass
+    kept, held = sorted(os.listdir(tmp_path))
+    assert (tmp_path / kept / "diary.txt").read_text() == "precious"
+    assert (tmp_path / held / "coord.npy").read_text() == "another's"
+
+
 def test_a_scene_folder_that_is_replaced_passes_on_its_permissions(
     folder: Path, make_scene: Callable[..., GaussianCloud]
 ) -> None:
