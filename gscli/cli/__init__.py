@@ -10,7 +10,7 @@ import pkgutil
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -36,12 +36,13 @@ class _Failure(click.ClickException):
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
-    """Turn what is expected to fail, and Click's own complaints, into one line of ours."""
+def _one_line(running: Callable[[], click.Command]) -> Iterator[None]:
+    """Turn what is expected to fail, and Click's own complaints, into one line in a command's words."""
     try:
         yield
     except GscliError as error:
-        raise _Failure(error.told(lambda argument: spelt(argument, main)), error.exit_code) from None
+        command = running()
+        raise _Failure(error.told(lambda argument: spelt(argument, command)), error.exit_code) from None
     except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # new in Click 8.2: shows the help
         raise
     except click.UsageError as error:
@@ -90,12 +91,12 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with _one_line():
+        with _one_line(lambda: self):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _one_line():
+            with _one_line(lambda: self.get_command(ctx, ctx.invoked_subcommand or "") or self):
                 return super().invoke(ctx)
         except MemoryError as error:
             raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None

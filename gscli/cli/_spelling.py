@@ -7,41 +7,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import click
 
 from ..errors import spell
 
 
-@cache
-def spellings(group: click.Group) -> dict[str, str]:
-    """The option or argument of each parameter of the commands of a group, by the library's name for it."""
-    return {name: spelt for command in _commands(group) for name, spelt in _own(command)}
+def spellings(command: click.Command) -> dict[str, str]:
+    """The option or argument of each parameter of a command, by the library's name for it.
+
+    A group has those of all its commands. What a name means is a command's own business: ``target`` is
+    TARGET, the reference of compare, and ``--target``, how many points resample keeps.
+    """
+    return {name: spelt for each in _commands(command) for name, spelt in _own(each)}
 
 
-def spelt(argument: str, group: click.Group) -> str:
-    """An argument, a name or ``name=value``, as the commands of a group have it."""
+def spelt(argument: str, command: click.Command) -> str:
+    """An argument, a name or ``name=value``, as a command has it, or as it is."""
     name, _, value = argument.partition("=")
-    option = spellings(group).get(name, name)
+    option = spellings(command).get(name)
+    if option is None:
+        return argument
     return option if value in ("", "True", "False") else f"{option} {value.strip(chr(39))}"
 
 
 def translated(text: str) -> str:
-    """Text with every argument that it marks as the command line has it that runs."""
-    program = click.get_current_context().find_root().command
-    assert isinstance(program, click.Group)
-    return spell(text, lambda argument: spelt(argument, program))
+    """Text with every argument that it marks as the command that runs has it."""
+    running = click.get_current_context().command
+    return spell(text, lambda argument: spelt(argument, running))
 
 
-def _commands(group: click.Group) -> Iterator[click.Command]:
-    ctx = click.Context(group)
-    for name in group.list_commands(ctx):
-        command = group.get_command(ctx, name)
-        if isinstance(command, click.Group):
-            yield from _commands(command)
-        elif command is not None:
-            yield command
+def _commands(command: click.Command) -> Iterator[click.Command]:
+    """A command; of a group, the commands in it."""
+    if not isinstance(command, click.Group):
+        yield command
+        return
+    ctx = click.Context(command)
+    for name in command.list_commands(ctx):
+        each = command.get_command(ctx, name)
+        if each is not None:
+            yield from _commands(each)
 
 
 def _own(command: click.Command) -> Iterator[tuple[str, str]]:

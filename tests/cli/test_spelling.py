@@ -28,12 +28,15 @@ def test_an_argument_is_spelt_with_its_value_and_a_flag_without(argument: str, o
     assert _spelling.spelt(argument, main) == option
 
 
-def test_a_name_is_spelt_alike_in_every_command() -> None:
-    seen: dict[str, set[str]] = {}
-    for command in _spelling._commands(main):
-        for name, spelt in _spelling._own(command):
-            seen.setdefault(name, set()).add(spelt)
-    assert {name: spelt for name, spelt in seen.items() if len(spelt) > 1} == {}
+def test_a_name_is_spelt_alike_within_every_command_and_group() -> None:
+    ctx = click.Context(main)
+    for command in (main.get_command(ctx, name) for name in main.list_commands(ctx)):
+        assert command is not None
+        seen: dict[str, set[str]] = {}
+        for each in _spelling._commands(command):
+            for name, spelt in _spelling._own(each):
+                seen.setdefault(name, set()).add(spelt)
+        assert {name: spelt for name, spelt in seen.items() if len(spelt) > 1} == {}
 
 
 def test_every_option_is_spelt() -> None:
