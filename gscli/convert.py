@@ -32,21 +32,21 @@ class Converted:
 
     Attributes:
         source: the path read; ``<stdin>`` for stdin.
-        target: the path written; ``<stdout>`` for stdout.
+        output: the path written; ``<stdout>`` for stdout.
         source_format: the format that was read.
-        target_format: the format that was (or would be) written.
+        output_format: the format that was (or would be) written.
         points: rows converted.
-        lost: what the target format cannot hold, one entry each; empty if nothing is lost.
-        largest: how far the target's values are from the source's at most, by `differences`; empty
+        lost: what the output format cannot hold, one entry each; empty if nothing is lost.
+        largest: how far the output's values are from the source's at most, by `differences`; empty
             where nothing is lost, or nothing was written that could be read again.
         notes: what reading the source had to tell.
         written: false for a dry run.
     """
 
     source: str
-    target: str
+    output: str
     source_format: str
-    target_format: str
+    output_format: str
     points: int
     lost: tuple[Loss, ...]
     largest: dict[str, float] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Converted:
     def _facts(self) -> dict[str, object]:
         return {
             "source": self.source,
-            "target": self.target if self.written else f"{self.target} (not written)",
+            "output": self.output if self.written else f"{self.output} (not written)",
             "points": self.points,
             "lost": "; ".join(map(str, self.lost)) or "nothing",
         }
@@ -68,7 +68,7 @@ class Converted:
         return document(
             SCHEMA,
             input={"path": self.source, "format": self.source_format, "points": self.points},
-            output={"path": self.target, "format": self.target_format, "written": self.written},
+            output={"path": self.output, "format": self.output_format, "written": self.written},
             options=self.options,
             lost=[str(loss) for loss in self.lost],
             largest_difference=self.largest,
@@ -79,7 +79,7 @@ class Converted:
 
 def convert(
     source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
     overwrite: bool = False,
     allow_lossy: bool = False,
@@ -88,11 +88,11 @@ def convert(
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Converted:
-    """Read `source`, write it to `target` in the format of its suffix, and measure what was lost.
+    """Read `source`, write it to `output` in the format of its suffix, and measure what was lost.
 
     Args:
         source: any path that `formats.read` takes, ``FILE::PART`` and ``-`` included.
-        target: the file or folder to write; ``-`` is stdout, as PLY.
+        output: the file or folder to write; ``-`` is stdout, as PLY.
         overwrite: whether an existing file may be replaced.
         allow_lossy: whether what ``lost`` names may be lost.
         dry_run: read and name the losses, but write nothing and refuse nothing.
@@ -102,12 +102,12 @@ def convert(
 
     Raises:
         InputError: `source` cannot be read.
-        WriteRefused: the target exists and `overwrite` is false, or something would be lost and
+        WriteRefused: the output exists and `overwrite` is false, or something would be lost and
             `allow_lossy` is false.
-        UsageError: `target` has no suffix of a format that gscli writes.
+        UsageError: `output` has no suffix of a format that gscli writes.
     """
     read = Source.of(source)
-    written = Target.of(target, like=read.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
+    written = Target.of(output, like=read.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
     if not dry_run:
         formats.check_outputs([written], also_written, sources=[read.path], overwrite=overwrite)
     timings = Timings()
@@ -118,14 +118,14 @@ def convert(
     if not dry_run:
         with timings.stage("write"), track("converting", len(cloud)) as advance:
             written.write(cloud, advance=advance)
-        if lost and (Path(target).is_file() or Path(target).is_dir()):
+        if lost and (Path(output).is_file() or Path(output).is_dir()):
             with timings.stage("measure"):
                 order = written.writer.order
                 wanted = cloud if order is None else cloud.take(order(cloud, None))
-                largest = differences(wanted, formats.read(target))
+                largest = differences(wanted, formats.read(output))
     return Converted(
         read.name,
-        files.display_output(target),
+        files.display_output(output),
         cloud.header.format,
         written.format.name,
         len(cloud),

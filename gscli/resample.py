@@ -27,14 +27,14 @@ __all__ = ["Output", "Resampled", "resample"]
 
 def resample(
     source: str | os.PathLike[str],
-    target: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
     *,
     out_dir: str | os.PathLike[str] | None = None,
     method: str | Sequence[str] = DEFAULT,
     ratio: tuple[float, float] | None = None,
     min_per_cell: int | None = None,
     k: int | None = None,
-    total: int | str | None = None,
+    target: int | str | None = None,
     pick: str | None = None,
     seed: int | None = None,
     epoch: int | None = None,
@@ -58,10 +58,10 @@ def resample(
 
     Args:
         source: a scene file or folder, or ``-`` for stdin.
-        target: the file or folder to write, or ``-`` for stdout; or give `out_dir`.
+        output: the file or folder to write, or ``-`` for stdout; or give `out_dir`.
         out_dir: a folder for files named ``STEM.METHOD.eEPOCH.ply``; of a scene folder, for such folders.
         method: one of `gscli.grids.methods.NAMES`, or several with `out_dir`.
-        ratio, min_per_cell, k, total, pick: see `gscli.grids.methods.Method` (total is its target).
+        ratio, min_per_cell, k, target, pick: see `gscli.grids.methods.Method`.
         seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...; what draws nothing
             at random is drawn once, the same for every seed.
         voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
@@ -82,7 +82,7 @@ def resample(
         GscliError: with the exit code that fits; no output is left half written.
     """
     names = [method] if isinstance(method, str) else list(method)
-    chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=total, pick=pick)
+    chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=target, pick=pick)
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
@@ -98,7 +98,7 @@ def resample(
     read = Source.of(source)
     jobs = plan(
         read,
-        target,
+        output,
         out_dir,
         index,
         chosen,

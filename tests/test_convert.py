@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_a_conversion_without_loss_measures_nothing_and_loses_nothing(scene, scene_file, tmp_path):
     result = convert(scene_file, tmp_path / "x.npz")
-    assert (result.source_format, result.target_format, result.points) == ("ply", "npz", 500)
+    assert (result.source_format, result.output_format, result.points) == ("ply", "npz", 500)
     assert result.lost == ()
     assert result.largest == {}
     assert np.array_equal(formats.read(tmp_path / "x.npz").rows, scene.rows)

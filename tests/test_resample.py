@@ -45,8 +45,8 @@ def rows_of(path):
         {},
         {"method": "one-per-grid", "seed": 7},
         {"method": "k-per-grid", "k": 2, "pick": "opacity"},
-        {"total": 500},
-        {"total": "25%", "pick": "importance"},
+        {"target": 500},
+        {"target": "25%", "pick": "importance"},
         {"method": "dense"},
         {"voxel_size": 0.3, "origin": "min", "pick": "center"},
     ],
@@ -64,7 +64,7 @@ def test_kept_rows_are_the_input_rows_byte_for_byte(scene, tmp_path, settings):
 
 
 def test_another_reader_opens_the_output(scene, tmp_path):
-    resample(scene, tmp_path / "out.ply", total=100)
+    resample(scene, tmp_path / "out.ply", target=100)
     ply = plyfile.PlyData.read(tmp_path / "out.ply")
     assert ply["vertex"].count == 100
     assert ply.comments[0] == "antialiased 1"
@@ -92,7 +92,7 @@ def test_a_format_without_comments_needs_no_leave_for_what_gscli_would_add(tmp_p
 
 @pytest.mark.parametrize("pick", PICKS)
 @pytest.mark.parametrize(
-    "how", [{}, {"total": "10%"}, {"method": "one-per-grid"}, {"method": "k-per-grid", "k": 3}], ids=str
+    "how", [{}, {"target": "10%"}, {"method": "one-per-grid"}, {"method": "k-per-grid", "k": 3}], ids=str
 )
 def test_engines_write_the_same_bytes(scene, tmp_path, pick, how):
     pytest.importorskip("torch")
@@ -176,7 +176,7 @@ def test_numbers_of_any_type_give_the_bytes_that_plain_ones_give(scene, tmp_path
 
 def test_a_file_can_be_thinned_in_place(scene):
     before = rows_of(scene).copy()
-    result = resample(scene, scene, total=10, overwrite=True)
+    result = resample(scene, scene, target=10, overwrite=True)
     assert result.outputs[0].points == len(rows_of(scene)) == 10
     assert set(map(bytes, rows_of(scene))) <= set(map(bytes, before))
 
@@ -267,7 +267,7 @@ def test_the_report_has_the_options_that_took_effect_and_no_others(scene, tmp_pa
 
 def test_a_thinned_input_is_reported_with_the_size_it_had(scene):
     size = scene.stat().st_size
-    assert resample(scene, scene, total=10, overwrite=True).bytes == size
+    assert resample(scene, scene, target=10, overwrite=True).bytes == size
 
 
 def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
@@ -284,7 +284,7 @@ def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
         ({"voxel_size": 0.1, "points_per_cell": 5}, UsageError),
         ({"points_per_cell": float("nan")}, UsageError),
         ({"origin": (0.0, float("inf"), 0.0)}, UsageError),
-        ({"total": N + 1}, UsageError),
+        ({"target": N + 1}, UsageError),
         ({"repeat": 3}, UsageError),
         ({"repeat": 0}, UsageError),
         ({"repeat": 10**11}, UsageError),
@@ -342,9 +342,9 @@ def test_pipes_can_be_written(scene, tmp_path):
     received = []
     reader = threading.Thread(target=lambda: received.append(fifo.read_bytes()))
     reader.start()
-    resample(scene, fifo, total=10)
+    resample(scene, fifo, target=10)
     reader.join()
-    resample(scene, tmp_path / "file.ply", total=10)
+    resample(scene, tmp_path / "file.ply", target=10)
     assert received == [(tmp_path / "file.ply").read_bytes()]
 
 

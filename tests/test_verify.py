@@ -61,8 +61,8 @@ def rewritten(path, change):
         {"seed": 5, "epoch": 3},
         {"ratio": (0.25, 0.25)},
         {"ratio": (0.1, 0.2), "min_per_cell": 0},
-        {"total": "25%"},
-        {"total": 123},
+        {"target": "25%"},
+        {"target": 123},
         {"method": "one-per-grid"},
         {"method": "k-per-grid", "k": 3},
         {"method": "k-per-grid", "k": 3, "pick": "opacity"},
@@ -417,7 +417,7 @@ def test_a_folder_is_no_report(scene, reported, tmp_path):
         ({}, b"voxel_size=0.4 ", b"voxel_size=0 "),
         ({}, b"voxel_size=0.4 ", b"voxel_size=1e-30 "),
         ({}, b"origin=0.0,", b"origin=nan,"),
-        ({"total": 123}, b"target=123 ", b"target=99999 "),
+        ({"target": 123}, b"target=123 ", b"target=99999 "),
     ],
 )
 def test_a_comment_that_says_what_cannot_be_is_bad_input(scene, settings, true, said):

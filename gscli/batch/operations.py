@@ -119,13 +119,13 @@ def _resample(task: Task) -> Answer:
     rows = [path for path in task.outputs if path.endswith(".npy")]
     index = settings.pop("index", None)
     if len(clouds) == 1:
-        target, out_dir, index = clouds[0], None, rows[0] if rows else None
+        output, out_dir, index = clouds[0], None, rows[0] if rows else None
     else:
-        target, out_dir = None, outputs.split(clouds[0])[0]
+        output, out_dir = None, outputs.split(clouds[0])[0]
         index = outputs.split(rows[0])[0] if rows else None
     result = resample(
         task.source,
-        target,
+        output,
         out_dir=out_dir,
         index=index,
         device_name=settings.pop("device", "cpu"),

@@ -11,7 +11,7 @@ from . import options, paths, show
 
 @click.command()
 @options.source
-@click.argument("target", type=paths.TARGET)
+@click.argument("output", type=paths.TARGET)
 @options.overwrite
 @options.allow_lossy
 @click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
@@ -22,7 +22,7 @@ from . import options, paths, show
 @options.verbose
 def command(
     source: str,
-    target: str,
+    output: str,
     overwrite: bool,
     as_json: bool,
     report: str | None,
@@ -30,11 +30,11 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Write SOURCE as TARGET, in the format of its suffix.
+    """Write SOURCE as OUTPUT, in the format of its suffix.
 
-    `gscli formats` lists the formats. What TARGET cannot hold is named and refused; with --allow-lossy it is
-    left out, and the summary says by how much the values in TARGET differ. FILE::NAME is one model of a
-    file with several. SOURCE may be - for stdin, in any format, and TARGET - for stdout, as PLY.
+    `gscli formats` lists the formats. What OUTPUT cannot hold is named and refused; with --allow-lossy it is
+    left out, and the summary says by how much the values in OUTPUT differ. FILE::NAME is one model of a
+    file with several. SOURCE may be - for stdin, in any format, and OUTPUT - for stdout, as PLY.
 
     \b
     Examples:
@@ -50,7 +50,7 @@ def command(
 
     result = convert(
         source,
-        target,
+        output,
         overwrite=overwrite,
         also_written=[] if report is None else [report],
         track=show.track(quiet),

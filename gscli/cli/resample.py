@@ -15,7 +15,7 @@ from . import options, paths, show
 
 @click.command()
 @options.source
-@click.argument("target", required=False, type=paths.TARGET)
+@click.argument("output", required=False, type=paths.TARGET)
 @click.option(
     "--out-dir",
     type=paths.TARGET_FOLDER,
@@ -35,7 +35,7 @@ from . import options, paths, show
     "--ratio", type=options.Range(), help="half-density: the share to keep of a cell.  [default: 0.3:0.7]"
 )
 @click.option("--min-per-cell", type=int, metavar="N", help="half-density: keep at least N.  [default: 1]")
-@click.option("--target", "total", metavar="N|P%", help="half-density: keep exactly so many in total.")
+@click.option("--target", metavar="N|P%", help="half-density: keep exactly so many in total.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
 @click.option(
     "--pick", type=click.Choice(list(PICKS)), help="Which points of a cell stay.  [default: random]"
@@ -81,7 +81,7 @@ from . import options, paths, show
 @options.verbose
 def command(
     source: str,
-    target: str | None,
+    output: str | None,
     method: tuple[str, ...],
     device: str,
     no_cache: bool,
@@ -92,13 +92,13 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Thin SOURCE to TARGET cell by cell, every field intact.
+    """Thin SOURCE to OUTPUT cell by cell, every field intact.
 
     \b
     {methods}
     {picks}
 
-    SOURCE and TARGET may be - for stdin and stdout. A scene folder gives a scene folder, cut by its own
+    SOURCE and OUTPUT may be - for stdin and stdout. A scene folder gives a scene folder, cut by its own
     grid of the highest rank if it has any.
 
     \b
@@ -122,7 +122,7 @@ def command(
     asked_for({"method": method, **settings})
     result = resample(
         source,
-        target,
+        output,
         method=method,
         device_name=device,
         cache=None if no_cache else GridCache(cache_folder()),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from ..errors import UsageError
 from . import settings
 from .picking import RANDOM, Pick
-from .settings import marked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -224,12 +223,12 @@ def methods(names: Sequence[str], **given: Unpack[Given]) -> list[Method]:
         _require_use(name, full)
     for name in asked:
         if other := next((other for other in SETTINGS[name].replaces if other in asked), None):
-            raise UsageError(f"{marked(name)} replaces {marked(other)}", remedy="give one of the two")
+            raise UsageError(f"`{name}` replaces `{other}`", remedy="give one of the two")
     for name in full:
         for other in RULES[name].settings:
             if SETTINGS[other].needed and other not in asked:
-                raise UsageError(f"`method={name!r}` needs {marked(other)}, {SETTINGS[other].needed}")
-    checked = {name: SETTINGS[name].check(marked(name), value) for name, value in asked.items()}
+                raise UsageError(f"`method={name!r}` needs `{other}`, {SETTINGS[other].needed}")
+    checked = {name: SETTINGS[name].check(name, value) for name, value in asked.items()}
     return [
         Method(name, **{key: checked[key] for key in RULES[name].settings if key in checked}) for name in full
     ]
@@ -240,7 +239,7 @@ def _require_use(setting: str, names: Sequence[str]) -> None:
     if any(setting in RULES[name].settings for name in names):
         return
     owners = [rule.name for rule in RULES.values() if setting in rule.settings]
-    idle = marked(setting)
+    idle = f"`{setting}`"
     if len(owners) == 1:
         raise UsageError(
             f"{idle} belongs to `method={owners[0]!r}`", remedy=f"drop {idle} or use that method"

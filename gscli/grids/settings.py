@@ -18,7 +18,7 @@ class Setting:
     """What a field of `gscli.grids.methods.Method` is elsewhere, always under its name.
 
     Attributes:
-        check: from the `marked` name and what was given to what is kept; refuses what makes no sense.
+        check: from its name and what was given to what is kept; refuses what makes no sense.
         plain: from what is kept to what a report holds, which `check` takes too.
         spell: from what a report holds to a word of a comment. parse: and back, or ValueError.
         needed: why a rule that has it cannot do without it, where there is no default.
@@ -41,15 +41,10 @@ def table(kind: type) -> dict[str, Setting]:
     return {f.name: f.metadata["setting"] for f in fields(kind) if f.metadata}
 
 
-def marked(name: str) -> str:
-    """A setting as messages mark it: by the argument of `gscli.resample` that gives it."""
-    return "`total`" if name == "target" else f"`{name}`"
-
-
 def share_range() -> Metadata:
     """A range of shares, spelled ``LO:HI`` in comments."""
 
-    def check(argument: str, value: Any) -> tuple[float, float]:
+    def check(name: str, value: Any) -> tuple[float, float]:
         try:
             low, high = value
             spelt = f"{low:g}:{high:g}"
@@ -57,7 +52,7 @@ def share_range() -> Metadata:
             low, high, spelt = math.nan, math.nan, repr(value)
         if not 0.0 <= low <= high <= 1.0:
             raise UsageError(
-                f"{argument} {spelt} is no range within 0 to 1", remedy="give two shares, the lower one first"
+                f"`{name}` {spelt} is no range within 0 to 1", remedy="give two shares, the lower one first"
             )
         return float(low), float(high)
 
@@ -72,9 +67,9 @@ def share_range() -> Metadata:
 def whole(*, least: int, needed: str = "") -> Metadata:
     """A whole number."""
 
-    def check(argument: str, value: Any) -> int:
+    def check(name: str, value: Any) -> int:
         if isinstance(value, bool) or not hasattr(value, "__index__") or not least <= index(value) < 2**63:
-            raise UsageError(f"{argument} must be between {least} and 2^63 - 1, not {value}")
+            raise UsageError(f"`{name}` must be between {least} and 2^63 - 1, not {value}")
         return index(value)
 
     return _metadata(check, int, parse=int, needed=needed)
@@ -83,7 +78,7 @@ def whole(*, least: int, needed: str = "") -> Metadata:
 def total(*, replaces: tuple[str, ...] = ()) -> Metadata:
     """How many rows to keep, ``N`` or ``P%``; see `rows_wanted`."""
 
-    def check(argument: str, value: Any) -> str:
+    def check(name: str, value: Any) -> str:
         rows_wanted(str(value), None)
         return str(value)
 
@@ -112,21 +107,17 @@ def rows_wanted(target: str, points: int | None) -> int:
     spelling = r"\d{1,18}(\.\d{1,18})?%" if percent else r"\d{1,18}"
     if not re.fullmatch(spelling, target, re.ASCII):
         raise UsageError(
-            f"{marked('target')} {target} is neither a number of points nor a percentage",
+            f"`target` {target} is neither a number of points nor a percentage",
             remedy="write N or P%",
         )
     from fractions import Fraction
 
     number = Fraction(target.removesuffix("%"))
     if percent and number > 100:
-        raise UsageError(
-            f"{marked('target')} {target} is more than everything", remedy="ask for 100% at most"
-        )
+        raise UsageError(f"`target` {target} is more than everything", remedy="ask for 100% at most")
     if points is None:
         return 0
     rows = math.floor(points * number / 100) if percent else int(number)
     if rows > points:
-        raise UsageError(
-            f"{marked('target')} {target} exceeds the {points:,} points there are", remedy="ask for fewer"
-        )
+        raise UsageError(f"`target` {target} exceeds the {points:,} points there are", remedy="ask for fewer")
     return rows

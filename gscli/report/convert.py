@@ -21,7 +21,7 @@ def summary(result: Converted, *, verbose: bool = False) -> list[str]:
     lines += [f"{lost:8} {loss}" for loss in result.lost]
     if not result.lost:
         lines.append(f"{lost:8} nothing")
-    lines.append(f"{written:8} {'' if result.written else 'write '}{result.target} ({result.target_format})")
+    lines.append(f"{written:8} {'' if result.written else 'write '}{result.output} ({result.output_format})")
     if result.largest:
         differences = (
             f"{name} {UNITS.get(name, '{:.3g}').format(value)}" for name, value in result.largest.items()

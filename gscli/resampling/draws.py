@@ -43,7 +43,6 @@ def asked_for(options: Mapping[str, Any]) -> list[Method]:
         UsageError: as `methods` does; or a seed, epoch or repeat, and nothing is drawn at random.
     """
     given = {name: options.get(name) for name in SETTINGS}
-    given["target"] = options.get("total")
     chosen = methods(options.get("method", [DEFAULT]), **given)
     if not any(m.uses_seed for m in chosen):
         idle = next((name for name in ("seed", "epoch", "repeat") if options.get(name) is not None), None)
@@ -64,7 +63,7 @@ def check_draws(seed: int | None, epoch: int | None, repeat: int | None) -> None
 
 def plan(
     source: Source,
-    target: str | os.PathLike[str] | None,
+    output: str | os.PathLike[str] | None,
     out_dir: str | os.PathLike[str] | None,
     index: str | os.PathLike[str] | None,
     chosen: list[Method],
@@ -79,14 +78,14 @@ def plan(
     def to(path: str | os.PathLike[str]) -> Target:
         return Target.of(path, like=source.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
 
-    if (target is None) == (out_dir is None):
-        raise UsageError("give either an output file or `out_dir`")
-    if target is not None:
+    if (output is None) == (out_dir is None):
+        raise UsageError("give either `output` or `out_dir`")
+    if output is not None:
         if len(draws(chosen, epoch, repeat)) > 1:
             raise UsageError(
-                "several draws need `out_dir`", remedy="replace the output file by `out_dir='FOLDER'`"
+                "several draws need `out_dir`", remedy="give `out_dir='FOLDER'` instead of `output`"
             )
-        return [Job(chosen[0], epoch, to(target), None if index is None else os.fspath(index))]
+        return [Job(chosen[0], epoch, to(output), None if index is None else os.fspath(index))]
     assert out_dir is not None
     jobs = []
     for m, e in draws(chosen, epoch, repeat):

@@ -126,7 +126,7 @@ def record(job: Path) -> dict[str, Any]:
 
 
 def test_what_the_help_calls_a_file_is_one_by_its_type() -> None:
-    words = {"FILE", "FOLDER", "PATTERN", "LOGDIR", "REPORT", "SOURCE", "TARGET", "DRAW", "RUN"}
+    words = {"FILE", "FOLDER", "PATTERN", "LOGDIR", "REPORT", "SOURCE", "TARGET", "OUTPUT", "DRAW", "RUN"}
     words |= {"FIRST", "SECOND"}
     for command in commands().values():
         for parameter in command.params:

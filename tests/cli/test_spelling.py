@@ -42,3 +42,10 @@ def test_a_name_is_spelt_alike_within_every_command_and_group() -> None:
 def test_every_option_is_spelt() -> None:
     names = {p.name for c in _spelling._commands(main) for p in c.params if isinstance(p, click.Option)}
     assert names <= set(_spelling.spellings(main))
+
+
+def test_a_name_is_spelt_as_the_command_that_runs_has_it() -> None:
+    ctx = click.Context(main)
+    commands = {name: main.get_command(ctx, name) for name in ("batch", "compare", "resample", "verify")}
+    spelt = {name: _spelling.spelt("target", command) for name, command in commands.items() if command}
+    assert spelt == {"batch": "--target", "compare": "TARGET", "resample": "--target", "verify": "target"}

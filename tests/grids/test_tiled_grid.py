@@ -218,7 +218,7 @@ def comparable(result):
         {},
         {"method": "one-per-grid", "seed": 7, "voxel_size": 0.2},
         {"method": "k-per-grid", "k": 2, "pick": "opacity"},
-        {"total": "25%", "pick": "importance", "origin": "min"},
+        {"target": "25%", "pick": "importance", "origin": "min"},
         {"pick": "center", "ratio": (0.2, 0.2), "min_per_cell": 0},
         {"method": "dense", "points_per_cell": 100.0},
     ],

@@ -25,7 +25,7 @@ def test_draws_are_refused_by_the_number_that_is_out_of_range():
 
 def test_options_ask_for_methods_by_the_names_of_the_command_line():
     assert asked_for({}) == [method("half")]
-    assert asked_for({"total": "5%", "pick": "center"}) == [method("half", target="5%", pick="center")]
+    assert asked_for({"target": "5%", "pick": "center"}) == [method("half", target="5%", pick="center")]
     assert asked_for({"method": ("single", "k-per-grid"), "k": 3}) == methods(["single", "k-per-grid"], k=3)
 
 
@@ -35,7 +35,7 @@ def test_options_ask_for_methods_by_the_names_of_the_command_line():
     [
         ({"method": ["dense"]}, "dense with pick='random'"),
         ({"method": ["one-per-grid", "dense"], "pick": "opacity"}, "one-per-grid with pick='opacity'"),
-        ({"total": 5, "pick": "center"}, "half-density with pick='center'"),
+        ({"target": 5, "pick": "center"}, "half-density with pick='center'"),
     ],
 )
 def test_an_option_that_nothing_is_drawn_at_random_by_is_refused(options, how, option):
