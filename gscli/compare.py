@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias, get_type_hints
 
 import numpy.typing as npt
 
-from . import device, fields, files, formats, neighbors, scratch
+from . import device as devices
+from . import fields, files, formats, neighbors, scratch
 from .cloud import GaussianCloud, Points, as_cloud
 from .comparing import budget, cells, gates, gaussians, paint, pairing, search, transform, weights
 from .comparing.centers import Centers, color_top, compare_centers
@@ -47,7 +48,7 @@ def compare(
     seed: int = 0,
     engine: str = "auto",
     memory_limit: int | None = None,
-    device_name: str = "cpu",
+    device: str = "cpu",
     min_fitness: float | None = None,
     max_rmse: float | None = None,
     require: Sequence[str] = (),
@@ -72,7 +73,7 @@ def compare(
         max_queries: ask at most so many points of each scene. The target is never thinned.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
         memory_limit: bytes that the process may take; a large cloud is cut, with the same result.
-        device_name: see `gscli.device.NAMES`.
+        device: see `gscli.device.NAMES`.
         min_fitness, max_rmse: gates on the first threshold. require: others; see `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
@@ -101,7 +102,7 @@ def compare(
     read += [Path(path) for path in (pose, index) if isinstance(path, (str, os.PathLike))]
     files.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if pose is None else transform.of(pose)
-    where = device.resolve(device_name)
+    where = devices.resolve(device)
     limits = gates.limits(min_fitness, max_rmse, require)
     _check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
     if memory_limit is not None:
@@ -214,7 +215,7 @@ def _compare(
         gaussians=None,
         weighted=None,
         mass=None,
-        device=device.describe(where),
+        device=devices.describe(where),
         timings=timings,
         notes=tuple(notes),
         options={

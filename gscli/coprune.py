@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import device, files, formats, neighbors
+from . import device as devices
+from . import files, formats, neighbors
 from .comparing import conventions, search
 from .comparing.search import Engine
 from .comparing.spacing import beyond_scene, parse_threshold
@@ -126,7 +127,7 @@ def coprune(
     min_points: int = MIN_POINTS,
     index: str | os.PathLike[str] | None = None,
     engine: str = "auto",
-    device_name: str = "cpu",
+    device: str = "cpu",
     overwrite: bool = False,
     allow_lossy: bool = False,
     trust_pickle: bool = False,
@@ -143,7 +144,7 @@ def coprune(
             are named ``STEM.1.coprune.ply`` and ``STEM.2.coprune.ply``.
         min_points: write nothing unless each model keeps at least so many.
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
-        engine, device_name: see `gscli.compare.compare`.
+        engine, device: see `gscli.compare.compare`.
         overwrite, allow_lossy: see `gscli.formats.write`.
         trust_pickle: see `gscli.formats.read`.
         also_written: paths that the caller is going to write.
@@ -160,7 +161,7 @@ def coprune(
         raise UsageError("stdin can be one of the two models, not both")
     if engine != "auto":
         neighbors.ENGINES.get(engine)
-    where = device.resolve(device_name)
+    where = devices.resolve(device)
     sources = Source.of(first), Source.of(second)
     targets, indices = _plan(sources, out_dir, index, overwrite=overwrite, allow_lossy=allow_lossy)
     made = [folder for folder in (out_dir, index) if folder is not None]
@@ -206,7 +207,7 @@ def coprune(
         about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
         pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
     options = {"threshold": str(threshold), "min_points": min_points, "engine": engine}
-    described = device.describe(where)
+    described = devices.describe(where)
     return Copruned(pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options)
 
 

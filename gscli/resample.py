@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from . import device, files, formats
+from . import device as devices
+from . import files, formats
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
 from .formats import Source
@@ -46,7 +47,7 @@ def resample(
     grid_file: str | None = None,
     index: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
-    device_name: str = "cpu",
+    device: str = "cpu",
     memory_limit: int | None = None,
     cache: GridCache | None = None,
     overwrite: bool = False,
@@ -69,7 +70,7 @@ def resample(
             scene folder that has grids is cut by its own, unless an option asks for a lattice.
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
         trust_pickle: see `gscli.formats.read`.
-        device_name: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
+        device: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
         memory_limit: bytes that the process may take. A scene that needs more is cut in tiles, by way of
             temporary files in the folder of the first output; the output is the same.
         cache: where to keep grids between runs; None keeps none. Grids in tiles are not kept.
@@ -86,9 +87,9 @@ def resample(
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
-    if memory_limit is not None and device_name != "cpu":
-        raise UsageError(f"`memory_limit` has no effect with `device={device_name!r}`", remedy="drop one")
-    where = device.resolve(device_name)
+    if memory_limit is not None and device != "cpu":
+        raise UsageError(f"`memory_limit` has no effect with `device={device!r}`", remedy="drop one")
+    where = devices.resolve(device)
     mapped = grid_files.choose_mapping(
         source,
         grid_file,
@@ -184,7 +185,7 @@ def resample(
         grid=grid,
         cache=cut.cache,
         outputs=tuple(outputs),
-        device=device.describe(where),
+        device=devices.describe(where),
         timings=timings,
         notes=tuple(notes),
         options={

@@ -97,7 +97,7 @@ def test_a_format_without_comments_needs_no_leave_for_what_gscli_would_add(tmp_p
 def test_engines_write_the_same_bytes(scene, tmp_path, pick, how):
     pytest.importorskip("torch")
     for device in ("cpu", "torch-cpu"):
-        resample(scene, tmp_path / f"{device}.ply", pick=pick, device_name=device, voxel_size=0.5, **how)
+        resample(scene, tmp_path / f"{device}.ply", pick=pick, device=device, voxel_size=0.5, **how)
     assert (tmp_path / "cpu.ply").read_bytes() == (tmp_path / "torch-cpu.ply").read_bytes()
 
 
@@ -155,7 +155,7 @@ def test_a_warm_cache_changes_no_byte(scene, tmp_path):
     assert states == ["off", "miss", "hit"]
     assert len({(tmp_path / f"{i}.ply").read_bytes() for i in range(3)}) == 1
     if pytest.importorskip("torch"):
-        resample(scene, tmp_path / "torch.ply", cache=cache, device_name="torch-cpu")
+        resample(scene, tmp_path / "torch.ply", cache=cache, device="torch-cpu")
         assert (tmp_path / "torch.ply").read_bytes() == (tmp_path / "0.ply").read_bytes()
 
 
@@ -294,7 +294,7 @@ def test_reported_shares_are_of_points_not_of_cells(scene, tmp_path):
         ({"method": "k-per-grid", "k": 10**23}, UsageError),
         ({"min_per_cell": 10**23}, UsageError),
         ({"points_per_cell": 0.001}, UsageError),
-        ({"device_name": "tpu"}, UsageError),
+        ({"device": "tpu"}, UsageError),
         ({"also_written": ["OUT"]}, UsageError),
         ({"index": "OUT"}, UsageError),
     ],

@@ -128,7 +128,6 @@ def _resample(task: Task) -> Answer:
         output,
         out_dir=out_dir,
         index=index,
-        device_name=settings.pop("device", "cpu"),
         cache=_cache(settings),
         overwrite=True,
         **_with_grid(task.source, settings),
@@ -215,7 +214,6 @@ def _compare(task: Task) -> Answer:
     result = compare(
         task.source,
         task.inputs[1].path,
-        device_name=settings.pop("device", "cpu"),
         distances=distances,
         overwrite=True,
         **settings,

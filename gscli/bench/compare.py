@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import device, neighbors, scene, temporaries
+from .. import device as devices
+from .. import neighbors, scene, temporaries
 from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
@@ -20,7 +21,7 @@ SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remed
 
 
 def bench(
-    *, points: int, search_points: int, repeats: int, device_name: str, slow: bool = True
+    *, points: int, search_points: int, repeats: int, device: str, slow: bool = True
 ) -> list[Group]:
     """Time comparing beside ``torch.cdist``.
 
@@ -28,10 +29,10 @@ def bench(
         points: size of each of two scenes that whole processes compare.
         search_points: size of each of two clouds for the search alone.
         repeats: timed repeats after one warm-up; medians are reported.
-        device_name: where the search runs; see `gscli.device.NAMES`.
+        device: where the search runs; see `gscli.device.NAMES`.
         slow: whether to time ``torch.cdist`` on all points, which takes seconds and on a CPU is timed once.
     """
-    where = device.resolve(device_name)
+    where = devices.resolve(device)
     groups = [
         searches(search_points, repeats=repeats, where=where, slow=slow),
         duplicates(search_points * 4, repeats=repeats, where=where),
@@ -78,7 +79,7 @@ def searches(
             calls[full] = "left out by --no-slow"
     if peers is not None:
         calls.update(peers(queries, targets))
-    once = {full} if device.is_cpu(where) else set()
+    once = {full} if devices.is_cpu(where) else set()
     title = f"nearest neighbours of {points:,} points among {points:,}, index included"
     return compare_calls(title, calls, repeats=repeats, on=where, once=once)
 

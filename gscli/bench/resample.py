@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import device, formats, scene, temporaries
+from .. import device as devices
+from .. import formats, scene, temporaries
 from ..errors import UsageError
 from ..grids.cache import GridCache, key
 from ..grids.methods import method
@@ -20,13 +21,13 @@ from .timing import Group, compare_calls, compare_processes
 FEATURES = 16  # per point, as the origin's training carries along
 
 
-def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool = True) -> list[Group]:
+def bench(*, points: int, cells: int, repeats: int, device: str, slow: bool = True) -> list[Group]:
     """Time gscli's resampling beside the samplers that it replaces.
 
     Args:
         points, cells: size of the generated scene; the cell size follows.
         repeats: timed repeats after one warm-up; medians are reported.
-        device_name: where draws are made; see `gscli.device.NAMES`.
+        device: where draws are made; see `gscli.device.NAMES`.
         slow: whether to time the origin's per-cell Python loops, which take seconds and on a CPU are
             timed once.
 
@@ -35,7 +36,7 @@ def bench(*, points: int, cells: int, repeats: int, device_name: str, slow: bool
     """
     if cells > points:
         raise UsageError(f"{points:,} points cannot fill {cells:,} cells", remedy="ask for fewer cells")
-    where = device.resolve(device_name)
+    where = devices.resolve(device)
     cloud = scene.make(points)
     groups = in_process(cloud.xyz, cells, repeats=repeats, where=where, slow=slow)
     with temporaries.folder("gscli-bench") as folder:
@@ -122,12 +123,12 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) 
         return [[_take(array, rows) for array in carried] for rows in drawn]
 
     calls["gscli, ready grid: draw and gather half, single"] = ours
-    once = {names[-1]} if device.is_cpu(where) else set()
+    once = {names[-1]} if devices.is_cpu(where) else set()
     return compare_calls(title, {**calls, **peers}, repeats=repeats, on=where, once=once)
 
 
 def _take(array: Any, rows: Any) -> Any:
-    return array.index_select(0, rows) if device.is_torch(array) else array.take(rows, axis=0)
+    return array.index_select(0, rows) if devices.is_torch(array) else array.take(rows, axis=0)
 
 
 def _grids(xyz: Any, grid: VoxelGrid, repeats: int) -> Group:

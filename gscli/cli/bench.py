@@ -57,7 +57,7 @@ def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, 
     """
     from ..bench.resample import bench
 
-    groups = bench(points=points, cells=cells, repeats=repeats, device_name=device, slow=not no_slow)
+    groups = bench(points=points, cells=cells, repeats=repeats, device=device, slow=not no_slow)
     _show(groups, as_json, points=points, cells=cells, repeats=repeats, device=device)
 
 
@@ -87,6 +87,6 @@ def compare(points: int, search_points: int, no_slow: bool, repeats: int, device
     from ..bench.compare import bench
 
     groups = bench(
-        points=points, search_points=search_points, repeats=repeats, device_name=device, slow=not no_slow
+        points=points, search_points=search_points, repeats=repeats, device=device, slow=not no_slow
     )
     _show(groups, as_json, points=points, search_points=search_points, repeats=repeats, device=device)

@@ -70,7 +70,6 @@ from . import options, paths, show
 def command(
     source: str,
     target: str,
-    device: str,
     html: str | None,
     overwrite: bool,
     as_json: bool,
@@ -111,7 +110,6 @@ def command(
     result = compare(
         source,
         target,
-        device_name=device,
         overwrite=overwrite,
         also_written=[path for path in (report, html) if path is not None],
         track=show.track(quiet),

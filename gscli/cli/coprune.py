@@ -52,7 +52,6 @@ from . import options, paths, show
 def command(
     first: str,
     second: str,
-    device: str,
     overwrite: bool,
     as_json: bool,
     report: str | None,
@@ -78,7 +77,6 @@ def command(
     result = coprune(
         first,
         second,
-        device_name=device,
         overwrite=overwrite,
         also_written=() if report is None else (report,),
         track=show.track(quiet),

@@ -144,7 +144,7 @@ def test_a_limit_that_is_too_low_is_refused_with_one_that_is_not(tmp_path: Path)
     [
         ({"engine": "brute"}, "needs the kdtree engine on the CPU"),
         ({"engine": "faiss"}, "needs the kdtree engine on the CPU"),
-        ({"device_name": "torch-cpu"}, "needs the kdtree engine on the CPU"),
+        ({"device": "torch-cpu"}, "needs the kdtree engine on the CPU"),
         ({"distances": "d.npz"}, "writes distances as .ply"),
         ({"memory_limit": 0}, "0MB is too little"),
     ],
@@ -152,7 +152,7 @@ def test_a_limit_that_is_too_low_is_refused_with_one_that_is_not(tmp_path: Path)
 def test_what_a_limit_cannot_be_kept_with_is_refused(
     settings: dict[str, Any], words: str, tmp_path: Path, scene_file: Path
 ) -> None:
-    if "device_name" in settings:
+    if "device" in settings:
         pytest.importorskip("torch", reason="torch is an extra")
     if "distances" in settings:
         settings = {"distances": tmp_path / settings["distances"]}

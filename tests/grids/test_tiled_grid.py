@@ -298,7 +298,7 @@ def test_too_low_a_limit_is_refused_with_one_that_does(scene, tmp_path, two_thre
 @pytest.mark.parametrize(
     "limits, words",
     [
-        ({"device_name": "torch-cpu"}, "no effect with device='torch-cpu'"),
+        ({"device": "torch-cpu"}, "no effect with device='torch-cpu'"),
         ({"grid_file": "ids.npy"}, "a grid file, which are not cut into tiles"),
         ({"target": "o.csv"}, "made in memory"),
         ({"source": "text.ply"}, "unpacked in memory"),
