@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import device as devices
 from . import fields, files, formats, neighbors, scratch
 from .cloud import GaussianCloud, Points, as_cloud
-from .comparing import budget, cells, gates, gaussians, paint, pairing, search, transform, weights
+from .comparing import budget, cells, gates, gaussians, paint, pairing, search, weights
 from .comparing.centers import Centers, color_top, compare_centers
 from .comparing.gates import Limit
 from .comparing.pairing import Pairing, Pairs
@@ -43,7 +43,7 @@ def compare(
     thresholds: Sequence[float | str] = (),
     pair: str | None = None,
     with_gaussians: bool = True,
-    pose: str | os.PathLike[str] | npt.ArrayLike | None = None,
+    transform: str | os.PathLike[str] | npt.ArrayLike | None = None,
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
@@ -69,7 +69,7 @@ def compare(
         pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
             with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
         with_gaussians: false compares centres alone.
-        pose: a (4, 4) matrix to apply to the source first, or a JSON file of one.
+        transform: a (4, 4) matrix to apply to the source first, or a JSON file of one.
         max_queries: ask at most so many points of each scene. The target is never thinned.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
         memory_limit: bytes that the process may take; a large cloud is cut, with the same result.
@@ -99,9 +99,9 @@ def compare(
     written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
     read = [scene.path for scene in scenes if isinstance(scene, Source)]
-    read += [Path(path) for path in (pose, index) if isinstance(path, (str, os.PathLike))]
+    read += [Path(path) for path in (transform, index) if isinstance(path, (str, os.PathLike))]
     files.check_outputs(written, overwrite=overwrite, sources=read)
-    moved = None if pose is None else transform.of(pose)
+    moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
     limits = gates.limits(min_fitness, max_rmse, require)
     _check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
@@ -191,7 +191,7 @@ def _compare(
     known = None
     if pairs_asked is not None and pairs_asked.kind != "nearest":
         known = pairing.given_pairs(pairs_asked, len(source), len(target))
-    searched = names if moved is None else (f"{names[0]} moved by {moved.path or 'the pose'}", names[1])
+    searched = names if moved is None else (f"{names[0]} moved by {moved.path or 'transform'}", names[1])
     centers, forth, back = compare_centers(
         *positions,
         thresholds=thresholds,

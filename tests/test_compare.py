@@ -48,11 +48,11 @@ def test_a_matrix_moves_the_source_as_its_file_does(tmp_path):
     pose = np.eye(4)
     pose[0, 3] = 0.5
     (tmp_path / "pose.json").write_text(str(pose.tolist()))
-    found = compare(XYZ, XYZ + np.float32([0.5, 0, 0]), pose=pose)
+    found = compare(XYZ, XYZ + np.float32([0.5, 0, 0]), transform=pose)
     assert found.centers.symmetric.hausdorff < 1e-6
-    assert same_numbers(found, compare(XYZ, XYZ + np.float32([0.5, 0, 0]), pose=tmp_path / "pose.json"))
-    with pytest.raises(InputError, match="is no 4x4 matrix"):
-        compare(XYZ, XYZ, pose=np.eye(3))
+    assert same_numbers(found, compare(XYZ, XYZ + np.float32([0.5, 0, 0]), transform=tmp_path / "pose.json"))
+    with pytest.raises(InputError, match=r"^transform: is no 4x4 matrix of finite numbers"):
+        compare(XYZ, XYZ, transform=np.eye(3))
 
 
 def test_an_array_is_no_pickle():

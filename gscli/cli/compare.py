@@ -25,7 +25,6 @@ from . import options, paths, show
 )
 @click.option(
     "--transform",
-    "pose",
     type=paths.INPUT,
     metavar="FILE.json",
     help="A 4x4 matrix to apply to SOURCE, as four rows of four.",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..device import to_numpy
-from ..errors import InputError, UsageError
+from ..errors import InputError, UsageError, naming
 from ..kernels import parallel
 
 Array = npt.NDArray[Any]
@@ -57,6 +57,21 @@ class Transform:
                 remedy="write it row by row, the shift in the last column",
             )
 
+    @classmethod
+    def of(cls, transform: str | os.PathLike[str] | npt.ArrayLike) -> Transform:
+        """That of a (4, 4) matrix, or of a JSON file of one.
+
+        Raises:
+            InputError: unreadable, no JSON, or no such matrix.
+        """
+        if isinstance(transform, (str, os.PathLike)):
+            return read(transform)
+        matrix = np.asarray(to_numpy(transform))
+        with naming("transform"):
+            if matrix.dtype.kind not in "iuf":
+                raise InputError(f"is no 4x4 matrix of finite numbers, but of {matrix.dtype}")
+            return cls(matrix.astype(np.float64))
+
     def apply(self, xyz: Array) -> Array:
         """(N, 3) float64 of (N, 3) positions; each coordinate is summed in the order x, y, z, shift."""
         out = np.empty((len(xyz), 3))
@@ -93,16 +108,6 @@ class Transform:
                 remedy="add `with_gaussians=False` to compare centres alone",
             )
         return found
-
-
-def of(pose: str | os.PathLike[str] | npt.ArrayLike) -> Transform:
-    """The transformation of a (4, 4) matrix, or of a JSON file of one; errors as `read` and `Transform`."""
-    if isinstance(pose, (str, os.PathLike)):
-        return read(pose)
-    matrix = np.asarray(to_numpy(pose))
-    if matrix.dtype.kind not in "iuf":
-        raise InputError(f"is no 4x4 matrix of finite numbers, but of {matrix.dtype}")
-    return Transform(matrix.astype(np.float64))
 
 
 def read(path: str | os.PathLike[str]) -> Transform:

@@ -30,7 +30,7 @@ VALUES = {  # of each parameter, as a job file has it
     "reference": "ref/*.ply",
     "grid_file": "cells.npy",
     "pair": "index:rows.npy",
-    "pose": "pose.json",
+    "transform": "pose.json",
     "out_dir": "out",
     "relative_to": ".",
     "index": "kept",

@@ -42,7 +42,7 @@ def two(make_scene: Any) -> tuple[GaussianCloud, GaussianCloud]:
 
 def lowest(a: GaussianCloud, b: GaussianCloud, **settings: Any) -> int:
     """The limit that a refusal asks for; bytes, where it says megabytes."""
-    moved = settings.get("pose") is not None
+    moved = settings.get("transform") is not None
     listed = settings.get("pair", "").startswith("index")
     sampled = settings.get("max_queries")
     limit = 1
@@ -78,7 +78,7 @@ def shifted() -> np.ndarray[Any, Any]:
         {"with_gaussians": False},
         {"max_queries": 400, "seed": 7},
         {"pair": "index:{rows}"},
-        {"pose": shifted()},
+        {"transform": shifted()},
     ],
     ids=lambda settings: ",".join(settings) or "plain",
 )

@@ -200,7 +200,7 @@ def test_a_transformation_carries_the_gaussians_along(two, scale):
     target = moved(a, q, scale, shift)
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = scale * matrix(q), shift
-    found = compare(a, target, pose=pose, thresholds=[0.001])
+    found = compare(a, target, transform=pose, thresholds=[0.001])
     assert found.centers.source_to_target.at[0].fitness == 1
     assert found.gaussians.w2.shape.p95 < 1e-7
     assert found.gaussians.log_scale.p95 < 1e-12
@@ -208,17 +208,17 @@ def test_a_transformation_carries_the_gaussians_along(two, scale):
     assert found.mass.second_moment == pytest.approx(1)
     still = pose.copy()
     still[:3, :3] = scale * np.eye(3)  # the shapes alone tell that a rotation is missing
-    centred = compare(a, target, pose=still, pair="rows", thresholds=[0.001])
+    centred = compare(a, target, transform=still, pair="rows", thresholds=[0.001])
     assert centred.gaussians.w2.shape.mean > 0.005
 
 
 def test_gaussians_cannot_follow_a_shear(two):
     pose = np.diag([1.0, 1, 2, 1])
     with pytest.raises(UsageError, match="with_gaussians=False"):
-        compare(*two, pose=pose)
-    assert compare(*two, pose=pose, with_gaussians=False).gaussians is None
+        compare(*two, transform=pose)
+    assert compare(*two, transform=pose, with_gaussians=False).gaussians is None
     a, b = (GaussianCloud(c.rows[list(fields.POSITION)].copy()) for c in two)
-    assert compare(a, b, pose=pose).gaussians is None
+    assert compare(a, b, transform=pose).gaussians is None
 
 
 def test_infinite_logits_are_opacities_of_zero_and_one(two):
