@@ -19,7 +19,7 @@ from .comparing.gates import Limit
 from .comparing.pairing import Pairing, Pairs
 from .comparing.result import NUMBERS, OF_CENTERS, Evidence, Input
 from .comparing.result import Compared as Compared
-from .comparing.spacing import parse_threshold
+from .comparing.spacing import parse_threshold, several
 from .comparing.transform import Similarity, Transform
 from .comparing.weights import Side
 from .errors import UsageError
@@ -40,7 +40,7 @@ def compare(
     source: Scene,
     target: Scene,
     *,
-    thresholds: Sequence[float | str] = (),
+    threshold: float | str | Sequence[float | str] | None = None,
     pair: str | None = None,
     with_gaussians: bool = True,
     transform: str | os.PathLike[str] | npt.ArrayLike | None = None,
@@ -65,7 +65,8 @@ def compare(
     Args:
         source: the scene to judge; target: the reference. Each a file, ``-`` for stdin as one of them, a
             cloud, or an array that `gscli.cloud.as_cloud` makes one of.
-        thresholds: distances that count as a match: scene units, or the target's ``2spacing`` (the default).
+        threshold: how near counts as a match, or several such distances: scene units, or the target's
+            ``2spacing``, which is the default.
         pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
             with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
         with_gaussians: false compares centres alone.
@@ -103,6 +104,7 @@ def compare(
     files.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
+    thresholds = several(threshold)
     limits = gates.limits(min_fitness, max_rmse, require)
     _check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
     if memory_limit is not None:

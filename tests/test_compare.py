@@ -63,3 +63,34 @@ def test_an_array_is_no_pickle():
 def test_what_is_neither_file_nor_points_is_refused():
     with pytest.raises(UsageError, match=r"points are a cloud or \(N, 3\) numbers, not NoneType"):
         compare(None, XYZ)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "found"),
+    [
+        (0.3, (0.3,)),
+        (np.float32(0.5), (0.5,)),
+        ("0.3", (0.3,)),
+        ((0.3, "0.5"), (0.3, 0.5)),
+        (np.array([0.3, 0.5]), (0.3, 0.5)),
+    ],
+)
+def test_a_threshold_is_one_or_several(threshold, found):
+    compared = compare(XYZ, XYZ + 0.01, threshold=threshold)
+    assert compared.centers.thresholds == found
+    assert len(compared.options["threshold"]) == len(found)
+
+
+@pytest.mark.parametrize("threshold", [None, ()])
+def test_without_a_threshold_it_is_two_spacings(threshold):
+    found = compare(XYZ, XYZ + 0.01, threshold=threshold)
+    assert found.centers.thresholds == (2 * found.target.spacing,)
+    assert found.options["threshold"] is None
+
+
+@pytest.mark.parametrize("threshold", ["near", 0, [0.1, -1.0]])
+def test_a_threshold_is_a_positive_number_or_counts_spacings(threshold):
+    with pytest.raises(
+        UsageError, match=r"^threshold .* is no positive number; write 0.05 in scene units, or"
+    ):
+        compare(XYZ, XYZ, threshold=threshold)

@@ -12,7 +12,7 @@ from . import options, paths, show
 @click.command()
 @options.source
 @click.argument("target", type=paths.INPUT)
-@options.thresholds
+@options.threshold
 @click.option(
     "--pair",
     type=paths.PAIR,

@@ -156,10 +156,9 @@ memory_limit = click.option(
     help="Take at most so much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
 )
 no_cache = click.option("--no-cache", cls=OfOneRun, is_flag=True, help="Neither use nor keep grids on disk.")
-thresholds = click.option(
+threshold = click.option(
     "-t",
     "--threshold",
-    "thresholds",
     multiple=True,
     metavar="D|Nspacing",
     help="How near counts as a match; may be repeated.  [default: 2spacing]",

@@ -74,7 +74,7 @@ def shifted() -> np.ndarray[Any, Any]:
     "settings",
     [
         {},
-        {"thresholds": ["1spacing", 0.3]},
+        {"threshold": ["1spacing", 0.3]},
         {"with_gaussians": False},
         {"max_queries": 400, "seed": 7},
         {"pair": "index:{rows}"},

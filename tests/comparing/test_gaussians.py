@@ -121,7 +121,7 @@ def test_a_cloud_does_not_differ_from_itself(two):
 def test_blocks_join_without_a_seam(make_scene, n):
     a = make_scene(n, degree=0)
     order = np.random.default_rng(0).permutation(n)
-    found = compare(a, a.take(order), thresholds=[1.0])
+    found = compare(a, a.take(order), threshold=1.0)
     assert (found.evidence.forth.rows == np.argsort(order)).all()
     g = found.gaussians
     assert g.w2.mean == g.opacity.mean == g.log_scale.mean == g.color.dc.mean == 0
@@ -200,7 +200,7 @@ def test_a_transformation_carries_the_gaussians_along(two, scale):
     target = moved(a, q, scale, shift)
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = scale * matrix(q), shift
-    found = compare(a, target, transform=pose, thresholds=[0.001])
+    found = compare(a, target, transform=pose, threshold=0.001)
     assert found.centers.source_to_target.at[0].fitness == 1
     assert found.gaussians.w2.shape.p95 < 1e-7
     assert found.gaussians.log_scale.p95 < 1e-12
@@ -208,7 +208,7 @@ def test_a_transformation_carries_the_gaussians_along(two, scale):
     assert found.mass.second_moment == pytest.approx(1)
     still = pose.copy()
     still[:3, :3] = scale * np.eye(3)  # the shapes alone tell that a rotation is missing
-    centred = compare(a, target, transform=still, pair="rows", thresholds=[0.001])
+    centred = compare(a, target, transform=still, pair="rows", threshold=0.001)
     assert centred.gaussians.w2.shape.mean > 0.005
 
 

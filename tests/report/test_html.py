@@ -19,7 +19,7 @@ from gscli.report import histogram, html, png
 def result(make_scene):
     a = make_scene(600, seed=0)
     limits = ["source_to_target.at[0].fitness >= 0.5", "gaussians.w2.p95 <= 1e-9"]
-    found = compare(a, a[:400], thresholds=[0.05, "2spacing"], require=limits)
+    found = compare(a, a[:400], threshold=[0.05, "2spacing"], require=limits)
     names = ("dir/<new>&co.ply", "ref.ply")
     parts = [replace(part, path=name) for part, name in zip((found.source, found.target), names, strict=True)]
     return replace(found, source=parts[0], target=parts[1])
@@ -90,7 +90,7 @@ def test_one_floater_among_equal_points_is_seen(make_scene):
     a = make_scene(400)
     b = a.take(np.arange(400))
     b.rows["x"][7] += 100
-    page = html.page(compare(b, a, thresholds=[1.0]))
+    page = html.page(compare(b, a, threshold=1.0))
     ends = re.findall(r"<span>([\d.]+)(?: and more)?</span>", page)
     assert len(ends) == 5
     assert float(ends[-1]) > 1
@@ -101,7 +101,7 @@ def test_an_absurd_threshold_does_not_press_the_histogram_flat(make_scene, absur
     a, b = make_scene(600, seed=0), make_scene(500, seed=1)
     bars, marks, uprights = [], [], []
     for threshold in (1.0, absurd):
-        page = html.page(compare(a, b, thresholds=[threshold]))
+        page = html.page(compare(a, b, threshold=threshold))
         bars.append(re.findall(r"<title>[\d,]+ points (.*)</title>", page))
         marks.append(page.count('class="mark"'))
         uprights += [float(x) for x in re.findall(r'class="mark" x1="([-\d.]+)"', page)]
