@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Real
 from typing import Any
 
@@ -35,6 +36,36 @@ def not_numbers(found: Any, name: str, wanted: str) -> UsageError:
     """The refusal of an array or tensor of another type or shape than is wanted."""
     kind = str(found.dtype).removeprefix("torch.")
     return UsageError(f"`{name}` must be {wanted}, not {kind} of shape {tuple(found.shape)}")
+
+
+def size(value: int | str | None, name: str) -> int | None:
+    """As many bytes as were given for the argument of this name, if any; see `parsed_size`.
+
+    Raises:
+        UsageError: no size.
+    """
+    try:
+        return None if value is None else parsed_size(value)
+    except ValueError as error:
+        raise UsageError(f"`{name}` {error}") from None
+
+
+def parsed_size(value: int | str) -> int:
+    """As many bytes as a size says: kB, MB, GB and TB are powers of 1000, KiB to TiB of 1024.
+
+    >>> [parsed_size(size) for size in (4096, "2GB", "1.5 GiB")]
+    [4096, 2000000000, 1610612736]
+
+    Raises:
+        ValueError: no size, in words that follow its name.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    spelt = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?) ?([kmgt]?)(i?)b?", str(value).lower(), re.ASCII)
+    if spelt is None or (spelt[3] and not spelt[2]):
+        raise ValueError(f"{value!r} is no size such as 512MB, 2GB or 1.5GiB")
+    power = "kmgt".index(spelt[2]) + 1 if spelt[2] else 0
+    return int(float(spelt[1]) * (1024 if spelt[3] else 1000) ** power)
 
 
 def is_number(value: Any) -> bool:

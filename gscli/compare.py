@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias, get_type_hints
 
 import numpy.typing as npt
 
+from . import arguments, fields, files, formats, neighbors, scratch
 from . import device as devices
-from . import fields, files, formats, neighbors, scratch
 from .cloud import GaussianCloud, Points, as_cloud
 from .comparing import budget, cells, gates, gaussians, paint, pairing, search, weights
 from .comparing.centers import Centers, color_top, compare_centers
@@ -47,7 +47,7 @@ def compare(
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
-    memory_limit: int | None = None,
+    memory_limit: int | str | None = None,
     device: str = "cpu",
     min_fitness: float | None = None,
     max_rmse: float | None = None,
@@ -73,7 +73,8 @@ def compare(
         transform: a (4, 4) matrix to apply to the source first, or a JSON file of one.
         max_queries: ask at most so many points of each scene. The target is never thinned.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
-        memory_limit: bytes that the process may take; a large cloud is cut, with the same result.
+        memory_limit: what the process may take, in bytes or as ``2GB``; a large cloud is cut, with the
+            same result.
         device: see `gscli.device.NAMES`.
         min_fitness, max_rmse: gates on the first threshold. require: others; see `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
@@ -105,9 +106,10 @@ def compare(
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
     thresholds = several(threshold)
+    memory = arguments.size(memory_limit, "memory_limit")
     limits = gates.limits(min_fitness, max_rmse, require)
     _check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
-    if memory_limit is not None:
+    if memory is not None:
         budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read"):
@@ -122,7 +124,7 @@ def compare(
         max_queries=max_queries,
         seed=seed,
         engine=engine,
-        memory_limit=memory_limit,
+        memory_limit=memory,
         where=where,
         timings=timings,
         track=track,

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from . import arguments, files, formats
 from . import device as devices
-from . import files, formats
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
 from .formats import Source
@@ -48,7 +48,7 @@ def resample(
     index: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
     device: str = "cpu",
-    memory_limit: int | None = None,
+    memory_limit: int | str | None = None,
     cache: GridCache | None = None,
     overwrite: bool = False,
     allow_lossy: bool = False,
@@ -71,8 +71,8 @@ def resample(
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
         trust_pickle: see `gscli.formats.read`.
         device: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
-        memory_limit: bytes that the process may take. A scene that needs more is cut in tiles, by way of
-            temporary files in the folder of the first output; the output is the same.
+        memory_limit: what the process may take, in bytes or as ``2GB``. A scene that needs more is cut in
+            tiles, by way of temporary files in the folder of the first output; the output is the same.
         cache: where to keep grids between runs; None keeps none. Grids in tiles are not kept.
         overwrite: replace existing files.
         allow_lossy: whether what the output's format cannot hold may be lost.
@@ -87,7 +87,8 @@ def resample(
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
-    if memory_limit is not None and device != "cpu":
+    memory = arguments.size(memory_limit, "memory_limit")
+    if memory is not None and device != "cpu":
         raise UsageError(f"`memory_limit` has no effect with `device={device!r}`", remedy="drop one")
     where = devices.resolve(device)
     mapped = grid_files.choose_mapping(
@@ -125,9 +126,9 @@ def resample(
     with ExitStack() as closing:
         with naming(name):
             allowed = None
-            if memory_limit is not None:
+            if memory is not None:
                 allowed = budget.budget(
-                    memory_limit,
+                    memory,
                     cloud,
                     picked,
                     cells_per_point=1.0 if voxel_size or mapped else 1.0 / _aim(points_per_cell),
@@ -195,7 +196,7 @@ def resample(
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
-            "memory_limit": memory_limit,
+            "memory_limit": memory,
         },
     )
 

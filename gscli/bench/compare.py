@@ -20,9 +20,7 @@ Peers = Callable[[Any, Any], dict[str, Call | str]]  # a string says why there i
 SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remedy
 
 
-def bench(
-    *, points: int, search_points: int, repeats: int, device: str, slow: bool = True
-) -> list[Group]:
+def bench(*, points: int, search_points: int, repeats: int, device: str, slow: bool = True) -> list[Group]:
     """Time comparing beside ``torch.cdist``.
 
     Args:

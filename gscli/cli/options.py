@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -55,18 +54,17 @@ class Origin(ParamType):
 
 
 class Size(ParamType):
-    """``512MB``, ``1.5GiB`` or a plain number, as a whole number of bytes: GB is 10^9, GiB 2^30."""
+    """``512MB``, ``1.5GiB`` or a plain number, as a whole number of bytes."""
 
     name = "SIZE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        spelt = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?) ?([kmgt]?)(i?)b?", str(value).lower(), re.ASCII)
-        if spelt is None or (spelt[3] and not spelt[2]):
-            self.fail(f"{value!r} is no size such as 512MB, 2GB or 1.5GiB", param, ctx)
-        power = "kmgt".index(spelt[2]) + 1 if spelt[2] else 0
-        return int(float(spelt[1]) * (1024 if spelt[3] else 1000) ** power)
+        from ..arguments import parsed_size
+
+        try:
+            return parsed_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Shard(ParamType):

@@ -110,7 +110,7 @@ def test_rows_are_paired_in_windows_too(two: tuple[GaussianCloud, GaussianCloud]
 
 
 def test_what_fits_is_not_cut(two: tuple[GaussianCloud, GaussianCloud]) -> None:
-    whole, roomy = compare(*two), compare(*two, memory_limit=1 << 30)
+    whole, roomy = compare(*two), compare(*two, memory_limit="1GiB")
     assert roomy.centers.tiling is None
     assert numbers(roomy) == numbers(whole)
     assert roomy.to_dict()["options"]["memory_limit"] == 1 << 30
@@ -147,6 +147,8 @@ def test_a_limit_that_is_too_low_is_refused_with_one_that_is_not(tmp_path: Path)
         ({"device": "torch-cpu"}, "needs the kdtree engine on the CPU"),
         ({"distances": "d.npz"}, "writes distances as .ply"),
         ({"memory_limit": 0}, "0MB is too little"),
+        ({"memory_limit": "10kB"}, "0MB is too little"),
+        ({"memory_limit": "much"}, "^memory_limit 'much' is no size such as 512MB"),
     ],
 )
 def test_what_a_limit_cannot_be_kept_with_is_refused(

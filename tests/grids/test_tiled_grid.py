@@ -267,9 +267,10 @@ def test_a_note_on_coarse_positions_is_the_same(tmp_path, two_threads):
 def test_what_fits_is_done_in_one_piece_and_said_so(scene, tmp_path):
     from gscli.grids.cache import GridCache
 
-    result = resample(scene, tmp_path / "o.ply", memory_limit=10**9, cache=GridCache(tmp_path / "cache"))
+    result = resample(scene, tmp_path / "o.ply", memory_limit="1GB", cache=GridCache(tmp_path / "cache"))
     assert result.to_dict()["grid"]["tiles"] is None
     assert result.cache == "miss"
+    assert result.options["memory_limit"] == 10**9
     assert "memory   at most 1,000 MB: in one piece" in report.summary(result, verbose=True)
 
 
