@@ -13,9 +13,10 @@ import numpy.typing as npt
 from . import arguments, fields, files, formats, neighbors, scratch
 from . import device as devices
 from .cloud import GaussianCloud, Points, as_cloud
-from .comparing import budget, cells, gates, gaussians, paint, pairing, search, weights
+from .comparing import budget, cells, gates, paint, pairing, search, weights
 from .comparing.centers import Centers, color_top, compare_centers
 from .comparing.gates import Limit
+from .comparing.gaussians import differences
 from .comparing.pairing import Pairing, Pairs
 from .comparing.result import NUMBERS, OF_CENTERS, Evidence, Input
 from .comparing.result import Compared as Compared
@@ -42,7 +43,7 @@ def compare(
     *,
     threshold: float | str | Sequence[float | str] | None = None,
     pair: str | None = None,
-    with_gaussians: bool = True,
+    gaussians: bool = True,
     transform: str | os.PathLike[str] | npt.ArrayLike | None = None,
     max_queries: int | None = None,
     seed: int = 0,
@@ -69,7 +70,7 @@ def compare(
             ``2spacing``, which is the default.
         pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source
             with its nearest of the target), ``rows`` or ``index:FILE``; see `gscli.comparing.pairing`.
-        with_gaussians: false compares centres alone.
+        gaussians: false compares centres alone.
         transform: a (4, 4) matrix to apply to the source first, or a JSON file of one.
         max_queries: ask at most so many points of each scene. The target is never thinned.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
@@ -108,7 +109,7 @@ def compare(
     thresholds = several(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
     limits = gates.limits(min_fitness, max_rmse, require)
-    _check_options(thresholds, pair, with_gaussians, max_queries, seed, engine, limits)
+    _check_options(thresholds, pair, gaussians, max_queries, seed, engine, limits)
     if memory is not None:
         budget.require_tiles(engine, where)
     timings = Timings()
@@ -119,7 +120,7 @@ def compare(
         names,
         thresholds=thresholds,
         pair=pair,
-        with_gaussians=with_gaussians,
+        gaussians=gaussians,
         moved=moved,
         max_queries=max_queries,
         seed=seed,
@@ -161,7 +162,7 @@ def _compare(
     *,
     thresholds: Sequence[float | str],
     pair: str | None,
-    with_gaussians: bool,
+    gaussians: bool,
     moved: Transform | None,
     max_queries: int | None,
     seed: int,
@@ -187,7 +188,7 @@ def _compare(
         if moved is not None:
             positions[0] = moved.apply(positions[0])
     lacking = [name for c, name in zip(clouds, names, strict=True) if not fields.is_gaussian(c.fields)]
-    paired = with_gaussians and not lacking
+    paired = gaussians and not lacking
     similarity = moved.require_similarity() if paired and moved is not None else None
     if lacking and pair is not None:
         raise UsageError(f"`pair` has no effect: {lacking[0]} has no opacity, scales and rotation")
@@ -209,7 +210,7 @@ def _compare(
         track=track,
     )
     notes = [*source.header.notes, *target.header.notes, *centers.notes]
-    if lacking and with_gaussians:
+    if lacking and gaussians:
         notes.append(f"centres only: {lacking[0]} has no opacity, scales and rotation")
     result = Compared(
         Input(names[0], source.header.format, len(source), centers.spacings[0]),
@@ -225,7 +226,7 @@ def _compare(
         options={
             "threshold": [str(t) for t in thresholds] or None,
             "pair": None if pairs_asked is None else pair or "nearest",
-            "gaussians": with_gaussians,
+            "gaussians": gaussians,
             "transform": None if moved is None else moved.matrix.tolist(),
             "max_queries": max_queries,
             "seed": seed,
@@ -243,7 +244,7 @@ def _compare(
 def _check_options(
     thresholds: Sequence[float | str],
     pair: str | None,
-    with_gaussians: bool,
+    gaussians: bool,
     max_queries: int | None,
     seed: int,
     engine: str,
@@ -253,8 +254,8 @@ def _check_options(
     for threshold in thresholds:
         parse_threshold(threshold)
     if pair is not None:
-        if not with_gaussians:
-            raise UsageError("`pair` has no effect with `with_gaussians=False`")
+        if not gaussians:
+            raise UsageError("`pair` has no effect with `gaussians=False`")
         pairing.parse(pair)
     search.check_max_queries(max_queries)
     hashing.require_seeds(seed=seed)
@@ -284,7 +285,7 @@ def _with_gaussians(
     at_a_time = 0 if cut is None else cut.attributes
     if cut is not None:
         cells.give_back()
-    found = gaussians.differences(source, target, pairs, held, result.target.spacing, at_a_time)
+    found = differences(source, target, pairs, held, result.target.spacing, at_a_time)
     notes = list(result.notes)
     for mass, name in ((mass_a, result.source.path), (mass_b, result.target.path)):
         if mass.invalid:

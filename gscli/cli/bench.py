@@ -24,7 +24,14 @@ def command() -> None:
     """
 
 
-_no_slow = click.option("--no-slow", is_flag=True, help="Leave out what takes seconds a run.")
+_slow = click.option(
+    "--no-slow",
+    "slow",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave out what takes seconds a run.",
+)
 _repeats = click.option(
     "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats."
 )
@@ -43,11 +50,11 @@ def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
 @click.option(
     "--cells", type=click.IntRange(1), default=50_000, show_default=True, help="About so many cells."
 )
-@_no_slow
+@_slow
 @_repeats
 @options.device
 @options.as_json
-def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, as_json: bool) -> None:
+def resample(points: int, cells: int, slow: bool, repeats: int, device: str, as_json: bool) -> None:
     """Time draws, grids and whole runs of `gscli resample`.
 
     \b
@@ -57,7 +64,7 @@ def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, 
     """
     from ..bench.resample import bench
 
-    groups = bench(points=points, cells=cells, repeats=repeats, device=device, slow=not no_slow)
+    groups = bench(points=points, cells=cells, repeats=repeats, device=device, slow=slow)
     _show(groups, as_json, points=points, cells=cells, repeats=repeats, device=device)
 
 
@@ -72,11 +79,11 @@ def resample(points: int, cells: int, no_slow: bool, repeats: int, device: str, 
     show_default=True,
     help="Size of the clouds for the search alone.",
 )
-@_no_slow
+@_slow
 @_repeats
 @options.device
 @options.as_json
-def compare(points: int, search_points: int, no_slow: bool, repeats: int, device: str, as_json: bool) -> None:
+def compare(points: int, search_points: int, slow: bool, repeats: int, device: str, as_json: bool) -> None:
     """Time the nearest neighbours and whole runs of `gscli compare`.
 
     \b
@@ -86,7 +93,5 @@ def compare(points: int, search_points: int, no_slow: bool, repeats: int, device
     """
     from ..bench.compare import bench
 
-    groups = bench(
-        points=points, search_points=search_points, repeats=repeats, device=device, slow=not no_slow
-    )
+    groups = bench(points=points, search_points=search_points, repeats=repeats, device=device, slow=slow)
     _show(groups, as_json, points=points, search_points=search_points, repeats=repeats, device=device)

@@ -21,7 +21,7 @@ from . import options, paths, show
     "that resample --index wrote.  [default: nearest]",
 )
 @click.option(
-    "--no-gaussians", "with_gaussians", is_flag=True, flag_value=False, default=True, help="Centres alone."
+    "--no-gaussians", "gaussians", is_flag=True, flag_value=False, default=True, help="Centres alone."
 )
 @click.option(
     "--transform",

@@ -105,7 +105,7 @@ class Transform:
             raise UsageError(
                 "stretches some directions more than others, which rotations and scales cannot follow",
                 path=self.path,
-                remedy="add `with_gaussians=False` to compare centres alone",
+                remedy="add `gaussians=False` to compare centres alone",
             )
         return found
 

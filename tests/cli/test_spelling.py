@@ -19,7 +19,7 @@ def test_options_and_arguments_are_spelt_as_help_shows_them() -> None:
     [
         ("memory_limit", "--memory-limit"),
         ("device='torch-cpu'", "--device torch-cpu"),
-        ("with_gaussians=False", "--no-gaussians"),
+        ("gaussians=False", "--no-gaussians"),
         ("trust_pickle=True", "--trust-pickle"),
         ("nothing", "nothing"),
     ],

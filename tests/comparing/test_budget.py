@@ -75,7 +75,7 @@ def shifted() -> np.ndarray[Any, Any]:
     [
         {},
         {"threshold": ["1spacing", 0.3]},
-        {"with_gaussians": False},
+        {"gaussians": False},
         {"max_queries": 400, "seed": 7},
         {"pair": "index:{rows}"},
         {"transform": shifted()},

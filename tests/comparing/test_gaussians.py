@@ -214,9 +214,9 @@ def test_a_transformation_carries_the_gaussians_along(two, scale):
 
 def test_gaussians_cannot_follow_a_shear(two):
     pose = np.diag([1.0, 1, 2, 1])
-    with pytest.raises(UsageError, match="with_gaussians=False"):
+    with pytest.raises(UsageError, match="gaussians=False"):
         compare(*two, transform=pose)
-    assert compare(*two, transform=pose, with_gaussians=False).gaussians is None
+    assert compare(*two, transform=pose, gaussians=False).gaussians is None
     a, b = (GaussianCloud(c.rows[list(fields.POSITION)].copy()) for c in two)
     assert compare(a, b, transform=pose).gaussians is None
 
@@ -258,8 +258,8 @@ def test_a_cloud_without_gaussians_is_compared_by_its_centres(two):
     assert "centres only: target has no opacity, scales and rotation" in found.notes
     with pytest.raises(UsageError, match="pair has no effect: target has no"):
         compare(a, points, pair="nearest")
-    with pytest.raises(UsageError, match="no effect with with_gaussians=False"):
-        compare(a, b, pair="nearest", with_gaussians=False)
+    with pytest.raises(UsageError, match="no effect with gaussians=False"):
+        compare(a, b, pair="nearest", gaussians=False)
 
 
 def test_colour_is_compared_where_both_have_it(two):

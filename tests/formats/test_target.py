@@ -57,7 +57,7 @@ def test_a_folder_of_draws_looks_into_its_scene_once(make_scene, tmp_path, asked
 
 def test_every_tool_that_writes_looks_its_destination_up_once(scene_file, tmp_path, asked):
     convert(scene_file, tmp_path / "x.y.npz")
-    compare(scene_file, scene_file, distances=tmp_path / "far.away.ply", with_gaussians=False)
+    compare(scene_file, scene_file, distances=tmp_path / "far.away.ply", gaussians=False)
     assert len(asked["written"]) == 2
     coprune(scene_file, scene_file, threshold=1.0, min_points=1, out_dir=tmp_path / "pruned")
     assert len(asked["written"]) == 4
