@@ -102,11 +102,13 @@ class Batched(click.Command):
             several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
             if isinstance(value, list) and not several:
                 raise InputError(f"line {job.lines[key]}: {key} takes one value", path=job.path)
-            defaults[str(parameter.name)] = [value] if isinstance(value, str) and several else value
+            default = [value] if isinstance(value, str) and several else value
             try:
-                parameter.type_cast_value(click.Context(self), defaults[str(parameter.name)])
+                meant = parameter.type_cast_value(click.Context(self), default)
             except click.BadParameter as error:
                 raise UsageError(f"line {job.lines[key]}: {key}: {error.message}", path=job.path) from None
+            clears = getattr(parameter, "is_flag", False) and parameter.default is True  # as --no-gaussians
+            defaults[str(parameter.name)] = not meant if clears else default
         return defaults
 
     def given(self, ctx: click.Context) -> Given:

@@ -245,6 +245,17 @@ def test_a_missed_gate_is_exit_6_and_stays_so(folder: Path) -> None:
     assert "3 done" not in done.stdout
 
 
+@pytest.mark.parametrize(("left_out", "compared"), [("true", False), ("false", True)])
+def test_what_a_job_file_leaves_out_is_left_out(folder: Path, left_out: str, compared: bool) -> None:
+    lines = "operation: compare\ninputs: scenes/s0.ply\nreference: scenes/s1.ply\nworkers: 1\nout-dir: out\n"
+    (folder / "job.yaml").write_text(f"{lines}no-gaussians: {left_out}\n")
+    assert batch("job.yaml").exit_code == 0
+    (path,) = (folder / "out" / "done").iterdir()
+    report = json.loads(path.read_text())["result"]
+    assert report["options"]["gaussians"] is compared
+    assert (report["gaussians"] is not None) == compared
+
+
 def test_pages_of_a_comparison_lie_in_a_folder(folder: Path) -> None:
     words = ("compare", "scenes/*.ply", "--reference", "scenes/*.ply", "--html", "pages", "--workers", "1")
     assert batch(*words).exit_code == 2  # what is written has to be recorded somewhere
