@@ -22,19 +22,19 @@ def spellings(command: click.Command) -> dict[str, str]:
     return {name: spelt for each in _commands(command) for name, spelt in _own(each)}
 
 
-def spelt(argument: str, command: click.Command) -> str:
-    """An argument, a name or ``name=value``, as a command has it, or as it is."""
+def spelt(argument: str, *commands: click.Command) -> str:
+    """An argument, a name or ``name=value``, as the first of some commands that has it, or as it is."""
     name, _, value = argument.partition("=")
-    option = spellings(command).get(name)
+    option = next((own[name] for own in map(spellings, commands) if name in own), None)
     if option is None:
         return argument
     return option if value in ("", "True", "False") else f"{option} {value.strip(chr(39))}"
 
 
 def translated(text: str) -> str:
-    """Text with every argument that it marks as the command that runs has it."""
-    running = click.get_current_context().command
-    return spell(text, lambda argument: spelt(argument, running))
+    """Text with every argument that it marks as the command that runs has it, or else another one."""
+    ctx = click.get_current_context()
+    return spell(text, lambda argument: spelt(argument, ctx.command, ctx.find_root().command))
 
 
 def _commands(command: click.Command) -> Iterator[click.Command]:

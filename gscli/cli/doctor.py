@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from . import options, show
+from ._spelling import translated
 
 
 @click.command()
@@ -22,5 +25,8 @@ def command(as_json: bool) -> None:
     from ..doctor import examine
     from ..report import doctor as report_doctor
 
-    findings = examine()
+    findings = [
+        replace(found, detail=translated(found.detail), remedy=translated(found.remedy))
+        for found in examine()
+    ]
     show.result(report_doctor.document(findings), report_doctor.summary(findings), as_json=as_json)

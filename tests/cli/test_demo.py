@@ -82,13 +82,13 @@ def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
     assert findings["system", "numpy"]["detail"] == np.__version__
 
     def missing(name):
-        raise EngineUnavailable(f"no {name} here", remedy="pip install it")
+        raise EngineUnavailable(f"no {name} here", remedy="pip install it, or use `device='cpu'`")
 
     monkeypatch.setattr(doctor.device, "resolve", missing)
     monkeypatch.setitem(doctor.EXTRAS, "torch", (("a_package_that_is_not_there",), "nothing"))
     said = run("doctor").output
     assert "  no  cuda" in said
-    assert "no cuda here; pip install it" in said
+    assert "no cuda here; pip install it, or use --device cpu" in said
     assert "pip install a_package_that_is_not_there" in said
 
 
