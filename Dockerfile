@@ -7,7 +7,8 @@
 #   docker build --target cuda --tag gscli:cuda .
 #   docker run --rm --gpus all --volume "$PWD:/data" gscli:cuda resample scene.ply half.ply --device cuda
 #
-# Grids are kept between runs in /cache: add --volume gscli-cache:/cache to keep them between containers.
+# Grids are kept between runs in /cache/grids, which belongs to the user who runs it first: add
+# --volume gscli-cache:/cache to keep them between containers.
 # Without --user it runs as user 1000, who needs leave to write to the folder mounted at /data.
 
 ARG PYTHON=3.12
@@ -31,7 +32,7 @@ RUN pip install '.[gpu,formats]'
 FROM python:${PYTHON}-slim AS base
 RUN useradd --create-home --uid 1000 gscli \
     && install --directory --mode 1777 /data /cache
-ENV PATH=/opt/gscli/bin:$PATH GSCLI_CACHE_DIR=/cache MPLCONFIGDIR=/tmp/matplotlib
+ENV PATH=/opt/gscli/bin:$PATH GSCLI_CACHE_DIR=/cache/grids MPLCONFIGDIR=/tmp/matplotlib
 WORKDIR /data
 
 FROM base AS cuda

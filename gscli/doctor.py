@@ -112,9 +112,12 @@ def _cache() -> Iterator[Finding]:
     except GscliError as error:
         yield Finding("cache", "grids", False, error.what, cache.REMEDY)
         return
+    reason = cache.distrusted(folder)
     while not place.exists() and place != place.parent:
         place = place.parent
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+    if reason:
+        yield Finding("cache", "grids", False, f"{folder} {reason}", cache.REMEDY)
+    elif place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         yield Finding("cache", "grids", True, str(folder))
     else:
         yield Finding("cache", "grids", False, f"{folder} cannot be written", cache.REMEDY)

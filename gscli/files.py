@@ -198,10 +198,10 @@ def _refuse_folder(path: str | os.PathLike[str], folder: Path) -> None:
         )
 
 
-def make_folder(path: str | os.PathLike[str]) -> None:
-    """Make a folder and those above it, unless it is there."""
+def make_folder(path: str | os.PathLike[str], *, mode: int = 0o777) -> None:
+    """Make a folder, with permissions less the umask, and those above it, unless it is there."""
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        Path(path).mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from None
 

@@ -250,6 +250,14 @@ def test_a_folder_that_may_not_be_written_to_is_refused_beforehand(folder_of_nob
     assert list(folder_of_nobody.iterdir()) == []
 
 
+def test_doctor_says_that_a_cache_open_to_others_is_not_trusted(tmp_path, monkeypatch):
+    monkeypatch.setenv("GSCLI_CACHE_DIR", str(tmp_path))
+    tmp_path.chmod(0o777)
+    (cache,) = (finding for finding in doctor.examine() if finding.kind == "cache")
+    assert (cache.works, cache.detail) == (False, f"{tmp_path} may be written to by other users")
+    tmp_path.chmod(0o700)
+
+
 def test_doctor_says_whether_the_cache_can_be_written(folder_of_nobody, monkeypatch):
     monkeypatch.setenv("GSCLI_CACHE_DIR", str(folder_of_nobody / "cache"))
     for mode, works in ((0o777, True), (0o555, False)):

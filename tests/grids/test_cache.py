@@ -2,10 +2,8 @@
 
 import multiprocessing
 import os
-import tempfile
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +80,15 @@ def test_a_damaged_entry_is_dropped_with_a_warning(tmp_path, damage):
     assert not path.exists()
 
 
+def twice(grid):
+    """The order of a grid with the first row of its first cell in its second cell too."""
+    order = grid.order.copy()
+    start, stop = grid.offsets[1:3]
+    order[start] = order[0]
+    order[start:stop].sort()
+    return order
+
+
 @pytest.mark.parametrize(
     "wrong",
     {
@@ -93,6 +100,9 @@ def test_a_damaged_entry_is_dropped_with_a_warning(tmp_path, damage):
         "an empty cell": lambda g: {"offsets": np.sort(np.append(g.offsets, g.offsets[3]))[1:]},
         "no cell": lambda g: {"offsets": g.offsets[:0]},
         "fewer cells": lambda g: {"cells": g.cells[:-1]},
+        "a row in two cells": lambda g: {"order": twice(g)},
+        "swapped cells": lambda g: {"cells": g.cells[::-1]},
+        "one cell twice": lambda g: {"cells": np.repeat(g.cells[:1], len(g), axis=0)},
         "flat cells": lambda g: {"cells": g.cells[:, 0]},
         "another scene": lambda g: {"rows": g.rows + 1},
     }.items(),
@@ -162,10 +172,10 @@ def test_a_cache_that_cannot_be_read_only_warns(tmp_path):
 
 
 def test_an_entry_that_cannot_be_removed_is_not_counted(tmp_path):
-    """A folder in its place stands for another user's file."""
+    """A folder in its place stands for one that may not be removed."""
     store = GridCache(tmp_path)
     store.path(A).mkdir()
-    with pytest.warns(CacheWarning, match="cannot be read"):
+    with pytest.warns(CacheWarning, match="is no file"):
         assert store.load(A, len(XYZ)) is None
     store.store(B, grid())
     assert store.clear()[0] == 1
@@ -173,24 +183,72 @@ def test_an_entry_that_cannot_be_removed_is_not_counted(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of another user")
-def test_grids_of_another_user_are_served():
-    """In a shared sticky folder they can be read, but neither touched nor removed."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        GridCache(folder).store(A, grid())
-        folder.chmod(0o1777)
-        process = multiprocessing.get_context("spawn").Process(target=_read_as_nobody, args=(folder,))
-        process.start()
-        process.join()
-        assert process.exitcode == 0
-        assert GridCache(folder).path(A).exists()
+def test_a_folder_of_another_user_is_not_trusted(tmp_path):
+    GridCache(tmp_path).store(A, grid())
+    os.chown(tmp_path, 65534, 65534)
+    not_trusted(tmp_path, "belongs to another user")
 
 
-def _read_as_nobody(folder):
-    GridCache(folder).load(A, len(XYZ))  # imports what nobody may not
-    os.setuid(65534)
-    assert same(GridCache(folder).load(A, len(XYZ)), grid())
-    assert GridCache(folder).clear() == (0, 0)
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o702])
+def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path, mode):
+    GridCache(tmp_path).store(A, grid())
+    tmp_path.chmod(mode)
+    not_trusted(tmp_path, "may be written to by other users")
+
+
+def not_trusted(folder, reason):
+    """Hold that a folder neither gives, takes nor loses a grid, and that one warning says so."""
+    store = GridCache(folder)
+    with pytest.warns(CacheWarning, match=f"{reason}: .*set GSCLI_CACHE_DIR"):
+        assert store.load(A, len(XYZ)) is None
+    store.store(B, grid())  # warnings are errors here
+    assert [path.stem for path in folder.iterdir()] == [A]
+    folder.chmod(0o700)
+    os.chown(folder, os.geteuid(), os.getegid())
+
+
+def test_a_new_folder_is_the_users_alone(tmp_path):
+    old = os.umask(0)
+    try:
+        GridCache(tmp_path / "new").store(A, grid())
+    finally:
+        os.umask(old)
+    assert same(GridCache(tmp_path / "new").load(A, len(XYZ)), grid())
+
+
+def special(path, kind):
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "dangling link":
+        path.symlink_to(path.with_name("nowhere"))
+    else:
+        path.with_name("precious").write_bytes(b"of someone else")
+        path.symlink_to(path.with_name("precious"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "dangling link", "link"])
+def test_a_special_file_is_not_opened_but_replaced(tmp_path, kind):
+    store = GridCache(tmp_path)
+    special(store.path(A), kind)
+    with pytest.warns(CacheWarning, match="damaged.*is no file"):
+        assert store.load(A, len(XYZ)) is None
+    assert not os.path.lexists(store.path(A))
+    special(store.path(B), kind)
+    store.store(B, grid())
+    assert not store.path(B).is_symlink()
+    assert same(store.load(B, len(XYZ)), grid())
+    assert not (tmp_path / "nowhere").exists()
+    assert kind != "link" or (tmp_path / "precious").read_bytes() == b"of someone else"
+
+
+def test_a_grid_under_the_name_of_another_is_not_served(tmp_path):
+    store = GridCache(tmp_path)
+    store.store(A, grid())
+    store.path(A).rename(store.path(B))
+    with pytest.warns(CacheWarning, match="not what was written under its name"):
+        assert store.load(B, len(XYZ)) is None
 
 
 def _die_while_writing(path):
