@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -56,11 +57,25 @@ def require_readable(path: Path) -> None:
         if path.is_dir():
             next(path.iterdir(), None)
         else:
-            path.open("rb").close()
+            open_regular(path).close()
     except OSError as error:
         raise unreadable(path, error) from None
     except ValueError as error:  # an embedded null byte
         raise InputError(str(error), path=repr(os.fspath(path))) from None
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to be read, and nothing else: a pipe would be waited for, and a device never ends.
+
+    Raises:
+        InputError: a pipe or device. OSError: it cannot be opened.
+    """
+    without_waiting = getattr(os, "O_NONBLOCK", 0)
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise InputError("is a pipe or device, no file", path=path)
+    return stream
 
 
 def size_of(path: Path) -> int | None:

@@ -1,6 +1,7 @@
 """``gscli verify`` passes what resample drew and fails everything else."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -361,6 +362,43 @@ def put(content, keys, value):
 
 
 OUTPUT = ("outputs", 0)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *((*OUTPUT, key) for key in ("method", "ratio", "pick", "seed", "kept")),
+        (*OUTPUT, "kept", "points"),
+        ("grid", "voxel_size"),
+        ("grid", "origin"),
+        ("outputs",),
+    ],
+)
+@pytest.mark.parametrize("deep", ["[" * 950 + "]" * 950, '"' + "long" * 100_000 + '"'], ids=["deep", "long"])
+def test_a_report_with_something_vast_for_a_value_is_one_short_line(scene, reported, keys, deep):
+    target, report, content = reported
+    put(content, keys, "HERE")
+    report.write_text(json.dumps(content).replace('"HERE"', deep))
+    with pytest.raises(InputError) as caught:
+        verify(scene, [target], expect=report)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_vast_report_is_not_parsed(scene, reported):
+    target, report, _ = reported
+    report.write_text("[" + "[]," * 2_000_000 + "[]]")
+    with pytest.raises(InputError, match="more than the 4,194,304 bytes"):
+        verify(scene, [target], expect=report)
+
+
+def test_a_comment_that_could_be_split_in_many_ways_is_split_in_one(scene):
+    """Once 14 such words took half a minute, and each more of them seven times that."""
+    cloud = gscli.read(scene)
+    gscli.write(scene.with_name("odd.ply"), cloud.with_comment("gscli 1 resample " + "a=aa" * 5_000 + "\t"))
+    start = time.perf_counter()
+    with pytest.raises(InputError, match="does not say how it was drawn"):
+        verify(scene, [scene.with_name("odd.ply")])
+    assert time.perf_counter() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 
 
 def matches(pattern: str, root: str) -> list[str]:
@@ -16,7 +17,9 @@ def matches(pattern: str, root: str) -> list[str]:
     Args:
         root: what a relative pattern, and its matches, are relative to.
     """
-    parts = pattern.split("/")
+    parts = [
+        part for part, next_part in pairwise([*pattern.split("/"), ""]) if (part, next_part) != ("**", "**")
+    ]
     if "**" not in parts:
         return glob.glob(pattern, root_dir=root)
     at = parts.index("**")

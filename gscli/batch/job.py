@@ -18,11 +18,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from .. import files
 from ..errors import InputError, did_you_mean
 from .operations import NAMES
 
 SUFFIXES = (".yaml", ".yml")
+MAX_BYTES = 1 << 17  # the parser of YAML takes up to 13 s for a megabyte
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,17 @@ def read(path: str) -> Job:
     """
     import yaml
 
+    from ..containers.bytes import read_small  # NumPy, which no help may import
+
+    text = read_small(path, MAX_BYTES)
     try:
-        with open(path, encoding="utf-8") as stream:
-            root = yaml.compose(stream, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise files.unreadable(path, error) from None
+        root = yaml.compose(text.decode(), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"is no YAML: {error}", path=path) from None
+    except RecursionError:
+        raise InputError(
+            "is no mapping of option names to texts: it is nested too deeply", path=path
+        ) from None
     if not isinstance(root, yaml.MappingNode):
         raise InputError("is no mapping of option names to values", path=path)
     settings: dict[str, str | list[str]] = {}

@@ -26,9 +26,9 @@ from .tasks import Input, Task, look
 class Pattern:
     """A path or a glob (``*``, ``?``, ``[...]``, and ``**`` for any depth), relative to `root`.
 
-    Matches are files and pipes, but not the records of a batch; a pattern that ends in a slash matches
-    folders, but not those that are no scenes and hold folders; one that ends in ``::NAME`` takes that model
-    of each file. A `listed` one is a path of a list, and stands for itself.
+    Matches are files, but not pipes, devices and the records of a batch; a pattern that ends in a slash
+    matches folders, but not those that are no scenes and hold folders; one that ends in ``::NAME`` takes
+    that model of each file. A `listed` one is a path of a list, and stands for itself.
     """
 
     text: str
@@ -75,7 +75,8 @@ class Pattern:
         if self.text.endswith("/"):
             matches = [match for match in matches if not _holds_folders(match) or _is_scene(match)]
         else:
-            matches = [match for match in matches if not os.path.isdir(match)]
+            # what leads nowhere is left to its task, which says so
+            matches = [match for match in matches if os.path.isfile(match) or not os.path.exists(match)]
         matches = [match for match in matches if not is_record(match)]
         if not matches:
             raise InputError("matches no file", path=self.text, remedy="check it with ls, and quote it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import files
+from ..containers.bytes import MAX_JSON, parsed, read_small
 from ..device import to_numpy
 from ..errors import InputError, UsageError, naming
 from ..kernels import parallel
@@ -117,14 +117,13 @@ def read(path: str | os.PathLike[str]) -> Transform:
         InputError: unreadable, no JSON, or no such matrix.
     """
     with files.rereadable(path) as readable:
-        files.require_readable(readable)
-        text = readable.read_bytes() if readable.is_file() else b""
+        text = read_small(readable, MAX_JSON, name=files.display(path))
     try:
-        rows = json.loads(text, parse_int=float)
+        rows = parsed(text, parse_int=float)
         if not all(isinstance(entry, float) for row in rows for entry in row):
             raise ValueError("NumPy would make numbers of strings and truth values")
         matrix = np.array(rows, np.float64)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         raise InputError(
             "is no JSON of a 4x4 matrix", path=path, remedy="write four rows of four numbers"
         ) from None

@@ -6,13 +6,16 @@ bound before it is, and whatever a decoder raises on the way becomes one line.
 
 from __future__ import annotations
 
+import json
+import math
 import mmap
+import os
 import pickle
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,10 @@ from ..errors import InputError
 # Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
 MAX_RATIO = 100
 SMALL = 32 << 20  # bytes that may be unpacked whatever the ratio
+
+MAX_COLUMNS = 4096  # of one scene, in any format
+MAX_JSON = 4 << 20  # bytes; parsed, they may take fifty times as many
+MAX_RANK = 32  # dimensions that every NumPy knows
 
 # What Python code and NumPy raise over bytes that do not mean what their header says.
 _MALFORMED = (
@@ -71,20 +78,41 @@ def malformed(path: Path, what: str) -> Iterator[None]:
 
 
 def mapped(path: Path) -> npt.NDArray[np.uint8]:
-    """The bytes of a file, (size,) uint8, as a read-only memory map; pipes are read whole.
+    """The bytes of a file, (size,) uint8, as a read-only memory map.
 
     Raises:
-        InputError: missing, unreadable or empty.
+        InputError: missing, unreadable, empty, or a pipe or device.
     """
-    files.require_readable(path)
     try:
-        with path.open("rb") as stream:
+        with files.open_regular(path) as stream:
             stream.seek(0, 2)
             if stream.tell() == 0:
                 raise InputError("is empty", path=path, remedy="check that its writer finished")
             return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
     except OSError as error:
         raise files.unreadable(path, error) from None
+
+
+def read_small(path: str | os.PathLike[str], most: int, *, name: str | None = None) -> bytes:
+    """The bytes of a file that is never large, such as a picture or a page of text: at most so many.
+
+    Args:
+        name: what messages call it, if not by its path.
+
+    Raises:
+        InputError: unreadable, larger, or no file at all.
+    """
+    name = os.fspath(path) if name is None else name
+    try:
+        with files.open_regular(path) as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise files.unreadable(name, error) from None
+    except ValueError as error:  # a null byte in its name
+        raise InputError(str(error), path=repr(name)) from None
+    if len(data) > most:
+        raise InputError(f"has more than the {most:,} bytes that are read of such a file", path=name)
+    return data
 
 
 def table(
@@ -105,6 +133,44 @@ def table(
         )
     view: npt.NDArray[Any] = data[offset:need].view(dtype)
     return view
+
+
+def require_columns(path: Path, count: int, what: str = "columns") -> None:
+    """Refuse more columns, or things that become columns, than any scene has: names cost time and memory.
+
+    Raises:
+        InputError: more than `MAX_COLUMNS`.
+    """
+    if count > MAX_COLUMNS:
+        raise InputError(f"has {count:,} {what} where a scene has at most {MAX_COLUMNS:,}", path=path)
+
+
+def volume(shape: Sequence[Any]) -> int:
+    """How many items an array of a shape from a file has.
+
+    Raises:
+        ValueError: no shape, or one that no array can have.
+    """
+    if len(shape) > MAX_RANK or not all(type(n) is int and 0 <= n < 1 << 63 for n in shape):
+        raise ValueError("an impossible shape")
+    return math.prod(shape)
+
+
+def parsed(text: bytes | str, **hooks: Any) -> Any:
+    """What JSON says, unless it is longer than that of any scene.
+
+    Args:
+        hooks: ``parse_int`` and the like, as of ``json.loads``.
+
+    Raises:
+        ValueError: no JSON, too long, or nested too deeply.
+    """
+    if len(text) > MAX_JSON:
+        raise ValueError(f"more than {MAX_JSON:,} bytes of JSON")
+    try:
+        return json.loads(text, **hooks)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def check_expansion(path: Path, packed: int, unpacked: int) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .bytes import malformed, mapped, table
+from .bytes import malformed, mapped, table, volume
 
 MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 1 << 16
@@ -46,7 +45,5 @@ def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]
             raise ValueError(
                 "it holds Python objects, which are never loaded" if kind.hasobject else "empty items"
             )
-        if min(shape, default=0) < 0:
-            raise ValueError(f"the shape {shape}")
-        flat = table(data, kind, math.prod(shape), head.tell(), path, "items")
+        flat = table(data, kind, volume(shape), head.tell(), path, "items")
         return flat.reshape(shape, order="F" if fortran else "C")

@@ -9,7 +9,6 @@ bounded by the file's size. Anything else is refused by name.
 
 from __future__ import annotations
 
-import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .bytes import volume
 
 TRUST_REMEDY = "it is not loaded; if you trust its author, add `trust_pickle=True`"
 _PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
@@ -32,7 +32,7 @@ class Dtype:
             code = code.decode("ascii")
         dtype = np.dtype(code) if isinstance(code, str) else np.dtype(object)
         if dtype.kind not in "biufSU" or dtype.names:
-            raise ValueError(f"arrays of {code} are not read")
+            raise ValueError("arrays of other types than plain numbers and texts are not read")
         self.value: np.dtype[Any] = dtype
 
     def restore(self, state: Any) -> None:
@@ -57,7 +57,7 @@ def from_buffer(data: Any, dtype: Any, shape: Any, order: Any = "C") -> npt.NDAr
     """The array that a buffer holds, if it holds exactly that."""
     if not isinstance(dtype, Dtype) or not isinstance(data, bytes | bytearray):
         raise ValueError("an array without a plain dtype or buffer")
-    if math.prod(shape) * dtype.value.itemsize != len(data):
+    if volume(shape) * dtype.value.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} does not fit its {len(data):,} bytes")
     array: npt.NDArray[Any] = np.frombuffer(data, dtype.value).reshape(
         shape, order="F" if order == "F" else "C"
@@ -202,7 +202,8 @@ class Unpickler(pickle._Unpickler):
 
 
 def refused(path: Path, error: Refused) -> InputError:
-    return InputError(f"is a pickle that names {error}, which no scene needs", path=path, remedy=TRUST_REMEDY)
+    name = str(error)[:160]
+    return InputError(f"is a pickle that names {name}, which no scene needs", path=path, remedy=TRUST_REMEDY)
 
 
 def unwrap(value: Any) -> Any:

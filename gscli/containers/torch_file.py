@@ -10,7 +10,6 @@ thirds of a training checkpoint, never is. Tensors of any device read alike.
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .bytes import malformed, mapped, table
+from .bytes import malformed, mapped, table, volume
 from .pickles import Refused, Unpickler, refused
 from .zip import MAGIC, Zip, first_member
 
@@ -83,8 +82,9 @@ class Tensor:
             raise ValueError("a tensor of impossible shape")
         self.storage, self.offset, self.stride = storage, offset, tuple(stride)
         self.shape: tuple[int, ...] = tuple(shape)
+        items = volume(shape)
         last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
-        if 0 not in self.shape and (last >= storage.count or math.prod(self.shape) > storage.count):
+        if 0 not in self.shape and (last >= storage.count or items > storage.count):
             raise ValueError(f"a tensor of shape {self.shape} does not fit its {storage.count:,} numbers")
 
     def numpy(self) -> npt.NDArray[Any]:
@@ -200,7 +200,7 @@ def _load_legacy(path: Path) -> Any:
     saved = Unpickler(stream, _GLOBALS, storage).load()
     keys = Unpickler(stream).load()
     for key in keys:
-        if key not in kinds:
+        if type(key) is not str or key not in kinds:  # hashing a deep tuple would overflow the C stack
             raise ValueError("a storage that nothing refers to")
         dtype, count = kinds[key]
         at = stream.tell()

@@ -15,6 +15,7 @@ from . import npy
 from .bytes import check_expansion, malformed, mapped
 
 MAGIC = b"PK\x03\x04"
+_MAX_DIRECTORY = 4 << 20  # bytes: 40,000 members of usual names
 _LOCAL_HEADER = 30  # bytes before the name in front of each member
 
 
@@ -37,7 +38,9 @@ class Zip:
         self.path = path
         self.data = mapped(path)
         with malformed(path, what):
-            self.archive = zipfile.ZipFile(_Window(self.data))
+            window = _Window(self.data, most=_MAX_DIRECTORY)
+            self.archive = zipfile.ZipFile(window)
+            window.most = None
             self.members = {info.filename: info for info in self.archive.infolist()}
         if len(self.members) != len(self.archive.infolist()):
             raise InputError("holds two members of one name", path=path, remedy="it is damaged")
@@ -92,10 +95,11 @@ class Zip:
 
 
 class _Window(io.RawIOBase):
-    """A map as the seekable file that zipfile wants, without a copy."""
+    """A map as the seekable file that zipfile wants, without a copy; `most` bounds a read, unless None."""
 
-    def __init__(self, data: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, data: npt.NDArray[np.uint8], most: int) -> None:
         self._data = data.data
+        self.most: int | None = most
         self._at = 0
 
     def readable(self) -> bool:
@@ -115,6 +119,8 @@ class _Window(io.RawIOBase):
         return at
 
     def read(self, size: int | None = -1) -> bytes:
+        if self.most is not None and size is not None and size > self.most:
+            raise zipfile.BadZipFile("a table of contents longer than that of any scene")
         stop = len(self._data) if size is None or size < 0 else self._at + size
         out = bytes(self._data[self._at : stop])
         self._at += len(out)

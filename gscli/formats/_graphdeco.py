@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..errors import InputError
 from ._model import Model, gaussians, shape_of
 
@@ -51,7 +52,7 @@ def _is_mip(path: Path) -> bool:
     """Whether the options beside the checkpoint name mip-splatting's own."""
     options = path.parent / "cfg_args"
     try:
-        with options.open("rb") as stream:
+        with files.open_regular(options) as stream:
             return b"kernel_size=" in stream.read(1 << 16)
-    except OSError:
+    except (OSError, InputError):
         return False

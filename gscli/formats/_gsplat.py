@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ def siblings(path: Path) -> list[Path]:
         same = _RANK.fullmatch(other.name)
         if same and (same[1], same[3]) == (match[1], match[3]):
             found[int(same[2])] = other
-    missing = [str(rank) for rank in range(max(found) + 1) if rank not in found][:8]
+    ranks = (rank for rank in range(max(found) + 1) if rank not in found)
+    missing = [str(rank) for rank in islice(ranks, 8)]
     if missing:
         raise InputError(
             f"is one rank of a model whose rank {', '.join(missing)} is missing",

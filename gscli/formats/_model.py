@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
+from ..containers.bytes import require_columns
 from ..containers.pickles import Array, unwrap
 from ..containers.torch_file import Tensor
 from ..errors import InputError
@@ -40,12 +42,14 @@ class Model:
     Attributes:
         path: the file, for errors.
         pieces: its columns in order.
+        columns: how many there are.
         comments: what has to be kept and is no column, one line each.
         notes: what the user has to be told.
     """
 
     path: Path
     pieces: list[Piece] = field(default_factory=list)
+    columns: int = 0
     comments: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -74,6 +78,8 @@ class Model:
             raise InputError(
                 f"its {label} has {shape[0]:,} rows where its positions have {self.rows:,}", path=self.path
             )
+        self.columns += len(names)
+        require_columns(self.path, self.columns)
         self.pieces.append(Piece(tuple(names), tensor, convert or _flat))
 
     @property
@@ -90,11 +96,9 @@ class Model:
         pieces = [p for p in self.pieces if only is None or set(p.names) & set(only)]
         views = [(piece, numbers(piece.tensor)) for piece in pieces]
         types = [(name, p.convert(view[:0]).dtype) for p, view in views for name in p.names]
-        repeated = {name for name, _ in types if sum(name == other for other, _ in types) > 1}
+        repeated = [name for name, times in Counter(name for name, _ in types).items() if times > 1]
         if repeated or any(kind.kind not in "fiub" for _, kind in types):
-            raise InputError(
-                f"has columns that are repeated or no numbers {sorted(repeated)}", path=self.path
-            )
+            raise InputError(f"has columns that are repeated or no numbers {repeated[:8]}", path=self.path)
         rows = np.empty(self.rows, types)
         for piece, view in views:
             target = columns_of(rows, piece.names)
@@ -180,8 +184,7 @@ def add_extra(model: Model, name: str, tensor: Any) -> None:
     """Keep a tensor that the vocabulary has no name for."""
     shape = shape_of(tensor) or (0,)
     width = math.prod(shape[1:])
-    if width > 4096:
-        raise InputError(f"its {name} has {width:,} numbers for each point", path=model.path)
+    require_columns(model.path, width, f"numbers for each point in {name}")
     model.add(name, (name,) if width == 1 else [f"{name}_{i}" for i in range(width)], tensor)
 
 

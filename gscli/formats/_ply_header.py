@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from ..containers.bytes import MAX_COLUMNS
 from ..errors import GscliError, InputError
 from ..fields import lower_position
 
@@ -175,7 +176,8 @@ def parse(lines: Sequence[bytes]) -> PlyHeader:
         InputError: a line that is not understood, or vertices that are no points.
     """
     encoding = None
-    elements: list[tuple[str, int, int, list[Property]]] = []
+    elements: dict[str, tuple[int, int, list[Property]]] = {}
+    properties: list[Property] = []
     for number, line in enumerate(lines):
         words = [word.decode("utf-8", "surrogateescape") for word in line.split()]
         match words:
@@ -188,15 +190,16 @@ def parse(lines: Sequence[bytes]) -> PlyHeader:
             case ["format", name, "1.0"] if name in ORDERS and encoding is None:
                 encoding = name
             case ["element", name, count]:
-                if name in (e[0] for e in elements):
+                if name in elements:
                     raise InputError(f"its header declares element {name} twice")
-                elements.append((name, _count(name, count), number, []))
+                properties = []
+                elements[name] = _count(name, count), number, properties
             case ["property", kind, name] if elements:
-                elements[-1][3].append(Property(name, _code(kind, number)))
+                properties.append(Property(name, _code(kind, number)))
             case ["property", "list", length, kind, name] if elements:
                 if _code(length, number).startswith("f"):
                     raise InputError(f"header line {number + 1} counts a list with the type {length}")
-                elements[-1][3].append(Property(name, _code(kind, number), _code(length, number)))
+                properties.append(Property(name, _code(kind, number), _code(length, number)))
             case _:
                 text = " ".join(words)
                 text = text if len(text) <= 60 else text[:60] + " ..."
@@ -205,7 +208,7 @@ def parse(lines: Sequence[bytes]) -> PlyHeader:
         raise InputError("its header has no format line", remedy="check that it is a PLY file")
     tables = [
         Element(name, count, line, _lower_position(props) if name == "vertex" else tuple(props))
-        for name, count, line, props in elements
+        for name, (count, line, props) in elements.items()
     ]
     header = PlyHeader(tuple(lines), encoding, tuple(tables))
     _check(header)
@@ -238,8 +241,12 @@ def _check(header: PlyHeader) -> None:
         if element.count and not seen:
             raise InputError(f"element {element.name} has {element.count:,} rows but no properties")
     if "vertex" not in (e.name for e in header.elements):
-        names = ", ".join(e.name for e in header.elements) or "none"
+        names = ", ".join(e.name for e in header.elements[:12]) or "none"
         raise InputError(f"has no vertex element (elements: {names})", remedy="points are read from 'vertex'")
+    if len(header.vertex.properties) > MAX_COLUMNS:
+        raise InputError(
+            f"has {len(header.vertex.properties):,} properties where a scene has at most {MAX_COLUMNS:,}"
+        )
     for prop in header.vertex.properties:
         if prop.length:
             raise InputError(

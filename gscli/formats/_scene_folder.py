@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..containers.bytes import malformed
+from ..containers.bytes import MAX_JSON, malformed, parsed, read_small, require_columns
 from ..containers.npy import array_in
 from ..containers.zip import Zip
 from ..errors import InputError
@@ -84,7 +84,9 @@ class SceneFolder:
         Raises:
             InputError: an array is damaged or has another number of rows.
         """
-        arrays = {p.stem: array_in(p) for p in sorted(path.glob("*.npy"))}
+        members = sorted(path.glob("*.npy"))
+        require_columns(path, len(members), "arrays")
+        arrays = {p.stem: array_in(p) for p in members}
         if "coord" not in arrays or arrays["coord"].ndim != 2 or arrays["coord"].shape[1] != 3:
             raise InputError("has no coord.npy of shape (N, 3)", path=path)
         rows = len(arrays["coord"])
@@ -204,7 +206,7 @@ class SceneFolder:
     def _write_meta(self, source: Path, target: Path) -> None:
         """The grid's numbers, those that depend on the points computed again."""
         with malformed(source, "JSON"):
-            meta = json.loads(source.read_bytes()[: 1 << 24])
+            meta = parsed(read_small(source, MAX_JSON))
         ids = next(iter(self.grids.values()))
         rows = self._rows_of(self._kind(INDICES, ids))
         held = ids[rows] if rows is not None else ids

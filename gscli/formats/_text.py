@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud
-from ..containers.bytes import malformed
+from ..containers.bytes import malformed, require_columns
 from ..errors import InputError, naming
 from ._format import Loss
 from ._rows import name_bytes
@@ -34,11 +35,11 @@ def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     Raises:
         InputError: no lines of numbers, lines of different lengths, or other rows than the file says.
     """
-    files.require_readable(path)
     with malformed(path, what), naming(str(path)):
         with _opened(path) as lines:
             start = preamble(lines)
         names = start.names or (*fields.POSITION, *(f"column_{i}" for i in range(3, start.columns)))
+        require_columns(path, len(names))
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InputError(f"two of its columns are called {twice}")
@@ -103,7 +104,7 @@ def _opened(path: Path, skip: int = 0) -> Iterator[_Lines]:
     Raises:
         InputError: it says that it is UTF-16.
     """
-    with path.open(encoding="latin1") as text:
+    with io.TextIOWrapper(files.open_regular(path), "latin1") as text:
         text.seek(0)  # /dev/fd/N may share its position with its other readers
         mark = text.read(3).encode("latin1")
         if mark.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):

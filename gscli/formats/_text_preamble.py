@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .. import fields
+from ..containers.bytes import MAX_COLUMNS
 from ..errors import InputError
 from ._format import HEAD_BYTES
 
-MAX_COLUMNS = 4096
 MAX_BYTES = 1 << 24
 _COMMENT = re.compile(r"\s*(?:#|//)\s?")
 _COUNT = re.compile(r"[0-9]{1,18}")

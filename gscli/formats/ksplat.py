@@ -83,6 +83,8 @@ def _section(
             ("sh", _HARMONICS[level], rest),
         ]
     )
+    if level and full + partial > buckets:
+        raise InputError("has more filled buckets than buckets", path=path, remedy="it is damaged")
     sizes = table(data, "<u4", partial, at, path, "bucket sizes")
     centres = table(data, "u1", buckets * bucket_bytes, at + sizes.nbytes, path, "bucket bytes")
     at += sizes.nbytes + centres.nbytes
@@ -92,7 +94,7 @@ def _section(
     if level:
         fill = np.concatenate([np.full(full, capacity, np.int64), sizes.astype(np.int64)])
         ends = np.cumsum(fill)
-        if len(fill) > buckets or (count and (not len(ends) or ends[-1] < count)):
+        if count and (not len(ends) or ends[-1] < count):
             raise InputError("has fewer buckets than its splats need", path=path, remedy="it is damaged")
         bucket = np.searchsorted(ends, np.arange(count), side="right")
         steps = steps or 32767

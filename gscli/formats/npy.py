@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header, plain_rows, plain_type
+from ..containers.bytes import require_columns
 from ..containers.npy import MAGIC, array_in
 from ..errors import InputError
 from ..progress import nothing
@@ -45,6 +46,7 @@ def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         InputError: another shape, no positions, or columns that are not numbers.
     """
     if array.dtype.names is not None:
+        require_columns(path, len(array.dtype.names))
         array, names = _with_lower_position(array)
         if array.ndim != 1 or not set(fields.POSITION) <= set(names):
             raise InputError(f"has the columns {', '.join(names)}, not x, y and z", path=path)
@@ -57,8 +59,7 @@ def as_rows(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
             path=path,
             remedy="points are numbers of shape (N, 3) or wider",
         )
-    if array.shape[1] > 4096:
-        raise InputError(f"has {array.shape[1]:,} columns", path=path, remedy="points are its rows")
+    require_columns(path, array.shape[1])
     return plain_rows(array)
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import check_expansion, malformed
+from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..progress import nothing
@@ -49,6 +49,7 @@ def read(path: Path) -> GaussianCloud:
 def load(path: Path) -> dict[str, npt.NDArray[Any]]:
     """All arrays of an archive by name."""
     archive = Zip(path, "a NumPy archive")
+    require_columns(path, len(archive.members), "arrays")
     infos = archive.members.values()
     check_expansion(path, len(archive.data), sum(info.file_size for info in infos))
     return {name.removesuffix(".npy"): archive.array(name) for name in archive.members}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import check_expansion, malformed, mapped, table
+from ..containers.bytes import check_expansion, malformed, mapped, require_columns, table
 from ..errors import InputError
 from ..progress import nothing
 from ._format import Format, Loss, Writer
@@ -159,6 +159,7 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
         0 < n <= 4096 for n in counts
     ):
         raise InputError("has a field of a SIZE, TYPE or COUNT that is not known", path=path)
+    require_columns(path, sum(counts))
     types = []
     for name, size, kind, many in zip(names, sizes, kinds, counts, strict=True):
         columns = [name] if many == 1 else [f"{name}_{i}" for i in range(many)]

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,9 +61,7 @@ def read(path: str | os.PathLike[str]) -> GaussianCloud:
             longer than its header says.
     """
     try:
-        with Path(path).open("rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise InputError("is no regular file", remedy="pipe it to stdin and read '-'")
+        with files.open_regular(path) as stream:
             stream.seek(0)  # /dev/fd/N may share its position with its other readers
             header = scan(stream)
             body = os.fstat(stream.fileno()).st_size - stream.tell()

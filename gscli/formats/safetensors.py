@@ -7,7 +7,6 @@ Own code: the format is a length, a JSON header and the bytes, and here they are
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import malformed, mapped, table
+from ..containers.bytes import MAX_JSON, malformed, mapped, parsed, require_columns, table, volume
 from ..containers.torch_file import BFLOAT16
 from ..errors import InputError
 from ..progress import nothing
@@ -26,7 +25,6 @@ from ._format import Format, Loss, Writer
 from ._gsplat import TAKEN, named
 from ._rows import selected
 
-MAX_HEADER = 1 << 22
 METADATA = "__metadata__"
 _TAKEN = {*TAKEN, METADATA, ""}
 _TYPES: dict[str, Any] = {
@@ -48,7 +46,7 @@ _TYPES: dict[str, Any] = {
 
 def sniff(head: bytes) -> bool:
     length = int.from_bytes(head[:8], "little")
-    return 2 <= length <= MAX_HEADER and head[8:10] == b'{"'
+    return 2 <= length <= MAX_JSON and head[8:10] == b'{"'
 
 
 def read(path: Path, *, only: Sequence[str] | None = None) -> GaussianCloud:
@@ -60,26 +58,30 @@ def read(path: Path, *, only: Sequence[str] | None = None) -> GaussianCloud:
     data = mapped(path)
     with malformed(path, "safetensors"):
         length = int(table(data, "<u8", 1, 0, path, "header length")[0])
-        if length > MAX_HEADER:
+        if length > MAX_JSON:
             raise InputError(f"claims a header of {length:,} bytes", path=path, remedy="it is damaged")
-        header = json.loads(table(data, "u1", length, 8, path, "header bytes").tobytes())
+        header = parsed(table(data, "u1", length, 8, path, "header bytes").tobytes())
         about = header.pop(METADATA, {})
+        require_columns(path, len(header), "tensors")
         tensors = {}
         for name, entry in header.items():
             start, stop = entry["data_offsets"]
             if entry["dtype"] not in _TYPES:
-                raise InputError(f"has {name} of type {entry['dtype']}, which is not read", path=path)
-            kind, shape = np.dtype(_TYPES[entry["dtype"]]), [int(n) for n in entry["shape"]]
-            if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != stop - start or start < 0:
-                raise InputError(f"has {name} of another size than its shape", path=path)
-            flat = table(data, kind, math.prod(shape), 8 + length + start, path, f"numbers of {name}")
+                raise InputError(
+                    f"has {name[:40]} of type {entry['dtype'][:40]}, which is not read", path=path
+                )
+            kind, shape = np.dtype(_TYPES[entry["dtype"]]), entry["shape"]
+            if volume(shape) * kind.itemsize != stop - start or start < 0:
+                raise InputError(f"has {name[:40]} of another size than its shape", path=path)
+            flat = table(data, kind, volume(shape), 8 + length + start, path, f"numbers of {name[:40]}")
             if kind == BFLOAT16:
                 flat = (flat["bfloat16"].astype("<u4") << 16).view(np.float32)
             tensors[name] = flat.reshape(shape)
         model = named(path, tensors)
-        model.comments += json.loads(about.get("comments", "[]"))
+        model.comments += parsed(about.get("comments", "[]"))
         cloud = model.cloud("safetensors", only)
-        order = [name for name in json.loads(about.get("columns", "[]")) if name in cloud.fields]
+        held = set(cloud.fields)
+        order = [name for name in parsed(about.get("columns", "[]")) if name in held]
         if sorted(order) == sorted(cloud.fields) and order != list(cloud.fields):
             rows = np.empty(len(cloud), [(name, cloud.rows.dtype[name]) for name in order])
             for name in order:

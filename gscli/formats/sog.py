@@ -12,9 +12,10 @@ on a busy laptop-sized machine.
 from __future__ import annotations
 
 import io
-import json
+import reprlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,18 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import SMALL, check_expansion, malformed
+from ..containers.bytes import MAX_JSON, SMALL, check_expansion, malformed, parsed, read_small
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..kernels import quaternions
 from . import _rows
 from ._format import FOLDER_HEAD, Format
 
-MAX_META = 4 << 20
+_MAX_PICTURE = 1 << 30  # bytes of 16,383 x 16,383 pixels, the most that WebP has, uncompressed
 _SMALLEST = (("means", 2), ("scales", 1), ("quats", 1), ("sh0", 1))
 _COEFFICIENTS = (3, 8, 15)  # of SH degrees 1 to 3
 _PALETTE_WIDTH = 64  # palette entries in each row of pixels
+Fetch = Callable[..., bytes]
 
 
 def sniff(head: bytes) -> bool:
@@ -53,15 +55,15 @@ def read(path: Path) -> GaussianCloud:
     """
     with malformed(path, "SOG"):
         fetch = _members(path)
-        meta = json.loads(fetch("meta.json", MAX_META))
+        meta = parsed(fetch("meta.json", MAX_JSON))
         version = meta.get("version", 1)
         if version not in (1, 2):
-            raise InputError(f"is SOG version {version}; 1 and 2 are read", path=path)
+            raise InputError(f"is SOG version {reprlib.repr(version)}; 1 and 2 are read", path=path)
         count = meta["count"] if version == 2 else meta["means"]["shape"][0]
         if type(count) is not int or not 0 < count < 1 << 28:
-            raise InputError(f"claims {count} splats", path=path, remedy="it is damaged")
+            raise InputError(f"claims {reprlib.repr(count)} splats", path=path, remedy="it is damaged")
         pictures = {
-            key: [_picture(path, fetch(name, None), count) for name in meta[key]["files"][:most]]
+            key: [_picture(path, fetch(name), count) for name in meta[key]["files"][:most]]
             for key, most in _SMALLEST
         }
         rest = None
@@ -75,22 +77,25 @@ def read(path: Path) -> GaussianCloud:
         return GaussianCloud(rows, Header("sog", comments))
 
 
-def _members(path: Path) -> Callable[[str, int | None], bytes]:
-    """How to get a member's bytes by name: from the zip, or from the folder."""
+def _members(path: Path) -> Fetch:
+    """How to get a member's bytes by name, of at most so many: from the zip, or from the folder."""
     if not path.is_dir() and path.suffix != ".json":
         archive = Zip(path, "SOG")
-        return lambda name, limit: archive.unpack(name)
+
+        def unpack(name: str, most: int = _MAX_PICTURE) -> bytes:
+            if name in archive.members and archive.members[name].file_size > most:
+                raise InputError(f"has a {name} of more than {most:,} bytes", path=path)
+            return archive.unpack(name)
+
+        return unpack
     folder = path if path.is_dir() else path.parent
 
-    def fetch(name: str, limit: int | None) -> bytes:
+    def read_member(name: str, most: int = _MAX_PICTURE) -> bytes:
         if "/" in name or "\\" in name or name.startswith("."):
             raise InputError(f"names a picture outside of its folder: {name}", path=path)
-        member = folder / name
-        if limit is not None and member.stat().st_size > limit:
-            raise InputError(f"has a {name} of more than {limit:,} bytes", path=path)
-        return member.read_bytes()
+        return read_small(folder / name, most)
 
-    return fetch
+    return read_member
 
 
 def _picture(path: Path, packed: bytes, count: int, exact: int | None = None) -> npt.NDArray[np.uint8]:
@@ -98,20 +103,30 @@ def _picture(path: Path, packed: bytes, count: int, exact: int | None = None) ->
 
     Its size is checked before it is decoded.
     """
+    with _opened(path, packed) as picture:
+        width, height = picture.size
+        check_expansion(path, len(packed), width * height * 4)
+        most = max(4 * count, SMALL // 16)
+        if width * height > most or (exact is None and width * height < count):
+            raise InputError(f"has a picture of {width} x {height} for {count:,} splats", path=path)
+        if exact is not None and width != exact:
+            raise InputError(f"has a palette {width} pixels wide, not {exact}", path=path)
+        pixels = np.asarray(picture.convert("RGBA"))
+    return pixels if exact is not None else pixels.reshape(-1, 4)[:count]
+
+
+@contextmanager
+def _opened(path: Path, packed: bytes) -> Iterator[Any]:
+    """A picture whose size is known and whose pixels are not decoded yet."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(packed), formats=["WEBP"]) as picture:
-            width, height = picture.size
-            check_expansion(path, len(packed), width * height * 4)
-            most = max(4 * count, SMALL // 16)
-            if width * height > most or (exact is None and width * height < count):
-                raise InputError(f"has a picture of {width} x {height} for {count:,} splats", path=path)
-            if exact is not None and width != exact:
-                raise InputError(f"has a palette {width} pixels wide, not {exact}", path=path)
-            pixels = np.asarray(picture.convert("RGBA"))
-    return pixels if exact is not None else pixels.reshape(-1, 4)[:count]
+        try:
+            with Image.open(io.BytesIO(packed), formats=["WEBP"]) as picture:
+                yield picture
+        except Image.DecompressionBombError as error:
+            raise InputError(f"has a picture that is not read ({error})", path=path) from None
 
 
 def _decoded(
@@ -143,19 +158,15 @@ def _decoded(
     return rows
 
 
-def _harmonics(
-    path: Path, fetch: Callable[[str, int | None], bytes], meta: dict[str, Any], version: int, count: int
-) -> npt.NDArray[Any]:
+def _harmonics(path: Path, fetch: Fetch, meta: dict[str, Any], version: int, count: int) -> npt.NDArray[Any]:
     """(count, 3 K) harmonics, channel major: each splat's row of the palette."""
-    from PIL import Image
-
-    packed = fetch(meta["files"][0], None)
-    with Image.open(io.BytesIO(packed), formats=["WEBP"]) as picture:
+    packed = fetch(meta["files"][0])
+    with _opened(path, packed) as picture:
         coefficients, remainder = divmod(picture.size[0], _PALETTE_WIDTH)
     if coefficients not in _COEFFICIENTS or remainder:
         raise InputError("has a palette whose width fits no SH degree", path=path)
     palette = _picture(path, packed, 1 << 16, exact=_PALETTE_WIDTH * coefficients)
-    labels = _picture(path, fetch(meta["files"][1], None), count)
+    labels = _picture(path, fetch(meta["files"][1]), count)
     entries = palette[:, :, :3].reshape(-1, coefficients, 3)
     chosen = labels[:, 0].astype(np.int64) | labels[:, 1].astype(np.int64) << 8
     if len(chosen) and chosen.max() >= len(entries):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from typing import Any
 
 from .. import files
 from ..cloud import GaussianCloud
+from ..containers.bytes import MAX_JSON, parsed, read_small
 from ..errors import InputError, UsageError, naming
 from ..grids.lattice import check_lattice_options
 from ..grids.methods import Method
 from ..kernels import hashing
 
-_COMMENT = re.compile(r"gscli \S+ resample ((?:\S+=\S+ ?)+)")
+_COMMENT = re.compile(r"gscli \S+ resample ([^\s=]+=\S+(?: [^\s=]+=\S+)* ?)")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
     """
     try:
         outputs = content["outputs"]
-        found = [o for o in outputs if os.path.realpath(o["path"]) == os.path.realpath(draw)]
+        real = os.path.realpath(draw)
+        found = [o for o in outputs if os.path.realpath(o["path"]) == real]
         found = found or [o for o in outputs if Path(o["path"]).name == Path(draw).name]
         if not found and alone and len(outputs) == 1:
             found = outputs
@@ -108,9 +110,10 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
                 source_points=_whole(content["input"]["points"]),
             )
         )
-    except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError) as error:
+        reason = repr(error)
         raise InputError(
-            f"is no report of gscli resample ({error!r})",
+            f"is no report of gscli resample ({reason if len(reason) < 200 else reason[:200] + ' ...'})",
             path=report,
             remedy="give the report that a run wrote",
         ) from None
@@ -124,15 +127,10 @@ def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = files.display(report)
     with files.rereadable(report) as readable:
-        try:
-            text = readable.read_text(errors="replace")
-        except OSError as error:
-            raise files.unreadable(path, error) from None
-        except ValueError as error:  # a null byte in its name
-            raise InputError(str(error), path=repr(path)) from None
+        text = read_small(readable, MAX_JSON, name=path).decode(errors="replace")
     try:
-        content = json.loads(text, parse_constant=_number)
-    except (ValueError, TypeError, RecursionError) as error:
+        content = parsed(text, parse_constant=_number)
+    except (ValueError, TypeError) as error:
         raise InputError(f"is no JSON ({error})", path=path) from None
     if not isinstance(content, dict) or content.get("schema") != "gscli/resample/1":
         raise InputError(
@@ -150,13 +148,13 @@ def _possible(claim: Claim) -> Claim:
 
 def _whole(value: Any) -> int:
     if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
+        raise TypeError(f"{reprlib.repr(value)} is no whole number")
     return value
 
 
 def _number(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise TypeError(f"{value!r} is no finite number")
+        raise TypeError(f"{reprlib.repr(value)} is no finite number")
     return float(value)
 
 

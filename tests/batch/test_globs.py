@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import glob
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,13 @@ def test_links_to_a_folder_above_are_not_followed(tree: Path) -> None:
 
 def test_what_ends_in_two_stars_matches_all_below(tree: Path) -> None:
     assert matches("d/**", ".") == ["d/x"]
+
+
+def test_many_stars_in_a_row_are_one(tree: Path) -> None:
+    """Each would look through every folder below each of those that the one before it found."""
+    deep = tree / "/".join("d" * 60)
+    deep.mkdir(parents=True)
+    (deep / "x").touch()
+    start = time.perf_counter()
+    assert matches("/".join(["**"] * 12 + ["x"]), ".") == matches("**/x", ".")
+    assert time.perf_counter() - start < 2

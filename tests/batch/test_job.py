@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -70,3 +71,25 @@ def test_a_key_that_nothing_reads_is_refused_with_the_nearest_one(written: Path)
     written.write_text("operation: info\nmin_fitnes: 1\n")
     with pytest.raises(InputError, match="line 2: unknown key 'min_fitnes'; did you mean min-fitness"):
         job.read(str(written)).refuse_unknown(["inputs", "min-fitness", "max-rmse"])
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("operation: info\ninputs: " + "[" * 50_000, "nested too deeply"),
+        ("# " + "a" * (1 << 17) + "\noperation: info\n", "more than the 131,072 bytes"),
+    ],
+    ids=["deep", "long"],
+)
+def test_a_file_that_asks_for_much_is_refused(written: Path, text: str, complaint: str) -> None:
+    written.write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        job.read(str(written))
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(written: Path) -> None:
+    os.mkfifo(written)
+    with pytest.raises(InputError, match="is a pipe or device, no file"):
+        job.read(str(written))
+    with pytest.raises(InputError, match="is a pipe or device, no file"):
+        job.read("/dev/zero")

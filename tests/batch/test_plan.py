@@ -55,6 +55,14 @@ def test_a_pattern_without_a_match_is_a_bad_input(tree: Path) -> None:
         relative("a/*.spz")
 
 
+def test_pipes_and_devices_match_only_by_their_names(tree: Path) -> None:
+    """A pipe that nobody writes to would hold a worker for ever."""
+    os.mkfifo(tree / "a" / "pipe.ply")
+    (tree / "a" / "zero.ply").symlink_to("/dev/zero")
+    assert relative("a/*.ply") == ["x.ply", "y.ply"]
+    assert relative("a/pipe.ply") == ["pipe.ply"]
+
+
 def test_outputs_of_an_earlier_run_are_no_inputs(tree: Path) -> None:
     assert relative("**/*.ply", outside="a") == ["b/odd[1].ply", "b/x.ply"]
 
