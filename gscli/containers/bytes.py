@@ -135,6 +135,20 @@ def table(
     return view
 
 
+def require_end(path: Path, data: npt.NDArray[np.uint8], at: int, what: str) -> None:
+    """Refuse bytes after the last that `what` has: more data than its header tells of, or damage.
+
+    Raises:
+        InputError: the data goes on after `at`.
+    """
+    if at < len(data):
+        raise InputError(
+            f"goes on for {len(data) - at:,} bytes after {what}",
+            path=path,
+            remedy="its header is wrong, or two files were joined",
+        )
+
+
 def require_columns(path: Path, count: int, what: str = "columns") -> None:
     """Refuse more columns, or things that become columns, than any scene has: names cost time and memory.
 
@@ -191,7 +205,7 @@ def gunzip(data: npt.NDArray[np.uint8], limit: int, path: Path) -> bytes:
     """Unpack a gzip stream of at most `limit` bytes.
 
     Raises:
-        InputError: it is damaged, or goes on beyond `limit`.
+        InputError: it is damaged, goes on beyond `limit`, or something follows it.
     """
     with malformed(path, "gzip data"):
         unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
@@ -201,4 +215,6 @@ def gunzip(data: npt.NDArray[np.uint8], limit: int, path: Path) -> bytes:
             raise ValueError(f"more than the {limit:,} bytes its header implies")
         if not unpacker.eof:
             raise EOFError(f"cut short after {len(out):,} unpacked bytes")
+        if unpacker.unused_data:
+            raise ValueError(f"{len(unpacker.unused_data):,} bytes follow its end")
         return out

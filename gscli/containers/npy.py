@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bytes import malformed, mapped, table, volume
+from .bytes import malformed, mapped, require_end, table, volume
 
 MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 1 << 16
@@ -19,7 +19,7 @@ def array_in(path: Path) -> npt.NDArray[Any]:
     """The array of a file, as a view of its map.
 
     Raises:
-        InputError: damaged, cut short, or it holds objects.
+        InputError: damaged, cut short, longer than its array, or it holds objects.
     """
     return view(path, mapped(path), "a NumPy array")
 
@@ -46,4 +46,5 @@ def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]
                 "it holds Python objects, which are never loaded" if kind.hasobject else "empty items"
             )
         flat = table(data, kind, volume(shape), head.tell(), path, "items")
+        require_end(path, data, head.tell() + flat.nbytes, "the items of its array")
         return flat.reshape(shape, order="F" if fortran else "C")

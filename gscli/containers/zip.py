@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..kernels.structured import BLOCK_BYTES, release_pages
 from . import npy
 from .bytes import check_expansion, malformed, mapped
 
@@ -28,7 +30,7 @@ def first_member(head: bytes) -> str:
 
 
 class Zip:
-    """The members of a zip file, over one read-only map of it.
+    """The members of a zip file, over one read-only map of it; each that is read is held to its checksum.
 
     Raises:
         InputError: no zip, cut short, or two members of one name.
@@ -42,6 +44,8 @@ class Zip:
             self.archive = zipfile.ZipFile(window)
             window.most = None
             self.members = {info.filename: info for info in self.archive.infolist()}
+        self._checked = any(info.CRC for info in self.members.values())  # torch.save can leave checksums out
+        self._sound: set[str] = set()
         if len(self.members) != len(self.archive.infolist()):
             raise InputError("holds two members of one name", path=path, remedy="it is damaged")
 
@@ -49,7 +53,7 @@ class Zip:
         """The bytes of an uncompressed member, as a view of the file.
 
         Raises:
-            InputError: there is no such member, it is compressed, or it lies outside of the file.
+            InputError: there is no such member, it is compressed or damaged, or lies outside of the file.
         """
         info = self._info(name)
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
@@ -61,7 +65,13 @@ class Zip:
         start = info.header_offset + _LOCAL_HEADER + names
         if start + info.file_size > len(self.data):
             raise InputError(f"its member {name} is cut short", path=self.path, remedy="copy the file again")
-        return self.data[start : start + info.file_size]
+        body = self.data[start : start + info.file_size]
+        if self._checked and name not in self._sound and _checksum(body) != info.CRC:
+            raise InputError(
+                f"its member {name} does not match its checksum", path=self.path, remedy="copy the file again"
+            )
+        self._sound.add(name)
+        return body
 
     def unpack(self, name: str) -> bytes:
         """The bytes of a member, checked against its checksum; a decompression bomb is refused.
@@ -92,6 +102,16 @@ class Zip:
         if name not in self.members:
             raise InputError(f"has no member {name}", path=self.path, remedy="it is damaged")
         return self.members[name]
+
+
+def _checksum(body: npt.NDArray[np.uint8]) -> int:
+    """CRC-32 of bytes of the map, read once and not kept in memory."""
+    crc = 0
+    for start in range(0, len(body), BLOCK_BYTES):
+        block = body[start : start + BLOCK_BYTES]
+        crc = zlib.crc32(block.data, crc)
+        release_pages(block)
+    return crc
 
 
 class _Window(io.RawIOBase):

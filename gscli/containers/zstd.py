@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..runtime import libraries
-from .bytes import table
+from .bytes import require_end, table
 
 HEADER_BYTES = 32
 
@@ -59,6 +59,7 @@ def unpack(
         if len(body) != size:
             raise InputError(f"has a stream of {len(body):,} bytes where {size:,} are expected", path=path)
         out.append(np.frombuffer(body, np.uint8))
+    require_end(path, data, at, "its streams")
     parts = iter(out)
     whole = [next(parts) if size else np.empty(0, np.uint8) for size in sizes]
     return whole, data[HEADER_BYTES:start].tobytes()

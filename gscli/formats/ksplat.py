@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import malformed, mapped, table
+from ..containers.bytes import malformed, mapped, require_end, table
 from ..errors import InputError
 from . import _rows
 from ._format import Format
@@ -57,6 +57,7 @@ def read(path: Path) -> GaussianCloud:
             part, at = _section(path, data, head, at, level, limits)
             if len(part):
                 parts.append(part)
+        require_end(path, data, at, "its sections")
         found = sum(len(part) for part in parts)
         if found != count or not count:
             raise InputError(f"has {found:,} splats where its header says {count:,}", path=path)

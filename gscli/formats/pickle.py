@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cloud import GaussianCloud
-from ..containers.bytes import malformed, mapped
+from ..containers.bytes import malformed, mapped, require_end
 from ..containers.pickles import Refused, Unpickler, refused
 from ..containers.torch_file import LEGACY_MAGIC
 from . import _r2
@@ -47,6 +47,7 @@ def read(
             saved = pickle.load(stream) if trust_pickle else Unpickler(stream).load()
         except Refused as error:
             raise refused(path, error) from None
+        require_end(path, data, stream.tell(), "its pickle")
         exported = _r2.exported(path, saved)
         found = {"": exported} if exported else models(path, saved)
         model = select(path, found, part)

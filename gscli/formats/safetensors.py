@@ -17,7 +17,16 @@ import numpy.typing as npt
 
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import MAX_JSON, malformed, mapped, parsed, require_columns, table, volume
+from ..containers.bytes import (
+    MAX_JSON,
+    malformed,
+    mapped,
+    parsed,
+    require_columns,
+    require_end,
+    table,
+    volume,
+)
 from ..containers.torch_file import BFLOAT16
 from ..errors import InputError
 from ..progress import nothing
@@ -77,6 +86,8 @@ def read(path: Path, *, only: Sequence[str] | None = None) -> GaussianCloud:
             if kind == BFLOAT16:
                 flat = (flat["bfloat16"].astype("<u4") << 16).view(np.float32)
             tensors[name] = flat.reshape(shape)
+        ends = [entry["data_offsets"][1] for entry in header.values()]
+        require_end(path, data, 8 + length + max(ends, default=0), "its tensors")
         model = named(path, tensors)
         model.comments += parsed(about.get("comments", "[]"))
         cloud = model.cloud("safetensors", only)

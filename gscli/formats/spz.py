@@ -27,7 +27,7 @@ import numpy.typing as npt
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..containers import zstd
-from ..containers.bytes import check_expansion, gunzip, malformed, mapped, table
+from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
 from ..errors import GscliError, InputError
 from ..kernels import quaternions
 from ..progress import nothing
@@ -93,6 +93,8 @@ def read(path: Path) -> GaussianCloud:
             for width in widths:
                 streams.append(table(body, "u1", header.points * width, at, path, "bytes"))
                 at += header.points * width
+            if not header.flags & EXTENDED:
+                require_end(path, body, at, "its splats")
             records = body[at:].tobytes()
         axes, notes = _extensions(path, records) if header.flags & EXTENDED else (RIGHT_UP_BACK, ())
         rows = _decoded(header, [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)])
@@ -251,6 +253,8 @@ def _extensions(path: Path, records: bytes) -> tuple[int, tuple[str, ...]]:
         else:
             other.append(f"{kind:#010x}")
         at += 8 + length
+    if at != len(records):
+        raise InputError("has an extension record that is cut short", path=path)
     if not 1 <= axes <= 8:
         raise InputError(f"is stored in axes {axes}, which are not read", path=path)
     return axes, (f"extension records left out: {', '.join(other[:8])}",) if other else ()
