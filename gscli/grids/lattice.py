@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy.typing as npt
 from ..arguments import is_number, spelt
 from ..errors import UsageError
 from ..kernels import cells, cellsize
+from ..kernels.occupancy import Points
 
 DEFAULT_POINTS_PER_CELL = 20.0
-Count = Callable[[int, npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Lattice:
 
 def lay(
     extent: cellsize.Extent,
-    count: Count,
+    points: Points,
     *,
     voxel_size: float | None,
     points_per_cell: float | None,
@@ -49,7 +49,7 @@ def lay(
     """The lattice that options ask for; see `VoxelGrid.from_points`.
 
     Args:
-        count: gives `cellsize.count_cells` of the cloud's codes for an exponent and an origin.
+        points: those that `extent` is of.
 
     Raises:
         UsageError: cells too small for the coordinates.
@@ -64,7 +64,7 @@ def lay(
     why = "as given"
     if voxel_size is None:
         aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
-        voxel_size, out_of_reach = cellsize.search(extent, lambda e: count(e, corner), aim, corner)
+        voxel_size, out_of_reach = cellsize.search(extent, points, aim, corner)
         why = f"the round size nearest to {aim:g} points a cell"
         if out_of_reach:
             why = f"the smallest round size for points that lie so far out, above {aim:g} points a cell"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud
-from ..kernels import cells, cellsize, hashing
+from ..kernels import cells, cellsize, hashing, occupancy
 from ..positions import not_finite
 from ..scratch import Parts
 from .budget import CELL_BYTES, CROWD_BYTES, SORT_BYTES, Budget, too_small
@@ -95,14 +95,24 @@ class SpilledPoints:
             low = high = np.zeros(3)
         return cellsize.Extent(count, low, high, np.concatenate(some, axis=1))
 
-    def count_cells(self, exponent: int, corner: Array, budget: Budget) -> npt.NDArray[np.float64]:
-        """`cellsize.count_cells` of all points; their codes are sorted range by range."""
-        codes = (cellsize.codes(positions(r), exponent, corner) for r in self._parts.blocks(0))
-        some = np.sort(cellsize.codes(self.extent.some, exponent, corner))
-        most = budget.room // SORT_BYTES
-        number = -(-2 * self.extent.count // most)
-        borders = some[np.arange(1, number) * len(some) // number]
-        return cellsize.count_cells(ascending(codes, np.unique(borders), most, self._folder))
+    def countable(self, budget: Budget) -> occupancy.Points:
+        """To be counted; words are sorted range by range."""
+
+        def blocks(every: int) -> Iterator[Array]:
+            start = 0
+            for records in self._parts.blocks(0):
+                yield positions(records[-start % every :: every])
+                start += len(records)
+
+        def distinct(name: occupancy.Naming) -> int:
+            some = np.sort(occupancy.named(name, self.extent.some))
+            most = budget.room // SORT_BYTES
+            number = -(-2 * self.extent.count // most)
+            borders = np.unique(some[np.arange(1, number) * len(some) // number])
+            words = (occupancy.named(name, xyz) for xyz in blocks(1))
+            return occupancy.count_distinct(ascending(words, borders, most, self._folder))
+
+        return occupancy.Points(blocks, distinct)
 
     def tiles(self, laid: Lattice, budget: Budget) -> Iterator[Array]:
         """The points as records of ``row``, ``xyz`` and perhaps ``key``, in tiles of whole cells.
@@ -155,10 +165,10 @@ def ascending(
     most: int,
     folder: Path | None,
 ) -> Iterator[npt.NDArray[np.uint64]]:
-    """All codes in arrays of at most `most`, each above the one before; of equal ones perhaps one only.
+    """All words in arrays of at most `most`, each above the one before; of equal ones perhaps one only.
 
     Args:
-        borders: (B,) ascending codes, between which there are about as many each.
+        borders: (B,) ascending words, between which there are about as many each.
         folder: see `scratch.Scratch`.
     """
     with Parts(folder, np.dtype(np.uint64), len(borders) + 1) as ranges:

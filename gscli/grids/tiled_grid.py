@@ -85,7 +85,7 @@ class TiledGrid:
         with SpilledPoints(cloud, pick, drop_invalid, folder) as points:
             laid = lattice.lay(
                 points.extent,
-                lambda exponent, corner: points.count_cells(exponent, corner, budget),
+                points.countable(budget),
                 voxel_size=voxel_size,
                 points_per_cell=points_per_cell,
                 origin=origin,

@@ -13,7 +13,7 @@ from .. import arguments, shown
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import cellsize, hashing, picks
+from ..kernels import cellsize, hashing, occupancy, picks
 from ..kernels.cells import group_ids, group_lattice
 from ..positions import finite_rows, not_finite
 from . import lattice, picking
@@ -87,7 +87,7 @@ class VoxelGrid:
             columns = columns[:, valid]
         laid = lattice.lay(
             cellsize.extent_of(columns),
-            lambda exponent, corner: cellsize.count_cells([cellsize.codes(columns, exponent, corner)]),
+            occupancy.in_memory(columns),
             voxel_size=voxel_size,
             points_per_cell=points_per_cell,
             origin=origin,

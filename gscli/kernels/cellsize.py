@@ -1,55 +1,33 @@
 """A cell size for users who gave none: the round number whose cells hold about 20 points each.
 
-Sizes come from a ladder of 20 steps a decade (0.05, 0.056, 0.063, ...), so that scenes of one kind get
-the same size and a size can be read and typed. One step changes the occupancy of a surface by a quarter.
+Larger cells may be more: a floor that lies on a wall of the lattice is cut in two, and at the next size it
+is not. So cells are counted at every size that could be the nearest, and every other is ruled out: each
+cell of a multiple of a size holds whole cells of that size, so that multiples never have more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import parallel
+from . import cells, occupancy
+from .ladder import LARGEST, SIZES, SMALLEST, divides, rung, rungs
+from .occupancy import Points
 
-_LADDER = (
-    1.0,
-    1.1,
-    1.25,
-    1.4,
-    1.6,
-    1.8,
-    2.0,
-    2.2,
-    2.5,
-    2.8,
-    3.2,
-    3.6,
-    4.0,
-    4.5,
-    5.0,
-    5.6,
-    6.3,
-    7.1,
-    8.0,
-    9.0,
-)
-_LEVELS = 21  # powers of two counted at once: three axes of 21 bits fill a word
-
-
-def rung(i: int) -> float:
-    """The i-th size of the ladder: 1 for 0, 10 for 20."""
-    decade, step = divmod(i, len(_LADDER))
-    return float(f"{_LADDER[step]}e{decade}")
+_MANY = 1 << 18  # points of which one in `_PART` is looked at first
+_PART = 8
+_MARGIN = 1.15  # a part of the points may be wrong by this factor
+_SURFACE = 2.0  # cells grow in number by this power of their fineness, roughly
 
 
 @dataclass(frozen=True)
 class Extent:
-    """What the search for a size knows of a cloud besides how many cells it occupies.
+    """What the search for a size knows of a cloud before any cell is counted.
 
     Attributes:
         count: points, all of them finite.
@@ -76,18 +54,16 @@ def extent_of(xyz: npt.NDArray[Any]) -> Extent:
 
 
 def search(
-    extent: Extent,
-    count: Callable[[int], npt.NDArray[np.float64]],
-    points_per_cell: float,
-    origin: npt.NDArray[Any],
+    extent: Extent, points: Points, points_per_cell: float, origin: npt.NDArray[Any]
 ) -> tuple[float, bool]:
     """The size whose occupied cells hold most nearly `points_per_cell` points on average.
 
-    Cells are counted at sizes that are powers of two, and the occupancy in between is interpolated on
-    logarithmic axes.
+    Nearest is the mean occupancy that has to be multiplied or divided by least. Of sizes that are equally
+    near the largest is taken; where no cells hold as many points as are asked for, the smallest that is
+    as large as the cloud.
 
     Args:
-        count: gives `count_cells` of the cloud's `codes` for an exponent.
+        points: those that `extent` is of.
         points_per_cell: the mean occupancy to aim at, at least 1.
         origin: (3,) a corner of the lattice.
 
@@ -98,110 +74,195 @@ def search(
     if extent.count == 0:
         return 1.0, False
     reach = float(max(np.abs(extent.low - origin).max(), np.abs(extent.high - origin).max()))
-    side = float((extent.high - extent.low).max())
-    finest = _exponent(reach) - 50  # cell numbers stay below 2^51
-    if side == 0.0:
-        return rung(max(0, _nearest_rung(finest))), False
-    coarsest = max(finest, _exponent(side) + 1)
-    start = max(finest, _exponent(_middle_spread(extent.some)) - 11)
-    while True:
-        occupancy = extent.count / count(start)
-        level = int(np.searchsorted(occupancy, points_per_cell, side="right")) - 1
-        if level < 0 and start > finest:
-            start = max(finest, start - _LEVELS + 1)
-        elif level == _LEVELS - 1 and start + level < coarsest:
-            start += _LEVELS - 1
-        else:
-            break
-    if level < 0:
-        return rung(_nearest_rung(start)), True
-    if start + level >= coarsest:
-        return rung(_nearest_rung(coarsest)), False
-    below, above = np.log(occupancy[level : level + 2])
-    exponent = start + level + (math.log(points_per_cell) - below) / (above - below)
-    return rung(_nearest_rung(exponent)), False
+    finest = max(math.ceil(rungs(math.frexp(reach)[1] - 50)), SMALLEST)
+    if (extent.low == extent.high).all():
+        return rung(max(0, finest)), False
+    # From here on all cells have the numbers 0 and -1.
+    coarsest = min(max(math.ceil(rungs(math.frexp(reach)[1])) + 1, finest + 1), LARGEST)
+    counts = _Counts(extent, points, origin, finest, coarsest, extent.count / points_per_cell)
+    wanted = counts.wanted
+    if wanted <= 8 and counts.exactly(coarsest) >= wanted:  # as many as corners meet
+        fewest = counts.exactly(coarsest)
+        half = max(float((extent.high / 2 - extent.low / 2).max()), 1e-307)  # the whole may be infinite
+        counts.finest = min(max(finest, math.ceil(rungs(math.log2(half) + 1))), coarsest)
+        low, high = counts.crossing(fewest + 1, coarsest)
+        return rung(_nearest(counts, fewest, low, high, largest=False)), False
+    low, high = counts.crossing(wanted, counts.guess())
+    if low < finest:
+        wanted = counts.exactly(finest)
+        if points.distinct(occupancy.name_positions) > wanted:
+            return rung(finest), True
+        low, high = counts.crossing(wanted, high)
+    return rung(_nearest(counts, wanted, low, high, largest=True)), False
 
 
-def codes(xyz: npt.NDArray[Any], exponent: int, origin: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    """The Morton codes of the cells of size 2^exponent that (3, N) positions are in.
+class _Counts:
+    """How many cells are occupied at each rung, counted as exactly as need be and once.
 
-    Cell numbers wrap around at 2^21, so that a few points far away cannot spoil the count.
+    Attributes:
+        wanted: how many there should be.
+        finest, coarsest: rungs to look at.
     """
-    n = xyz.shape[1]
-    out = np.empty(n, np.uint64)
-    size = math.ldexp(1.0, exponent)
 
-    def encode(part: slice) -> None:
-        code = np.zeros(part.stop - part.start, np.uint64)
-        for axis in range(3):
-            cell = np.floor((xyz[axis, part].astype(np.float64) - origin[axis]) / size)
-            code |= _spread(cell.astype(np.int64).view(np.uint64)) << np.uint64(axis)
-        out[part] = code
+    def __init__(
+        self,
+        extent: Extent,
+        points: Points,
+        origin: npt.NDArray[Any],
+        finest: int,
+        coarsest: int,
+        wanted: float,
+    ) -> None:
+        self.wanted, self.finest, self.coarsest = wanted, finest, coarsest
+        self.every = _PART if extent.count > _MANY else 1
+        self._extent, self._points, self._origin = extent, points, origin
+        room = extent.count // 8 + (4 << 20)
+        self._slots = 1 << min(max(16, math.ceil(math.log2(8 * wanted))), room.bit_length() - 1)
+        self._bounds: dict[int, tuple[int, int]] = {}
+        self._in_part: dict[int, int] = {}
 
-    parallel.for_each(encode, parallel.blocks(n))
-    return out
+    def bounds(self, i: int) -> tuple[int, int]:
+        """The least and the most that there may be at a rung."""
+        if i not in self._bounds:
+            self._bounds[i] = occupancy.roughly_distinct(self._points, self._name(i), self._slots)
+        return self._bounds[i]
+
+    def exactly(self, i: int) -> int:
+        least, most = self._bounds.get(i, (0, 1))
+        if least < most:
+            least = self._points.distinct(self._name(i))
+            self._bounds[i] = least, least
+        return least
+
+    def in_part(self, i: int) -> int:
+        """How many a part of the points is known to be in; all points are in no fewer."""
+        if i not in self._in_part:
+            found = occupancy.roughly_distinct(self._points, self._name(i), self._slots, self.every)
+            self._in_part[i] = found[0]
+        return self._in_part[i]
+
+    def crossing(self, number: float, guess: int) -> tuple[int, int]:
+        """A rung with at least so many and the next, which has fewer.
+
+        The first is below the finest rung where that has fewer already; the coarsest always has.
+        """
+
+        def excess(i: int) -> float:
+            least, most = self.bounds(i)
+            if least < number <= most:
+                least = most = self.exactly(i)
+            return math.log2(max(least, 1) / number)
+
+        return _crossing(excess, guess, self.finest - 1, self.coarsest)
+
+    def guess(self) -> int:
+        """The rung that some of the points suggest."""
+        some = self._extent.some
+        if self.every > 1:
+            some = some[:, ::4]
+        ends = self.finest - 1, self.coarsest
+
+        def excess(i: int, number: float) -> float:
+            return math.log2(occupancy.count_distinct([self._name(i)(some)]) / number)
+
+        settled = min(self.wanted, some.shape[1] / 8)  # in cells of so many points few were overlooked
+        if some.shape[1] == self._extent.count:
+            settled = self.wanted
+        i = _crossing(lambda i: excess(i, settled), self.coarsest - 40, *ends)[0]
+        if i < self.finest or settled == self.wanted:
+            return i
+        octave = round(rungs(1))
+        power = min(max(excess(i, 1) - excess(i + octave, 1), 1.0), 3.0)
+        i -= round(rungs(math.log2(self.wanted / settled) / power))
+        if self.every == 1:
+            return i
+        seen = -math.expm1(-0.4 * self._extent.count / self.every / self.wanted)
+        return _crossing(lambda i: math.log2(self.in_part(i) / (seen * self.wanted)), i, *ends)[0]
+
+    def _name(self, i: int) -> occupancy.Naming:
+        size = rung(i)
+        span = cells.lattice_span(self._extent.low, self._extent.high, size, self._origin)
+        return occupancy.name_cells(size, self._origin, span)
 
 
-def count_cells(ranges: Iterable[npt.NDArray[np.uint64]]) -> npt.NDArray[np.float64]:
-    """How many cells of 21 sizes are occupied, each twice as large as the one before.
-
-    Where the sorted codes of neighbours first differ tells at which sizes they part.
+def _crossing(excess: Callable[[int], float], guess: int, low: int, high: int) -> tuple[int, int]:
+    """Neighbouring rungs, of which the first exceeds something and the next does not.
 
     Args:
-        ranges: the `codes` of all points at the first size: in one array, or in several, each of whose
-            codes lie above those of the one before. Within an array they may be reordered.
-
-    Returns:
-        (21,) float64 counts, falling.
+        excess: by how many doublings a rung does, from 0 on; below 0 it does not.
+        guess: where to look first.
+        low, high: rungs that are taken to be such, and not asked.
     """
-    parting = np.zeros(3 * _LEVELS + 2, np.int64)
-    last = np.empty(0, np.uint64)
-    for found in ranges:
-        ordered = parallel.sort(found)
-        parting += _partings(np.concatenate([last, ordered[:1]]))
-        for part in parallel.blocks(len(ordered) - 1):
-            parting += _partings(ordered[part.start : part.stop + 1])
-        last = ordered[-1:].copy()
-    at_least = parting[::-1].cumsum()[::-1]
-    counts: npt.NDArray[Any] = 1.0 + at_least[1 : 3 * _LEVELS : 3]
-    return counts
+    at, run = guess, 0
+    while high - low > 1:
+        at = min(max(at, low + 1), high - 1)
+        found = excess(at)
+        low, high = (at, high) if found >= 0 else (low, at)
+        run = max(run, 0) + 1 if found >= 0 else min(run, 0) - 1
+        step = max(1, round(rungs(abs(found) / _SURFACE)), 2 ** abs(run) // 4)
+        at += step if found >= 0 else -step
+        if not low < at < high:
+            at = (low + high) // 2
+    return low, high
 
 
-def _partings(ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """How many neighbours differ in no bit, in the lowest bit at most, in the lowest two, ..."""
-    differing = ordered[:-1] ^ ordered[1:]
-    # The exponent of a float is the number of bits of an integer.
-    bits = np.frexp(differing.astype(np.float64))[1]
-    return np.bincount(bits, minlength=3 * _LEVELS + 2)
+def _nearest(counts: _Counts, wanted: float, low: int, high: int, *, largest: bool) -> int:
+    """The rung with the number of cells nearest to one, looked for from neighbouring rungs on."""
 
+    def missed(number: int) -> float:
+        return abs(math.log(number / wanted))
 
-def _spread(cells: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The low 21 bits with two zero bits between any two."""
-    bits = cells & np.uint64(0x1FFFFF)
-    for shift, mask in (
-        (32, 0x1F00000000FFFF),
-        (16, 0x1F0000FF0000FF),
-        (8, 0x100F00F00F00F00F),
-        (4, 0x10C30C30C30C30C3),
-        (2, 0x1249249249249249),
-    ):
-        bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
-    return bits
+    def most_missed(i: int) -> float:
+        return max(missed(bound) for bound in counts.bounds(i))
 
+    def least_missed(i: int) -> float:
+        least, most = counts.bounds(i)
+        return 0.0 if least <= wanted <= most else min(missed(least), missed(most))
 
-def _middle_spread(some: npt.NDArray[Any]) -> float:
-    """The second longest side of the box around the middle four fifths of some points."""
-    some = np.sort(some.astype(np.float64), axis=1)
-    last = some.shape[1] - 1
-    spreads = np.sort(some[:, last * 9 // 10] - some[:, last // 10])
-    return float(spreads[1] or spreads[2])
+    def too_far(i: int, *, finer: bool) -> bool:
+        """Whether a rung misses by too much, and therefore its divisors or its multiples too."""
+        bound = counts.bounds(i)[0 if finer else 1]
+        if bound < wanted if finer else bound > wanted:
+            return False
+        off = missed(bound)
+        return off > best or (off == best and finer == largest)
 
+    def too_far_in_part(i: int, *, finer: bool) -> bool:
+        # The smaller the cells, the fewer of them a part of the points is in.
+        likely: float = counts.in_part(i) / share
+        if finer:
+            return likely > wanted * math.exp(best) * _MARGIN
+        return likely * _MARGIN < wanted * math.exp(-best)
 
-def _exponent(length: float) -> int:
-    """The power of two just above a length."""
-    return math.frexp(length)[1] if length > 0 else -1021
+    def look_at(i: int) -> float:
+        least, most = counts.bounds(i)
+        if least <= wanted <= most:
+            counts.exactly(i)
+        looked_at.add(i)
+        return min(best, most_missed(i))
 
-
-def _nearest_rung(exponent: float) -> int:
-    """The rung nearest to 2^exponent."""
-    return round(exponent * len(_LADDER) * math.log10(2.0))
+    looked_at: set[int] = set()
+    best = math.inf  # the nearest misses by no more
+    for i in (low, high):
+        if i >= counts.finest:
+            best = look_at(i)
+    share = counts.in_part(high) / counts.bounds(high)[0] if counts.every > 1 else 1.0
+    for start, step in ((low, -1), (high, 1)):
+        out: set[int] = set()
+        i, in_a_row, finer = start, 0, step < 0
+        while in_a_row < len(SIZES) and counts.finest <= i <= counts.coarsest:
+            ruled_out = any(divides(*sorted((i, j))) for j in out)
+            if not ruled_out and counts.every > 1 and i not in looked_at:
+                ruled_out = too_far_in_part(i, finer=finer)
+            if not ruled_out:
+                best = look_at(i)
+                ruled_out = too_far(i, finer=finer)
+            if ruled_out:
+                out.add(i)
+            in_a_row = in_a_row + 1 if ruled_out else 0
+            i += step
+    near = [i for i in looked_at if least_missed(i) <= best]
+    if len(near) > 1:
+        off = {i: missed(counts.exactly(i)) for i in near}
+        near = [i for i in near if off[i] == min(off.values())]
+    return max(near) if largest else min(near)

@@ -8,7 +8,7 @@ import pytest
 
 from gscli.errors import InputError, UsageError
 from gscli.grids.voxel_grid import VoxelGrid
-from gscli.kernels import cells, cellsize, parallel
+from gscli.kernels import cells, parallel
 
 
 def grouped_one_by_one(xyz, size, origin=(0.0, 0.0, 0.0)):
@@ -151,76 +151,6 @@ def test_boxes_that_pack_plainly_without_gaps_and_not_at_all_agree(reach):
     for xyz in (np.vstack([near, flyaways]), scattered):
         grid = VoxelGrid.from_points(xyz, voxel_size=1.0)
         assert as_dictionary(grid) == grouped_one_by_one(xyz, 1.0)
-
-
-@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway"])
-@pytest.mark.parametrize("points_per_cell", [3, 20, 100])
-def test_the_chosen_size_is_the_nearest_round_one(kind, points_per_cell):
-    xyz = scene(30_000, kind, np.float64)
-    grid = VoxelGrid.from_points(xyz, points_per_cell=points_per_cell)
-    i = next(i for i in range(-200, 200) if cellsize.rung(i) == grid.voxel_size)
-
-    def miss(size):
-        found = len(xyz) / len(VoxelGrid.from_points(xyz, voxel_size=size))
-        return max(found / points_per_cell, points_per_cell / found)
-
-    best = min(range(i - 3, i + 4), key=lambda j: miss(cellsize.rung(j)))
-    assert abs(best - i) <= 1  # counted to 0.1 %: a neighbour may be as near
-    assert miss(grid.voxel_size) < 1.25 * miss(cellsize.rung(best))
-
-
-def test_the_chosen_size_does_not_depend_on_threads(monkeypatch):
-    xyz = np.asfortranarray(scene(300_000))
-    sizes = set()
-    for threads in ("1", "2", "7"):
-        monkeypatch.setenv("GSCLI_THREADS", threads)
-        sizes.add(VoxelGrid.from_points(xyz).voxel_size)
-    assert len(sizes) == 1
-
-
-@pytest.mark.parametrize(
-    "xyz",
-    [np.zeros((1, 3)), np.full((500, 3), 7.25), np.array([[0.0, 0, 0], [1, 0, 0]]), np.full((9, 3), -1e30)],
-)
-def test_a_size_is_found_for_degenerate_clouds(xyz):
-    grid = VoxelGrid.from_points(xyz)
-    assert grid.voxel_size > 0
-    assert grid.points == len(xyz)
-
-
-def test_a_size_that_a_flyaway_made_larger_says_so():
-    """A cell number of a point at 1e18 would not fit at the size that the others want."""
-    xyz = scene(2000)
-    assert "nearest to 20 points" in VoxelGrid.from_points(xyz).why
-    xyz[5] = 1e18
-    grid = VoxelGrid.from_points(xyz)
-    assert grid.points / len(grid) > 100
-    assert "so far out" in grid.why
-    assert "nearest" not in grid.why
-
-
-@pytest.mark.parametrize("pieces", [1, 2, 7])
-@pytest.mark.parametrize("kind", ["cluster", "far", "lattice"])
-def test_occupied_cells_are_counted_from_any_ranges_of_codes(kind, pieces):
-    """The slow twin makes a set of the cells of each size."""
-    xyz = scene(2000, kind).T
-    exponent, corner = -6, np.array([0.1, -2.0, 0.3])
-    expected = []
-    for level in range(21):
-        cell = np.floor((xyz.T.astype(float) - corner) / 2.0**exponent).astype(int) % 2**21 >> level
-        expected.append(len(set(map(tuple, cell.tolist()))))
-    codes = cellsize.codes(xyz, exponent, corner)
-    borders = np.sort(codes)[np.arange(1, pieces) * 2000 // pieces]
-    part = np.searchsorted(borders, codes, side="right")
-    ranges = [codes[part == i] for i in range(pieces) if (part == i).any()]
-    assert cellsize.count_cells(ranges).tolist() == expected
-
-
-@pytest.mark.parametrize("aim", [1.0, 1e9, 1e300])
-def test_an_occupancy_that_cannot_be_had_gives_the_nearest_that_can(aim):
-    grid = VoxelGrid.from_points(scene(2000), points_per_cell=aim)
-    assert len(grid) > 1900 or aim > 1
-    assert len(grid) < 50 or aim < 1e9
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""How many cells of a lattice hold a point, counted in little memory: roughly, or exactly.
+
+The cell of a point makes a 64-bit word, and what is counted is different words. A rough count marks one
+slot of a table for each word. Words that share a slot are counted once, and how many do is known to
+within what chance allows (linear counting: Whang, Vander-Zanden and Taylor, 1990).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import parallel
+from .cells import Span
+
+Words = npt.NDArray[np.uint64]
+Naming = Callable[[npt.NDArray[Any]], Words]
+
+_CHUNK = 1 << 15  # points at a time: the temporaries stay in the processor's cache
+_SIGMAS = 6.0  # how far chance may lead
+_MIXERS = tuple(np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points that can be gone through again and again.
+
+    Attributes:
+        blocks: gives one in so many of them, from the first on, as (3, n) arrays.
+        distinct: how many different words a function gives to all of them.
+    """
+
+    blocks: Callable[[int], Iterable[npt.NDArray[Any]]]
+    distinct: Callable[[Naming], int]
+
+
+def in_memory(xyz: npt.NDArray[Any]) -> Points:
+    """(3, N) positions."""
+    thinned = cache(lambda every: [np.ascontiguousarray(xyz[:, ::every])])
+    return Points(thinned, lambda name: count_distinct([named(name, xyz)]))
+
+
+def name_cells(size: float, origin: npt.NDArray[Any], span: Span) -> Naming:
+    """Gives points of one cell one word, and those of different cells different ones.
+
+    Two cells share a word once in 2^64 pairs if the box has 2^53 cells or more, and never otherwise.
+
+    Args:
+        size, origin: of the lattice.
+        span: from `cells.lattice_span`; all points are in it.
+    """
+    packs = math.prod(span.number) < 1 << 53
+
+    def words(xyz: npt.NDArray[Any]) -> Words:
+        key: Any = np.zeros(xyz.shape[1], np.float64 if packs else np.uint64)
+        for axis, (low, number) in enumerate(zip(*span, strict=True)):
+            if origin[axis] == 0.0:
+                cell = np.divide(xyz[axis], size, dtype=np.float64)
+            else:
+                cell = np.subtract(xyz[axis], origin[axis], dtype=np.float64)
+                cell /= size
+            np.floor(cell, out=cell)
+            if packs:
+                cell -= low
+                key *= number
+                key += cell
+            else:
+                key = _mixed(key + cell.astype(np.int64).view(np.uint64) * _MIXERS[axis])
+        return _mixed(key.astype(np.int64).view(np.uint64)) if packs else key
+
+    return words
+
+
+def name_positions(xyz: npt.NDArray[Any]) -> Words:
+    """Gives equal positions one word, and different ones different ones but once in 2^64 pairs."""
+    key = np.zeros(xyz.shape[1], np.uint64)
+    for axis in range(3):
+        bits = np.add(xyz[axis], 0.0, dtype=np.float64).view(np.uint64)  # 0.0 for -0.0
+        key = _mixed(key + bits * _MIXERS[axis])
+    return key
+
+
+def _mixed(key: Words) -> Words:
+    """Scramble words in place, each into one of its own."""
+    key *= _MIXERS[0]
+    key ^= key >> np.uint64(32)
+    key *= _MIXERS[1]
+    return key
+
+
+def named(name: Naming, xyz: npt.NDArray[Any]) -> Words:
+    """(N,) words of (3, N) points."""
+    out = np.empty(xyz.shape[1], np.uint64)
+
+    def fill(part: slice) -> None:
+        out[part] = name(xyz[:, part])
+
+    parallel.for_each(fill, parallel.blocks(len(out), _CHUNK))
+    return out
+
+
+def count_distinct(ranges: Iterable[Words]) -> int:
+    """How many words are different, given all of them in ranges that share none; these may be reordered."""
+    count = 0
+    for found in ranges:
+        ordered = parallel.sort(found)
+        count += len(ordered) > 0
+        for part in parallel.blocks(len(ordered) - 1):
+            count += int(np.count_nonzero(ordered[part] != ordered[part.start + 1 : part.stop + 1]))
+    return count
+
+
+def roughly_distinct(points: Points, name: Naming, slots: int, every: int = 1) -> tuple[int, int]:
+    """Bounds on how many different words points have; the first is certain, the second but for one in 10^9.
+
+    Args:
+        slots: a power of two, and bytes of memory; more for narrower bounds.
+        every: look at one point in so many; the first bound holds for all of them all the same.
+    """
+    table = np.zeros(slots, bool)
+    shift = np.uint64(64 - (slots.bit_length() - 1))
+    seen = 0
+    for xyz in points.blocks(every):
+        seen += xyz.shape[1]
+
+        def mark(part: slice, xyz: npt.NDArray[Any] = xyz) -> None:
+            table[(name(xyz[:, part]) >> shift).view(np.int64)] = True
+
+        parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
+    marked = int(np.count_nonzero(table))
+    if marked == slots:
+        return marked, seen
+    load = -math.log1p(-marked / slots)  # words for each slot, in expectation
+    spread = _SIGMAS * math.sqrt(slots * max(0.0, math.expm1(load) - load)) + 3.0
+    likely = slots * load
+    return max(marked, math.floor(likely - spread)), min(seen, math.ceil(likely + spread))
