@@ -34,7 +34,12 @@ from . import options, paths, show
 @click.option(
     "--ratio", type=options.Range(), help="half-density: the share to keep of a cell.  [default: 0.3:0.7]"
 )
-@click.option("--min-per-cell", type=int, metavar="N", help="half-density: keep at least N.  [default: 1]")
+@click.option(
+    "--min-per-cell",
+    type=int,
+    metavar="N",
+    help="half-density: keep at least N of a cell; 0 keeps the share of small cells, too.  [default: 1]",
+)
 @click.option("--target", metavar="N|P%", help="half-density: keep exactly so many in total.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
 @click.option(

@@ -172,7 +172,7 @@ RULES = {
         Rule(
             "half-density",
             "half",
-            "a random 30-70 % of every cell: thinner, with the same relative density",
+            "a random 30-70 % of every cell: thinner; relative density stays where cells hold many",
             ("ratio", "min_per_cell", "target", "pick"),
             _share_of_each,
             drawn=True,

@@ -9,7 +9,7 @@ from ..demo import Demo
 from . import numbers
 
 _MEANING = {
-    "half-density": "a random 30-70 % of every cell: thinner, with the same relative density",
+    "half-density": "a random 30-70 % of every cell: thinner; relative density stays where cells hold many",
     "one-per-grid": "one random point of every cell: density is even now",
     "k-per-grid": "at most 8 points of every cell: only what was over-dense is thinner",
 }

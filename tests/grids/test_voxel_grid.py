@@ -1,5 +1,8 @@
 """A grid draws repeatedly, the same rows on every engine, and one seed means one set of rows."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -334,3 +337,17 @@ def test_a_grid_is_shown_in_one_line():
     assert repr(VoxelGrid.from_points(xyz, voxel_size=0.5)) == "<VoxelGrid: 3 points in 2 cells of 0.5>"
     assert repr(VoxelGrid.from_ids(np.array([4, 4, -1]))) == "<VoxelGrid: 2 points in 1 cell>"
     assert '<tr><th style="text-align:left">cells</th>' in VoxelGrid.from_points(XYZ)._repr_html_()
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_small_cells_keep_the_shares_that_the_documents_tell(least):
+    page = (Path(__file__).parents[2] / "docs" / "resample.md").read_text()
+    head, shares = (
+        re.search(rf"\| {name} \|(.*)\|", page)[1].split("|") for name in ("points in a cell", "share kept")
+    )
+    told = dict(zip(map(int, head), map(float, shares), strict=True))
+    assert list(told) == [1, 2, 3, 4, 5, 10, 100]
+    for n, share in told.items():
+        grid = VoxelGrid.from_ids(np.repeat(np.arange(40_000), n))
+        wanted, _ = grid.wanted(method("half", min_per_cell=least), seed=0, epoch=0)
+        assert wanted.mean() / n == pytest.approx(share if least else 0.5, abs=0.0101)
