@@ -1,7 +1,9 @@
 """Drop from each of two models what has no counterpart in the other: what ``gscli coprune`` does.
 
-Co-pruning of CoR-GS (Zhang et al., ECCV 2024): where two models of one scene disagree, both are
+Co-pruning after CoR-GS (Zhang et al., ECCV 2024): where two models of one scene disagree, both are
 unreliable. Both masks are computed before either model is pruned, so that the order does not matter.
+A point as far away as the threshold stays, d <= T, as in forks of CoR-GS. CoR-GS itself drops it: it
+keeps what Open3D's `evaluate_registration` matches, d < T.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Co-pruning: both masks before either model is pruned, and nothing written that should not be."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,19 @@ def test_what_is_as_near_as_the_threshold_stays(two, tmp_path):
         assert kept.rows["id"].tolist() == model.rows.tolist() == np.load(model.index).tolist()
         assert len(kept) == model.kept
     assert run(two, tmp_path, threshold=0.99, overwrite=True).first.rows.tolist() == [0, 1]
+
+
+def test_what_the_help_says_of_the_threshold_itself_is_so():
+    """CoR-GS drops what is exactly as far; forks, and gscli, keep it. Both are told."""
+    from click.testing import CliRunner
+
+    from gscli.cli import main
+
+    help_text = " ".join(CliRunner().invoke(main, ["coprune", "--help"]).output.split())
+    assert "d > D" in help_text
+    page = " ".join((Path(__file__).parent.parent / "docs" / "compare.md").read_text().split())
+    assert "at most `--threshold` away, d <= T" in page
+    assert "(d < T), would drop one" in page
 
 
 def test_the_order_of_the_models_does_not_matter(tmp_path):

@@ -17,7 +17,7 @@ from . import options, paths, show
     "--threshold",
     required=True,
     metavar="D|Nspacing",
-    help="Drop what is farther than this from the other model: scene units, or as 2spacing.",
+    help="Drop what is farther than this from the other model, d > D: scene units, or as 2spacing.",
 )
 @click.option(
     "--out-dir",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from .. import neighbors
 from ..device import to_numpy
-from ..kernels import metrics
+from ..kernels import metrics, sampling
 from ..kernels.distances import squared_distances
 from ..progress import Timings, Track, silent
 from . import conventions
@@ -32,6 +31,7 @@ __all__ = [
     "StandardError",
     "Symmetric",
     "SymmetricAt",
+    "SymmetricError",
 ]
 
 Array = npt.NDArray[Any]
@@ -41,21 +41,31 @@ DEFAULT_THRESHOLD = "2spacing"
 
 @dataclass(frozen=True)
 class At:
-    """Matches below one threshold: d^2 < threshold^2; inlier_rmse is 0 where nothing matched."""
+    """Matches below one threshold: d^2 < threshold^2; inlier_rmse is None where nothing matched."""
 
     threshold: float
     matched: int
     fitness: float
-    inlier_rmse: float
+    inlier_rmse: float | None
 
 
 @dataclass(frozen=True)
 class StandardError:
-    """Of estimates from sampled queries; `fitness` has one for each threshold."""
+    """Of estimates from sampled queries, by `gscli.kernels.sampling`; None where too few were asked.
+
+    The largest distance has none: it is a lower bound.
+
+    Attributes:
+        fitness, inlier_rmse: one for each threshold.
+    """
 
     mean: float | None
     rms: float | None
-    fitness: tuple[float | None, ...]
+    median: float | None
+    p95: float | None
+    p99: float | None
+    fitness: tuple[float, ...]
+    inlier_rmse: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,14 @@ class SymmetricAt:
 
 
 @dataclass(frozen=True)
+class SymmetricError:
+    """At most the standard error of each, whether or not both samples err alike; the others have none."""
+
+    chamfer: float | None
+    chamfer_squared: float | None
+
+
+@dataclass(frozen=True)
 class Symmetric:
     """Both directions in one number.
 
@@ -97,12 +115,14 @@ class Symmetric:
         chamfer: (mean there + mean back) / 2, in scene units.
         chamfer_squared: mean square there + mean square back, in squared scene units.
         hausdorff: the larger of both maxima.
+        standard_error: None where all points were asked.
     """
 
     chamfer: float
     chamfer_squared: float
     hausdorff: float
     at: tuple[SymmetricAt, ...]
+    standard_error: SymmetricError | None
 
 
 @dataclass(frozen=True)
@@ -196,7 +216,7 @@ def compare_centers(
         again = _directed(back, target, source, values)
         both = _symmetric(there, again)
         named = Conventions(
-            Convention(tuple(Agreement(a.threshold, a.fitness, a.inlier_rmse) for a in there.at)),
+            Convention(tuple(conventions.open3d(a.threshold, a.fitness, a.inlier_rmse) for a in there.at)),
             Convention(tuple(conventions.corgs(forth.distances, t) for t in values)),
             Convention(tuple(conventions.coprune(forth.distances, back.distances, t) for t in values)),
         )
@@ -204,7 +224,10 @@ def compare_centers(
         if used.name == "faiss":
             notes += neighbors.notes()
     if there.standard_error or again.standard_error:
-        notes.append("only sampled points were asked: largest distances are lower bounds")
+        notes.append(
+            "only sampled points were asked: largest distances are lower bounds, and figures without "
+            "a standard error are estimates all the same"
+        )
     found = Centers(spacings, values, why, there, again, both, named, used, tuple(notes), tiling)
     return found, forth, back
 
@@ -223,36 +246,30 @@ def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[flo
         squared: Array = squared_distances(a.astype(np.float64), b.astype(np.float64))
         return squared
 
-    at = []
+    sample = None if found.asked is None else sampling.Sample(count, len(points))
+    at, of_inliers = [], []
     for threshold in thresholds:
         matched = metrics.within(distances, threshold, squared_at)
-        agreed = conventions.open3d(distances, matched, threshold)
-        at.append(At(threshold, int(np.count_nonzero(matched)), agreed.fitness, agreed.rmse))
-    mean, square = metrics.power_sum(distances) / count, metrics.power_sum(distances, 2) / count
+        near = distances[matched]
+        at.append(At(threshold, len(near), len(near) / count, metrics.root_mean_square(near)))
+        if sample is not None:
+            of_inliers.append(sampling.of_rms(near, sample))
+        del near
+    mean, rms = metrics.power_sum(distances) / count, metrics.root_mean_square(distances)
+    assert rms is not None
     median, p95, p99 = metrics.quantiles(distances, (0.5, 0.95, 0.99))
     error = None
-    if found.asked is not None:
-        error = _standard_error(distances, len(points), mean, math.sqrt(square), [a.fitness for a in at])
-    return Directed(
-        count, mean, math.sqrt(square), median, p95, p99, float(distances.max()), tuple(at), error
-    )
-
-
-def _standard_error(
-    distances: Array, population: int, mean: float, rms: float, fitness: Sequence[float]
-) -> StandardError:
-    """Of a simple random sample without replacement (Cochran, Sampling Techniques, chapter 2)."""
-    count = len(distances)
-    if count < 2:
-        return StandardError(None, None, tuple(None for _ in fitness))
-    left = math.sqrt((1.0 - count / population) / count)
-    spread = math.sqrt(metrics.power_sum(distances - mean, 2) / (count - 1))
-    squares = math.sqrt(metrics.power_sum(distances**2 - rms**2, 2) / (count - 1))
-    return StandardError(
-        mean=spread * left,
-        rms=squares * left / (2.0 * rms) if rms > 0 else 0.0,
-        fitness=tuple(math.sqrt(p * (1.0 - p) * count / (count - 1)) * left for p in fitness),
-    )
+    if sample is not None:
+        error = StandardError(
+            mean=sampling.of_mean(distances, sample),
+            rms=sampling.of_rms(distances, sample),
+            median=sampling.of_quantile(distances, 0.5, sample),
+            p95=sampling.of_quantile(distances, 0.95, sample),
+            p99=sampling.of_quantile(distances, 0.99, sample),
+            fitness=tuple(sampling.of_share(a.matched, sample) for a in at),
+            inlier_rmse=tuple(of_inliers),
+        )
+    return Directed(count, mean, rms, median, p95, p99, float(distances.max()), tuple(at), error)
 
 
 def _symmetric(there: Directed, back: Directed) -> Symmetric:
@@ -266,4 +283,24 @@ def _symmetric(there: Directed, back: Directed) -> Symmetric:
         chamfer_squared=there.rms**2 + back.rms**2,
         hausdorff=max(there.max, back.max),
         at=tuple(at),
+        standard_error=_symmetric_error(there, back),
     )
+
+
+def _symmetric_error(there: Directed, back: Directed) -> SymmetricError | None:
+    """Standard errors of sums are at most the sums of standard errors."""
+    sides = [(side.rms, side.standard_error) for side in (there, back)]
+    if all(error is None for _, error in sides):
+        return None
+    means = [0.0 if error is None else error.mean for _, error in sides]
+    squares = [
+        0.0 if error is None else None if error.rms is None else 2 * rms * error.rms for rms, error in sides
+    ]
+    mean, square = _sum(means), _sum(squares)
+    return SymmetricError(None if mean is None else mean / 2, square)
+
+
+def _sum(parts: Sequence[float | None]) -> float | None:
+    """The sum of parts that all exist."""
+    present = [part for part in parts if part is not None]
+    return sum(present) if len(present) == len(parts) else None

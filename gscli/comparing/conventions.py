@@ -17,10 +17,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from ..kernels.metrics import power_sum
+from ..kernels.metrics import power_sum, root_mean_square
 
 Array = npt.NDArray[Any]
 
@@ -34,21 +33,16 @@ class Agreement:
     rmse: float
 
 
-def open3d(distances: Array, matched: Array, threshold: float) -> Agreement:
-    """The ``open3d`` convention.
-
-    Args:
-        distances: (N,) float64, source -> target.
-        matched: (N,) bool, `gscli.kernels.metrics.within`: d^2 < T^2.
-    """
-    return Agreement(threshold, float(matched.mean()), rms_of(distances, matched))
+def open3d(threshold: float, fitness: float, rmse: float | None) -> Agreement:
+    """The ``open3d`` convention, of fitness and RMSE by d^2 < T^2 (None without a match)."""
+    return Agreement(threshold, fitness, 0.0 if rmse is None else rmse)
 
 
 def corgs(distances: Array, threshold: float) -> Agreement:
     """The ``corgs`` convention, of (N,) distances source -> target."""
     matched = distances < threshold
-    rmse = rms_of(distances, matched) if matched.any() else math.inf
-    return Agreement(threshold, float(matched.mean()), rmse)
+    rmse = root_mean_square(distances[matched])
+    return Agreement(threshold, float(matched.mean()), math.inf if rmse is None else rmse)
 
 
 def coprune(forth: Array, back: Array, threshold: float) -> Agreement:
@@ -62,9 +56,3 @@ def kept(distances: Array, threshold: float) -> Array:
     """Which points co-pruning keeps: those with d <= T."""
     mask: Array = distances <= threshold
     return mask
-
-
-def rms_of(distances: Array, matched: Array) -> float:
-    """Root mean square of the matched distances, 0 if there are none."""
-    count = int(np.count_nonzero(matched))
-    return math.sqrt(power_sum(distances[matched], 2) / count) if count else 0.0

@@ -25,22 +25,16 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 FITNESS = "source_to_target.at[0].fitness"
 RMSE = "source_to_target.at[0].inlier_rmse"
-MATCHED = "source_to_target.at[0].matched"
 _LIMIT = re.compile(r"\s*(\w+(?:\.\w+|\[\d+\])*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A number of the report, a comparison and the number to compare it with.
-
-    Attributes:
-        needs: a count without which the number means nothing and the limit is missed.
-    """
+    """A number of the report, a comparison and the number to compare it with."""
 
     metric: str
     comparison: str
     bound: float
-    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class Gate:
     def found(self) -> str:
         """The number to six digits, or to as many as tell that the limit was kept or missed."""
         if self.value is None:
-            return "missing"
+            return "missing, for nothing matched" if self.metric.endswith("inlier_rmse") else "missing"
         rounded = f"{self.value:.6g}"
         agrees = OPERATORS[self.comparison](float(rounded), self.limit) == self.passed
         return rounded if agrees else _exactly(self.value)
@@ -110,7 +104,7 @@ def limits(min_fitness: float | None, max_rmse: float | None, require: Sequence[
     if max_rmse is not None:
         if not 0 <= max_rmse < math.inf:
             raise UsageError(f"`max_rmse` must be a number from 0, not {max_rmse:g}")
-        found.append(Limit(RMSE, "<=", max_rmse, needs=MATCHED))
+        found.append(Limit(RMSE, "<=", max_rmse))
     return [*found, *(parse(text) for text in require)]
 
 
@@ -146,8 +140,6 @@ def check(limit: Limit, report: Any) -> Gate:
         report: dataclasses, mappings and sequences of numbers, any of them None where it does not exist.
     """
     value = number(limit.metric, report)
-    if limit.needs is not None and not number(limit.needs, report):
-        value = None
     passed = value is not None and OPERATORS[limit.comparison](value, limit.bound)
     return Gate(limit.metric, limit.comparison, limit.bound, value, passed)
 

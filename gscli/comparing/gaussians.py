@@ -2,7 +2,7 @@
 
 These numbers diagnose: which attribute differs, by how much. They do not judge what a render looks like.
 
-Columns are read a block at a time. Of one cloud the attributes that pairs need are held, 48 bytes a
+Columns are read a block at a time. Of one cloud the attributes that pairs need are held, 52 bytes a
 point, so that partners can be looked up in any order; the other cloud is streamed past them.
 """
 
@@ -142,9 +142,11 @@ def differences(
         if same_axes:
             found.put("log_scale", part, gaussians.log_scale_difference(scales_a, scales_b), chosen)
         if colour:
-            difference = fields.SH_C0 * (a[-4:-1] - b[-4:-1])
+            difference = fields.SH_C0 * (a[-5:-2] - b[-5:-2])
             found.put("dc", part, gaussians.root_mean_square(difference), chosen)
-            found.put("sh_energy", part, np.abs(a[-1] - b[-1]), chosen)
+            with np.errstate(invalid="ignore"):
+                energy = (a[-2] - b[-2]) + (a[-1] - b[-1])
+            found.put("sh_energy", part, np.abs(energy), chosen)
 
     def add_distance(part: slice) -> None:
         """Turn the shape part of W2 into W2."""

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..kernels import metrics, morton
+from ..kernels import hashing, morton, occupancy, parallel
 from ..neighbors import kdtree
 
-SAMPLE = 20_000  # rows searched at most, against the whole cloud
+SAMPLE = 20_000  # positions searched for at most, in the whole cloud
 
 
 def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | None:
     """The median distance from a position to the nearest other position of the same cloud.
 
-    Of up to 20,000 rows chosen at random, each distinct position counts once and is searched for in
-    the whole cloud: duplicates neither count twice nor make the spacing zero.
+    Up to 20,000 distinct positions, chosen at random, are searched for in the whole cloud: duplicates
+    neither count twice, nor make the spacing zero, nor a position likelier to be chosen.
 
     Args:
         index: the cloud, ready to search.
@@ -34,8 +34,20 @@ def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | N
 
 
 def sampled(xyz: Any, seed: int) -> npt.NDArray[np.float64]:
-    """The distinct positions, (D, 3), of up to 20,000 rows of (N, 3) positions chosen at random."""
-    return morton.distinct(xyz[metrics.sample(len(xyz), SAMPLE, seed)])[0]
+    """(D, 3), up to 20,000 of the distinct positions of (N, 3), each set of so many as likely as any other.
+
+    Whatever their order and however often each occurs, they are the same for the same seed.
+    """
+    word = np.uint64(hashing.stream(seed, 0, "sample", hashing.KEY))
+    keys, points = np.empty(0, np.uint64), np.empty((0, 3), xyz.dtype)
+    for part in parallel.blocks(len(xyz)):
+        block = xyz[part]
+        drawn = hashing.mix64(occupancy.name_positions(block.T) + word)
+        near = drawn <= keys[-1] if len(keys) == SAMPLE else slice(None)
+        keys, first = np.unique(np.concatenate([keys, drawn[near]]), return_index=True)
+        points = np.concatenate([points, block[near]])[first[:SAMPLE]]
+        keys = keys[:SAMPLE]
+    return morton.distinct(points)[0]
 
 
 def median_of(distances: npt.NDArray[np.float64]) -> float | None:

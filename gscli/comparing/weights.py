@@ -99,23 +99,26 @@ class Side:
         exact = self.similarity is None and all(
             np.can_cast(self.cloud.rows.dtype[name], np.float32, "safe") for name in self.names
         )
-        return np.empty((count, len(self.names) + 1), np.float32 if exact else np.float64)
+        return np.empty((count, len(self.names) + 2), np.float32 if exact else np.float64)
 
     def attributes(self, rows: Array) -> Array:
-        """(K, n) of structured rows: `names`, transformed, and then the SH energy.
+        """(K, n) of structured rows: `names`, transformed, and then the SH energy in two parts.
 
-        The energy is rounded to float32, as what is held may be, so that equal colours stay equal.
+        The second is what rounding to float32 takes from the first: what is held may be float32, and the
+        difference of two energies has to be that of float64.
         """
         rest = [name for name in self.cloud.fields if name.startswith("f_rest_")]
-        out = np.empty((len(self.names) + 1, len(rows)))
+        out = np.empty((len(self.names) + 2, len(rows)))
         for number, name in enumerate(self.names):
             out[number] = rows[name]
         energy = np.zeros(len(rows))
         for name in rest:
             column = rows[name].astype(np.float64)
             energy += column * column
-        with np.errstate(over="ignore"):
-            out[-1] = np.sqrt(energy / (12.0 * math.pi)).astype(np.float32)
+        energy = np.sqrt(energy / (12.0 * math.pi))
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[-2] = energy.astype(np.float32)
+            out[-1] = (energy - out[-2]).astype(np.float32)
         if self.similarity is not None:
             turn = self.similarity.rotation[:, None] * np.array([1, -1, -1, -1])[:, None]
             out[1:5] = gaussians.relative_rotation(turn, out[1:5])

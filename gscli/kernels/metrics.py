@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,11 @@ def power_sum(values: Array, power: int = 1) -> float:
     """Sum of values, or of their squares (`power` 2)."""
     parts = (values[block] for block in blocks(len(values)))
     return float(sum(float(np.sum(part if power == 1 else part * part, dtype=np.float64)) for part in parts))
+
+
+def root_mean_square(values: Array) -> float | None:
+    """Of (N,) values; None if there are none."""
+    return math.sqrt(power_sum(values, 2) / len(values)) if len(values) else None
 
 
 def quantiles(values: Array, shares: Sequence[float], *, reorder: bool = False) -> list[float]:

@@ -93,7 +93,9 @@ def _distances(result: Compared) -> Table:
         rows.append((label, number(getattr(there, name)), number(getattr(back, name)), both.get(name, "")))
         errors = [getattr(side.standard_error, name, None) for side in (there, back)]
         if any(error is not None for error in errors):
-            rows.append(("  standard error", *(number(error) for error in errors), ""))
+            together = None if name != "mean" else getattr(c.symmetric.standard_error, "chamfer", None)
+            at_most = "" if together is None else f"{number(together)} at most"
+            rows.append(("  standard error", *(number(error) for error in errors), at_most))
     for i, at in enumerate(c.symmetric.at):
         a, b = there.at[i], back.at[i]
         rows.append(
@@ -104,13 +106,14 @@ def _distances(result: Compared) -> Table:
                 f"{numbers.fraction(at.fscore, 4)} F-score",
             )
         )
-        if there.standard_error or back.standard_error:
-            shares = [
-                None if side.standard_error is None else side.standard_error.fitness[i]
-                for side in (there, back)
-            ]
-            rows.append(("  standard error", *("-" if s is None else f"{s:.2%}" for s in shares), ""))
+        errors = [side.standard_error for side in (there, back)]
+        if any(errors):
+            shares = ["-" if e is None else numbers.percent(e.fitness[i]) for e in errors]
+            rows.append(("  standard error", *shares, ""))
         rows.append(("  RMSE of matched", number(a.inlier_rmse), number(b.inlier_rmse), ""))
+        if any(errors):
+            of_rmse = [number(None if e is None else e.inlier_rmse[i]) for e in errors]
+            rows.append(("    standard error", *of_rmse, ""))
     return Table("Distances to the nearest point", ("", THERE, BACK, "both"), tuple(rows), wide=True)
 
 

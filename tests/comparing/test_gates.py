@@ -122,10 +122,12 @@ def test_a_missed_limit_has_the_digits_that_tell_why(value, limit, said):
 
 
 def test_rmse_without_a_match_is_missed():
-    at = {"fitness": 0.0, "inlier_rmse": 0.0, "matched": 0}
-    (limit,) = gates.limits(None, 0.1, [])
-    assert not gates.check(limit, {"source_to_target": {"at": [at]}}).passed
-    assert gates.check(limit, {"source_to_target": {"at": [{**at, "matched": 1}]}}).passed
+    path = "source_to_target.at[0].inlier_rmse"
+    for limit in (*gates.limits(None, 0.1, []), gates.parse(f"{path} <= 0.1")):
+        gate = gates.check(limit, {"source_to_target": {"at": [{"inlier_rmse": None}]}})
+        assert (gate.passed, gate.value) == (False, None)
+        assert str(gate) == f"{path} is missing, for nothing matched, not <= 0.1"
+        assert gates.check(limit, {"source_to_target": {"at": [{"inlier_rmse": 0.0}]}}).passed
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,22 @@ def test_a_cloud_does_not_differ_from_itself(two):
     assert g.w2.rms == g.opacity.rms == g.log_scale.rms == g.color.dc.rms == g.color.sh_energy.rms == 0
 
 
+@pytest.mark.parametrize("least", [1e-3, 1e-4, 3e-5])
+def test_small_differences_of_sh_energy_are_not_rounded_away(two, least):
+    """Beside a coefficient of 1 they are 3e-9 and less; float32 rounds by 1e-8 there."""
+    a, b = two[0].take(np.arange(250)), two[0].take(np.arange(250))
+    rest = [name for name in a.fields if name.startswith("f_rest_")]
+    for cloud, small in ((a, 0.0), (b, least)):
+        for name in rest:
+            cloud.rows[name] = 0.0
+        cloud.rows[rest[0]], cloud.rows[rest[1]] = 1.0, small
+    small = float(np.float32(least))
+    expected = (math.sqrt(1 + small**2) - 1) / math.sqrt(12 * math.pi)
+    for one, other in ((a, b), (b, a)):
+        found = compare(one, other, pair="rows").gaussians.color.sh_energy
+        assert found.mean == pytest.approx(expected, abs=1e-15)
+
+
 @pytest.mark.parametrize("n", [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
 def test_blocks_join_without_a_seam(make_scene, n):
     a = make_scene(n, degree=0)

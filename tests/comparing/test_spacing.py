@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gscli.comparing.spacing import SAMPLE, diagonal, median_spacing, parse_threshold
+from gscli.comparing.spacing import SAMPLE, diagonal, median_spacing, parse_threshold, sampled
 from gscli.errors import UsageError
 from gscli.neighbors import kdtree
 
@@ -22,6 +22,27 @@ def test_duplicates_neither_make_it_zero_nor_count_twice():
     line = [[0, 0, 0], [1, 0, 0], [3, 0, 0], [6, 0, 0], [10, 0, 0]]  # nearest: 1 1 2 3 4
     assert spacing(line) == 2
     assert spacing(line + [[10, 0, 0]] * 50) == 2
+
+
+def test_a_position_is_no_likelier_to_be_sampled_for_being_there_often():
+    """A dense part whose every point is there 30 times: most rows, but an eighth of the positions."""
+    rng = np.random.default_rng(0)
+    dense, wide = rng.uniform(0, 1, (6000, 3)), rng.uniform(0, 1000, (42_000, 3))
+    xyz = np.concatenate([np.repeat(dense, 30, 0), wide])
+    expected = spacing(np.concatenate([dense, wide]))
+    assert spacing(xyz) == expected > 5
+    assert spacing(xyz[rng.permutation(len(xyz))]) == expected
+    exact = kdtree.Index(xyz).spacing(np.concatenate([dense, wide]))
+    assert expected == pytest.approx(np.median(exact), rel=0.02)
+
+
+def test_every_position_is_sampled_equally_often():
+    xyz = np.random.default_rng(0).normal(size=(SAMPLE + 5000, 3))
+    drawn = [{tuple(p) for p in sampled(xyz, seed)} for seed in range(12)]
+    assert {len(points) for points in drawn} == {SAMPLE}
+    times = np.array([sum(tuple(p) in points for points in drawn) for p in xyz])
+    share = SAMPLE / len(xyz)
+    assert np.var(times) == pytest.approx(12 * share * (1 - share), rel=0.05)
 
 
 def test_one_position_has_no_spacing():
