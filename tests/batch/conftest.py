@@ -37,7 +37,12 @@ def batch(tmp_path: Path) -> Run:
 
     def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, **settings
+            command(*arguments, *pipes(tmp_path)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            **settings,
         )
 
     return run
@@ -69,7 +74,7 @@ def start(tmp_path: Path) -> Any:
 
     def begin(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            command(*arguments),
+            command(*arguments, *pipes(tmp_path)),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -98,6 +103,11 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "gscli", "batch", *arguments]
+
+
+def pipes(folder: Path) -> list[str]:
+    """The pipes among the scenes of a test's folder, which no wildcard matches: an input is one by its name."""
+    return [str(path.relative_to(folder)) for path in sorted(folder.glob("scenes/**/*")) if path.is_fifo()]
 
 
 def written(folder: Path) -> dict[str, bytes]:
