@@ -106,7 +106,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def pipes(folder: Path) -> list[str]:
-    """The pipes among the scenes of a test's folder, which no wildcard matches: an input is one by its name."""
+    """The pipes among the scenes of a test's folder, which no wildcard matches: they are inputs by name."""
     return [str(path.relative_to(folder)) for path in sorted(folder.glob("scenes/**/*")) if path.is_fifo()]
 
 
