@@ -44,6 +44,8 @@ class Header:
         notes: what a reader has to tell the user, such as a field that had no place.
         attached: per-point data that are no columns; only the format they came from can write them.
         edited: columns whose values are not those of the file any more, or never were.
+        axes: those of the file, such as ``rub``, where its format lets them differ from those of the
+            rows, which are right-down-front; that format writes it back in them.
     """
 
     format: str = "ply"
@@ -52,6 +54,7 @@ class Header:
     notes: tuple[str, ...] = ()
     attached: Attached | None = None
     edited: frozenset[str] = frozenset()
+    axes: str | None = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)

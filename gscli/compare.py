@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import arguments, fields, files, formats, neighbors, scratch
 from . import device as devices
 from .cloud import GaussianCloud, Points, as_cloud
-from .comparing import budget, cells, gates, paint, pairing, search, weights
+from .comparing import budget, cells, gates, paint, pairing, search, turned, weights
 from .comparing.centers import Centers, color_top, compare_centers
 from .comparing.gates import Limit
 from .comparing.gaussians import differences
@@ -58,6 +58,7 @@ def compare(
     overwrite: bool = False,
     allow_lossy: bool = False,
     trust_pickle: bool = False,
+    axes: str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Compared:
@@ -81,7 +82,7 @@ def compare(
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
         overwrite, allow_lossy: about `distances`; see `gscli.formats.write`. track: told how far it is.
-        trust_pickle: see `gscli.formats.read`. also_written: paths that the caller is going to write.
+        trust_pickle, axes: see `gscli.formats.read`. also_written: paths that the caller is going to write.
 
     Raises:
         InputError: a file that cannot be read, an empty scene, or coordinates that are not finite.
@@ -114,7 +115,7 @@ def compare(
         budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read"):
-        clouds, names = _read(scenes, trust_pickle)
+        clouds, names = _read(scenes, trust_pickle, axes)
     result = _compare(
         clouds,
         names,
@@ -122,6 +123,7 @@ def compare(
         pair=pair,
         gaussians=gaussians,
         moved=moved,
+        axes=axes,
         max_queries=max_queries,
         seed=seed,
         engine=engine,
@@ -143,13 +145,14 @@ def _scene(given: Scene) -> Source | GaussianCloud:
 
 
 def _read(
-    scenes: tuple[Source | GaussianCloud, Source | GaussianCloud], trust_pickle: bool
+    scenes: tuple[Source | GaussianCloud, Source | GaussianCloud], trust_pickle: bool, axes: str | None
 ) -> tuple[tuple[GaussianCloud, GaussianCloud], tuple[str, str]]:
     """Both scenes, and what messages and the report call them: clouds in memory by their part in it."""
     sources = [scene for scene in scenes if isinstance(scene, Source)]
-    if trust_pickle and not sources:
-        raise UsageError("`trust_pickle` has no effect on clouds in memory")
-    opened = iter(formats.read_all(sources, trust_pickle=trust_pickle))
+    for name, given in (("trust_pickle", trust_pickle), ("axes", axes is not None)):
+        if given and not sources:
+            raise UsageError(f"`{name}` has no effect on clouds in memory")
+    opened = iter(formats.read_all(sources, trust_pickle=trust_pickle, axes=axes))
     a, b = (next(opened) if isinstance(scene, Source) else scene for scene in scenes)
     roles = zip(scenes, ("source", "target"), strict=True)
     name, other = (scene.name if isinstance(scene, Source) else role for scene, role in roles)
@@ -164,6 +167,7 @@ def _compare(
     pair: str | None,
     gaussians: bool,
     moved: Transform | None,
+    axes: str | None,
     max_queries: int | None,
     seed: int,
     engine: str,
@@ -210,6 +214,13 @@ def _compare(
         track=track,
     )
     notes = [*source.header.notes, *target.header.notes, *centers.notes]
+    first = centers.source_to_target.at[0]
+    if first.fitness < turned.FEW:
+        with timings.stage("search"):
+            tile = None if cut is None else cut.tile
+            share = turned.share_turned(positions[0], positions[1], first.threshold, seed=seed, tile=tile)
+        if share > turned.MOST:
+            notes.append(turned.note(share))
     if lacking and gaussians:
         notes.append(f"centres only: {lacking[0]} has no opacity, scales and rotation")
     result = Compared(
@@ -225,6 +236,7 @@ def _compare(
         notes=tuple(notes),
         options={
             "threshold": [str(t) for t in thresholds] or None,
+            "axes": axes,
             "pair": None if pairs_asked is None else pair or "nearest",
             "gaussians": gaussians,
             "transform": None if moved is None else moved.matrix.tolist(),

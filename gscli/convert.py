@@ -85,6 +85,7 @@ def convert(
     allow_lossy: bool = False,
     dry_run: bool = False,
     trust_pickle: bool = False,
+    axes: str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Converted:
@@ -97,6 +98,8 @@ def convert(
         allow_lossy: whether what ``lost`` names may be lost.
         dry_run: read and name the losses, but write nothing and refuse nothing.
         trust_pickle: unpickle with the full power of pickle.
+        axes: those of `source` if it does not say and of `output`, of whichever may have others; see
+            `gscli.formats.read` and `gscli.formats.write`.
         also_written: paths that the caller is going to write.
         track: told how far it is; see `gscli.progress.Track`.
 
@@ -107,12 +110,13 @@ def convert(
         UsageError: `output` has no suffix of a format that gscli writes.
     """
     read = Source.of(source)
-    written = Target.of(output, like=read.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
+    like = read.folder_format
+    written = Target.of(output, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)
     if not dry_run:
         formats.check_outputs([written], also_written, sources=[read.path], overwrite=overwrite)
     timings = Timings()
     with timings.stage("read"):
-        cloud = read.read(trust_pickle=trust_pickle)
+        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[written.format])
     lost = written.losses(cloud)
     largest = {}
     if not dry_run:
@@ -134,7 +138,7 @@ def convert(
         cloud.header.notes,
         written=not dry_run,
         timings=timings,
-        options={"allow_lossy": allow_lossy, "trust_pickle": trust_pickle},
+        options={"allow_lossy": allow_lossy, "trust_pickle": trust_pickle, "axes": axes},
     )
 
 

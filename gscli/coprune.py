@@ -133,6 +133,7 @@ def coprune(
     overwrite: bool = False,
     allow_lossy: bool = False,
     trust_pickle: bool = False,
+    axes: str | None = None,
     also_written: tuple[str, ...] = (),
     track: Track = silent,
 ) -> Copruned:
@@ -148,7 +149,7 @@ def coprune(
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
         engine, device: see `gscli.compare.compare`.
         overwrite, allow_lossy: see `gscli.formats.write`.
-        trust_pickle: see `gscli.formats.read`.
+        trust_pickle, axes: see `gscli.formats.read`.
         also_written: paths that the caller is going to write.
         track: told how far it is; see `gscli.progress.Track`.
 
@@ -174,7 +175,7 @@ def coprune(
     names = sources[0].name, sources[1].name
     timings = Timings()
     with timings.stage("read"):
-        clouds = formats.read_all(sources, trust_pickle=trust_pickle)
+        clouds = formats.read_all(sources, trust_pickle=trust_pickle, axes=axes)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     forth, back, spacings, used, _ = search.search_both(
         *xyz, engine=engine, where=where, names=names, timings=timings, track=track
@@ -208,7 +209,7 @@ def coprune(
                 write_index(npy, kept, overwrite=overwrite)
         about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
         pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
-    options = {"threshold": str(threshold), "min_points": min_points, "engine": engine}
+    options = {"threshold": str(threshold), "min_points": min_points, "engine": engine, "axes": axes}
     described = devices.describe(where)
     return Copruned(pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options)
 

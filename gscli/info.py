@@ -42,6 +42,8 @@ class Info:
     Attributes:
         bytes: size of the file; None for stdin and folders.
         columns: (name, type) of every column, types as NumPy writes them.
+        axes: those that the file is in, such as ``rub``, where its format lets them differ; a note says how
+            they are known. All that is told is right-down-front.
         invalid: rows whose position is not finite, and the first of them.
         low, high: corners of the box around the finite positions, in scene units.
         spacing: median distance to the nearest other position, in scene units.
@@ -56,6 +58,7 @@ class Info:
     columns: tuple[tuple[str, str], ...]
     comments: tuple[str, ...]
     notes: tuple[str, ...]
+    axes: str | None
     gaussian: bool
     sh_degree: int | None
     invalid: int
@@ -75,6 +78,7 @@ class Info:
         return document(
             SCHEMA,
             input={"path": self.path, "format": self.format, "bytes": self.bytes, "points": self.points},
+            axes=self.axes,
             gaussian=self.gaussian,
             sh_degree=self.sh_degree,
             fields=[{"name": name, "type": kind} for name, kind in self.columns],
@@ -88,15 +92,15 @@ class Info:
         )
 
 
-def info(source: str | os.PathLike[str], *, trust_pickle: bool = False) -> Info:
+def info(source: str | os.PathLike[str], *, trust_pickle: bool = False, axes: str | None = None) -> Info:
     """Read a scene and describe it. Positions that are not finite are counted, not refused.
 
     Args:
         source: a scene file or folder, or ``-`` for stdin.
-        trust_pickle: see `gscli.formats.read`.
+        trust_pickle, axes: see `gscli.formats.read`.
     """
     read = Source.of(source)
-    return describe(read.read(trust_pickle=trust_pickle), path=read.name, size=read.bytes)
+    return describe(read.read(trust_pickle=trust_pickle, axes=axes), path=read.name, size=read.bytes)
 
 
 def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:
@@ -123,6 +127,7 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
         columns=tuple((name, str(cloud.rows.dtype[name])) for name in names),
         comments=cloud.header.comments,
         notes=cloud.header.notes + ((too_far,) if some and not searchable else ()),
+        axes=cloud.header.axes,
         gaussian=gaussian,
         sh_degree=fields.sh_degree(names),
         invalid=0 if valid is None else int(np.count_nonzero(~valid)),

@@ -47,6 +47,7 @@ def resample(
     grid_file: str | None = None,
     index: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
+    axes: str | None = None,
     device: str = "cpu",
     memory_limit: int | str | None = None,
     cache: GridCache | None = None,
@@ -70,6 +71,7 @@ def resample(
             scene folder that has grids is cut by its own, unless an option asks for a lattice.
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
         trust_pickle: see `gscli.formats.read`.
+        axes: those of `source` if it does not say and of what is written, as of `gscli.convert`.
         device: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
         memory_limit: what the process may take, in bytes or as ``2GB``. A scene that needs more is cut in
             tiles, by way of temporary files in the folder of the first output; the output is the same.
@@ -108,6 +110,7 @@ def resample(
         repeat or 1,
         overwrite=overwrite,
         allow_lossy=allow_lossy,
+        axes=axes,
     )
     made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
     formats.check_outputs(
@@ -120,7 +123,7 @@ def resample(
 
     timings = Timings()
     with timings.stage("read"):
-        cloud = read.read(trust_pickle=trust_pickle)
+        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[job.target.format for job in jobs])
         size = read.bytes  # before it is replaced, perhaps
     name = read.name
     with ExitStack() as closing:
@@ -196,6 +199,7 @@ def resample(
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
+            "axes": axes,
             "memory_limit": memory,
         },
     )

@@ -110,6 +110,7 @@ def verify(
     expect: str | os.PathLike[str] | None = None,
     grid_file: str | None = None,
     trust_pickle: bool = False,
+    axes: str | None = None,
     overwrite: bool = False,
     also_written: Sequence[str] = (),
     track: Track = silent,
@@ -128,7 +129,7 @@ def verify(
         expect: the report of the run that made them; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
-        trust_pickle: about `source`; see `gscli.formats.read`.
+        trust_pickle, axes: about `source`; see `gscli.formats.read`.
         overwrite: whether what `also_written` names may be there.
         also_written: paths that the caller is going to write.
         track: told how far it is; see `gscli.progress.Track`.
@@ -147,7 +148,7 @@ def verify(
     files.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read"):
-        cloud = scene.read(trust_pickle=trust_pickle)
+        cloud = scene.read(trust_pickle=trust_pickle, axes=axes)
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}

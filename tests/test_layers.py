@@ -13,7 +13,7 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
     (
-        *("errors", "version", "fields", "progress", "device", "files", "temporaries", "registry"),
+        *("errors", "version", "fields", "axes", "progress", "device", "files", "temporaries", "registry"),
         *("documents", "shown", "runtime"),
     ),  # the ground
     ("kernels", "containers"),

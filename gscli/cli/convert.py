@@ -16,6 +16,7 @@ from . import options, paths, show
 @options.allow_lossy
 @click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
 @options.trust_pickle
+@options.axes
 @options.as_json
 @options.report
 @options.quiet

@@ -10,8 +10,9 @@ from . import options, show
 @click.command()
 @options.source
 @options.trust_pickle
+@options.axes
 @options.as_json
-def command(source: str, trust_pickle: bool, as_json: bool) -> None:
+def command(source: str, trust_pickle: bool, axes: str | None, as_json: bool) -> None:
     """Say what is in SOURCE: points, bounds, fields, sizes, spacing.
 
     Positions that are NaN or infinite are counted. SOURCE may be - for stdin, or FILE::NAME for one model of
@@ -26,5 +27,5 @@ def command(source: str, trust_pickle: bool, as_json: bool) -> None:
     from ..info import info
     from ..report import info as report_info
 
-    found = info(source, trust_pickle=trust_pickle)
+    found = info(source, trust_pickle=trust_pickle, axes=axes)
     show.result(found.to_dict(), report_info.summary(found), as_json=as_json)

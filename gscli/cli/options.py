@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import axes as frames
 from .. import device as devices
 from ..errors import UsageError
 from ..neighbors import ENGINES
@@ -126,6 +127,13 @@ trust_pickle = click.option(
     "--trust-pickle",
     is_flag=True,
     help="Unpickle in full, which runs whatever code the file holds: only for files you trust.",
+)
+axes = click.option(
+    "--axes",
+    type=click.Choice(frames.NAMES),
+    metavar="FRAME",
+    help=f"The axes of SPZ files that do not say, and of those written: {', '.join(frames.NAMES)}.  "
+    "[default: rub, right-up-back]",
 )
 as_json = click.option(
     "--json", "as_json", cls=ToStdout, is_flag=True, help="Print one JSON document to stdout."

@@ -80,6 +80,7 @@ from . import options, paths, show
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle
+@options.axes
 @options.as_json
 @options.report
 @options.quiet

@@ -25,6 +25,7 @@ from . import options, paths, show
     help="The mapping that the draws were made with, if they were.",
 )
 @options.trust_pickle
+@options.axes
 @options.overwrite
 @options.as_json
 @options.report
@@ -36,6 +37,7 @@ def command(
     expect: str | None,
     grid_file: str | None,
     trust_pickle: bool,
+    axes: str | None,
     overwrite: bool,
     as_json: bool,
     report: str | None,
@@ -73,6 +75,7 @@ def command(
         expect=expect,
         grid_file=grid_file,
         trust_pickle=trust_pickle,
+        axes=axes,
         overwrite=overwrite,
         also_written=[] if report is None else [report],
         track=show.track(quiet),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..cloud import GaussianCloud, Points, as_cloud
+from ..errors import UsageError
 from ..progress import nothing
 from ._format import FOLDER as FOLDER
 from ._format import FOLDER_HEAD as FOLDER_HEAD
@@ -33,7 +34,11 @@ from ._target import check_outputs as check_outputs
 
 
 def read(
-    path: str | os.PathLike[str], *, only: Sequence[str] | None = None, trust_pickle: bool = False
+    path: str | os.PathLike[str],
+    *,
+    only: Sequence[str] | None = None,
+    trust_pickle: bool = False,
+    axes: str | None = None,
 ) -> GaussianCloud:
     """Read a scene of any known format; ``-`` is stdin, ``FILE::PART`` one model of several.
 
@@ -41,13 +46,16 @@ def read(
         path: the file, folder or pipe.
         only: columns that will do. Formats that can leave the others unread do so; the rest give all.
         trust_pickle: unpickle with the full power of pickle, which runs whatever code the file holds.
+        axes: those that the file is in if it does not say, by the name of `gscli.axes.NAMES`: ``rub`` is
+            right-up-back, ``rdf`` right-down-front, in which every cloud is.
 
     Raises:
         InputError: missing, unreadable, malformed, or of no known format.
-        UsageError: `trust_pickle` for a format that is no pickle, or a part of one that has none.
+        UsageError: `trust_pickle` for a format that is no pickle, a part of one that has none, or `axes` for
+            one that is always right-down-front.
         EngineUnavailable: the format needs a package that is not installed.
     """
-    return Source.of(path).read(only=only, trust_pickle=trust_pickle)
+    return Source.of(path).read(only=only, trust_pickle=trust_pickle, axes=axes)
 
 
 def write(
@@ -58,6 +66,7 @@ def write(
     index: npt.NDArray[Any] | None = None,
     allow_lossy: bool = False,
     made_by: str | None = None,
+    axes: str | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud in the format of the path's suffix.
@@ -70,13 +79,20 @@ def write(
         allow_lossy: whether what the format cannot hold may be lost.
         made_by: one more comment line, which says how the cloud was made. It is no part of what must not
             be lost: a format without comments goes without.
+        axes: those that the file is to be in, as of `read`; by default those of the file that the cloud was
+            read from, or else the format's own.
         advance: told how many rows each finished part had.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something
             and `allow_lossy` is false.
+        UsageError: `axes` for a format that is always right-down-front.
         EngineUnavailable: the format needs a package that is not installed.
     """
     cloud = as_cloud(points)
-    target = Target.of(path, like=cloud.header.format, overwrite=overwrite, allow_lossy=allow_lossy)
+    like = cloud.header.format
+    target = Target.of(path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)
+    if axes is not None and not target.format.framed:
+        what = f"is always right-down-front ({target.format.name})"
+        raise UsageError(what, path=path, remedy="drop `axes`")
     target.write(cloud, index=index, made_by=made_by, advance=advance)

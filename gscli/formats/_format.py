@@ -133,7 +133,8 @@ class Format:
         sniff: whether the first bytes of a file (see `HEAD_BYTES`, `FOLDER_HEAD`) are its and no other's.
         read: reads the file at a path; it takes those keyword arguments that `takes` names.
         writer: how it is written; None where it is read only.
-        takes: ``part`` (which model of several), ``only`` (columns that will do) and ``trust_pickle``,
+        takes: ``part`` (which model of several), ``only`` (columns that will do), ``trust_pickle`` and
+            ``axes`` (those of files that do not say, and may be in others than right-down-front),
             see `gscli.formats.read`.
         requires: the packages it needs beyond the core, as they are imported, all in the ``formats`` extra.
         optional: those that only some of its files need.
@@ -146,9 +147,14 @@ class Format:
     read: Callable[..., GaussianCloud]
     writer: Writer | None = None
     _: KW_ONLY
-    takes: frozenset[Literal["part", "only", "trust_pickle"]] = frozenset()
+    takes: frozenset[Literal["part", "only", "trust_pickle", "axes"]] = frozenset()
     requires: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+
+    @property
+    def framed(self) -> bool:
+        """Whether its files may be in other axes than right-down-front."""
+        return "axes" in self.takes
 
     @property
     def folder(self) -> bool:

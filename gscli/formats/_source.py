@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .. import axes as frames
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError, UsageError
@@ -92,39 +93,65 @@ class Source:
         """The size of the file; None for stdin, pipes and folders."""
         return files.size_of(self.path)
 
-    def read(self, *, only: Sequence[str] | None = None, trust_pickle: bool = False) -> GaussianCloud:
-        """Read the scene; arguments and errors as of `gscli.formats.read`."""
-        return read_all([self], only=only, trust_pickle=trust_pickle)[0]
+    def read(
+        self,
+        *,
+        only: Sequence[str] | None = None,
+        trust_pickle: bool = False,
+        axes: str | None = None,
+        axes_of: Sequence[Format] = (),
+    ) -> GaussianCloud:
+        """Read the scene; arguments and errors as of `gscli.formats.read`, and of `read_all`."""
+        return read_all([self], only=only, trust_pickle=trust_pickle, axes=axes, axes_of=axes_of)[0]
 
 
 def read_all(
-    sources: Sequence[Source], *, only: Sequence[str] | None = None, trust_pickle: bool = False
+    sources: Sequence[Source],
+    *,
+    only: Sequence[str] | None = None,
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    axes_of: Sequence[Format] = (),
 ) -> list[GaussianCloud]:
-    """Read several scenes as `gscli.formats.read` does; with `trust_pickle`, at least one is a pickle."""
-    clouds, pickles = [], []
+    """Read several scenes as `gscli.formats.read` does; with `trust_pickle`, at least one is a pickle.
+
+    Args:
+        sources, only, trust_pickle, axes: see there.
+        axes_of: formats that the caller writes in `axes`: one of them or of the sources has to be framed.
+    """
+    frames.require(axes)
+    clouds, forms = [], []
     for source in sources:
         with files.rereadable(source.path) as opened:
             try:
                 form = source.format if opened == source.path else identify(opened)
-                clouds.append(_read(form, opened, source.part, only, trust_pickle))
+                clouds.append(_read(form, opened, source.part, only, trust_pickle, axes))
             except GscliError as error:
                 if opened != source.path:
                     error.path = source.name
                 raise
-        pickles.append("trust_pickle" in form.takes)
-    if trust_pickle and not any(pickles):
+        forms.append(form)
+    if axes is not None and not any(form.framed for form in (*forms, *axes_of)):
+        what = f"is always right-down-front ({clouds[0].header.format})"
+        raise UsageError(what, path=sources[0].name, remedy="drop `axes`")
+    if trust_pickle and not any("trust_pickle" in form.takes for form in forms):
         what = f"is no pickle ({clouds[0].header.format})"
         raise UsageError(what, path=sources[0].name, remedy="drop `trust_pickle`")
     return clouds
 
 
 def _read(
-    form: Format, path: Path, part: str | None, only: Sequence[str] | None, trust_pickle: bool
+    form: Format,
+    path: Path,
+    part: str | None,
+    only: Sequence[str] | None,
+    trust_pickle: bool,
+    axes: str | None,
 ) -> GaussianCloud:
     form.require(path)
     if part is not None and "part" not in form.takes:
         raise UsageError(f"holds one model ({form.name}), so {PART}{part} selects nothing", path=path)
-    wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle}
+    wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle, "axes": axes}
     return form.read(path, **{name: value for name, value in wanted.items() if name in form.takes})
 
 

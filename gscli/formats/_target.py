@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
+from .. import axes as frames
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused
@@ -26,6 +27,7 @@ class Target:
         format: what it will hold. writer: how that is written.
         overwrite: whether what is there may be replaced.
         allow_lossy: whether what the format cannot hold may be lost.
+        axes: those that it is written in; None for those that the cloud's file is in, or the format's.
     """
 
     path: str
@@ -33,6 +35,7 @@ class Target:
     writer: Writer
     overwrite: bool = False
     allow_lossy: bool = False
+    axes: str | None = None
 
     @classmethod
     def of(
@@ -42,6 +45,7 @@ class Target:
         like: str | None = None,
         overwrite: bool = False,
         allow_lossy: bool = False,
+        axes: str | None = None,
     ) -> Target:
         """The target that a path names: its suffix asks for the format; a stream is PLY.
 
@@ -49,6 +53,7 @@ class Target:
             path: where to write.
             like: a format of folders that a name without suffix is written in; see
                 `Source.folder_format`.
+            axes: see `Target`; of no effect on formats that are not `Format.framed`.
 
         Raises:
             UsageError: no suffix of a format that gscli writes.
@@ -57,7 +62,8 @@ class Target:
         form = _format_of(path, like)
         assert form.writer is not None
         form.require(path)
-        return cls(os.fspath(path), form, form.writer, overwrite, allow_lossy)
+        frames.require(axes)
+        return cls(os.fspath(path), form, form.writer, overwrite, allow_lossy, axes)
 
     def refuse_existing(self, sources: Sequence[Path] = ()) -> None:
         """Refuse to replace what is there without leave.
@@ -97,6 +103,8 @@ class Target:
             )
         if made_by is not None:
             cloud = cloud.with_comment(made_by)
+        axes = self.axes or (cloud.header.axes if cloud.header.format == self.format.name else None)
+        cloud = replace(cloud, header=replace(cloud.header, axes=axes))
         self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
 
 

@@ -2,8 +2,9 @@
 
 Positions are 24-bit fixed point, scales 1/16 in the logarithm, colours, opacities and spherical
 harmonics bytes, rotations three bytes or, from version 3, the smallest three components in 32 bits.
-Axes are right-up-back; clouds here are right-down-front as in PLY, so y and z, the rotations and the
-odd harmonics change sign on the way in and out.
+Axes are right-up-back where nothing tells. An extension record may name others, but many converters
+store PLY's right-down-front without one, so the reader may say what such files are in. On the way to
+right-down-front the reversed axes, the rotations and the odd harmonics change sign, and back again.
 
 Own NumPy code. Of the libraries tried, gaussforge 0.6 prints to the console, converts whole files
 only and refuses version 2 without gzip; gsply 0.4 compiles for 3 s at first use and leaves the axes
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .. import axes as frames
 from .. import fields, files
 from ..cloud import GaussianCloud, Header
 from ..containers import zstd
@@ -33,17 +35,15 @@ from ..kernels import quaternions
 from ..progress import nothing
 from . import _rows
 from ._format import Format, Loss, Writer
+from ._turn import turn
 
 MAGIC = b"NGSP"
 ANTIALIASED, EXTENDED = 1, 2  # flags
 ANTIALIASED_COMMENT = "antialiased 1"
-AXES_RECORD = 0xADBE0003  # the extension that names other axes than right-up-back
-RIGHT_UP_BACK, RIGHT_DOWN_FRONT = 4, 6
+AXES_RECORD = 0xADBE0003  # the extension that names the axes, as 1 + their place in `frames.NAMES`
+AXES = "rub"  # of files that do not say
 COLOUR = 0.15  # a colour byte is 255 (0.5 + 0.15 f_dc): room beyond 0..1
 _COMPONENT = 511 * np.sqrt(2.0)  # nine bits for a quaternion's component within 1 / sqrt 2
-# The axes whose reversal changes the sign of each harmonic of degrees 1 to 4. The last is even in
-# all three; the reference code turns it with y, and what it wrote has to come back right.
-_ODD_IN = ("y z x", "xy yz - xz -", "y xyz y z x z x", "xy yz xy yz - xz - xz y")  # by degree
 _LEGACY_TAIL = 1 << 20  # extensions that may follow the splats in versions 1 to 3
 
 
@@ -70,8 +70,12 @@ def sniff(head: bytes) -> bool:
         return False
 
 
-def read(path: Path) -> GaussianCloud:
+def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
     """Read an SPZ file of any version.
+
+    Args:
+        path: the file.
+        axes: those that it is in if it does not say; `AXES` by default.
 
     Raises:
         InputError: damaged, cut short, of an unknown version, or a header that claims too much.
@@ -96,11 +100,13 @@ def read(path: Path) -> GaussianCloud:
             if not header.flags & EXTENDED:
                 require_end(path, body, at, "its splats")
             records = body[at:].tobytes()
-        axes, notes = _extensions(path, records) if header.flags & EXTENDED else (RIGHT_UP_BACK, ())
+        said, notes = _extensions(path, records) if header.flags & EXTENDED else (None, ())
+        known = said or axes or AXES
         rows = _decoded(header, [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)])
-        _turn(rows, header.degree, _signs(axes))
+        turn(rows, header.degree, frames.signs(known))
         comments = (ANTIALIASED_COMMENT,) if header.flags & ANTIALIASED else ()
-        return GaussianCloud(rows, Header("spz", comments, notes=notes))
+        notes = (f"axes {frames.described(known)}, {_why(said, axes)}", *notes)
+        return GaussianCloud(rows, Header("spz", comments, notes=notes, axes=known))
 
 
 def write(
@@ -112,6 +118,8 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write the 3DGS fields of a cloud as version 3, positions in the finest step that reaches them.
+
+    It is in the axes that the cloud's header names, or else in `AXES`; a record says which if not those.
 
     Raises:
         GscliError: no points, a value that is not finite, or a position beyond 2^23.
@@ -125,15 +133,22 @@ def write(
     rows = _rows.empty_splats(len(chosen), degree)
     for name in rows.dtype.names or ():
         rows[name] = chosen.rows[name]
-    _turn(rows, degree, _signs(RIGHT_UP_BACK))
+    axes = chosen.header.axes or AXES
+    signs = frames.signs(axes)
+    turn(rows, degree, signs)
     flags = ANTIALIASED if ANTIALIASED_COMMENT in chosen.header.comments else 0
+    record = b""
+    if axes != AXES:
+        flags |= EXTENDED
+        record = struct.pack("<III", AXES_RECORD, 4, 1 + frames.NAMES.index(axes))
     with (
         files.replacing(path, overwrite=overwrite) as stream,
         gzip.GzipFile("", "wb", 6, stream, 0) as packer,
     ):
         packer.write(struct.pack("<4sIIBBBB", MAGIC, 3, len(chosen), degree, bits, flags, 0))
-        for part in _encoded(GaussianCloud(rows), xyz * [1, -1, -1], bits, degree):
+        for part in _encoded(GaussianCloud(rows), xyz * signs, bits, degree):
             packer.write(np.ascontiguousarray(part).data)
+        packer.write(record)
     advance(len(cloud))
 
 
@@ -224,26 +239,16 @@ def _fractional_bits(reach: float) -> int:
     return next(bits for bits in range(23, -1, -1) if reach * 2**bits < 2**23 - 1)
 
 
-def _signs(axes: int) -> dict[str, float]:
-    """Which axes to reverse between stored axes and right-down-front."""
-    differ = (axes - 1) ^ (RIGHT_DOWN_FRONT - 1)
-    return {axis: -1.0 if differ >> bit & 1 else 1.0 for bit, axis in enumerate("xyz")}
+def _why(said: str | None, asked: str | None) -> str:
+    """How the axes are known."""
+    if said is None:
+        return "as asked" if asked else "assumed: the file does not say"
+    return "as the file says" + (f": {asked} is for files that do not" if asked not in (None, said) else "")
 
 
-def _turn(rows: npt.NDArray[Any], degree: int, sign: dict[str, float]) -> None:
-    """Reverse axes of new rows in place: positions, rotations (by the other two axes), harmonics."""
-    x, y, z = sign["x"], sign["y"], sign["z"]
-    odd_in = " ".join(_ODD_IN).split()
-    sh = np.array([np.prod([sign.get(axis, 1.0) for axis in odd]) for odd in odd_in], np.float32)
-    _rows.columns_of(rows, fields.POSITION)[...] *= np.array([x, y, z], np.float32)
-    _rows.columns_of(rows, fields.ROTATION[1:])[...] *= np.array([y * z, x * z, x * y], np.float32)
-    if degree:
-        _rows.columns_of(rows, fields.sh_rest(degree))[...] *= np.tile(sh[: (degree + 1) ** 2 - 1], 3)
-
-
-def _extensions(path: Path, records: bytes) -> tuple[int, tuple[str, ...]]:
-    """The axes that the extension records name, and a note on those left out."""
-    axes, other, at = RIGHT_UP_BACK, [], 0
+def _extensions(path: Path, records: bytes) -> tuple[str | None, tuple[str, ...]]:
+    """The axes that the extension records name, if they do, and a note on those left out."""
+    axes, other, at = 0, [], 0
     while at + 8 <= len(records):
         kind, length = struct.unpack_from("<II", records, at)
         if at + 8 + length > len(records):
@@ -255,9 +260,11 @@ def _extensions(path: Path, records: bytes) -> tuple[int, tuple[str, ...]]:
         at += 8 + length
     if at != len(records):
         raise InputError("has an extension record that is cut short", path=path)
-    if not 1 <= axes <= 8:
+    if axes > len(frames.NAMES):
         raise InputError(f"is stored in axes {axes}, which are not read", path=path)
-    return axes, (f"extension records left out: {', '.join(other[:8])}",) if other else ()
+    return frames.NAMES[axes - 1] if axes else None, (
+        f"extension records left out: {', '.join(other[:8])}",
+    ) if other else ()
 
 
 FORMAT = Format(
@@ -267,5 +274,6 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported, lossy=True),
+    takes=frozenset({"axes"}),
     optional=("zstandard",),
 )

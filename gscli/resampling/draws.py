@@ -72,11 +72,13 @@ def plan(
     *,
     overwrite: bool,
     allow_lossy: bool,
+    axes: str | None,
 ) -> list[Job]:
     """Which draw goes to which path."""
+    like = source.folder_format
 
     def to(path: str | os.PathLike[str]) -> Target:
-        return Target.of(path, like=source.folder_format, overwrite=overwrite, allow_lossy=allow_lossy)
+        return Target.of(path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)
 
     if (output is None) == (out_dir is None):
         raise UsageError("give either `output` or `out_dir`")

@@ -60,13 +60,13 @@ def rotation_matrix(q):
 @pytest.mark.parametrize("degree", [1, 2, 3])
 def test_turning_axes_turns_positions_rotations_and_colours_alike(make_scene, degree):
     """What is seen from d before the turn is seen from the turned d after it."""
-    from gscli.formats import _rows, spz
+    from gscli.formats import _rows, _turn
 
     scene = make_scene(20, degree, normals=False)
     rows = _rows.empty_splats(20, degree)
     for name in rows.dtype.names:
         rows[name] = scene.rows[name]
-    spz._turn(rows, degree, {"x": 1.0, "y": -1.0, "z": -1.0})
+    _turn.turn(rows, degree, (1.0, -1.0, -1.0))
     turn = np.diag([1.0, -1.0, -1.0])
     directions = np.random.default_rng(1).normal(size=(20, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

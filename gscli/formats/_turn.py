@@ -1,0 +1,33 @@
+"""Splats in other axes: what their reversal does to positions, rotations and spherical harmonics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields
+from ._rows import columns_of
+
+# The axes whose reversal changes the sign of each harmonic of degrees 1 to 4. The last is even in
+# all three; the reference code turns it with y, and what it wrote has to come back right.
+_ODD_IN = ("y z x", "xy yz - xz -", "y xyz y z x z x", "xy yz xy yz - xz - xz y")  # by degree
+
+
+def turn(rows: npt.NDArray[Any], degree: int, signs: tuple[float, float, float]) -> None:
+    """Reverse axes of new rows in place: positions, rotations (by the other two axes), harmonics.
+
+    Args:
+        rows: (N,) of `gscli.formats._rows.empty_splats`.
+        degree: their SH degree.
+        signs: of x, y and z, see `gscli.axes.signs`.
+    """
+    x, y, z = signs
+    sign = dict(zip("xyz", signs, strict=True))
+    odd_in = " ".join(_ODD_IN).split()
+    sh = np.array([np.prod([sign.get(axis, 1.0) for axis in odd]) for odd in odd_in], np.float32)
+    columns_of(rows, fields.POSITION)[...] *= np.array([x, y, z], np.float32)
+    columns_of(rows, fields.ROTATION[1:])[...] *= np.array([y * z, x * z, x * y], np.float32)
+    if degree:
+        columns_of(rows, fields.sh_rest(degree))[...] *= np.tile(sh[: (degree + 1) ** 2 - 1], 3)
