@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, shown
+from . import fields, render_modes, shown
 from .device import to_numpy
 from .errors import InputError, UsageError
 from .kernels import structured
@@ -195,6 +195,15 @@ class GaussianCloud:
                 f"no {', '.join(missing)} column among {', '.join(self.fields) or 'none'}",
                 remedy=f"did you mean {near[0]}?" if near else "this needs a file whose points carry it",
             )
+
+    @property
+    def render_mode(self) -> str | None:
+        """How it is meant to be rendered: ``mip`` (antialiased), ``2dgs`` or, None, as usual or unknown.
+
+        Comments tell, see `gscli.render_modes`, or that splats have two scales.
+        """
+        flat = fields.is_gaussian(self.fields) and len(fields.scale_names(self.fields)) == 2
+        return render_modes.FLAT if flat else render_modes.told(self.header.comments)
 
     @property
     def held(self) -> int:

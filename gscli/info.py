@@ -44,6 +44,7 @@ class Info:
         columns: (name, type) of every column, types as NumPy writes them.
         axes: those that the file is in, such as ``rub``, where its format lets them differ; a note says how
             they are known. All that is told is right-down-front.
+        render_mode: how it is meant to be rendered, see `gscli.cloud.GaussianCloud.render_mode`.
         invalid: rows whose position is not finite, and the first of them.
         low, high: corners of the box around the finite positions, in scene units.
         spacing: median distance to the nearest other position, in scene units.
@@ -61,6 +62,7 @@ class Info:
     axes: str | None
     gaussian: bool
     sh_degree: int | None
+    render_mode: str | None
     invalid: int
     first_invalid: int | None
     low: tuple[float, float, float] | None
@@ -81,6 +83,7 @@ class Info:
             axes=self.axes,
             gaussian=self.gaussian,
             sh_degree=self.sh_degree,
+            render_mode=self.render_mode,
             fields=[{"name": name, "type": kind} for name, kind in self.columns],
             invalid={"points": self.invalid, "first_row": self.first_invalid},
             bounds=None if self.low is None else {"min": self.low, "max": self.high},
@@ -130,6 +133,7 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
         axes=cloud.header.axes,
         gaussian=gaussian,
         sh_degree=fields.sh_degree(names),
+        render_mode=cloud.render_mode,
         invalid=0 if valid is None else int(np.count_nonzero(~valid)),
         first_invalid=None if valid is None else int(np.argmin(valid)),
         low=_triple(xyz.min(1)) if some else None,

@@ -13,7 +13,18 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
     (
-        *("errors", "version", "fields", "axes", "progress", "device", "files", "temporaries", "registry"),
+        *(
+            "errors",
+            "version",
+            "fields",
+            "axes",
+            "render_modes",
+            "progress",
+            "device",
+            "files",
+            "temporaries",
+            "registry",
+        ),
         *("documents", "shown", "runtime"),
     ),  # the ground
     ("kernels", "containers"),

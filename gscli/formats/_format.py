@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import files, render_modes
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
 from ..progress import nothing
@@ -45,10 +45,18 @@ class Loss:
         return cls(f"column {name}", (name,), detail=str(cloud.rows.dtype[name]))
 
     @classmethod
-    def comments(cls, cloud: GaussianCloud) -> list[Loss]:
-        """All comments; nothing where there are none."""
-        count = len(cloud.header.comments)
-        return [cls(f"{count} comment{'s' * (count > 1)}")] if count else []
+    def comments(cls, cloud: GaussianCloud, modes: Sequence[str | None] = ()) -> list[Loss]:
+        """All comments, those that tell how to render the cloud by that; nothing where there are none.
+
+        Args:
+            cloud: what is to be written.
+            modes: the render modes that are kept all the same, None for the usual one.
+        """
+        lines = cloud.header.comments
+        telling = [line for line in lines if render_modes.tells(line)]
+        mode, count = render_modes.told(telling), len(lines) - len(telling)
+        lost = [cls("the render mode", detail=mode or "default")] if telling and mode not in modes else []
+        return [*lost, cls(f"{count} comment{'s' * (count > 1)}")] if count else lost
 
     def __str__(self) -> str:
         return f"{self.what} ({self.detail})" if self.detail else self.what

@@ -112,7 +112,11 @@ def to_bytes(values: Array) -> npt.NDArray[np.uint8]:
 
 
 def dropped(
-    cloud: GaussianCloud, degree: int, comments: bool = False, beside: Sequence[str] = ()
+    cloud: GaussianCloud,
+    degree: int,
+    comments: bool = False,
+    beside: Sequence[str] = (),
+    modes: Sequence[str | None] = (),
 ) -> list[Loss]:
     """What a codec of the 3DGS fields up to an SH degree leaves out: other columns and comments.
 
@@ -121,6 +125,7 @@ def dropped(
         degree: the highest SH degree that the codec holds.
         comments: whether it holds comments.
         beside: columns that it holds besides the 3DGS fields.
+        modes: the render modes that it holds, see `Loss.comments`.
 
     A cloud that lacks a field which every splat has cannot be written at all (see `splats`): that
     is named too.
@@ -138,4 +143,4 @@ def dropped(
     if extra:
         more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
         lost.append(Loss(f"columns {', '.join(extra[:6])}{more}", tuple(extra)))
-    return lost if comments else lost + Loss.comments(cloud)
+    return lost if comments else lost + Loss.comments(cloud, modes)

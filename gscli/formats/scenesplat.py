@@ -144,7 +144,8 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
         own = {*_rows.splat_names(), *held} - cloud.header.edited
         added = [name for name in cloud.fields if name not in own]
         left_out = cloud.header.attached.left_out()
-        return [*map(Loss, left_out), *(Loss.column(cloud, name) for name in added)]
+        columns = [Loss.column(cloud, name) for name in added]
+        return [*map(Loss, left_out), *columns, *Loss.comments(cloud)]
     lost = _rows.dropped(cloud, degree=0, beside=held)
     return [Loss("precision", detail="colour clipped to 0..1 and 8 bits"), *lost]
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields
+from .. import fields, render_modes
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import MAX_JSON, SMALL, check_expansion, malformed, parsed, read_small
 from ..containers.zip import Zip, first_member
@@ -35,6 +35,7 @@ _MAX_PICTURE = 1 << 30  # bytes of 16,383 x 16,383 pixels, the most that WebP ha
 _SMALLEST = (("means", 2), ("scales", 1), ("quats", 1), ("sh0", 1))
 _COEFFICIENTS = (3, 8, 15)  # of SH degrees 1 to 3
 _PALETTE_WIDTH = 64  # palette entries in each row of pixels
+_MODES = {"antialiased": render_modes.MIP, "2dgs": render_modes.FLAT}  # by what meta.json calls its model
 Fetch = Callable[..., bytes]
 
 
@@ -73,7 +74,8 @@ def read(path: Path) -> GaussianCloud:
         rows = _decoded(pictures, meta, version, count, degree)
         if rest is not None:
             _rows.columns_of(rows, fields.sh_rest(degree))[...] = rest
-        comments = ("antialiased 1",) if meta.get("antialias") else ()
+        mode = _MODES.get(str(meta.get("model", "antialiased" if meta.get("antialias") else None)))
+        comments = () if mode is None else (render_modes.comment(mode),)
         return GaussianCloud(rows, Header("sog", comments))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import axes as frames
-from .. import fields, files
+from .. import fields, files, render_modes
 from ..cloud import GaussianCloud, Header
 from ..containers import zstd
 from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
@@ -39,7 +39,6 @@ from ._turn import turn
 
 MAGIC = b"NGSP"
 ANTIALIASED, EXTENDED = 1, 2  # flags
-ANTIALIASED_COMMENT = "antialiased 1"
 AXES_RECORD = 0xADBE0003  # the extension that names the axes, as 1 + their place in `frames.NAMES`
 AXES = "rub"  # of files that do not say
 COLOUR = 0.15  # a colour byte is 255 (0.5 + 0.15 f_dc): room beyond 0..1
@@ -104,7 +103,8 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
         known = said or axes or AXES
         rows = _decoded(header, [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)])
         turn(rows, header.degree, frames.signs(known))
-        comments = (ANTIALIASED_COMMENT,) if header.flags & ANTIALIASED else ()
+        mip = bool(header.flags & ANTIALIASED)
+        comments = (render_modes.comment(render_modes.MIP),) if mip else ()
         notes = (f"axes {frames.described(known)}, {_why(said, axes)}", *notes)
         return GaussianCloud(rows, Header("spz", comments, notes=notes, axes=known))
 
@@ -136,7 +136,7 @@ def write(
     axes = chosen.header.axes or AXES
     signs = frames.signs(axes)
     turn(rows, degree, signs)
-    flags = ANTIALIASED if ANTIALIASED_COMMENT in chosen.header.comments else 0
+    flags = ANTIALIASED if chosen.render_mode == render_modes.MIP else 0
     record = b""
     if axes != AXES:
         flags |= EXTENDED
@@ -154,12 +154,11 @@ def write(
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What SPZ cannot hold: fixed point and bytes; nothing but the 3DGS fields."""
-    kept = all(comment == ANTIALIASED_COMMENT for comment in cloud.header.comments)
     bits = (
         "positions to 24 bits, scales to 1/16 of a logarithm within -10..5.9, "
         "rotations to 10 bits, the rest to 8; colours within -0.44..1.44, harmonics within -1..1"
     )
-    return [Loss("precision", detail=bits), *_rows.dropped(cloud, degree=4, comments=kept)]
+    return [Loss("precision", detail=bits), *_rows.dropped(cloud, degree=4, modes=(None, render_modes.MIP))]
 
 
 def _plain_head(head: bytes) -> bytes:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from .. import fields
+from .. import fields, render_modes
 from ..info import Info, Quantiles
 from . import numbers
+
+RENDERED = {
+    render_modes.MIP: "antialiased, as mip-splatting does",
+    render_modes.FLAT: "as flat splats (2DGS)",
+}
 
 
 def summary(found: Info) -> list[str]:
@@ -27,6 +32,8 @@ def summary(found: Info) -> list[str]:
         lines.append("  opacity   " + _spread(found.opacity))
     if found.scale is not None:
         lines.append("  size      " + _spread(found.scale) + " (longest axis)")
+    if found.render_mode is not None:
+        lines.append(f"  render    {RENDERED[found.render_mode]}")
     columns = fields.folded(dict(found.columns))
     lines.append(
         "  fields    " + ", ".join(n if kind == "float32" else f"{n} ({kind})" for n, kind in columns)

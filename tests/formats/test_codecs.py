@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -183,10 +185,27 @@ def test_spz_of_version_4_is_the_same_as_version_3(tmp_path, scene):
     assert np.array_equal(formats.read(tmp_path / "a.spz").rows, formats.read(tmp_path / "b.spz").rows)
 
 
-def test_antialiasing_is_kept_by_spz(tmp_path, make_scene):
-    marked = make_scene(5, 0, normals=False).with_comment("antialiased 1")
-    formats.write(tmp_path / "a.spz", marked, allow_lossy=True)
-    assert formats.read(tmp_path / "a.spz").header.comments == ("antialiased 1",)
+@pytest.mark.parametrize(
+    ("told", "mode"),
+    [
+        ({}, None),
+        ({"model": "antialiased"}, "mip"),
+        ({"model": "2dgs"}, "2dgs"),
+        ({"model": "default"}, None),
+        ({"model": ["mip"]}, None),
+        ({"antialias": True}, "mip"),
+    ],
+)
+def test_the_model_of_sog_is_the_render_mode(tmp_path, make_scene, told, mode):
+    pytest.importorskip("PIL")
+    path = samples.sog(tmp_path / "x.sog", make_scene(20, 1), 2)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["meta.json"] = json.dumps(json.loads(members["meta.json"]) | told).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+    assert formats.read(path).render_mode == mode
 
 
 def test_opaque_and_clear_splats_stay_finite_and_come_back(tmp_path, make_scene):

@@ -227,6 +227,22 @@ def test_names_and_comments_in_any_encoding_are_kept_or_named(written, make_scen
     assert again.header.comments == cloud.header.comments or any("comment" in loss.what for loss in lost)
 
 
+@pytest.mark.parametrize(
+    "line", ["SplatRenderMode: mip", "SplatRenderMode: 2dgs", "SplatRenderMode: default", "antialiased 1"]
+)
+def test_how_a_scene_is_to_be_rendered_is_kept_or_named_as_lost(written, line, make_scene, tmp_path):
+    cloud = make_scene(5, 0, normals=False).with_comment("by hand").with_comment(line)
+    assert write(written, target(tmp_path, written), cloud)
+    again = formats.read(target(tmp_path, written))
+    lost = [str(loss) for loss in written.writer.unsupported(cloud) if loss.what == "the render mode"]
+    assert again.render_mode == (None if lost else cloud.render_mode)
+    assert lost in ([], [f"the render mode ({cloud.render_mode or 'default'})"])
+    holds = {"compressed_ply", "npz", "pcd", "ply", "safetensors", "xyz"}
+    assert not lost or written.name not in holds
+    if written.name == "spz":
+        assert bool(lost) == (cloud.render_mode == "2dgs")
+
+
 NAMES = [
     *("a b", "a,b", "a;b", 'a"b', "a'b", "a\tb", "a\nb", "a\r", "a\0b", "a\x1cb", "a\x85b", "a\u2028b"),
     *("h\u00f6he", "\u9ad8\u3055", "\ud800", "", " ", "#a", "//a", "X", "column", "(a (b", "a/b", "a.npy"),
