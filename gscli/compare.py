@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, get_type_hints
 
 import numpy.typing as npt
 
-from . import arguments, fields, files, formats, neighbors, scratch
+from . import arguments, fields, formats, neighbors, scratch, writing
 from . import device as devices
 from .cloud import GaussianCloud, Points, as_cloud
 from .comparing import budget, cells, gates, paint, pairing, search, turned, weights
@@ -104,7 +104,7 @@ def compare(
     index = None if pair is None else pairing.parse(pair).path
     read = [scene.path for scene in scenes if isinstance(scene, Source)]
     read += [Path(path) for path in (transform, index) if isinstance(path, (str, os.PathLike))]
-    files.check_outputs(written, overwrite=overwrite, sources=read)
+    writing.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
     thresholds = several(threshold)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import device as devices
-from . import files, formats, neighbors
+from . import files, formats, neighbors, writing
 from .comparing import conventions, search
 from .comparing.search import Engine
 from .comparing.spacing import beyond_scene, parse_threshold
@@ -197,7 +197,7 @@ def coprune(
                 remedy="raise `threshold`, or lower `min_points`",
             )
     for folder in made:
-        files.make_folder(folder)
+        writing.make_folder(folder)
     pruned = []
     for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
         other = ascii(Path(names[1 - number]).name)

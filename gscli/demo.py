@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files, formats, scene
+from . import files, formats, scene, writing
 from .errors import UsageError
 from .progress import Track, silent
 from .resample import Resampled, resample
@@ -56,13 +56,13 @@ def demo(
         read = [] if source is None else [formats.Source.of(source).path]
         for path in read:
             files.require_readable(path)
-        files.check_outputs(
+        writing.check_outputs(
             [folder / f"{name}.ply" for name in (*METHODS, *(["scene"] if source is None else []))],
             overwrite=overwrite,
             will_be_made=[folder],
             sources=read,
         )
-        files.make_folder(folder)
+        writing.make_folder(folder)
     made = source is None
     if source is None:
         source = folder / "scene.ply"

@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from . import files
+from . import writing
 from .version import __version__
 
 
@@ -24,7 +24,7 @@ def dumps(content: dict[str, Any], *, indent: int | None = 2) -> str:
 
 def write(path: str | os.PathLike[str], content: dict[str, Any], *, overwrite: bool) -> None:
     """Write a document to a file, or to stdout for ``-``."""
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(dumps(content).encode() + b"\n")
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from . import arguments, files, formats
+from . import arguments, formats, writing
 from . import device as devices
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
@@ -160,7 +160,7 @@ def resample(
             for m in chosen:  # whatever may be refused is, before a folder is made
                 m.total(cut.grid.points)
         for folder in made:
-            files.make_folder(folder)
+            writing.make_folder(folder)
         outputs = []
         with track("resampling", len(jobs) * len(cloud)) as advance:
             for job in jobs:

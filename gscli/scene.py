@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files
+from . import fields, files, writing
 from .cloud import GaussianCloud
 from .errors import UsageError
 from .formats import Target
@@ -75,7 +75,7 @@ def write(
     """
     made = blocks(points, sh_degree=sh_degree, seed=seed, flyaways=flyaways)
     target = Target.of(path, overwrite=overwrite, allow_lossy=allow_lossy)
-    files.refuse_existing(path, overwrite=overwrite)
+    writing.refuse_existing(path, overwrite=overwrite)
     try:
         folder = None if files.descriptor(path) is not None else os.path.dirname(os.path.realpath(path))
         with tempfile.TemporaryFile(dir=folder) as spool:
@@ -88,7 +88,7 @@ def write(
             rows: Array = np.memmap(spool, kind, "r") if points else np.empty(0, kind)
             target.write(GaussianCloud(rows))
     except OSError as error:
-        raise files.unwritable(path, error) from None
+        raise writing.unwritable(path, error) from None
 
 
 def columns(sh_degree: int) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files
+from . import fields, files, writing
 from .cloud import GaussianCloud
 from .documents import document, seconds
 from .errors import GateMissed, UsageError
@@ -145,7 +145,7 @@ def verify(
     scene, drawings = Source.of(source), [Source.of(path) for path in draws]
     read = [found.path for found in (scene, *drawings)]
     read += [Path(path) for path in (expect, grid_file) if path is not None]
-    files.check_outputs(also_written, overwrite=overwrite, sources=read)
+    writing.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read"):
         cloud = scene.read(trust_pickle=trust_pickle, axes=axes)

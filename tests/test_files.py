@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gscli import doctor, files
+from gscli import doctor, files, writing
 from gscli.errors import GscliError, InputError, WriteRefused
 
 ROOT = Path(__file__).parents[1]
@@ -20,14 +20,14 @@ as_root = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def put(path: Path, data: bytes = b"new", **options: bool) -> None:
-    with files.replacing(path, **{"overwrite": True, **options}) as stream:
+    with writing.replacing(path, **{"overwrite": True, **options}) as stream:
         stream.write(data)
 
 
 def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
     path = tmp_path / "out"
     path.write_bytes(b"old")
-    with files.replacing(path, overwrite=True, sync=True) as stream:
+    with writing.replacing(path, overwrite=True, sync=True) as stream:
         stream.write(b"new")
         stream.flush()
         assert path.read_bytes() == b"old"
@@ -39,7 +39,7 @@ def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
 def test_whatever_interrupts_a_write_leaves_the_old_file_and_passes_on(tmp_path, error):
     path = tmp_path / "out"
     path.write_bytes(b"old")
-    with pytest.raises(error), files.replacing(path, overwrite=True) as stream:  # noqa: PT012
+    with pytest.raises(error), writing.replacing(path, overwrite=True) as stream:  # noqa: PT012
         stream.write(b"half")
         raise error
     assert path.read_bytes() == b"old"
@@ -47,7 +47,7 @@ def test_whatever_interrupts_a_write_leaves_the_old_file_and_passes_on(tmp_path,
 
 
 def test_an_interrupted_first_write_leaves_nothing(tmp_path):
-    with pytest.raises(ValueError), files.replacing(tmp_path / "out", overwrite=False):  # noqa: PT011
+    with pytest.raises(ValueError), writing.replacing(tmp_path / "out", overwrite=False):  # noqa: PT011
         raise ValueError
     assert os.listdir(tmp_path) == []
 
@@ -154,12 +154,12 @@ def test_concurrent_writers_leave_one_whole_file(tmp_path):
 
 
 def python(script: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-    line = [sys.executable, "-c", "import sys\nfrom gscli import files\n" + script]
+    line = [sys.executable, "-c", "import sys\nfrom gscli import files, writing\n" + script]
     return subprocess.run(line, cwd=ROOT, **{"capture_output": True, **options})  # type: ignore[call-overload]
 
 
 def test_a_dash_is_stdout():
-    done = python("with files.replacing('-', overwrite=False) as s: s.write(b'data')", check=True)
+    done = python("with writing.replacing('-', overwrite=False) as s: s.write(b'data')", check=True)
     assert done.stdout == b"data"
 
 
@@ -168,7 +168,7 @@ def test_a_dash_is_stdout():
 def test_a_full_device_is_one_line(path):
     script = f"""
 try:
-    with files.replacing({path!r}, overwrite=True) as s: s.write(bytes(1 << 20))
+    with writing.replacing({path!r}, overwrite=True) as s: s.write(bytes(1 << 20))
 except files.GscliError as error:
     print(error, file=sys.stderr)
 """
@@ -246,7 +246,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused_beforehand(folder_of_nob
         GscliError, match=f"permission denied; check the permissions of {folder_of_nobody}"
     )
     with refusal if refused else nullcontext():
-        files.check_outputs([path], overwrite=False, will_be_made=[path.parent])
+        writing.check_outputs([path], overwrite=False, will_be_made=[path.parent])
     assert list(folder_of_nobody.iterdir()) == []
 
 

@@ -22,6 +22,7 @@ FLOORS = (
             "progress",
             "device",
             "files",
+            "writing",
             "temporaries",
             "registry",
         ),

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gscli import cli, files, formats, temporaries
+from gscli import cli, formats, temporaries, writing
 from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, WriteRefused
 
@@ -30,7 +30,7 @@ needs_root = pytest.mark.skipif(not as_root, reason="root can give files away")
 
 
 def put(path: Path, data: bytes = b"new", *, overwrite: bool = True) -> None:
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(data)
 
 
@@ -74,7 +74,7 @@ def test_a_new_file_takes_a_free_name(tmp_path: Path) -> None:
 def test_a_file_that_appears_while_one_is_written_stays(tmp_path: Path) -> None:
     path = tmp_path / "out"
     with pytest.raises(WriteRefused, match="out: appeared while it was made; add overwrite=True to replace"):  # noqa: PT012, SIM117
-        with files.replacing(path, overwrite=False) as stream:
+        with writing.replacing(path, overwrite=False) as stream:
             stream.write(b"new")
             path.write_bytes(b"another's")
     assert path.read_bytes() == b"another's"
@@ -89,7 +89,7 @@ def test_one_of_several_runs_on_one_output_succeeds(tmp_path: Path) -> None:
 
     def run(number: int) -> None:
         try:
-            with files.replacing(path, overwrite=False) as stream:
+            with writing.replacing(path, overwrite=False) as stream:
                 stream.write(b"%d" % number)
                 together.wait()
         except WriteRefused:
@@ -200,7 +200,7 @@ def test_a_file_that_may_not_be_given_away_is_written_all_the_same(
 def test_nobody_else_may_look_into_a_secret_file_while_it_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.touch(0o600)
-    with files.replacing(path, overwrite=True):
+    with writing.replacing(path, overwrite=True):
         (temporary,) = tmp_path.glob(f".out.*{temporaries.SUFFIX}")
         assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
 
@@ -311,7 +311,7 @@ def test_what_another_folder_has_taken_the_place_of_is_kept_beside_it(tmp_path: 
             raise WriteRefused("holds a diary")
 
     refused = pytest.raises(WriteRefused, match=rf"what was there before is {tmp_path}/\.room\.\w+\.old$")
-    with refused, files.replacing_folder(room, overwrite=True, refuse=refuse):
+    with refused, writing.replacing_folder(room, overwrite=True, refuse=refuse):
         pass
     kept, held = sorted(os.listdir(tmp_path))
     assert (tmp_path / kept / "diary.txt").read_text() == "precious"
@@ -361,21 +361,21 @@ def test_one_of_two_runs_on_one_scene_folder_succeeds(
 HOLDING = """
 import os, sys
 from pathlib import Path
-from gscli import files, temporaries
+from gscli import temporaries, writing
 def wait():
     print(flush=True)
     sys.stdin.read()
 if sys.argv[2] == "file":
-    with files.replacing(sys.argv[1], overwrite=True) as stream:
+    with writing.replacing(sys.argv[1], overwrite=True) as stream:
         stream.write(bytes(1 << 21))
         wait()
 elif sys.argv[2] == "folder":
-    with files.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
+    with writing.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
         (folder / "coord.npy").write_bytes(b"half")
         wait()
 else:
     temporaries.take_free_place = lambda *_: wait()
-    with files.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
+    with writing.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
         (folder / "coord.npy").write_bytes(b"half")
 """
 
@@ -419,7 +419,7 @@ def test_what_is_being_written_stays(tmp_path: Path, what: str) -> None:
 
 
 def test_threads_of_one_process_do_not_sweep_each_other(tmp_path: Path) -> None:
-    with files.replacing(tmp_path / "out", overwrite=True) as stream:
+    with writing.replacing(tmp_path / "out", overwrite=True) as stream:
         put(tmp_path / "out", b"first")
         stream.write(b"second")
     assert (tmp_path / "out").read_bytes() == b"second"
@@ -495,7 +495,7 @@ def test_what_is_swept_before_it_is_held_is_made_again(
     assert (tmp_path / "out").read_bytes() == b"new"
     assert swept.pop() == 1
     swept.clear()
-    with files.replacing_folder(tmp_path / "room", overwrite=False, refuse=lambda *_: None) as new:
+    with writing.replacing_folder(tmp_path / "room", overwrite=False, refuse=lambda *_: None) as new:
         (new / "coord.npy").touch()
     assert swept.pop() == 1
     assert sorted(os.listdir(tmp_path)) == ["out", "room"]

@@ -7,7 +7,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from .. import documents, files
+from .. import documents, writing
 from ..errors import GscliError
 from ..version import __version__
 from . import operations, outputs, records
@@ -35,7 +35,7 @@ def attempt(task: Task) -> Record:
         warnings.simplefilter("always")
         try:
             for parent in sorted({outputs.split(path)[0] for path in task.outputs}):
-                files.make_folder(parent)
+                writing.make_folder(parent)
             answer = operations.get(task.operation).run(task)
             record |= {
                 "status": "missed" if answer.missed else "done",

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import writing
 
 _CHUNK = 1 << 17  # stays in the L2 cache
 
@@ -38,7 +38,7 @@ def refuse_existing(path: str, *, overwrite: bool, source: str) -> None:
     if path.endswith("/"):
         Target.of(path, overwrite=overwrite).refuse_existing([Path(source)])
     else:
-        files.refuse_existing(path, overwrite=overwrite)
+        writing.refuse_existing(path, overwrite=overwrite)
 
 
 def keep(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:

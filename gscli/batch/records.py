@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import files, temporaries
+from .. import temporaries, writing
 from ..errors import GscliError
 from . import outputs
 from .tasks import Task
@@ -53,7 +53,7 @@ class Folder:
             for kind in KINDS:
                 (self.path / kind).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise files.unwritable(self.path, error) from None
+            raise writing.unwritable(self.path, error) from None
 
     @contextmanager
     def locked(self, number: int, of: int) -> Iterator[tuple[int, int]]:
@@ -117,7 +117,7 @@ class Folder:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise files.unwritable(path, error) from None
+                raise writing.unwritable(path, error) from None
 
     def forget_others(self, tasks: Sequence[Task], kinds: Sequence[str]) -> None:
         """Remove the records of these kinds of all inputs but these."""
@@ -180,7 +180,7 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise files.unwritable(path, error) from None
+        raise writing.unwritable(path, error) from None
     try:
         yield descriptor
     finally:
@@ -219,5 +219,5 @@ def manifest_text(tasks: Sequence[Task]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    with files.replacing(path, overwrite=True, sync=True, sweep=False) as stream:
+    with writing.replacing(path, overwrite=True, sync=True, sweep=False) as stream:
         stream.write(text.encode())

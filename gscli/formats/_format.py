@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import files, render_modes
+from .. import files, render_modes, writing
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
 from ..progress import nothing
@@ -96,7 +96,7 @@ def refuse_existing_file(
     path: str | os.PathLike[str], *, overwrite: bool, sources: Sequence[Path] = ()
 ) -> None:
     """Refuse to replace a file unless `overwrite`, and a folder always."""
-    files.refuse_existing(path, overwrite=overwrite)
+    writing.refuse_existing(path, overwrite=overwrite)
 
 
 def no_references(cloud: GaussianCloud) -> list[str]:

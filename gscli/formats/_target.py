@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .. import axes as frames
-from .. import files
+from .. import files, writing
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused
 from ..progress import nothing
@@ -133,18 +133,18 @@ def check_outputs(
     overwrite: bool,
     will_be_made: Sequence[str | os.PathLike[str]] = (),
 ) -> None:
-    """Refuse outputs that would fail later; see `gscli.files.check_outputs`.
+    """Refuse outputs that would fail later; see `gscli.writing.check_outputs`.
 
     Args:
         targets: the scenes that are going to be written.
         others: other files that are going to be written; none may be one of the `sources`, which a
             scene may replace.
     """
-    files.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=sources)
+    writing.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=sources)
     folders = [target for target in targets if target.format.folder]
     for target in folders:
         target.refuse_existing(sources)
-    files.check_outputs(
+    writing.check_outputs(
         [*others, *(target.path for target in targets)],
         overwrite=overwrite,
         will_be_made=will_be_made,

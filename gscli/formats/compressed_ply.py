@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
@@ -120,7 +120,7 @@ def write(
     if degree:
         lines += [f"element sh {len(chosen)}"]
         lines += [f"property uchar {name}" for name in fields.sh_rest(degree)]
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write("\n".join([*lines, "end_header\n"]).encode("utf-8", "surrogateescape"))
         for part in (bounds.astype("<f4"), packed, harmonics):
             stream.write(part.tobytes())

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .. import files
+from .. import writing
 from ..cloud import GaussianCloud, Header
 from ..progress import nothing
 from . import _text, _text_preamble
@@ -46,7 +46,7 @@ def write(
 ) -> None:
     """Write a line of names and one for each point."""
     rows = _text.kept(selected(cloud, index).rows)
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(",".join(rows.dtype.names or ()).encode("utf-8", "surrogateescape") + b"\n")
         stream.writelines(print_rows(rows, b"\n", ","))
     advance(len(cloud))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers import laz
 from ..containers.bytes import check_expansion, malformed, mapped, table
@@ -89,7 +89,7 @@ def write(
             las[name] = chosen.rows[name]
     compress = os.fspath(path).lower().endswith(".laz")
     with (
-        files.replacing(path, overwrite=overwrite) as stream,
+        writing.replacing(path, overwrite=overwrite) as stream,
         laspy.open(stream, mode="w", header=header, do_compress=compress, closefd=False) as writer,
     ):
         writer.write_points(las.points)

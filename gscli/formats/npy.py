@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header, plain_rows, plain_type
 from ..containers.bytes import require_columns
 from ..containers.npy import MAGIC, array_in
@@ -88,7 +88,7 @@ def write(
     kind, width = rows.dtype[0], len(kept)
     if cloud.header.format == "npy" and cloud.header.native == 2 and rows.dtype == plain_type(kind, width):
         rows = np.ascontiguousarray(rows).view(kind).reshape(len(rows), width)
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         np.lib.format.write_array(stream, rows, _version(rows), allow_pickle=False)
     advance(len(cloud))
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.zip import Zip, first_member
@@ -98,7 +98,7 @@ def write(
     arrays = {name: chosen.rows[name] for name in chosen.fields if _is_kept(name, chosen.rows.dtype[name])}
     if chosen.header.comments:
         arrays[COMMENTS] = np.array(chosen.header.comments, dtype="U")
-    with files.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with writing.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             # A fixed date: the same chosen gives the same bytes.
             with archive.open(

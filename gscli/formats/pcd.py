@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import check_expansion, malformed, mapped, require_columns, table
 from ..errors import InputError
@@ -102,7 +102,7 @@ def write(
         f"POINTS {len(rows)}",
         f"DATA {'ascii' if text else 'binary'}\n",
     ]
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write("\n".join(lines).encode("utf-8", "surrogateescape"))
         if text:
             stream.writelines(print_rows(rows, b"\n"))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import files, writing
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
 from ..kernels.structured import BLOCK_BYTES, release_pages, take_rows
@@ -110,7 +110,7 @@ def write(
     if index is not None:
         count = int(np.count_nonzero(index)) if index.dtype == bool else len(index)
     text = header.render(count, stored, cloud.header.comments)
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(text)
         if native:
             stream.writelines(_chunks(native.before))

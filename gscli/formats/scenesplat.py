@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed
 from ..errors import InputError, WriteRefused
@@ -127,7 +127,7 @@ def write(
     if index is not None:
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index
-    with files.replacing_folder(path, overwrite=overwrite, refuse=refuse) as folder:
+    with writing.replacing_folder(path, overwrite=overwrite, refuse=refuse) as folder:
         if isinstance(attached, SceneFolder):
             chosen = attached if index is None else attached.take(index)
             chosen.write(folder)

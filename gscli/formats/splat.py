@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped
 from ..errors import GscliError, InputError
@@ -78,7 +78,7 @@ def write(
     out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(chosen, fields.SH_DC)) * 255)
     out["rgba"][:, 3] = alpha_bytes(chosen)
     out["rot"] = to_bytes(quaternions.unit(planes(chosen, fields.ROTATION)) * 128 + 128)
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(out.tobytes())
     advance(len(cloud))
 

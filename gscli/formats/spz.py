@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import axes as frames
-from .. import fields, files, render_modes
+from .. import fields, render_modes, writing
 from ..cloud import GaussianCloud, Header
 from ..containers import zstd
 from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
@@ -142,7 +142,7 @@ def write(
         flags |= EXTENDED
         record = struct.pack("<III", AXES_RECORD, 4, 1 + frames.NAMES.index(axes))
     with (
-        files.replacing(path, overwrite=overwrite) as stream,
+        writing.replacing(path, overwrite=overwrite) as stream,
         gzip.GzipFile("", "wb", 6, stream, 0) as packer,
     ):
         packer.write(struct.pack("<4sIIBBBB", MAGIC, 3, len(chosen), degree, bits, flags, 0))

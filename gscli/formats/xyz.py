@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .. import files
+from .. import writing
 from ..cloud import GaussianCloud, Header
 from ..progress import nothing
 from . import _text, _text_preamble
@@ -50,7 +50,7 @@ def write(
     lines = [f"# {comment}" for comment in cloud.header.comments]
     if rows.dtype.names != ("x", "y", "z") or not len(rows):
         lines.append(f"# {' '.join(rows.dtype.names or ())}")
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
         stream.writelines(print_rows(rows, b"\n"))
     advance(len(cloud))

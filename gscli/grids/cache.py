@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .. import files, temporaries
+from .. import temporaries, writing
 from ..errors import GscliError, InputError, printable
 from . import cache_entry
 from .voxel_grid import VoxelGrid
@@ -127,10 +127,10 @@ class GridCache:
             return
         path = self.path(key)
         try:
-            files.make_folder(self.folder, mode=0o700)
+            writing.make_folder(self.folder, mode=0o700)
             if not path.is_file() or path.is_symlink():  # to be replaced, not to be written through
                 _remove(path)
-            with files.replacing(path, overwrite=True) as stream:
+            with writing.replacing(path, overwrite=True) as stream:
                 cache_entry.write(stream, key, grid)
             self._evict(keep=path)
         except (OSError, GscliError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import files
+from .. import writing
 from ..comparing.centers import color_top
 from ..comparing.result import CAVEAT, Compared, Evidence
 from ..documents import seconds
@@ -26,7 +26,7 @@ SIDES = (("x", "y", "z"), ("x", "z", "y"), ("y", "z", "x"))  # across, up, towar
 
 def write(path: str | os.PathLike[str], result: Compared, *, overwrite: bool) -> None:
     """Write the page to a file, or to stdout for ``-``."""
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(page(result).encode("utf-8", "xmlcharrefreplace"))
 
 

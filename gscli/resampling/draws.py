@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import writing
 from ..errors import UsageError
 from ..formats import Source, Target
 from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
@@ -127,7 +127,7 @@ def write_index(path: str | os.PathLike[str], kept: npt.NDArray[Any], *, overwri
         count = int(np.count_nonzero(kept))
         blocks = (np.flatnonzero(kept[part]) + part.start for part in parallel.blocks(len(kept)))
     header = {"descr": np.dtype(np.int64).str, "fortran_order": False, "shape": (count,)}
-    with files.replacing(path, overwrite=overwrite) as stream:
+    with writing.replacing(path, overwrite=overwrite) as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         for rows in blocks:
             array = np.ascontiguousarray(rows, np.int64)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from .. import files
+from .. import writing
 
 
 class EventWriter:
@@ -31,7 +31,7 @@ class EventWriter:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise files.unwritable(folder, error) from None
+            raise writing.unwritable(folder, error) from None
 
     def add_scalars(self, scalars: dict[str, float], step: int) -> None:
         """Write named numbers as of a step, and let readers see them."""
@@ -52,7 +52,7 @@ class EventWriter:
         try:
             self._stream = (self._folder / name).open("xb")
         except OSError as error:
-            raise files.unwritable(self._folder, error) from None
+            raise writing.unwritable(self._folder, error) from None
         self._append(_double(1, now) + _text(3, b"brain.Event:2"))
 
     def _append(self, event: bytes) -> None:
@@ -62,7 +62,7 @@ class EventWriter:
             self._stream.write(length + _checksum(length) + event + _checksum(event))
             self._stream.flush()
         except OSError as error:
-            raise files.unwritable(self._stream.name, error) from None
+            raise writing.unwritable(self._stream.name, error) from None
 
 
 def _varint(value: int) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, writing
 from ..errors import InputError, UsageError
 
 SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
@@ -64,5 +64,5 @@ class Memory:
     def save(self) -> None:
         if self.file is not None:
             content = {"about": self.about, "step": self.step, "path": self.path}
-            with files.replacing(self.file, overwrite=True) as stream:
+            with writing.replacing(self.file, overwrite=True) as stream:
                 stream.write(json.dumps(content).encode())

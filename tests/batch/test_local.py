@@ -311,12 +311,12 @@ def test_leftovers_of_an_interrupted_write_are_swept(batch: Run, scenes: Path, t
 
 
 def test_leftovers_of_long_names_are_told_apart(tmp_path: Path) -> None:
-    from gscli import files, temporaries
+    from gscli import temporaries, writing
 
     names = [f"{'long' * 20}{number}.ply" for number in range(3)]
     crashed: list[Path] = []
     for name in names:
-        with files.replacing(tmp_path / name, overwrite=True):
+        with writing.replacing(tmp_path / name, overwrite=True):
             (left,) = set(leftovers(tmp_path)) - set(crashed)
             crashed.append(left.with_name(left.name.replace(left.name[-18:-10], "0123abcd")))
             shutil.copy(left, crashed[-1])  # what a crash here would leave

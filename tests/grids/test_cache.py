@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gscli import files, temporaries
+from gscli import temporaries, writing
 from gscli.grids import cache
 from gscli.grids.cache import CacheWarning, GridCache
 from gscli.grids.voxel_grid import VoxelGrid
@@ -252,7 +252,7 @@ def test_a_grid_under_the_name_of_another_is_not_served(tmp_path):
 
 
 def _die_while_writing(path):
-    with files.replacing(path, overwrite=True) as stream:
+    with writing.replacing(path, overwrite=True) as stream:
         stream.write(b"half a grid")
         os._exit(1)
 
