@@ -22,10 +22,10 @@ def summary(found: Info) -> list[str]:
         first = f"the first in row {found.first_invalid}"
         lines.append(f"  invalid   {found.invalid:,} positions are NaN or infinite, {first}")
     if found.low is not None and found.high is not None:
-        ranges = (f"{a:g} .. {b:g}" for a, b in zip(found.low, found.high, strict=True))
-        lines.append(
-            "  bounds    " + "   ".join(f"{axis} {r}" for axis, r in zip("xyz", ranges, strict=True))
-        )
+        ends = list(zip(found.low, found.high, strict=True))
+        ranges = (f"{axis} {numbers.interval(*pair)}" for axis, pair in zip("xyz", ends, strict=True))
+        lines.append("  bounds    " + "   ".join(ranges))
+        lines.append("  extent    " + " x ".join(f"{high - low:.4g}" for low, high in ends))
     if found.spacing is not None:
         lines.append(f"  spacing   {found.spacing:.4g} (median distance to the nearest other point)")
     if found.opacity is not None:

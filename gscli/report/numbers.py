@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def percent(share: float, digits: int = 2) -> str:
     """A share as a percentage, rounded; never to everything of less than all, nor to nothing of some."""
@@ -25,3 +27,12 @@ def size(count: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.3g} {unit}"
+
+
+def interval(low: float, high: float) -> str:
+    """Two bounds, to six digits or to as many as show their distance to four: a scene may be far away."""
+    farthest, extent = max(abs(low), abs(high)), high - low
+    digits = 9 if extent == 0 else 6
+    if 0 < extent < math.inf:
+        digits = min(17, max(6, 4 + math.floor(math.log10(farthest)) - math.floor(math.log10(extent))))
+    return f"{low:.{digits}g} .. {high:.{digits}g}"

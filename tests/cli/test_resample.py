@@ -352,6 +352,7 @@ def test_info_counts_what_resample_refuses(run):
     assert document["invalid"] == {"points": 2, "first_row": 2}
     assert document["bounds"] == {"min": [0, 0, 0], "max": [2, 0, 0]}
     assert document["spacing"] == 1
+    assert "  extent    2 x 0 x 0" in run("info", "bad.ply").stdout.decode()
 
 
 def test_info_says_why_positions_too_far_apart_have_no_spacing(run):

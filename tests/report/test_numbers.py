@@ -2,7 +2,7 @@
 
 import pytest
 
-from gscli.report.numbers import fraction, percent, size
+from gscli.report.numbers import fraction, interval, percent, size
 
 
 @pytest.mark.parametrize("digits, most", [(0, "99%"), (1, "99.9%"), (2, "99.99%")])
@@ -40,3 +40,19 @@ def test_a_percentage_is_zero_only_where_there_is_nothing(digits, least):
 def test_a_fraction_is_one_only_where_nothing_is_missing():
     assert (fraction(1.0, 6), fraction(0.9999999, 6), fraction(1 - 1e-16, 4)) == ("1", "0.999999", "0.9999")
     assert (fraction(0.0, 6), fraction(1e-9, 6), fraction(0.8674361, 6)) == ("0", "1e-09", "0.867436")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (-2.5, 2.75, "-2.5 .. 2.75"),
+        (512345.25, 512380.126, "512345.25 .. 512380.13"),
+        (5412345.5, 5412345.75, "5412345.5 .. 5412345.75"),
+        (4_000_000.5, 4_000_000.5, "4000000.5 .. 4000000.5"),
+        (0.0, 0.0, "0 .. 0"),
+        (-1.7e308, 1.7e308, "-1.7e+308 .. 1.7e+308"),
+        (7.5e-12, 9.25e-10, "7.5e-12 .. 9.25e-10"),
+    ],
+)
+def test_bounds_have_the_digits_that_tell_them_apart_however_far_from_the_origin(low, high, told):
+    assert interval(low, high) == told
