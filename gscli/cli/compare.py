@@ -39,7 +39,7 @@ from . import options, paths, show
 @options.engine
 @options.memory_limit
 @options.device
-@click.option("--min-fitness", type=float, metavar="F", help="Exit 6 if less of SOURCE has a match.")
+@click.option("--min-fitness", type=options.Share(), help="Exit 6 if less of SOURCE has a match.")
 @click.option(
     "--max-rmse", type=float, metavar="D", help="Exit 6 if the RMSE of SOURCE's matches is larger, or none."
 )

@@ -21,7 +21,7 @@ else:
 
 
 class Range(ParamType):
-    """``LO:HI`` or one number, as a pair of floats."""
+    """``LO:HI`` or one number, each a share or a percentage, as a pair of floats."""
 
     name = "LO:HI"
 
@@ -31,7 +31,7 @@ class Range(ParamType):
         if isinstance(value, tuple):
             return value
         try:
-            ends = [float(part) for part in str(value).split(":")]
+            ends = [_number(part) for part in str(value).split(":")]
         except ValueError:
             ends = []
         if len(ends) not in (1, 2):
@@ -39,10 +39,31 @@ class Range(ParamType):
         return ends[0], ends[-1]
 
 
+class Share(ParamType):
+    """``0.95`` or ``95%`` as a float."""
+
+    name = "F|P%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return _number(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is neither a share such as 0.95 nor a percentage such as 95%", param, ctx)
+
+
+def _number(text: str) -> float:
+    """A number, or the hundredth of it that a percentage is, rounded once."""
+    return float(f"{text[:-1]}e-2" if text.endswith("%") else text)
+
+
 class Origin(ParamType):
     """``X,Y,Z`` or ``min``."""
 
     name = "X,Y,Z|min"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """As it is to be typed: Click would have it in capitals."""
+        return self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "min" or isinstance(value, tuple):

@@ -99,7 +99,9 @@ def limits(min_fitness: float | None, max_rmse: float | None, require: Sequence[
     found = []
     if min_fitness is not None:
         if not 0 <= min_fitness <= 1:
-            raise UsageError(f"`min_fitness` must be between 0 and 1, not {min_fitness:g}")
+            what = f"`min_fitness` must be between 0 and 1, not {min_fitness:g}"
+            meant = f"{min_fitness:g} % is {min_fitness / 100:g}" if 1 < min_fitness <= 100 else None
+            raise UsageError(what, remedy=meant)
         found.append(Limit(FITNESS, ">=", min_fitness))
     if max_rmse is not None:
         if not 0 <= max_rmse < math.inf:

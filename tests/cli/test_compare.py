@@ -125,6 +125,10 @@ def test_limits_are_a_gate(run, two):
     assert (gate["metric"], gate["comparison"], gate["limit"]) == ("gaussians.w2.p95", "<=", 1e-9)
     assert gate["value"] > 1e-9
     assert gate["passed"] is False
+    assert run("compare", "a.ply", "b.ply", "--min-fitness", "0.1%", "-q").returncode == 0
+    failed(
+        run("compare", "a.ply", "b.ply", "--min-fitness", "95"), 2, "between 0 and 1, not 95; 95 % is 0.95"
+    )
 
 
 def test_a_path_that_leads_nowhere_is_refused_before_anything_is_read(run):

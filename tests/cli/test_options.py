@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from gscli.cli.options import Size
+from gscli.cli import main
+from gscli.cli.options import Range, Share, Size
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,30 @@ def test_a_number_of_a_job_file_is_a_number_of_bytes() -> None:
 def test_nonsense_is_no_size(spelt: object) -> None:
     with pytest.raises(click.BadParameter, match="is no size such as 512MB"):
         Size().convert(spelt, None, None)
+
+
+@pytest.mark.parametrize(
+    ("spelt", "share"),
+    [("95%", 0.95), ("99.9%", 0.999), ("0.95", 0.95), ("1", 1.0), ("5e-1", 0.5), (0.5, 0.5)],
+)
+def test_a_share_is_read_as_a_fraction_or_a_percentage(spelt: object, share: float) -> None:
+    assert Share().convert(spelt, None, None) == share
+
+
+def test_the_ends_of_a_range_may_be_percentages() -> None:
+    assert Range().convert("30%:70%", None, None) == Range().convert("0.3:0.7", None, None) == (0.3, 0.7)
+
+
+@pytest.mark.parametrize("spelt", ["much", "%", "95 percent", "", "95%%", "nan%"])
+def test_nonsense_is_no_share(spelt: str) -> None:
+    with pytest.raises(click.BadParameter, match="is neither a share"):
+        Share().convert(spelt, None, None)
+
+
+def test_help_shows_words_as_they_are_to_be_typed() -> None:
+    ctx = click.Context(main)
+    resample, compare = (main.get_command(ctx, name) for name in ("resample", "compare"))
+    assert resample is not None
+    assert compare is not None
+    assert "--origin X,Y,Z|min" in resample.get_help(click.Context(resample))
+    assert "--min-fitness F|P%" in compare.get_help(click.Context(compare))
