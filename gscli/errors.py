@@ -115,8 +115,15 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) 
     >>> did_you_mean("spx", ["ply", "spz"]), did_you_mean("jpeg", ["ply", "spz"])
     ('did you mean spz?', 'choose from ply, spz')
     """
+    known = list(known)
+    near = most_like(name, known)
+    return f"did you mean {near}?" if near else otherwise or f"choose from {', '.join(known) or 'nothing'}"
+
+
+def most_like(name: str, known: Iterable[str]) -> str | None:
+    """The one of those known that a name was probably meant to be, capitals or not."""
     import difflib  # only a failure pays for it
 
-    known = list(known)
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]}?" if near else otherwise or f"choose from {', '.join(known) or 'nothing'}"
+    spelt = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), spelt, 1)
+    return spelt[near[0]] if near else None

@@ -17,8 +17,9 @@ from typing import Any
 
 import click
 
-from ..errors import GscliError, UsageError, printable
+from ..errors import GscliError, UsageError, most_like, printable
 from ..version import __version__
+from ._remedies import remedy
 from ._spelling import spelt
 
 _HELPERS = ("options", "paths", "show")
@@ -46,12 +47,8 @@ def _one_line(running: Callable[[], click.Command]) -> Iterator[None]:
     except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # new in Click 8.2: shows the help
         raise
     except click.UsageError as error:
-        what, remedy = error.format_message(), None
-        if near := getattr(error, "possibilities", None):
-            what, remedy = error.message, f"did you mean {near[0]}?"
-        elif error.ctx is not None:
-            remedy = f"see {error.ctx.command_path} --help"
-        told = UsageError(what[:1].lower() + what[1:].rstrip("."), remedy=remedy)
+        what = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
+        told = UsageError(what[:1].lower() + what[1:].rstrip("."), remedy=remedy(error))
         raise _Failure(str(told), told.exit_code) from None
     except BrokenPipeError:
         raise
@@ -76,11 +73,8 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            if near:
-                raise UsageError(f"no such command {args[0]!r}", remedy=f"did you mean {near[0]}?") from None
+            if near := most_like(args[0], self.list_commands(ctx)):
+                raise UsageError(f"no such command {args[0]!r}", remedy=f"did you mean {near}?") from None
             raise
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

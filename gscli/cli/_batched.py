@@ -106,7 +106,8 @@ class Batched(click.Command):
             try:
                 meant = parameter.type_cast_value(click.Context(self), default)
             except click.BadParameter as error:
-                raise UsageError(f"line {job.lines[key]}: {key}: {error.message}", path=job.path) from None
+                what, meant = f"line {job.lines[key]}: {key}: {error.message}", getattr(error, "meant", None)
+                raise UsageError(what, path=job.path, remedy=meant and f"did you mean {meant}?") from None
             clears = getattr(parameter, "is_flag", False) and parameter.default is True  # as --no-gaussians
             defaults[str(parameter.name)] = not meant if clears else default
         return defaults

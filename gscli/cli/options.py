@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import axes as frames
 from .. import device as devices
-from ..errors import UsageError
+from ..errors import UsageError, most_like
 from ..neighbors import ENGINES
 from . import paths
 
@@ -18,6 +18,37 @@ if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic from Click 8.4 on
+
+
+class NotOneOf(click.BadParameter):
+    """A word that is none of those there are.
+
+    Attributes:
+        meant: the one that it was probably meant to be, if any.
+    """
+
+    meant: str | None = None
+
+
+class OneOf(click.Choice):  # type: ignore[type-arg, unused-ignore]  # generic from Click 8.2 on
+    """One of a few words.
+
+    Args:
+        words: all there are.
+        instead: what some say instead, and the word that it means: a hint, not an alias.
+    """
+
+    def __init__(self, words: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
+        super().__init__(list(words))
+        self.instead = instead or {}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            refusal = NotOneOf(error.message, ctx, param)
+            refusal.meant = self.instead.get(str(value)) or most_like(str(value), self.choices)
+            raise refusal from None
 
 
 class Range(ParamType):
@@ -135,7 +166,7 @@ def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
 source = click.argument("source", type=paths.INPUT, metavar="SOURCE")
 device = click.option(
     "--device",
-    type=click.Choice(devices.NAMES),
+    type=OneOf(devices.NAMES, instead={"gpu": "cuda"}),
     default="cpu",
     show_default=True,
     help="NumPy, the torch code on the CPU, or on a GPU. The output is the same.",

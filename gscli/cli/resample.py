@@ -25,7 +25,7 @@ from . import options, paths, show
 @click.option(
     "-m",
     "--method",
-    type=click.Choice([*RULES, *ALIASES]),
+    type=options.OneOf([*RULES, *ALIASES]),
     multiple=True,
     default=[DEFAULT],
     show_default=True,
@@ -42,9 +42,7 @@ from . import options, paths, show
 )
 @click.option("--target", metavar="N|P%", help="half-density: keep exactly so many in total.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
-@click.option(
-    "--pick", type=click.Choice(list(PICKS)), help="Which points of a cell stay.  [default: random]"
-)
+@click.option("--pick", type=options.OneOf(PICKS), help="Which points of a cell stay.  [default: random]")
 @click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")
 @click.option("--epoch", type=int, metavar="E", help="An independent draw of the same seed.  [default: 0]")
 @click.option("--repeat", type=int, metavar="R", help="Draw epochs E to E + R - 1, into --out-dir.")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import files
-from ..errors import InputError, UsageError
+from ..errors import InputError, UsageError, most_like
 
 __all__ = ["Pairing"]
 
@@ -64,7 +64,9 @@ def parse(text: str) -> Pairing:
     kind, colon, path = text.partition(":")
     if kind in KINDS and bool(colon) == (kind == "index") and bool(path) == bool(colon):
         return Pairing(kind, path or None)
-    raise UsageError(f"`pair` {text} is none of nearest, rows, index:FILE")
+    near = None if colon else most_like(text, KINDS[:2])
+    what = f"`pair` {text} is none of nearest, rows, index:FILE"
+    raise UsageError(what, remedy=near and f"did you mean {near}?")
 
 
 def given_pairs(pairing: Pairing, sources: int, targets: int) -> Pairs:

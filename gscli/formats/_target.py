@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import axes as frames
 from .. import files, writing
 from ..cloud import GaussianCloud
-from ..errors import UsageError, WriteRefused
+from ..errors import UsageError, WriteRefused, did_you_mean
 from ..progress import nothing
 from ._format import FORMATS, Format, Loss, Writer, by_suffix
 
@@ -122,7 +122,9 @@ def _format_of(path: str | os.PathLike[str], like: str | None) -> Format:
         return next(iter(folders.values()))
     if os.path.exists(place) and not os.path.isfile(place):  # a pipe or device
         return FORMATS.get("ply")
-    raise UsageError("has no suffix of a format that gscli writes", path=path, remedy="end it in .ply")
+    written = [suffix for form in FORMATS if form.writer is not None for suffix in form.suffixes]
+    remedy = did_you_mean(os.path.splitext(place)[1], written, "end it in .ply")
+    raise UsageError("has no suffix of a format that gscli writes", path=path, remedy=remedy)
 
 
 def check_outputs(

@@ -1,5 +1,6 @@
 """A destination is looked up once, and only the format that it names is imported."""
 
+import re
 import subprocess
 import sys
 
@@ -103,6 +104,14 @@ def test_a_target_says_what_will_be_lost_before_anything_is_written(make_scene, 
 @pytest.mark.parametrize("name", ["x", "x.pth", "x.sog", "x.scenesplat", "x.checkpoint"])
 def test_a_name_without_the_suffix_of_a_format_that_is_written_is_refused(name, tmp_path):
     with pytest.raises(UsageError, match="has no suffix of a format that gscli writes"):
+        Target.of(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("x.spx", ".spz"), ("x.PLLY", ".ply"), ("x.jpeg", "end it in .ply")]
+)
+def test_a_suffix_that_is_nearly_one_is_recognised(name, meant, tmp_path):
+    with pytest.raises(UsageError, match=re.escape(meant)):
         Target.of(tmp_path / name)
 
 
