@@ -99,7 +99,8 @@ class GaussianCloud:
         return cls(structured.with_columns(np.empty(count, []), given))
 
     def __repr__(self) -> str:
-        return f"<GaussianCloud: {len(self):,} rows, {len(self.fields)} columns ({self.header.format})>"
+        columns = shown.counted(len(self.fields), "column")
+        return f"<GaussianCloud: {shown.counted(len(self), 'row')}, {columns} ({self.header.format})>"
 
     def _repr_html_(self) -> str:
         types = {name: str(self.rows.dtype[name]) for name in self.fields}

@@ -27,6 +27,7 @@ from .errors import UsageError
 from .formats import Source, Target
 from .kernels import hashing
 from .progress import Timings, Track, silent
+from .shown import counted
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -302,13 +303,13 @@ def _with_gaussians(
     for mass, name in ((mass_a, result.source.path), (mass_b, result.target.path)):
         if mass.invalid:
             notes.append(
-                f"{mass.invalid:,} Gaussians of {name} have an opacity or a scale that is no finite size: "
-                "they weigh nothing"
+                f"{counted(mass.invalid, 'Gaussian')} of {name} without weight: "
+                "its opacity or a scale is no finite size"
             )
     if found.invalid:
         notes.append(
-            f"{found.invalid:,} of {found.pairs:,} pairs lack a finite number of some kind: "
-            "each number leaves out the pairs that lack it"
+            f"{found.invalid:,} of {counted(found.pairs, 'pair')} without a finite number of some kind: "
+            "each number leaves out the pairs without it"
         )
     return replace(
         result,

@@ -26,7 +26,7 @@ from .errors import GateMissed, UsageError
 from .formats import Source, Target
 from .progress import Timings, Track, silent
 from .resampling.draws import write_index
-from .shown import shown
+from .shown import counted, shown
 from .version import __version__
 
 __all__ = ["Copruned", "Pruned", "coprune", "masks"]
@@ -87,7 +87,7 @@ class Copruned:
 
     def _facts(self) -> dict[str, object]:
         models = (self.first, self.second)
-        kept = {model.path: f"{model.kept:,} of {model.points:,} points" for model in models}
+        kept = {model.path: f"{model.kept:,} of {counted(model.points, 'point')}" for model in models}
         return {**kept, "threshold": self.threshold}
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def coprune(
     for name, cloud, kept in zip(names, clouds, rows, strict=True):
         if len(kept) < min_points:
             raise GateMissed(
-                f"would keep {len(kept):,} of {len(cloud):,} points, fewer than {min_points:,}: "
+                f"would keep {len(kept):,} of {counted(len(cloud), 'point')}, fewer than {min_points:,}: "
                 "nothing is written",
                 path=name,
                 remedy="raise `threshold`, or lower `min_points`",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .device import is_torch, to_numpy
 from .errors import InputError
 from .kernels import parallel
+from .shown import counted
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +30,9 @@ def not_finite(
     count: int, points: int, first: int, *, remedy: str = "add `drop_invalid=True` to leave them out"
 ) -> InputError:
     """The refusal of so many positions that are not finite, the first of them in row `first`."""
+    of = f"{counted(points, 'point')} {'has' if count == 1 else 'have'}"
     return InputError(
-        f"{count:,} of {points:,} points have a NaN or infinite position, the first in row {first}",
+        f"{count:,} of {of} a NaN or infinite position, the first in row {first}",
         remedy=remedy,
     )
 

@@ -56,3 +56,12 @@ def text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """So many of something, in its number; what it is called in the plural, where that is not by an s.
+
+    >>> counted(1, "point"), counted(2_000, "point"), counted(0, "query", "queries")
+    ('1 point', '2,000 points', '0 queries')
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -40,7 +40,7 @@ def test_what_is_in_memory_is_called_by_its_part(tmp_path):
     assert (found.source.path, found.target.path) == (str(tmp_path / "a.ply"), "target")
     assert (found.source.format, found.target.format) == ("ply", "npy")
     assert repr(compare(XYZ, XYZ)).startswith("<Compared: source source, target target, Chamfer 0, ")
-    with pytest.raises(InputError, match=r"^source: 1 of 200 points have a NaN"):
+    with pytest.raises(InputError, match=r"^source: 1 of 200 points has a NaN"):
         compare(np.where(np.arange(200)[:, None] == 3, np.nan, XYZ), XYZ)
 
 

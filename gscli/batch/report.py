@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
 from ..report import numbers
+from ..shown import counted
 
 if TYPE_CHECKING:
     from .run import Summary, Work
@@ -117,7 +118,7 @@ def _cell(value: Any) -> str:
 
 
 def _inputs(tasks: Sequence[Task]) -> str:
-    return f"{len(tasks):,} input{'s' * (len(tasks) != 1)}"
+    return f"{counted(len(tasks), 'input')}"
 
 
 def _name(record: dict[str, Any]) -> str:

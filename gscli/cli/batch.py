@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ..errors import GateMissed, GscliError, UsageError, did_you_mean
+from ..shown import counted
 from . import _batch_progress, paths, show
 from ._batched import Batched, Given
 from ._spelling import translated
@@ -140,14 +141,14 @@ def _conclude(summary: Any, stop: Any, out_dir: str | None) -> None:
     """End with the status that the counts ask for."""
     total, failed, missed = len(summary.work.tasks), summary.count("failed"), summary.count("missed")
     if stop.signal is not None and summary.unfinished:
-        show.remark(f"gscli: interrupted with {summary.unfinished:,} of {total:,} inputs to do")
+        show.remark(f"gscli: interrupted with {summary.unfinished:,} of {counted(total, 'input')} to do")
         click.get_current_context().exit(128 + stop.signal)
     again = None if out_dir is None else "--resume tries again"
     if failed:
         where = None if out_dir is None else os.path.join(out_dir, "failed")
-        raise GscliError(f"{failed:,} of {total:,} inputs failed", path=where, remedy=again)
+        raise GscliError(f"{failed:,} of {counted(total, 'input')} failed", path=where, remedy=again)
     if missed:
-        raise GateMissed(f"{missed:,} of {total:,} inputs missed a gate")
+        raise GateMissed(f"{missed:,} of {counted(total, 'input')} missed a gate")
 
 
 @click.command(cls=_Batch, subcommand_metavar="OPERATION|JOB.yaml ...")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..shown import counted
 from . import options, show
 
 
@@ -32,6 +33,7 @@ def info(as_json: bool) -> None:
     """
     from ..documents import document
     from ..grids.cache import GridCache, folder
+    from ..report import numbers
 
     cache = GridCache(folder())
     sizes = [stat.st_size for _, stat in cache.entries()]
@@ -41,7 +43,8 @@ def info(as_json: bool) -> None:
         "bytes": sum(sizes),
         "limit_bytes": cache.limit,
     }
-    line = f"{cache.folder}: {len(sizes)} grids, {sum(sizes):,} bytes of at most {cache.limit:,}"
+    held, most = numbers.size(sum(sizes)), numbers.size(cache.limit)
+    line = f"{cache.folder}: {counted(len(sizes), 'grid')}, {held} of at most {most}"
     show.result(document("gscli/cache/1", **content), [line], as_json=as_json)
 
 
@@ -54,7 +57,8 @@ def clear() -> None:
       gscli cache clear
     """
     from ..grids.cache import GridCache, folder
+    from ..report import numbers
 
     cache = GridCache(folder())
     count, size = cache.clear()
-    show.summary([f"{cache.folder}: removed {count} grids, {size:,} bytes"])
+    show.summary([f"{cache.folder}: removed {counted(count, 'grid')}, {numbers.size(size)}"])

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..errors import InputError
+from ..shown import counted
 
 # Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
 MAX_RATIO = 100
@@ -127,7 +128,7 @@ def table(
     need = offset + count * dtype.itemsize
     if count < 0 or offset < 0 or need > len(data):
         raise InputError(
-            f"ends after {len(data):,} bytes where {count:,} {what} need {need:,}",
+            f"ends after {counted(len(data), 'byte')} where {count:,} {what} need {need:,}",
             path=path,
             remedy="it is cut short or its header is wrong",
         )
@@ -143,7 +144,7 @@ def require_end(path: Path, data: npt.NDArray[np.uint8], at: int, what: str) -> 
     """
     if at < len(data):
         raise InputError(
-            f"goes on for {len(data) - at:,} bytes after {what}",
+            f"goes on for {counted(len(data) - at, 'byte')} after {what}",
             path=path,
             remedy="its header is wrong, or two files were joined",
         )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..shown import counted
 from ._ply_header import PlyHeader
 
 Bytes = npt.NDArray[np.uint8]
@@ -47,7 +48,7 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     surplus = sum(1 for _ in lines)
     if surplus:
         raise InputError(
-            f"its body holds {surplus:,} more lines than its header promises",
+            f"its body holds {counted(surplus, 'more line')} than its header promises",
             remedy="check that its writer puts every row on one line",
         )
     assert rows is not None

@@ -18,6 +18,7 @@ from .. import fields, files
 from ..cloud import GaussianCloud
 from ..containers.bytes import malformed, require_columns
 from ..errors import InputError, naming
+from ..shown import counted
 from ._format import Loss
 from ._rows import name_bytes
 from ._text_preamble import Preamble, decimal_comma, preamble, split
@@ -46,7 +47,7 @@ def read(path: Path, what: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         rows = _rows(path, start, names)
         if start.promised not in (None, len(rows)):
             raise InputError(
-                f"holds {len(rows):,} points where it says {start.promised:,}",
+                f"holds {counted(len(rows), 'point')} where it says {start.promised:,}",
                 remedy="copy or download it again",
             )
         return rows, tuple(start.comments)

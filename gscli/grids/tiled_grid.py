@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud
 from ..kernels import cells, parallel, picks
 from ..scratch import Place, Scratch
+from ..shown import counted
 from . import lattice
 from .budget import Budget
 from .methods import Method
@@ -101,10 +102,8 @@ class TiledGrid:
         return grid
 
     def __repr__(self) -> str:
-        tiles = f"{self.tiles:,} tile{'s' * (self.tiles != 1)}"
-        return (
-            f"<TiledGrid: {self.points:,} points in {len(self):,} cells of {self.voxel_size:g}, in {tiles}>"
-        )
+        points, cells, tiles = map(counted, (self.points, len(self), self.tiles), ("point", "cell", "tile"))
+        return f"<TiledGrid: {points} in {cells} of {self.voxel_size:g}, in {tiles}>"
 
     def __len__(self) -> int:
         """The number of occupied cells."""

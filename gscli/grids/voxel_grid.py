@@ -142,7 +142,9 @@ class VoxelGrid:
 
     def __repr__(self) -> str:
         size = "" if self.voxel_size is None else f" of {self.voxel_size:g}"
-        return f"<VoxelGrid: {self.points:,} points in {len(self):,} cell{'s' * (len(self) != 1)}{size}>"
+        return (
+            f"<VoxelGrid: {shown.counted(self.points, 'point')} in {shown.counted(len(self), 'cell')}{size}>"
+        )
 
     def __len__(self) -> int:
         """The number of occupied cells."""

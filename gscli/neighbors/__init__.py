@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..runtime import libraries
+from ..shown import counted
 from ._answers import Neighbors as Neighbors
 from ._engine import ENGINES as ENGINES
 from ._engine import Engine as Engine
@@ -51,8 +52,8 @@ def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -
     pairs = n_queries * n_targets
     if device is None:
         if pairs <= BRUTE_PAIRS:
-            return "brute", f"{pairs:,} pairs are faster tried than a tree is built"
-        return "kdtree", f"the fastest on a CPU for {pairs:,} pairs"
+            return "brute", f"{counted(pairs, 'pair')}, faster tried than a tree is built"
+        return "kdtree", f"the fastest on a CPU for {counted(pairs, 'pair')}"
     if device.type == "cuda" and pairs <= FAISS_PAIRS:
         from .faiss import gpu_count
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..comparing.gaussians import Gaussians, Stat, Wasserstein
 from ..comparing.result import CAVEAT, Compared
+from ..shown import counted
 from . import numbers
 
 THERE, BACK = "source -> target", "target -> source"
@@ -41,7 +42,7 @@ def summary(result: Compared, *, verbose: bool = False) -> list[str]:
 def facts(result: Compared) -> list[tuple[str, str]]:
     """What was compared with what, and how, as pairs of a word and a phrase."""
     c = result.centers
-    engine = f"{c.engine.name} ({c.engine.why}): {c.engine.proven:,} answers proven exact"
+    engine = f"{c.engine.name} ({c.engine.why}): {counted(c.engine.proven, 'answer')} proven exact"
     if c.engine.fallback:
         engine += f", {c.engine.fallback:,} by the k-d tree"
     thresholds = ", ".join(number(t) for t in c.thresholds)
@@ -49,12 +50,15 @@ def facts(result: Compared) -> list[tuple[str, str]]:
     for role, cloud in (("source", result.source), ("target", result.target)):
         part = "judged" if role == "source" else "the reference"
         spacing = "none" if cloud.spacing is None else number(cloud.spacing)
-        found.append((role, f"{cloud.path}: {cloud.points:,} points, spacing {spacing} ({part})"))
+        found.append((role, f"{cloud.path}: {counted(cloud.points, 'point')}, spacing {spacing} ({part})"))
     found.append(("engine", engine))
     if c.tiling is not None:
         tiles, again = (" + ".join(f"{n:,}" for n in pair) for pair in (c.tiling.tiles, c.tiling.asked_again))
         found.append(
-            ("tiles", f"{tiles} of at most {c.tiling.targets:,} points; {again} queries asked again")
+            (
+                "tiles",
+                f"{tiles} of at most {counted(c.tiling.targets, 'point')}; queries asked again: {again}",
+            )
         )
     return [*found, ("threshold", f"{thresholds}: {c.threshold_why}")]
 
@@ -144,12 +148,14 @@ def _gaussians(result: Compared, found: Gaussians) -> Table:
     )
     kind = "" if result.pairing is None else result.pairing.kind
     by = {
-        "nearest": "source Gaussians and their nearest target",
-        "rows": "pairs of equal row",
-        "index": "pairs by index",
+        "nearest": ("source Gaussian and its nearest target", "source Gaussians and their nearest target"),
+        "rows": ("pair of equal row", "pairs of equal row"),
+        "index": ("pair by index", "pairs by index"),
     }
     return Table(
-        f"Differences of Gaussians: {found.pairs:,} {by.get(kind, '')}", ("", "mean", "RMS", "p95"), rows
+        f"Differences of Gaussians: {counted(found.pairs, *by.get(kind, ('pair', 'pairs')))}",
+        ("", "mean", "RMS", "p95"),
+        rows,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..convert import Converted
+from ..shown import counted
 
 LOST_WIDTH = 40
 UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plain numbers
@@ -17,7 +18,7 @@ def lost(result: Converted) -> str:
 def summary(result: Converted, *, verbose: bool = False) -> list[str]:
     """Lines for people: what was read and written, what was lost, and by how much values differ at most."""
     lost, written = ("lost", "wrote") if result.written else ("loses", "would")
-    lines = [f"read     {result.source}: {result.points:,} points ({result.source_format})"]
+    lines = [f"read     {result.source}: {counted(result.points, 'point')} ({result.source_format})"]
     lines += [f"{lost:8} {loss}" for loss in result.lost]
     if not result.lost:
         lines.append(f"{lost:8} nothing")

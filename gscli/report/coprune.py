@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..coprune import Copruned
+from ..shown import counted
 from . import numbers
 
 
@@ -13,7 +14,7 @@ def summary(result: Copruned, *, verbose: bool = False) -> list[str]:
     ]
     for model in (result.first, result.second):
         share = numbers.percent(model.kept / model.points, 1)
-        lines.append(f"wrote    {model.output}: {model.kept:,} of {model.points:,} points, {share}")
+        lines.append(f"wrote    {model.output}: {model.kept:,} of {counted(model.points, 'point')}, {share}")
     lines += [f"note     {note}" for note in result.notes]
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     total = sum(result.timings.values())

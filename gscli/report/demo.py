@@ -6,6 +6,7 @@ import os
 import shlex
 
 from ..demo import Demo
+from ..shown import counted
 from . import numbers
 
 _MEANING = {
@@ -20,8 +21,8 @@ def summary(demo: Demo) -> list[str]:
     first = demo.runs[0]
     grid = first.grid
     lines = [
-        f"{'Made' if demo.made else 'Read'} {demo.source}: {first.points:,} points.",
-        f"Cut it into {grid.cells:,} cells of {grid.voxel_size:g} ({grid.why}).",
+        f"{'Made' if demo.made else 'Read'} {demo.source}: {counted(first.points, 'point')}.",
+        f"Cut it into {counted(grid.cells, 'cell')} of {grid.voxel_size:g} ({grid.why}).",
     ]
     if grid.cells:
         low, high = grid.occupancy.min, grid.occupancy.max
@@ -30,8 +31,8 @@ def summary(demo: Demo) -> list[str]:
     for run in demo.runs:
         (output,) = run.outputs
         lines += [
-            f"{output.method.name}: kept {output.points:,} points ({numbers.percent(output.fraction, 0)})"
-            f" in {sum(run.timings.values()):.2f} s",
+            f"{output.method.name}: kept {counted(output.points, 'point')}"
+            f" ({numbers.percent(output.fraction, 0)}) in {sum(run.timings.values()):.2f} s",
             f"  {_MEANING[output.method.name]}",
             f"  {output.path}",
         ]

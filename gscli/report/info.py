@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import fields, render_modes
 from ..info import Info, Quantiles
+from ..shown import counted
 from . import numbers
 
 RENDERED = {
@@ -14,13 +15,13 @@ RENDERED = {
 
 def summary(found: Info) -> list[str]:
     """Lines for people."""
-    kind = "Gaussians" if found.gaussian else "points"
+    points = counted(found.points, "Gaussian" if found.gaussian else "point")
     size = "" if found.bytes is None else f", {numbers.size(found.bytes)}"
     degree = "" if found.sh_degree is None else f", SH degree {found.sh_degree}"
-    lines = [f"{found.path}: {found.points:,} {kind}{degree} ({found.format}{size})"]
+    lines = [f"{found.path}: {points}{degree} ({found.format}{size})"]
     if found.invalid:
         first = f"the first in row {found.first_invalid}"
-        lines.append(f"  invalid   {found.invalid:,} positions are NaN or infinite, {first}")
+        lines.append(f"  invalid   {counted(found.invalid, 'NaN or infinite position')}, {first}")
     if found.low is not None and found.high is not None:
         ends = list(zip(found.low, found.high, strict=True))
         ranges = (f"{axis} {numbers.interval(*pair)}" for axis, pair in zip("xyz", ends, strict=True))

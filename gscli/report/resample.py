@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from .. import files
 from ..resampling.result import Resampled
+from ..shown import counted
 from . import numbers
 
 
 def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     """Lines for people: the cell size and why, what each output kept, how long it took."""
     grid = result.grid
-    lines = [f"read     {result.path}: {result.points:,} points ({result.format})"]
+    lines = [f"read     {result.path}: {counted(result.points, 'point')} ({result.format})"]
     if result.dropped:
-        lines.append(f"dropped  {result.dropped:,} points that are not finite or in no cell")
+        lines.append(f"dropped  {counted(result.dropped, 'point')} not finite or in no cell")
     size = "" if grid.voxel_size is None else f"{grid.voxel_size:g} wide: "
     lines.append(f"cells    {size}{grid.why}; grid cache: {result.cache}")
     if grid.occupancy.mean is not None:
@@ -21,7 +22,7 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             f" and {grid.occupancy.max:,} at most"
         )
     for output in result.outputs:
-        line = f"wrote    {files.display_output(output.path)}: {output.points:,} points, "
+        line = f"wrote    {files.display_output(output.path)}: {counted(output.points, 'point')}, "
         line += f"{numbers.percent(output.fraction, 1)} kept by {output.method.name}"
         if output.method.uses_seed:
             line += f", seed {output.seed}"
@@ -29,13 +30,13 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
         if output.forced_cells:
             least = output.method.min_per_cell
             kept = "one" if least == 1 else f"the minimum of {least:,}"
-            line += f"; {output.forced_cells:,} cells forced to keep {kept}"
+            line += f"; {counted(output.forced_cells, 'cell')} forced to keep {kept}"
         lines.append(line)
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())
     limit = result.options.get("memory_limit")
     if verbose and limit is not None:
-        done = "in one piece" if grid.tiles is None else f"in {grid.tiles:,} tile{'s' * (grid.tiles != 1)}"
+        done = "in one piece" if grid.tiles is None else f"in {counted(grid.tiles, 'tile')}"
         lines.append(f"memory   at most {limit / 1e6:,.0f} MB: {done}")
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")

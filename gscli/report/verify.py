@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ..shown import counted
 from ..verify import Verified
 from ..verifying.checks import Check
 
 
 def summary(result: Verified, *, verbose: bool = False) -> list[str]:
     """One line per draw, then the violations, the tests and the verdict."""
-    lines = [f"scene    {result.path}: {result.points:,} points"]
+    lines = [f"scene    {result.path}: {counted(result.points, 'point')}"]
     for path, claim, checks in result.draws:
         passed = [check.name for check in checks if check.passed]
         line = f"draw     {path}: {claim.method.name}, seed {claim.seed} epoch {claim.epoch}"

@@ -100,7 +100,9 @@ def test_names_a_count_and_a_byte_order_mark_may_all_come_first(
 def test_a_file_that_says_how_many_points_it_has_is_held_to_it(
     read: Callable[..., GaussianCloud], count: int, found: int, names: str
 ) -> None:
-    message = "points.pts: " + (f"holds {found:,} points where it says {count:,}; copy or download it again")
+    message = "points.pts: " + (
+        f"holds {found:,} point{'s' * (found != 1)} where it says {count:,}; copy or download it again"
+    )
     if not found and not names:
         message = "points.pts: has no lines of three or more numbers"
     with pytest.raises(InputError, match=message):

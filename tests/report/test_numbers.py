@@ -1,7 +1,12 @@
 """Numbers as people read them."""
 
+import re
+
+import numpy as np
 import pytest
 
+import gscli
+from gscli.report import compare, convert, info, resample
 from gscli.report.numbers import fraction, interval, percent, size
 
 
@@ -56,3 +61,17 @@ def test_a_fraction_is_one_only_where_nothing_is_missing():
 )
 def test_bounds_have_the_digits_that_tell_them_apart_however_far_from_the_origin(low, high, told):
     assert interval(low, high) == told
+
+
+@pytest.mark.parametrize("count, told", [(1, "1 point"), (2, "2 points")])
+def test_summaries_count_in_the_number_that_there_is(count, told, tmp_path):
+    path = tmp_path / "few.ply"
+    gscli.write(path, np.arange(3.0 * count).reshape(count, 3))
+    said = [
+        *info.summary(gscli.info(path)),
+        *convert.summary(gscli.convert(path, tmp_path / "few.npy", allow_lossy=True)),
+        *resample.summary(gscli.resample(path, tmp_path / "half.ply", method="dense", voxel_size=1)),
+        *compare.summary(gscli.compare(path, path, threshold=1.0)),
+    ]
+    assert sum(told in line for line in said) == 6
+    assert [line for line in said if re.search(r"\b1 (\w+ )?(points|Gaussians|pairs|answers)\b", line)] == []
