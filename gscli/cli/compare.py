@@ -51,7 +51,7 @@ from . import options, paths, show
 )
 @click.option(
     "--distances",
-    type=paths.OUTPUT,
+    type=paths.DATA,
     metavar="FILE",
     help="Write SOURCE with each point's distance as a column.",
 )

@@ -101,14 +101,15 @@ class Output(Path):
     Attributes:
         folder: whether it is a folder.
         product: whether it is what the command is run for, and not beside that.
+        binary: whether it is nothing that a terminal could show.
     """
 
-    def __init__(self, *, folder: bool = False, product: bool = False) -> None:
-        self.folder, self.product = folder, product
+    def __init__(self, *, folder: bool = False, product: bool = False, binary: bool = False) -> None:
+        self.folder, self.product, self.binary = folder, product, binary
         self.completed_as = "dir" if folder else "file"
 
 
 INPUT, IN_SOURCE, PAIR = Input(), InSource(), Pair()
-TARGET, TARGET_FOLDER = Output(product=True), Output(product=True, folder=True)
-OUTPUT, OUTPUT_FOLDER = Output(), Output(folder=True)
+TARGET, TARGET_FOLDER = Output(product=True, binary=True), Output(product=True, folder=True)
+OUTPUT, DATA, OUTPUT_FOLDER = Output(), Output(binary=True), Output(folder=True)
 FOLDER, PATTERN = Folder(), Pattern()

@@ -68,7 +68,7 @@ from . import options, paths, show
 @click.option("--drop-invalid", is_flag=True, help="Leave out points with a NaN or infinite position.")
 @click.option(
     "--index",
-    type=paths.OUTPUT,
+    type=paths.DATA,
     metavar="FILE.npy",
     help="Also write the kept row numbers of SOURCE; with --out-dir, a folder of them.",
 )

@@ -6,6 +6,7 @@ Stderr carries everything else: progress, warnings, errors, and what a command t
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,8 +42,13 @@ def _bar(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int
 
 
 def refuse_mixing() -> None:
-    """Refuse two documents on one stdout."""
+    """Refuse two documents on one stdout, and binary data on a terminal."""
     ctx = click.get_current_context()
+    for one in ctx.command.params:
+        binary = isinstance(one.type, paths.Output) and one.type.binary
+        if binary and _on_a_terminal(ctx.params.get(str(one.name))):
+            what = f"{_spelt(one)} is binary data, which a terminal cannot show"
+            raise UsageError(what, remedy="name a file, or pipe it on")
     if len(both := _on_stdout(ctx)) > 1:
         aside = "give a file name, or --report FILE for the JSON"
         remedy = aside if any(isinstance(one.type, paths.Output) for one in both) else "drop one"
@@ -52,6 +58,11 @@ def refuse_mixing() -> None:
 def _on_stdout(ctx: click.Context) -> list[click.Parameter]:
     """The parameters that send a document or an output to stdout, as they were given."""
     return [one for one in ctx.command.params if _is_stdout(one, ctx.params.get(str(one.name)))]
+
+
+def _on_a_terminal(output: str | None) -> bool:
+    number = None if output is None else files.descriptor(output)
+    return number is not None and os.isatty(number)
 
 
 def _is_stdout(parameter: click.Parameter, value: Any) -> bool:

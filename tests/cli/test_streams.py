@@ -127,7 +127,7 @@ def documents(command: click.Command) -> Iterator[list[str]]:
     for parameter in command.params:
         if isinstance(parameter, options.ToStdout):
             yield parameter.opts[:1]
-        elif isinstance(parameter, click.Option) and parameter.type is paths.OUTPUT:
+        elif isinstance(parameter, click.Option) and parameter.type in (paths.OUTPUT, paths.DATA):
             yield [parameter.opts[0], "-"]
 
 
@@ -147,3 +147,37 @@ def test_an_answer_that_nobody_can_receive_does_not_fail(drawn: None, args: list
         command, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1), timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["resample", "scene.ply"],
+        ["convert", "scene.ply"],
+        ["resample", "scene.ply", "half.ply", "--index"],
+        ["compare", "scene.ply", "drawn.ply", "--distances"],
+    ],
+    ids=" ".join,
+)
+def test_binary_data_is_not_sent_to_a_terminal(drawn: None, args: list[str], output: str) -> None:
+    terminal, its_end = os.openpty()
+    command = [sys.executable, "-m", "gscli", *args, output]
+    done = subprocess.run(command, stdout=its_end, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.set_blocking(terminal, False)
+    with pytest.raises(BlockingIOError):
+        os.read(terminal, 1)
+    os.close(its_end)
+    os.close(terminal)
+    assert done.returncode == 2
+    assert "is binary data, which a terminal cannot show; name a file, or pipe it on" in done.stderr
+    assert not Path("half.ply").exists()
+
+
+def test_text_is_sent_to_a_terminal(drawn: None) -> None:
+    terminal, its_end = os.openpty()
+    command = [sys.executable, "-m", "gscli", "compare", "scene.ply", "drawn.ply", "--report", "-"]
+    assert subprocess.run(command, stdout=its_end, stderr=subprocess.PIPE, timeout=60, check=True)
+    assert os.read(terminal, 100).startswith(b"{")
+    os.close(its_end)
+    os.close(terminal)
