@@ -87,7 +87,11 @@ def summary(shown: Iterable[str]) -> None:
     ctx = click.get_current_context()
     aside = _writes(ctx) or bool(_on_stdout(ctx))
     for line in shown:  # what file names hold cannot break lines or steer the terminal
-        click.echo(printable(line), err=aside)
+        good = getattr(line, "good", None) if os.environ.get("NO_COLOR", "") == "" else None
+        if good is None:
+            click.echo(printable(line), err=aside)
+        else:  # where it is no terminal, Click leaves the colour out
+            click.secho(printable(line), err=aside, fg="green" if good else "red")
 
 
 def remark(line: str) -> None:

@@ -8,6 +8,7 @@ from ..comparing.gaussians import Gaussians, Stat, Wasserstein
 from ..comparing.result import CAVEAT, Compared
 from ..shown import counted
 from . import numbers
+from .verdict import Verdict
 
 THERE, BACK = "source -> target", "target -> source"
 
@@ -36,7 +37,20 @@ def summary(result: Compared, *, verbose: bool = False) -> list[str]:
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     total = sum(result.timings.values())
     lines.append(f"took      {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
-    return lines
+    return [*lines, verdict(result)]
+
+
+def verdict(result: Compared) -> Verdict:
+    """Whether the limits were kept; without any, how much of each scene has a match in the other."""
+    missed = [str(gate) for gate in result.gates if not gate.passed]
+    if missed:
+        limits = counted(len(result.gates), "limit")
+        return Verdict(f"verdict   {len(missed):,} of {limits} missed: {'; '.join(missed)}", good=False)
+    if result.gates:
+        return Verdict(f"verdict   {counted(len(result.gates), 'limit')} kept", good=True)
+    there, back = result.centers.source_to_target.at[0], result.centers.target_to_source.at[0]
+    shares = f"{numbers.percent(there.fitness)} of source, {numbers.percent(back.fitness)} of target"
+    return Verdict(f"verdict   matched within {number(there.threshold)}: {shares}")
 
 
 def facts(result: Compared) -> list[tuple[str, str]]:

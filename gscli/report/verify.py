@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..shown import counted
 from ..verify import Verified
 from ..verifying.checks import Check
+from .verdict import Verdict
 
 
 def summary(result: Verified, *, verbose: bool = False) -> list[str]:
@@ -29,14 +30,15 @@ def summary(result: Verified, *, verbose: bool = False) -> list[str]:
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
     if not result.violations:
         one = len(result.draws) == 1
-        lines.append(f"verdict  {'it is what it claims' if one else 'they are what they claim'} to be")
+        told = "it is what it claims" if one else "they are what they claim"
+        lines.append(Verdict(f"verdict  {told} to be", good=True))
     return lines
 
 
 def _violations(checks: tuple[Check, ...]) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for check in checks:
-        lines += [f"WRONG    {check.name}: {example}" for example in check.examples]
+        lines += [Verdict(f"WRONG    {check.name}: {example}", good=False) for example in check.examples]
         if check.violations > len(check.examples):
             lines.append(f"WRONG    {check.name}: {check.violations - len(check.examples):,} more")
     return lines

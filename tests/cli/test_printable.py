@@ -89,6 +89,7 @@ def unsafe(source: str) -> list[int]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call) or ast.unparse(node.func) not in (
             "click.echo",
+            "click.secho",
             "print",
             "tqdm.write",
         ):

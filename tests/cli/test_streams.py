@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -181,3 +182,43 @@ def test_text_is_sent_to_a_terminal(drawn: None) -> None:
     assert os.read(terminal, 100).startswith(b"{")
     os.close(its_end)
     os.close(terminal)
+
+
+def seen(args: list[str]) -> str:
+    """What a terminal shows of what a command says on stdout."""
+    terminal, its_end = os.openpty()
+    command = [sys.executable, "-m", "gscli", *args]
+    subprocess.run(command, stdout=its_end, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(its_end)
+    said = b""
+    with suppress(OSError):  # the end, on Linux
+        while part := os.read(terminal, 1 << 16):
+            said += part
+    os.close(terminal)
+    return said.decode().replace("\r\n", "\n")
+
+
+COMPARED = ["compare", "scene.ply", "drawn.ply", "--threshold", "9"]
+
+
+@pytest.mark.parametrize(
+    ("args", "last"),
+    [
+        (COMPARED, "verdict   matched within 9: 100.00% of source, 100.00% of target"),
+        ([*COMPARED, "--min-fitness", "10%"], "\x1b[32mverdict   1 limit kept\x1b[0m"),
+        (
+            [*COMPARED, "--min-fitness", "0", "--max-rmse", "0"],
+            "\x1b[31mverdict   1 of 2 limits missed: source_to_target.at[0].inlier_rmse is ",
+        ),
+        (["verify", "scene.ply", "drawn.ply"], "\x1b[32mverdict  it is what it claims to be\x1b[0m"),
+    ],
+)
+def test_the_last_line_of_a_summary_is_its_verdict_in_colour_on_a_terminal(
+    drawn: None, monkeypatch: pytest.MonkeyPatch, args: list[str], last: str
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert seen(args).splitlines()[-1].startswith(last)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in seen(args)
+    monkeypatch.delenv("NO_COLOR")
+    assert "\x1b" not in run(*args).stdout
