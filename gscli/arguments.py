@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import reprlib
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -12,6 +15,8 @@ import numpy.typing as npt
 from .cloud import GaussianCloud
 from .device import to_numpy
 from .errors import UsageError
+
+PATH = (str, os.PathLike)
 
 
 def array(values: Any, name: str, kinds: str, wanted: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -36,6 +41,25 @@ def not_numbers(found: Any, name: str, wanted: str) -> UsageError:
     """The refusal of an array or tensor of another type or shape than is wanted."""
     kind = str(found.dtype).removeprefix("torch.")
     return UsageError(f"`{name}` must be {wanted}, not {kind} of shape {tuple(found.shape)}")
+
+
+def several(given: Any, name: str, kinds: tuple[type, ...], wanted: str) -> list[Any]:
+    """What was given for the argument of this name, one thing or several, as several.
+
+    >>> several("a.ply", "draws", PATH, "paths"), several(("a.ply", "b.ply"), "draws", PATH, "paths")
+    (['a.ply'], ['a.ply', 'b.ply'])
+
+    Args:
+        kinds: the types that one thing may have; wanted: what is asked for, in words.
+
+    Raises:
+        UsageError: neither one nor several such things.
+    """
+    found = [given] if isinstance(given, kinds) or not isinstance(given, Iterable) else list(given)
+    for thing in found:
+        if not isinstance(thing, kinds) or isinstance(thing, bool):
+            raise UsageError(f"`{name}` must be {wanted}, not {told(thing)}")
+    return found
 
 
 def size(value: int | str | None, name: str) -> int | None:
@@ -71,6 +95,15 @@ def parsed_size(value: int | str) -> int:
 def is_number(value: Any) -> bool:
     """Whether an argument is one real number, Python's or NumPy's."""
     return isinstance(value, Real)
+
+
+def told(value: Any) -> str:
+    """A text, a number or None as Python writes it, in short; an array by type and shape; else the type."""
+    if value is None or isinstance(value, (str, Real)):
+        return reprlib.repr(value)
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+    return type(value).__name__
 
 
 def spelt(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_type_hints
 
@@ -20,7 +21,7 @@ from .comparing.gaussians import differences
 from .comparing.pairing import Pairing, Pairs
 from .comparing.result import NUMBERS, OF_CENTERS, Evidence, Input
 from .comparing.result import Compared as Compared
-from .comparing.spacing import parse_threshold, several
+from .comparing.spacing import parse_threshold
 from .comparing.transform import Similarity, Transform
 from .comparing.weights import Side
 from .errors import UsageError
@@ -53,7 +54,7 @@ def compare(
     device: str = "cpu",
     min_fitness: float | None = None,
     max_rmse: float | None = None,
-    require: Sequence[str] = (),
+    require: str | Sequence[str] = (),
     distances: str | os.PathLike[str] | None = None,
     colors: bool = False,
     overwrite: bool = False,
@@ -79,7 +80,8 @@ def compare(
         memory_limit: what the process may take, in bytes or as ``2GB``; a large cloud is cut, with the
             same result.
         device: see `gscli.device.NAMES`.
-        min_fitness, max_rmse: gates on the first threshold. require: others; see `gscli.comparing.gates`.
+        min_fitness, max_rmse: gates on the first threshold. require: another or several, as in
+            `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
         overwrite, allow_lossy: about `distances`; see `gscli.formats.write`. track: told how far it is.
@@ -108,9 +110,10 @@ def compare(
     writing.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
-    thresholds = several(threshold)
+    thresholds = [] if threshold is None else _thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
-    limits = gates.limits(min_fitness, max_rmse, require)
+    required = arguments.several(require, "require", (str,), "a limit, or several")
+    limits = gates.limits(min_fitness, max_rmse, required)
     _check_options(thresholds, pair, gaussians, max_queries, seed, engine, limits)
     if memory is not None:
         budget.require_tiles(engine, where)
@@ -139,6 +142,13 @@ def compare(
         with timings.stage("write"):
             _write_distances(output, clouds[0], result, colors)
     return result
+
+
+def _thresholds(given: float | str | Sequence[float | str]) -> list[float | str]:
+    found = arguments.several(given, "threshold", (str, Real), "a distance, or several")
+    if not found:
+        raise UsageError("`threshold` names no distance", remedy="leave it out for 2spacing")
+    return found
 
 
 def _scene(given: Scene) -> Source | GaussianCloud:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, writing
+from . import arguments, fields, files, writing
 from .cloud import GaussianCloud
 from .documents import document, seconds
 from .errors import GateMissed, UsageError
@@ -105,7 +105,7 @@ class Verified:
 
 def verify(
     source: str | os.PathLike[str],
-    draws: Sequence[str | os.PathLike[str]],
+    draws: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     expect: str | os.PathLike[str] | None = None,
     grid_file: str | None = None,
@@ -125,7 +125,7 @@ def verify(
 
     Args:
         source: the scene.
-        draws: files that ``gscli resample`` made of it.
+        draws: one file or several that ``gscli resample`` made of it.
         expect: the report of the run that made them; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
@@ -138,6 +138,7 @@ def verify(
         InputError: a file is missing or malformed, or does not say how it was drawn, or says what
             cannot be.
     """
+    draws = arguments.several(draws, "draws", arguments.PATH, "a path, or several")
     if not draws:
         raise UsageError("there is no draw to verify")
     if sum(files.is_standard(path) for path in (source, *draws, *([expect] if expect else []))) > 1:

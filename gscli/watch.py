@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from . import arguments
 from .errors import InputError, UsageError
 from .watching import DEFAULT_THRESHOLD
 from .watching.events import EventWriter
@@ -20,7 +21,7 @@ PATIENCE = 5  # polls that a finished file may be unreadable before it is told
 
 
 def watch(
-    runs: Sequence[str | os.PathLike[str]],
+    runs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     reference: str | os.PathLike[str] | None = None,
     tensorboard: str | os.PathLike[str] | None = None,
@@ -61,6 +62,7 @@ def watch(
             nothing to measure.
         GscliError: `tensorboard` cannot be written to.
     """
+    runs = arguments.several(runs, "runs", arguments.PATH, "one folder or two")
     if not 1 <= len(runs) <= 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
     for name, value in (("every", every), ("threshold", threshold), ("timeout", timeout)):

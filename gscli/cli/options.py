@@ -218,6 +218,7 @@ threshold = click.option(
     "-t",
     "--threshold",
     multiple=True,
+    callback=lambda ctx, option, given: given or None,
     metavar="D|Nspacing",
     help="How near counts as a match; may be repeated.  [default: 2spacing]",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,15 +95,6 @@ class Threshold:
 
     def __str__(self) -> str:
         return f"{self.value:g}{'spacing' if self.in_spacings else ''}"
-
-
-def several(threshold: float | str | Iterable[float | str] | None) -> tuple[float | str, ...]:
-    """What was given for one threshold or several, as several; none for None."""
-    if threshold is None:
-        return ()
-    if isinstance(threshold, str) or not isinstance(threshold, Iterable):
-        return (threshold,)
-    return tuple(threshold)
 
 
 def parse_threshold(text: str | float) -> Threshold:

@@ -1,0 +1,64 @@
+"""Arguments of the library: one thing where several may be given, and what is of another type."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gscli
+from gscli.errors import UsageError
+from gscli.scene import make
+
+LIMIT = "source_to_target.mean <= 0.5"
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """A scene and a draw of it."""
+    folder = tmp_path_factory.mktemp("scenes")
+    gscli.write(folder / "a.ply", make(500, sh_degree=0))
+    gscli.resample(folder / "a.ply", folder / "half.ply")
+    return folder / "a.ply", folder / "half.ply"
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path, lambda path: [path]])
+def test_one_draw_is_verified_like_a_list_of_one(scenes, kind):
+    source, draw = scenes
+    assert [path for path, _, _ in gscli.verify(source, kind(draw)).draws] == [str(draw)]
+
+
+def test_one_run_is_watched_like_a_list_of_one(scenes, tmp_path):
+    folder = tmp_path / "point_cloud" / "iteration_7"
+    folder.mkdir(parents=True)
+    (folder / "point_cloud.ply").write_bytes(scenes[0].read_bytes())
+    (measured,) = gscli.watch(str(tmp_path), reference=scenes[0], once=True, every=0.01)
+    assert measured.step == 7
+
+
+def test_one_limit_is_asked_for_like_a_list_of_one(scenes):
+    one, listed = (gscli.compare(*scenes, require=limit) for limit in (LIMIT, [LIMIT]))
+    assert one.gates == listed.gates
+    assert len(one.gates) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda a, b: gscli.verify(a, 3), "draws must be a path, or several, not 3"),
+        (lambda a, b: gscli.verify(a, [b, None]), "draws must be a path, or several, not None"),
+        (lambda a, b: list(gscli.watch(3)), "runs must be one folder or two, not 3"),
+        (lambda a, b: gscli.compare(a, b, require=3), "require must be a limit, or several, not 3"),
+        (
+            lambda a, b: gscli.compare(a, b, threshold=True),
+            "threshold must be a distance, or several, not True",
+        ),
+        (
+            lambda a, b: gscli.compare(a, b, threshold=[np.zeros(2)]),
+            r"threshold .* not float64 of shape \(2,\)",
+        ),
+        (lambda a, b: gscli.compare(a, b, threshold=[]), "threshold names no distance"),
+    ],
+)
+def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, says):
+    with pytest.raises(UsageError, match=f"^{says}"):
+        call(*scenes)
