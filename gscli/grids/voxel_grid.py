@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class VoxelGrid:
     """Rows grouped by cell. NumPy arrays, or torch tensors on one device.
 
@@ -300,7 +300,7 @@ class VoxelGrid:
 
 
 @shown.shown
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Draw:
     """What one draw kept.
 

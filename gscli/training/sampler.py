@@ -29,7 +29,7 @@ _PARTITION = 0x70617274  # the stream that cells are dealt to ranks by: the same
 
 
 @shown
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scenario:
     """The rows that one draw kept.
 

@@ -332,6 +332,13 @@ def test_a_draw_is_by_a_method_and_shown_in_one_line():
     assert repr(grid.draw("dense")) == f"<Draw: rows {len(XYZ):,}, forced cells 0>"
 
 
+def test_grids_and_draws_are_equal_to_themselves_alone():
+    grid, same = (VoxelGrid.from_points(XYZ, voxel_size=0.5) for _ in range(2))
+    assert grid != same
+    assert grid.draw("dense") != grid.draw("dense")
+    assert len({grid, same, grid.draw("half")}) == 3
+
+
 def test_a_grid_is_shown_in_one_line():
     xyz = np.array([[0.1, 0, 0], [0.2, 0, 0], [0.7, 0, 0]])
     assert repr(VoxelGrid.from_points(xyz, voxel_size=0.5)) == "<VoxelGrid: 3 points in 2 cells of 0.5>"

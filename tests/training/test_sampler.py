@@ -25,6 +25,12 @@ def rows_of(views):
     return {name: view.rows.tolist() for name, view in views.items()}
 
 
+def test_scenarios_are_equal_to_themselves_alone():
+    one, other = (GridSampler.from_points(points(), seed=0).scenarios("half", epoch=0)["half"] for _ in "ab")
+    assert one != other
+    assert len({one, other}) == 2
+
+
 @pytest.mark.parametrize(("seed", "epoch"), [(0, 0), (7, 3), (2**64 - 1, 12)])
 def test_a_scenario_keeps_the_rows_that_the_command_line_keeps(seed, epoch):
     coord = points()
