@@ -62,3 +62,22 @@ def test_one_limit_is_asked_for_like_a_list_of_one(scenes):
 def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, says):
     with pytest.raises(UsageError, match=f"^{says}"):
         call(*scenes)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda a, b: gscli.resample(a, b, seed=""), "seed must be an integer between 0 and .*, not ''"),
+        (
+            lambda a, b: gscli.resample(a, b, repeat="a"),
+            "repeat must be an integer between 1 and .*, not 'a'",
+        ),
+        (
+            lambda a, b: gscli.resample(a, b, method="k-per-grid", k="3"),
+            "k must be an integer between 1 and .*, not '3'",
+        ),
+    ],
+)
+def test_what_is_of_another_type_is_refused_by_its_name(scenes, call, says):
+    with pytest.raises(UsageError, match=f"^{says}"):
+        call(*scenes)

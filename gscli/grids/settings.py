@@ -68,7 +68,11 @@ def whole(*, least: int, needed: str = "") -> Metadata:
     """A whole number."""
 
     def check(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not hasattr(value, "__index__") or not least <= index(value) < 2**63:
+        from ..kernels.hashing import is_whole
+
+        if not is_whole(value):
+            raise UsageError(f"`{name}` must be an integer between {least} and 2^63 - 1, not {value!r}")
+        if not least <= index(value) < 2**63:
             raise UsageError(f"`{name}` must be between {least} and 2^63 - 1, not {value}")
         return index(value)
 

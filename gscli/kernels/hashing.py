@@ -33,6 +33,14 @@ def mix64(x: Any) -> Any:
     return x ^ _shift(x, 31)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is one integer, Python's, NumPy's or torch's; True and False are none."""
+    try:
+        return not isinstance(value, bool) and isinstance(index(value), int)
+    except TypeError:
+        return False
+
+
 def require_seeds(**numbers: Any) -> None:
     """Refuse what is no seed and no epoch, by its name.
 
@@ -40,7 +48,9 @@ def require_seeds(**numbers: Any) -> None:
         UsageError: it is no integer from 0 to 2^64 - 1.
     """
     for name, value in numbers.items():
-        if not hasattr(value, "__index__") or not 0 <= index(value) <= _MASK:
+        if not is_whole(value):
+            raise UsageError(f"`{name}` must be an integer between 0 and 2^64 - 1, not {value!r}")
+        if not 0 <= index(value) <= _MASK:
             raise UsageError(f"`{name}` must be between 0 and 2^64 - 1, not {value}")
 
 

@@ -54,9 +54,11 @@ def asked_for(options: Mapping[str, Any]) -> list[Method]:
 
 def check_draws(seed: int | None, epoch: int | None, repeat: int | None) -> None:
     """Refuse numbers of draws that make no sense."""
+    if repeat is not None and not hashing.is_whole(repeat):
+        raise UsageError(f"`repeat` must be an integer between 1 and {MOST_REPEATS:,}, not {repeat!r}")
     if repeat is not None and not 1 <= repeat <= MOST_REPEATS:
         raise UsageError(f"`repeat` must be between 1 and {MOST_REPEATS:,}, not {repeat}")
-    hashing.require_seeds(seed=seed or 0, epoch=epoch or 0)
+    hashing.require_seeds(seed=0 if seed is None else seed, epoch=0 if epoch is None else epoch)
     if (epoch or 0) + (repeat or 1) > 2**64:
         raise UsageError(f"`repeat` {repeat} goes beyond the last epoch, 2^64 - 1")
 

@@ -94,8 +94,15 @@ def test_uniforms_lie_below_one_and_fill_the_interval():
 
 @pytest.mark.parametrize("value", [-1, 2**64, 0.5, None, "1", np.float32(1)])
 def test_what_is_no_seed_is_refused_by_its_name(value):
-    with pytest.raises(UsageError, match=r"^epoch must be between 0 and 2\^64 - 1, not "):
+    with pytest.raises(UsageError, match=r"^epoch must be (an integer )?between 0 and 2\^64 - 1, not "):
         hashing.require_seeds(seed=0, epoch=value)
+
+
+def test_what_is_no_integer_is_told_from_the_integer_that_it_reads_like():
+    with pytest.raises(UsageError, match=r"^seed must be an integer between 0 and .*, not '1'$"):
+        hashing.require_seeds(seed="1")
+    with pytest.raises(UsageError, match=r"^seed must be an integer between 0 and .*, not True$"):
+        hashing.require_seeds(seed=True)
 
 
 @pytest.mark.parametrize("value", [0, 2**64 - 1, np.uint8(255), np.uint64(2**64 - 1)])
