@@ -32,7 +32,7 @@ RUN pip install '.[gpu,formats]'
 FROM python:${PYTHON}-slim AS base
 RUN useradd --create-home --uid 1000 gscli \
     && install --directory --mode 1777 /data /cache
-ENV PATH=/opt/gscli/bin:$PATH GSCLI_CACHE_DIR=/cache/grids MPLCONFIGDIR=/tmp/matplotlib
+ENV PATH=/opt/gscli/bin:$PATH GSCLI_CACHE_DIR=/cache/grids
 WORKDIR /data
 
 FROM base AS cuda

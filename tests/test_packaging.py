@@ -76,7 +76,8 @@ def test_remedies_install_libraries_and_never_what_others_call_gscli(module: Pat
 
 
 def test_documents_install_this_distribution_or_this_checkout(project: dict[str, Any]) -> None:
-    for document in (*DOCUMENTS, ROOT / "Dockerfile"):
+    examples = (path for path in (ROOT / "examples").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    for document in (*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "Dockerfile", *examples):
         named = re.findall(r"pip install [^\n`#]*?(gscli[\w-]*)", document.read_text("utf-8"))
         assert set(named) <= {project["name"]}, document
 

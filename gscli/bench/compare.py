@@ -17,7 +17,7 @@ from .timing import Group, compare_calls, compare_processes
 Call = Callable[[], object]
 Peers = Callable[[Any, Any], dict[str, Call | str]]  # a string says why there is nothing to call
 
-SUBSAMPLE = 10_000  # at most so many points of each cloud in the origin's remedy
+SUBSAMPLE = 10_000  # at most so many points of each cloud in the predecessor's remedy
 
 
 def bench(*, points: int, search_points: int, repeats: int, device: str, slow: bool = True) -> list[Group]:

@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Cells:
-    """Points grouped by cell, the origin's way: sorted rows, and the start and count of each cell."""
+    """Points grouped by cell, the predecessor's way: sorted rows, and the start and count of each cell."""
 
     order: Any
     starts: Any
@@ -22,7 +22,7 @@ class Cells:
 
 
 def group(ids: Any) -> Cells:
-    """Group (N,) int64 cell ids, without gaps, as the origin's metadata cache holds them."""
+    """Group (N,) int64 cell ids, without gaps, as the predecessor's metadata cache holds them."""
     import torch
 
     order = torch.argsort(ids, stable=True)

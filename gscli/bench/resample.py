@@ -1,4 +1,4 @@
-"""``gscli bench resample``: draws against the origin's samplers, grids, and whole processes."""
+"""``gscli bench resample``: draws against the predecessor's samplers, grids, and whole processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
 
-FEATURES = 16  # per point, as the origin's training carries along
+FEATURES = 16  # per point, as the predecessor's training carries along
 
 
 def bench(*, points: int, cells: int, repeats: int, device: str, slow: bool = True) -> list[Group]:
@@ -28,7 +28,7 @@ def bench(*, points: int, cells: int, repeats: int, device: str, slow: bool = Tr
         points, cells: size of the generated scene; the cell size follows.
         repeats: timed repeats after one warm-up; medians are reported.
         device: where draws are made; see `gscli.device.NAMES`.
-        slow: whether to time the origin's per-cell Python loops, which take seconds and on a CPU are
+        slow: whether to time the predecessor's per-cell Python loops, which take seconds and on a CPU are
             timed once.
 
     Raises:
@@ -86,9 +86,9 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) 
     names = (
         "GridSampler.scenarios: draw all three",
         "GridSampler.scenarios, collate: draw and gather all three",
-        "origin, vectorised and cached",
-        "origin, vectorised",
-        "origin, loops",
+        "predecessor, vectorised and cached",
+        "predecessor, vectorised",
+        "predecessor, loops",
     )
     trouble = libraries.trouble("torch")
     if trouble is not None:

@@ -30,7 +30,7 @@ def test_bench_resample_times_everything_that_is_installed():
         "GridSampler.scenarios, collate",
     ]
     assert [row["name"] for g in groups for row in g["rows"] if row["note"] == timing.ONCE] == [
-        "origin, loops"
+        "predecessor, loops"
     ]
     processes = {row["name"]: row for row in groups[-1]["rows"]}
     assert processes["gscli resample --no-cache"]["peak_mb"] > 20
