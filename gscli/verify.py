@@ -25,6 +25,7 @@ from .shown import shown
 from .verifying import claims
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
+from .verifying.figures import check_comment, check_report
 
 __all__ = ["Verified", "verify"]
 
@@ -117,11 +118,14 @@ def verify(
 ) -> Verified:
     """Check draws against the scene they were drawn from.
 
-    Of each: the columns are the scene's (``columns``); every row is a row of the scene, byte for byte
-    (``subset``), none used twice (``duplicates``); every cell keeps exactly as many as the method says
-    (``cells``); the report's totals are true (``report``); and drawing again with its seed and epoch
-    gives these rows in this order (``rows``). Two or more draws with one method and grid are also tested
-    for uniformity, see `gscli.kernels.statistics`.
+    Of each: the columns are the scene's (``columns``); every row is a row of the scene (``subset``), none
+    used twice (``duplicates``); every cell keeps exactly as many as the method says (``cells``); drawing
+    again with its seed and epoch gives these rows in this order (``rows``); every figure of the report is
+    true (``report``), and the comment in the file says the same (``comment``). Two or more draws with one
+    method and grid are also tested for uniformity, see `gscli.kernels.statistics`.
+
+    Values are compared, whatever types the format of a draw stores them in. What a format rounds is held to
+    what it makes of the same draw, what it cannot hold is not compared: both are said in a note.
 
     Args:
         source: the scene.
@@ -153,7 +157,8 @@ def verify(
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
-    found, notes = [], []
+    found: list[tuple[str, Claim, tuple[Check, ...]]] = []
+    notes: list[str] = []
     with track("verifying", len(draws), "draws") as advance:
         for draw, drawing in zip(draws, drawings, strict=True):
             path = os.fspath(draw)
@@ -168,13 +173,20 @@ def verify(
                 if lattice not in grids:
                     grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
             with timings.stage("check"):
-                checks, rows = check_draw(cloud, drawn, claim, grids[lattice], path)
-            found.append((path, claim, checks))
+                checked = check_draw(cloud, drawn, claim, grids[lattice], path)
+                checks = [*checked.checks]
+                if claim.report is not None:
+                    with refusing(path):
+                        grid, forced = grids[lattice], checked.forced_cells
+                        checks.append(check_report(claim, cloud, scene.bytes, grid, len(drawn), forced))
+                    checks += filter(None, [check_comment(claim, drawn)])
+            found.append((path, claim, tuple(checks)))
+            notes += checked.notes
             if claim.method.picks and claim.method.pick.uniform:
                 group = groups.setdefault((lattice, claim.method), {})
                 if (claim.seed, claim.epoch) in group:
                     notes.append(f"{path} is a draw of the same seed and epoch as another: tested once")
-                group[claim.seed, claim.epoch] = rows
+                group[claim.seed, claim.epoch] = checked.rows
             advance(1)
     uniformity: list[Uniformity] = []
     with timings.stage("statistics"):

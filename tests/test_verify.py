@@ -10,7 +10,8 @@ from click.testing import CliRunner
 import gscli
 from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
-from gscli.errors import GateMissed, InputError, UsageError
+from gscli.errors import EngineUnavailable, GateMissed, InputError, UsageError
+from gscli.formats import FORMATS
 from gscli.grids.voxel_grid import VoxelGrid
 from gscli.resample import resample
 from gscli.verify import verify
@@ -86,7 +87,9 @@ def test_what_resample_wrote_passes_by_its_report(scene, tmp_path):
     run = CliRunner().invoke(main, ["verify", str(scene), str(target), "--expect", str(report), "--json"])
     assert run.exit_code == 0
     checks = json.loads(run.stdout)["draws"][0]["checks"]
-    assert [c["name"] for c in checks] == ["columns", "subset", "duplicates", "cells", "report", "rows"]
+    assert [c["name"] for c in checks] == [
+        *("columns", "subset", "duplicates", "cells", "rows", "report", "comment")
+    ]
     assert all(c["passed"] for c in checks)
 
 
@@ -191,17 +194,193 @@ def test_a_lost_or_added_column_is_caught(scene):
     assert "lacks label" in str(result.draws[0][2])
 
 
+BELIEVED = {
+    *("schema", "version", "device", "cache", "tiles", "memory_limit", "path", "index"),
+    *("notes", "timings_s", "axes"),
+}
+
+
+def figures(content, keys=()):
+    """The place of every figure in a report that can be worked out anew."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        if key in BELIEVED:
+            continue
+        if isinstance(value, (dict, list)):
+            yield from figures(value, (*keys, key))
+        else:
+            yield (*keys, key)
+
+
+def another(value):
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return {"ply": "spz", "half-density": "dense", "random": "center"}.get(value, value + "s")
+    return 3 if value is None else value * 2 + 1
+
+
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("points", 1), ("fraction", 0.5), ("forced_cells", 10**6)],
+    "settings",
+    [
+        {},
+        {"target": 321},
+        {"voxel_size": 0.3, "ratio": (0.2, 0.4), "seed": 5, "epoch": 2},
+        {"method": "k-per-grid", "k": 4},
+        {"method": "dense"},
+        {"drop_invalid": True},
+    ],
 )
-def test_a_report_that_lies_is_caught(scene, tmp_path, key, value):
+def test_each_figure_of_a_report_that_is_changed_is_named(scene, tmp_path, settings):
+    if "drop_invalid" in settings:
+        rows = np.array(gscli.read(scene).rows)
+        rows["x"][:5] = np.inf
+        gscli.write(scene, GaussianCloud(rows), overwrite=True)
     target, report = tmp_path / "half.ply", tmp_path / "half.json"
-    CliRunner().invoke(main, ["resample", str(scene), str(target), "--no-cache", "--report", str(report)])
-    content = json.loads(report.read_text())
-    content["outputs"][0]["kept"][key] = value
+    text = json.dumps(resample(scene, target, **settings).to_dict())
+    report.write_text(text)
+    assert failing(verify(scene, [target], expect=report)) == set()
+    places = list(figures(json.loads(text)))
+    assert len(places) > 25
+    for keys in places:
+        content = json.loads(text)
+        value = content
+        for key in keys:
+            value = value[key]
+        if keys == ("options", "drop_invalid") and "drop_invalid" not in settings:
+            continue  # where nothing was dropped, it may have been allowed
+        if keys == ("options", "repeat") and settings == {"method": "dense"}:
+            continue  # what draws nothing at random is drawn once, whatever was asked for
+        put(content, keys, another(value))
+        report.write_text(json.dumps(content))
+        name = next(str(key) for key in reversed(keys) if isinstance(key, str))
+        run = CliRunner().invoke(main, ["verify", str(scene), str(target), "--expect", str(report)])
+        if run.exit_code == 3:  # no run can have said so
+            assert "is no report" in run.stderr or "cannot be" in run.stderr, keys
+        else:
+            assert run.exit_code == 6, keys
+            assert name in "".join(line for line in run.stdout.splitlines() if "WRONG" in line), keys
+
+
+@pytest.mark.parametrize(
+    ("settings", "true", "said"),
+    [
+        ({}, b"seed=0 ", b"seed=1 "),
+        ({}, b"epoch=0 ", b"epoch=7 "),
+        ({}, b"ratio=0.3:0.7", b"ratio=0.3:0.6"),
+        ({}, b"voxel_size=0.", b"voxel_size=1."),
+        ({}, b"origin=0.0", b"origin=0.5"),
+        ({"method": "k-per-grid", "k": 400}, b"k=400", b"k=401"),
+        ({"method": "dense"}, b"method=dense ", b"method=sense "),
+        ({}, b"min_per_cell=1 ", b"min_per_cell=x "),
+    ],
+)
+def test_a_false_comment_is_noticed_beside_a_report_that_is_true(scene, tmp_path, settings, true, said):
+    target, report = tmp_path / "half.ply", tmp_path / "half.json"
+    report.write_text(json.dumps(resample(scene, target, **settings).to_dict()))
+    assert target.read_bytes().count(true) == 1
+    target.write_bytes(target.read_bytes().replace(true, said))
+    result = verify(scene, [target], expect=report)
+    assert failing(result) == {"comment"}
+    assert said.decode().strip().split("=")[0] in str(result.draws[0][2][-1])
+
+
+def test_a_report_of_a_given_mapping_is_checked_too(scene, tmp_path):
+    np.save(tmp_path / "ids.npy", np.random.default_rng(0).integers(-1, 90, 2000))
+    target, report, ids = tmp_path / "half.ply", tmp_path / "half.json", str(tmp_path / "ids.npy")
+    content = resample(scene, target, grid_file=ids).to_dict()
     report.write_text(json.dumps(content))
-    assert failing(verify(scene, [target], expect=report)) == {"report"}
+    assert failing(verify(scene, [target], expect=report, grid_file=ids)) == set()
+    content["grid"]["occupancy"]["max"] += 1
+    report.write_text(json.dumps(content))
+    assert failing(verify(scene, [target], expect=report, grid_file=ids)) == {"report"}
+
+
+WRITABLE = [form.name for form in FORMATS if form.writer is not None]
+
+
+@pytest.fixture(params=WRITABLE)
+def kept_as(request, make_scene, tmp_path):
+    """A scene in each format that is written."""
+    form = FORMATS.get(request.param)
+    try:
+        form.require(request.param)
+    except EngineUnavailable as missing:
+        pytest.skip(str(missing))
+    rows = make_scene(400, normals=False).rows
+    kinds = [*rows.dtype.descr, ("label", "<i8"), ("seen", "?"), ("half", "<f2"), ("far", ">f8")]
+    wide = np.zeros(len(rows), kinds)
+    for name in rows.dtype.names:
+        wide[name] = rows[name]
+    wide["label"], wide["half"], wide["far"] = np.arange(len(rows)) - 7, 0.5, 0.1
+    scene = tmp_path / ("scene" + form.suffixes[0].rstrip("/"))
+    gscli.write(str(scene) + "/" * form.folder, GaussianCloud(wide), allow_lossy=True)
+    return scene
+
+
+@pytest.mark.parametrize("other", WRITABLE)
+def test_a_right_draw_passes_and_a_wrong_one_does_not_in_every_pair_of_formats(kept_as, other):
+    form = FORMATS.get(other)
+    draws = [str(kept_as.parent / name) + form.suffixes[0] for name in ("half", "other")]
+    results = [
+        resample(kept_as, draw, voxel_size=0.7, allow_lossy=True, seed=seed)
+        for seed, draw in enumerate(draws)
+    ]
+    report = kept_as.parent / "half.json"
+    report.write_text(json.dumps(results[0].to_dict()))
+    right = verify(kept_as, draws[:1], expect=report)
+    assert [check.examples for _, _, checks in right.draws for check in checks if not check.passed] == []
+    content = results[0].to_dict()
+    content["outputs"][0]["path"] = draws[1]
+    report.write_text(json.dumps(content))
+    assert "rows" in failing(verify(kept_as, draws[1:], expect=report))
+
+
+@pytest.fixture
+def judged(scene, tmp_path):
+    """Verify a draw, made in a format of one's choice, by its report."""
+
+    def run(name, source=scene):
+        report = tmp_path / "report.json"
+        target = tmp_path / name
+        report.write_text(json.dumps(resample(source, target, allow_lossy=True).to_dict()))
+        return verify(source, [target], expect=report)
+
+    return run
+
+
+def test_a_note_says_what_a_format_has_no_place_for_and_what_it_rounds(scene, judged, tmp_path):
+    pytest.importorskip("laspy")
+    cloud = gscli.read(scene).with_columns({"two words": np.arange(2000)})
+    gscli.write(tmp_path / "scene.npz", cloud)
+    for name, says in (
+        ("half.pcd", "cannot hold two words (pcd): not compared"),
+        ("half.las", "a format that rounds (las)"),
+    ):
+        result = judged(name, source=tmp_path / "scene.npz")
+        assert failing(result) == set()
+        assert says in " ".join(result.notes)
+
+
+def test_values_that_are_no_numbers_are_equal_to_each_other(scene, judged):
+    rows = np.array(gscli.read(scene).rows)
+    rows["opacity"][::3] = np.nan
+    rows["opacity"][1::3] = -0.0
+    gscli.write(scene, GaussianCloud(rows), overwrite=True)
+    assert failing(judged("half.csv")) == set()
+
+
+def test_a_value_that_the_scene_cannot_hold_is_none_of_its(scene, tmp_path):
+    cloud = gscli.read(drawn(scene))
+    wide = np.zeros(len(cloud), [(name, "<f8") for name in cloud.fields])
+    for name in cloud.fields:
+        wide[name] = cloud.rows[name]
+    wide["label"][3] += 256
+    wide["opacity"][5] += 1e-12
+    gscli.write(tmp_path / "wide.ply", GaussianCloud(wide, cloud.header))
+    result = verify(scene, [tmp_path / "wide.ply"])
+    assert "subset" in failing(result)
+    assert "row 3 is no row" in str(result.draws[0][2])
+    assert "row 5 is no row" in str(result.draws[0][2])
 
 
 def test_a_report_finds_each_of_several_draws_by_its_path(scene, tmp_path):

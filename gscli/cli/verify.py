@@ -49,11 +49,12 @@ def command(
     \b
     Checks of each DRAW:
       columns     it has the columns of SOURCE
-      subset      every row is a row of SOURCE, byte for byte
+      subset      every row is a row of SOURCE, value for value
       duplicates  no row is used twice
       cells       every cell keeps exactly as many rows as the method says
-      report      the totals of the report are true (with --expect)
       rows        drawing again with its seed gives these rows
+      report      every figure of the report is true (with --expect)
+      comment     the comment in DRAW says what the report says (with --expect)
     Several draws of one method are also tested together: whether every row and every pair of rows of
     a cell is kept equally often, and cells and epochs are independent. Exit status 6 if anything is wrong.
 

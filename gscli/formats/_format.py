@@ -32,12 +32,14 @@ class Loss:
         what: what it is, in a few words.
         columns: the columns that are left out; empty where something else is lost.
         detail: more about it, such as how much precision is left.
+        rounds: whether it changes values that are kept.
     """
 
     what: str
     columns: tuple[str, ...] = ()
     _: KW_ONLY
     detail: str = ""
+    rounds: bool = False
 
     @classmethod
     def column(cls, cloud: GaussianCloud, name: str) -> Loss:

@@ -174,7 +174,7 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
         if not _is_kept(name, kind):
             lost.append(Loss.column(cloud, name))
         elif kind.kind == "f" and kind.itemsize > 8:
-            lost.append(Loss(f"digits of column {name}", detail=str(kind)))
+            lost.append(Loss(f"digits of column {name}", detail=str(kind), rounds=True))
     return lost
 
 

@@ -130,7 +130,7 @@ def write(
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What compressed PLY cannot hold: a few bits a value; nothing but the 3DGS fields to degree 3."""
     bits = "10 or 11 bits within each 256 rows for positions and scales, 10 for rotations, 8 else"
-    lost = [Loss("precision", detail=bits), Loss("the order of rows")]
+    lost = [Loss("precision", detail=bits, rounds=True), Loss("the order of rows")]
     return [*lost, *_rows.dropped(cloud, degree=3, comments=True)]
 
 

@@ -102,7 +102,7 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What LAS cannot hold: comments, some types, and positions that were not on its grid before."""
     lost = []
     if not _on_grid(cloud) and len(cloud):
-        lost.append(Loss("precision", detail=f"positions in steps of {_scale(cloud):g}"))
+        lost.append(Loss("precision", detail=f"positions in steps of {_scale(cloud):g}", rounds=True))
     kept = _kept(cloud)
     lost += [Loss.column(cloud, name) for name in cloud.fields if name not in kept]
     return lost + Loss.comments(cloud)

@@ -147,7 +147,7 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
         columns = [Loss.column(cloud, name) for name in added]
         return [*map(Loss, left_out), *columns, *Loss.comments(cloud)]
     lost = _rows.dropped(cloud, degree=0, beside=held)
-    return [Loss("precision", detail="colour clipped to 0..1 and 8 bits"), *lost]
+    return [Loss("precision", detail="colour clipped to 0..1 and 8 bits", rounds=True), *lost]
 
 
 def _activated(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:

@@ -86,7 +86,7 @@ def write(
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What .splat cannot hold: bytes for colour, opacity and rotation; nothing but the 3DGS fields."""
     bits = "colour clipped to 0..1, opacity and rotation to 8 bits"
-    return [Loss("precision", detail=bits), *dropped(cloud, degree=0)]
+    return [Loss("precision", detail=bits, rounds=True), *dropped(cloud, degree=0)]
 
 
 FORMAT = Format(

@@ -158,7 +158,10 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
         "positions to 24 bits, scales to 1/16 of a logarithm within -10..5.9, "
         "rotations to 10 bits, the rest to 8; colours within -0.44..1.44, harmonics within -1..1"
     )
-    return [Loss("precision", detail=bits), *_rows.dropped(cloud, degree=4, modes=(None, render_modes.MIP))]
+    return [
+        Loss("precision", detail=bits, rounds=True),
+        *_rows.dropped(cloud, degree=4, modes=(None, render_modes.MIP)),
+    ]
 
 
 def _plain_head(head: bytes) -> bytes:

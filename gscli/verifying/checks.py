@@ -13,6 +13,7 @@ from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from .claims import Claim, refusing
+from .expected import Expected, expected, values
 
 SHOWN = 5  # violations of one kind that are spelled out
 
@@ -22,7 +23,8 @@ class Check:
     """One question about one draw, or about all of them together.
 
     Attributes:
-        name: ``columns``, ``subset``, ``duplicates``, ``cells``, ``report``, ``rows`` or ``statistics``.
+        name: ``columns``, ``subset``, ``duplicates``, ``cells``, ``rows``, ``report``, ``comment``
+            or ``statistics``.
         violations: how many there are.
         examples: the first of them, in words.
     """
@@ -45,48 +47,63 @@ class Check:
         }
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What `check_draw` found.
+
+    Attributes:
+        rows: which rows of the scene the draw kept.
+        forced_cells: as of the draw that its seed makes.
+        notes: what was not compared, one line each.
+    """
+
+    checks: tuple[Check, ...]
+    rows: npt.NDArray[np.int64]
+    forced_cells: int
+    notes: tuple[str, ...]
+
+
 def check_draw(
     cloud: GaussianCloud, drawn: GaussianCloud, claim: Claim, grid: VoxelGrid, path: str
-) -> tuple[tuple[Check, ...], npt.NDArray[Any]]:
-    """Every check of one draw, and which rows of the scene it kept.
+) -> Checked:
+    """Every check of one draw but those of what is said of it.
 
     Of equal rows those are meant that the seed draws; which of the others, is not known and left out.
     """
-    rows = drawn.rows
-    if rows.dtype != cloud.rows.dtype:
-        ours, theirs = (d.newbyteorder("=") for d in (rows.dtype, cloud.rows.dtype))
-        if ours != theirs:
-            return (_columns(drawn, cloud),), np.empty(0, np.int64)
-        rows = rows.astype(cloud.rows.dtype)
     with refusing(path):
         keys = grid.pick_keys(cloud, claim.method.pick)
         counts = grid.wanted(claim.method, seed=claim.seed, epoch=claim.epoch)
         again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys, counts=counts)
-    source = rowsets.match(rows, cloud.rows, likely=again.rows)
-    unsure = rowsets.ambiguous(rows, cloud.rows, again.rows, source)
+    wanted = expected(cloud, again.rows, drawn, path)
+    if set(drawn.fields) != set(wanted.fields):
+        nothing = np.empty(0, np.int64)
+        return Checked((_columns(drawn, wanted),), nothing, again.forced_cells, wanted.notes)
+    rows, held = values(drawn.rows, wanted.table.dtype)
+    found = np.full(len(rows), rowsets.ABSENT, np.int64)
+    found[held] = rowsets.match(rows[held], wanted.table, likely=wanted.sequence)
+    unsure = np.zeros(len(rows), bool)
+    unsure[held] = rowsets.ambiguous(rows[held], wanted.table, wanted.sequence, found[held])
+    source = found.copy()
+    source[found >= 0] = wanted.numbers[found[found >= 0]]
     certain = source[(source >= 0) & ~unsure]
     # Equal rows share a cell of a lattice, but not of a mapping.
     kept, loose = (certain, int(unsure.sum())) if grid.voxel_size is None else (source[source >= 0], 0)
-    checks = [
+    checks = (
         Check("columns", 0),
         _listed("subset", source == rowsets.ABSENT, "row {} is no row of the scene"),
         _listed("duplicates", source == rowsets.SURPLUS, "row {} occurs more often than in the scene"),
         _cells(grid, kept, counts[0], loose),
-    ]
-    if claim.said_by == "report":
-        checks.append(_report(claim, len(rows), len(cloud), grid, again.forced_cells))
-    checks.append(_reproduced(cloud, rows, source, again.rows))
-    return tuple(checks), certain
+        _reproduced(rows, held, source, wanted),
+    )
+    return Checked(checks, certain, again.forced_cells, wanted.notes)
 
 
-def _columns(drawn: GaussianCloud, cloud: GaussianCloud) -> Check:
-    missing = [name for name in cloud.fields if name not in drawn.fields]
-    added = [name for name in drawn.fields if name not in cloud.fields]
-    example = "its columns have another order or other types than the scene's"
-    if missing or added:
-        example = "; ".join(
-            f"{verb} {', '.join(names[:8])}" for verb, names in (("lacks", missing), ("adds", added)) if names
-        )
+def _columns(drawn: GaussianCloud, wanted: Expected) -> Check:
+    missing = [name for name in wanted.fields if name not in drawn.fields]
+    added = [name for name in drawn.fields if name not in wanted.fields]
+    example = "; ".join(
+        f"{verb} {', '.join(names[:8])}" for verb, names in (("lacks", missing), ("adds", added)) if names
+    )
     return Check("columns", 1, (example,))
 
 
@@ -112,36 +129,26 @@ def _cells(grid: VoxelGrid, kept: npt.NDArray[Any], wanted: npt.NDArray[Any], lo
     return Check("cells", len(wrong) + outside, tuple(examples))
 
 
-def _report(claim: Claim, rows: int, points: int, grid: VoxelGrid, forced_cells: int) -> Check:
-    facts = (
-        ("points in the scene", claim.source_points, points),
-        ("cells", claim.cells, len(grid)),
-        ("points kept", claim.points, rows),
-        ("the kept share", claim.fraction, rows / points if points else 0.0),
-        ("forced cells", claim.forced_cells, forced_cells),
-    )
-    wrong = [f"the report says {said} {what}, there are {true}" for what, said, true in facts if said != true]
-    return Check("report", len(wrong), tuple(wrong))
-
-
 def _reproduced(
-    cloud: GaussianCloud, rows: npt.NDArray[Any], source: npt.NDArray[Any], again: npt.NDArray[Any]
+    rows: npt.NDArray[Any], held: npt.NDArray[np.bool_], source: npt.NDArray[Any], wanted: Expected
 ) -> Check:
-    """Drawn again with the same seed, the rows have the same bytes in the same order."""
+    """Drawn again with the same seed, the rows have the same values in the same order."""
     examples = []
-    if len(rows) != len(again):
-        examples.append(f"its seed draws {len(again):,} rows, not {len(rows):,}")
-    both = min(len(rows), len(again))
+    if len(rows) != len(wanted.sequence):
+        examples.append(f"its seed draws {len(wanted.sequence):,} rows, not {len(rows):,}")
+    both = min(len(rows), len(wanted.sequence))
     step = 1 << 16
     wrong: list[int] = []
-    total = abs(len(rows) - len(again))
+    total = abs(len(rows) - len(wanted.sequence))
     for start in range(0, both, step):
         part = slice(start, min(start + step, both))
-        at = rowsets.differing(rows[part], take_rows(cloud.rows, again[part])) + start
+        other = rowsets.differing(rows[part], take_rows(wanted.table, wanted.sequence[part]))
+        at = np.union1d(other, np.flatnonzero(~held[part])) + start
         total += len(at)
         wrong += at[: SHOWN - len(wrong)].tolist() if len(wrong) < SHOWN else []
     for row in wrong:
         strange = "no row of the scene" if source[row] == rowsets.ABSENT else "a row used before"
         here = f"row {source[row]} of the scene" if source[row] >= 0 else strange
-        examples.append(f"row {row} is {here}, its seed draws row {again[row]}")
+        again = wanted.numbers[wanted.sequence[row]]
+        examples.append(f"row {row} is {here}, its seed draws row {again}")
     return Check("rows", total, tuple(examples[:SHOWN]))

@@ -29,8 +29,8 @@ class Claim:
 
     Attributes:
         voxel_size, origin: the lattice; None for a draw from a given mapping.
-        points, fraction, forced_cells, cells, source_points: what the report says was kept and there
-            was; None where only a comment speaks.
+        report: the whole report; None where only a comment speaks.
+        output: which of its outputs the draw is.
     """
 
     said_by: str
@@ -39,11 +39,24 @@ class Claim:
     epoch: int
     voxel_size: float | None
     origin: tuple[float, float, float] | None
-    points: int | None = None
-    fraction: float | None = None
-    forced_cells: int | None = None
-    cells: int | None = None
-    source_points: int | None = None
+    report: dict[str, Any] | None = None
+    output: int = 0
+
+    def words(self) -> dict[str, str]:
+        """The words of the comment that such a draw carries; those that have an effect."""
+        said = [*self.method.words(), f"seed={self.seed}", f"epoch={self.epoch}"]
+        words = dict(word.split("=", 1) for word in said)
+        if not self.method.uses_seed:
+            del words["seed"], words["epoch"]
+        if self.voxel_size is not None and self.origin is not None:
+            words |= {"voxel_size": repr(self.voxel_size), "origin": ",".join(map(repr, self.origin))}
+        return words
+
+
+def comment_words(cloud: GaussianCloud) -> dict[str, str] | None:
+    """The words of the last provenance comment of a file; None where there is none."""
+    lines = [m[1] for line in cloud.header.comments if (m := _COMMENT.fullmatch(line))]
+    return dict(word.split("=", 1) for word in lines[-1].split()) if lines else None
 
 
 def from_comment(cloud: GaussianCloud, path: str) -> Claim:
@@ -52,14 +65,13 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
     Raises:
         InputError: there is none, or it cannot be understood.
     """
-    lines = [m[1] for line in cloud.header.comments if (m := _COMMENT.fullmatch(line))]
-    if not lines:
+    said = comment_words(cloud)
+    if said is None:
         raise InputError(
             "does not say how it was drawn",
             path=path,
             remedy="give the report of the run that made it with `expect`",
         )
-    said = dict(word.split("=", 1) for word in lines[-1].split())
     try:
         how = Method.of_words(said)
         size = float(said["voxel_size"]) if "voxel_size" in said else None
@@ -85,14 +97,22 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
     try:
         outputs = content["outputs"]
         real = os.path.realpath(draw)
-        found = [o for o in outputs if os.path.realpath(o["path"]) == real]
-        found = found or [o for o in outputs if Path(o["path"]).name == Path(draw).name]
+        numbers = range(len(outputs))
+        found = [i for i in numbers if os.path.realpath(outputs[i]["path"]) == real]
+        found = found or [i for i in numbers if Path(outputs[i]["path"]).name == Path(draw).name]
         if not found and alone and len(outputs) == 1:
-            found = outputs
+            found = [0]
         if len(found) != 1:
             raise InputError(f"does not say which of its {len(outputs)} outputs {draw} is", path=report)
-        output, grid = found[0], content["grid"]
+        output, grid = outputs[found[0]], content["grid"]
         how, kept = Method.of(output), output["kept"]
+        for counted in (kept["points"], kept["forced_cells"], grid["cells"], content["input"]["points"]):
+            _whole(counted)
+        _number(kept["fraction"])
+        if not all(isinstance(each["method"], str) and "pick" in each for each in outputs):
+            raise TypeError("an output without method or pick")
+        if (aim := content["options"]["points_per_cell"]) is not None:
+            _number(aim)
         seed, epoch = ((output[key] if how.uses_seed else 0) for key in ("seed", "epoch"))
         size = grid["voxel_size"]
         return _possible(
@@ -103,11 +123,8 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
                 _whole(epoch),
                 None if size is None else _number(size),
                 None if size is None else _corner(grid["origin"]),
-                points=_whole(kept["points"]),
-                fraction=_number(kept["fraction"]),
-                forced_cells=_whole(kept["forced_cells"]),
-                cells=_whole(grid["cells"]),
-                source_points=_whole(content["input"]["points"]),
+                report=content,
+                output=found[0],
             )
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError) as error:

@@ -1,0 +1,115 @@
+"""What a draw must hold in the format it is in: values of the scene, or of the draw written anew.
+
+Formats store values in types of their own (text in double, PLY in four bytes at most for an integer), so
+values are compared, not storage. What a format rounds is compared with what it makes of the same draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, temporaries
+from ..cloud import GaussianCloud
+from ..errors import naming
+from ..formats import FOLDER, FORMATS, Format, Target
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The rows that those of a draw are looked for among.
+
+    Attributes:
+        table: (M,) rows, as `values` gives them: the scene's, or those of the draw written anew.
+        numbers: (M,) the row of the scene that each of them is.
+        sequence: (K,) rows of `table`: the draw.
+        fields: the columns that the draw's file has to have.
+        notes: what is not compared, one line each.
+    """
+
+    table: npt.NDArray[Any]
+    numbers: npt.NDArray[np.int64]
+    sequence: npt.NDArray[np.int64]
+    fields: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def expected(cloud: GaussianCloud, rows: npt.NDArray[Any], drawn: GaussianCloud, path: str) -> Expected:
+    """What the draw of some rows of a scene must hold in the format of a file.
+
+    Args:
+        cloud: the scene. rows: (K,) those that are drawn.
+        drawn: what the file at `path` holds.
+    """
+    form = FORMATS.get(drawn.header.format)
+    writer = form.writer
+    if writer is None:
+        table, _ = values(cloud.rows, plain(cloud.rows.dtype, cloud.fields))
+        return Expected(table, np.arange(len(cloud)), rows, cloud.fields)
+    lost = Target(path, form, writer).losses(cloud)
+    left_out = {name for loss in lost for name in loss.columns}
+    compared = tuple(name for name in cloud.fields if name not in left_out)
+    notes = []
+    if left_out:
+        runs = fields.folded({name: "" for name in cloud.fields if name in left_out})
+        missing = ", ".join(name for name, _ in runs)
+        notes.append(f"{path} is in a format that cannot hold {missing} ({form.name}): not compared")
+    if writer.lossy or any(loss.rounds for loss in lost):
+        again = _written(cloud, rows, form, drawn.header.axes, path)
+        table, _ = values(again.rows, plain(again.rows.dtype, again.fields))
+        notes.append(
+            f"{path} is in a format that rounds ({form.name}): held to what writing its draw anew gives"
+        )
+        numbers = rows if writer.order is None else writer.order(cloud, rows)
+        return Expected(table, numbers, np.arange(len(rows)), again.fields, tuple(notes))
+    has = compared
+    if form.name != cloud.header.format:
+        has = _written(cloud, rows[:0], form, None, path).fields  # some formats have columns of their own
+    table, _ = values(cloud.rows, plain(cloud.rows.dtype, compared))
+    return Expected(table, np.arange(len(cloud)), rows, has, tuple(notes))
+
+
+def plain(kind: np.dtype[Any], names: tuple[str, ...]) -> np.dtype[Any]:
+    """The type of rows of these columns in native byte order, with nothing between them."""
+    return np.dtype([(name, kind[name].base.newbyteorder("="), kind[name].shape) for name in names])
+
+
+def values(rows: npt.NDArray[Any], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Rows in a type of `plain`, in which equal values have equal bytes: one NaN, and no -0.
+
+    Returns:
+        (N,) rows, and (N,) whether the type holds all values of each.
+    """
+    out, held = np.zeros(len(rows), kind), np.ones(len(rows), bool)
+    for name in kind.names or ():
+        stored = np.ascontiguousarray(rows[name])
+        try:
+            with np.errstate(all="ignore"):
+                taken = stored.astype(kind[name].base)
+                same = taken.astype(stored.dtype) == stored
+        except (ValueError, TypeError):  # words where there were numbers
+            held[:] = False
+            continue
+        if taken.dtype.kind == "f":
+            same |= np.isnan(taken) & (stored != stored)
+            taken[np.isnan(taken)] = np.nan
+            taken += 0.0
+        out[name] = taken
+        held &= same.reshape(len(rows), -1).all(axis=1) if same.ndim > 1 else same
+    return out, held
+
+
+def _written(
+    cloud: GaussianCloud, rows: npt.NDArray[Any], form: Format, axes: str | None, path: str
+) -> GaussianCloud:
+    """Rows of a scene, written in a format as it is at `path` and read again."""
+    assert form.writer is not None
+    suffix = form.suffixes[0]
+    with temporaries.folder("gscli-verify") as folder, naming(path):
+        place = folder / f"draw{'' if suffix == FOLDER else suffix}"
+        Target(str(place), form, form.writer, allow_lossy=True, axes=axes).write(cloud, index=rows)
+        again = form.read(place)
+        return GaussianCloud(np.array(again.rows), again.header)  # no map of a file that goes
