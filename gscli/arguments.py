@@ -62,6 +62,28 @@ def several(given: Any, name: str, kinds: tuple[type, ...], wanted: str) -> list
     return found
 
 
+def require_paths(*, optional: bool = False, **given: Any) -> None:
+    """Refuse what is no path, by its name; `optional` lets None pass.
+
+    Raises:
+        UsageError: neither text nor `os.PathLike`.
+    """
+    for name, value in given.items():
+        if not isinstance(value, PATH) and not (optional and value is None):
+            raise UsageError(f"`{name}` must be a path, not {told(value)}")
+
+
+def require_flags(**given: Any) -> None:
+    """Refuse what is neither True nor False, by its name: a text of "no" would mean yes.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    for name, value in given.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise UsageError(f"`{name}` must be True or False, not {told(value)}")
+
+
 def size(value: int | str | None, name: str) -> int | None:
     """As many bytes as were given for the argument of this name, if any; see `parsed_size`.
 
@@ -93,8 +115,8 @@ def parsed_size(value: int | str) -> int:
 
 
 def is_number(value: Any) -> bool:
-    """Whether an argument is one real number, Python's or NumPy's."""
-    return isinstance(value, Real)
+    """Whether an argument is one real number, Python's or NumPy's; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def told(value: Any) -> str:

@@ -92,7 +92,9 @@ def compare(
         UsageError: an option that cannot be honoured or has no effect.
         EngineUnavailable: the engine's library or device is missing.
     """
-    scenes = _scene(source), _scene(target)
+    arguments.require_paths(optional=True, distances=distances)
+    arguments.require_flags(gaussians=gaussians, colors=colors, overwrite=overwrite, allow_lossy=allow_lossy)
+    scenes = _scene(source, "source"), _scene(target, "target")
     if all(isinstance(scene, Source) and scene.standard for scene in scenes):
         raise UsageError("stdin can be one of the two scenes, not both")
     output = None if distances is None else Target.of(distances, overwrite=overwrite, allow_lossy=allow_lossy)
@@ -151,8 +153,14 @@ def _thresholds(given: float | str | Sequence[float | str]) -> list[float | str]
     return found
 
 
-def _scene(given: Scene) -> Source | GaussianCloud:
-    return Source.of(given) if isinstance(given, (str, os.PathLike)) else as_cloud(given)
+def _scene(given: Scene, name: str) -> Source | GaussianCloud:
+    if isinstance(given, arguments.PATH):
+        return Source.of(given)
+    try:
+        return as_cloud(given)
+    except UsageError:
+        what = f"`{name}` must be a path, a cloud or (N, 3) numbers, not {arguments.told(given)}"
+        raise UsageError(what) from None
 
 
 def _read(

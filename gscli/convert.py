@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, formats
+from . import arguments, fields, files, formats
 from .cloud import GaussianCloud
 from .documents import document, seconds
 from .errors import UsageError, did_you_mean
@@ -109,6 +109,8 @@ def convert(
             `allow_lossy` is false.
         UsageError: `output` has no suffix of a format that gscli writes.
     """
+    arguments.require_paths(source=source, output=output)
+    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy, dry_run=dry_run)
     read = Source.of(source)
     like = read.folder_format
     written = Target.of(output, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import arguments, files, formats, neighbors, writing
 from . import device as devices
-from . import files, formats, neighbors, writing
 from .comparing import conventions, search
 from .comparing.search import Engine
 from .comparing.spacing import beyond_scene, parse_threshold
@@ -157,6 +157,9 @@ def coprune(
         GateMissed: a model would keep fewer than `min_points`.
         GscliError: with the exit code that fits; no output is left half written.
     """
+    arguments.require_paths(first=first, second=second, out_dir=out_dir)
+    arguments.require_paths(optional=True, index=index)
+    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     wanted = parse_threshold(threshold)
     if min_points < 0:
         raise UsageError(f"`min_points` must be 0 or more, not {min_points}")

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 NAMES = ("cpu", "torch-cpu", "cuda")  # NumPy; the torch code on CPU tensors; the torch code on a GPU
 
 
-def resolve(name: str) -> torch.device | None:
+def resolve(name: Any) -> torch.device | None:
     """The torch device of a name; None for ``cpu``, which is NumPy and imports no torch.
 
     Raises:
+        UsageError: no device has that name.
         EngineUnavailable: torch or a usable GPU is missing.
     """
+    if not isinstance(name, str):
+        what = f"`device` must be a name, not {None if name is None else type(name).__name__}"
+        raise UsageError(what, remedy=f"choose from {', '.join(NAMES)}")
     if name == "cpu":
         return None
     if name.split(":")[0] not in NAMES:

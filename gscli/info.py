@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
+from . import arguments, fields
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
 from .documents import document
@@ -102,6 +102,7 @@ def info(source: str | os.PathLike[str], *, trust_pickle: bool = False, axes: st
         source: a scene file or folder, or ``-`` for stdin.
         trust_pickle, axes: see `gscli.formats.read`.
     """
+    arguments.require_paths(source=source)
     read = Source.of(source)
     return describe(read.read(trust_pickle=trust_pickle, axes=axes), path=read.name, size=read.bytes)
 

@@ -84,7 +84,10 @@ def resample(
     Raises:
         GscliError: with the exit code that fits; no output is left half written.
     """
-    names = [method] if isinstance(method, str) else list(method)
+    arguments.require_paths(source=source)
+    arguments.require_paths(optional=True, output=output, out_dir=out_dir, grid_file=grid_file, index=index)
+    arguments.require_flags(drop_invalid=drop_invalid, overwrite=overwrite, allow_lossy=allow_lossy)
+    names = arguments.several(method, "method", (str,), "a name, or several")
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=target, pick=pick)
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)

@@ -142,6 +142,8 @@ def verify(
         InputError: a file is missing or malformed, or does not say how it was drawn, or says what
             cannot be.
     """
+    arguments.require_paths(source=source)
+    arguments.require_paths(optional=True, expect=expect, grid_file=grid_file)
     draws = arguments.several(draws, "draws", arguments.PATH, "a path, or several")
     if not draws:
         raise UsageError("there is no draw to verify")

@@ -63,6 +63,7 @@ def watch(
         GscliError: `tensorboard` cannot be written to.
     """
     runs = arguments.several(runs, "runs", arguments.PATH, "one folder or two")
+    arguments.require_paths(optional=True, reference=reference, tensorboard=tensorboard)
     if not 1 <= len(runs) <= 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
     for name, value in (("every", every), ("threshold", threshold), ("timeout", timeout)):

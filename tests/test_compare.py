@@ -61,7 +61,7 @@ def test_an_array_is_no_pickle():
 
 
 def test_what_is_neither_file_nor_points_is_refused():
-    with pytest.raises(UsageError, match=r"points are a cloud or \(N, 3\) numbers, not NoneType"):
+    with pytest.raises(UsageError, match=r"^source must be a path, a cloud or \(N, 3\) numbers, not None"):
         compare(None, XYZ)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from .. import arguments
 from ..cloud import GaussianCloud, Points, as_cloud
 from ..errors import UsageError
 from ..progress import nothing
@@ -55,6 +56,7 @@ def read(
             one that is always right-down-front.
         EngineUnavailable: the format needs a package that is not installed.
     """
+    arguments.require_paths(path=path)
     return Source.of(path).read(only=only, trust_pickle=trust_pickle, axes=axes)
 
 
@@ -89,6 +91,8 @@ def write(
         UsageError: `axes` for a format that is always right-down-front.
         EngineUnavailable: the format needs a package that is not installed.
     """
+    arguments.require_paths(path=path)
+    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     cloud = as_cloud(points)
     like = cloud.header.format
     target = Target.of(path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)

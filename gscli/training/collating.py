@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
+from .. import arguments
 from ..errors import UsageError
 from .sampler import Scenario
 
@@ -36,10 +37,10 @@ def collate(
         UsageError: scenarios of different scenes, ranks or devices, or none; no tensor, or one of
             another length or device, or a reserved name.
     """
-    several = [views] if isinstance(views, Scenario) else views
-    drawn = list(several.values() if isinstance(several, Mapping) else several)
-    if not all(isinstance(view, Scenario) for view in drawn):
-        raise UsageError("`views` must be what GridSampler.scenarios returned, or some of it")
+    given = views.values() if isinstance(views, Mapping) else views
+    drawn = arguments.several(
+        given, "views", (Scenario,), "what GridSampler.scenarios returned, or some of it"
+    )
     if not drawn:
         raise UsageError("there is no scenario to collate")
     if len({view.scene for view in drawn}) > 1:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .. import formats
+from .. import arguments, formats
 from ..device import to_numpy
 from ..errors import InputError, UsageError
 from ..grids import grid_files
@@ -71,6 +71,8 @@ class GridSampler:
     """
 
     def __init__(self, grid: VoxelGrid, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+        if not isinstance(grid, VoxelGrid):
+            raise UsageError(f"`grid` must be a VoxelGrid, not {type(grid).__name__}")
         if not all(hasattr(n, "__index__") for n in (rank, world_size)) or not 0 <= rank < world_size:
             raise UsageError(f"rank {rank} is not within a world of {world_size}")
         hashing.require_seeds(seed=seed)
@@ -178,10 +180,8 @@ class GridSampler:
             hashing.require_seeds(epoch=epoch)
         now = self.epoch if epoch is None else index(epoch)
         drawn: dict[str, Scenario] = {}
-        for name in [names] if isinstance(names, (str, Method)) else names:
+        for name in arguments.several(names, "names", (str, Method), "methods or their names"):
             how = method(name) if isinstance(name, str) else name
-            if not isinstance(how, Method):
-                raise UsageError(f"`names` must be methods or their names, not {how!r}")
             label = name if isinstance(name, str) else how.name
             if label in drawn:
                 raise UsageError(f"the scenario {label} is asked for twice", remedy="draw it for two epochs")

@@ -12,7 +12,7 @@ from gscli.errors import InputError, UsageError  # noqa: E402
 from gscli.grids.methods import method  # noqa: E402
 from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
 from gscli.resample import resample  # noqa: E402
-from gscli.training import GridSampler  # noqa: E402
+from gscli.training import GridSampler, collate  # noqa: E402
 
 NAMES = ("dense", "half", "single")
 
@@ -23,6 +23,15 @@ def points(n=3000, seed=0, dtype=torch.float32):
 
 def rows_of(views):
     return {name: view.rows.tolist() for name, view in views.items()}
+
+
+def test_what_a_sampler_cannot_work_with_is_refused_by_its_name():
+    with pytest.raises(UsageError, match=r"^grid must be a VoxelGrid, not str$"):
+        GridSampler("x")
+    with pytest.raises(UsageError, match=r"^names must be methods or their names, not 3$"):
+        GridSampler.from_points(points()).scenarios(3)
+    with pytest.raises(UsageError, match=r"^views must be what GridSampler.scenarios returned.*, not 3$"):
+        collate(3)
 
 
 def test_scenarios_are_equal_to_themselves_alone():
