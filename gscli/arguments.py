@@ -90,6 +90,8 @@ def size(value: int | str | None, name: str) -> int | None:
     Raises:
         UsageError: no size.
     """
+    if not (value is None or isinstance(value, (int, str))) or isinstance(value, bool):
+        raise UsageError(f"`{name}` must be whole bytes or a size such as '2GB', not {told(value)}")
     try:
         return None if value is None else parsed_size(value)
     except ValueError as error:

@@ -90,6 +90,10 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
         (lambda a, b: gscli.compare(a, 3), r"target must be a path, a cloud or \(N, 3\) numbers, not 3"),
         (lambda a, b: gscli.compare(np.zeros(3), b), r"source must be .*, not float64 of shape \(3,\)"),
         (lambda a, b: gscli.compare(a, b, gaussians="yes"), "gaussians must be True or False, not 'yes'"),
+        (
+            lambda a, b: gscli.compare(a, b, memory_limit=1.5),
+            "memory_limit must be whole bytes or .*, not 1.5",
+        ),
         (lambda a, b: gscli.compare(a, b, device=None), "device must be a name, not None; choose from cpu"),
         (lambda a, b: gscli.resample(a, b, device=3), "device must be a name, not int; choose from cpu"),
         (

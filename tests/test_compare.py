@@ -51,8 +51,9 @@ def test_a_matrix_moves_the_source_as_its_file_does(tmp_path):
     found = compare(XYZ, XYZ + np.float32([0.5, 0, 0]), transform=pose)
     assert found.centers.symmetric.hausdorff < 1e-6
     assert same_numbers(found, compare(XYZ, XYZ + np.float32([0.5, 0, 0]), transform=tmp_path / "pose.json"))
-    with pytest.raises(InputError, match=r"^transform: is no 4x4 matrix of finite numbers"):
-        compare(XYZ, XYZ, transform=np.eye(3))
+    for transform in (np.eye(3), 3, ["of", "text"]):
+        with pytest.raises(UsageError, match=r"^transform is no 4x4 matrix of finite numbers"):
+            compare(XYZ, XYZ, transform=transform)
 
 
 def test_an_array_is_no_pickle():

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import files
 from ..containers.bytes import MAX_JSON, parsed, read_small
 from ..device import to_numpy
-from ..errors import InputError, UsageError, naming
+from ..errors import InputError, UsageError
 from ..kernels import parallel
 
 Array = npt.NDArray[Any]
@@ -62,15 +62,18 @@ class Transform:
         """That of a (4, 4) matrix, or of a JSON file of one.
 
         Raises:
-            InputError: unreadable, no JSON, or no such matrix.
+            InputError: a file that is unreadable, no JSON, or holds no such matrix.
+            UsageError: neither a path nor such a matrix.
         """
         if isinstance(transform, (str, os.PathLike)):
             return read(transform)
         matrix = np.asarray(to_numpy(transform))
-        with naming("transform"):
-            if matrix.dtype.kind not in "iuf":
-                raise InputError(f"is no 4x4 matrix of finite numbers, but of {matrix.dtype}")
+        if matrix.dtype.kind not in "iuf":
+            raise UsageError(f"`transform` is no 4x4 matrix of finite numbers, but of {matrix.dtype}")
+        try:
             return cls(matrix.astype(np.float64))
+        except InputError as error:
+            raise UsageError(f"`transform` {error.what}", remedy=error.remedy) from None
 
     def apply(self, xyz: Array) -> Array:
         """(N, 3) float64 of (N, 3) positions; each coordinate is summed in the order x, y, z, shift."""

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
 from ..runtime import processes
+from ..shown import shown
 from ..watching import DEFAULT_THRESHOLD
 from ..watching.disagreement import POINTS
 
@@ -38,6 +39,7 @@ class _Job:
     arrays: tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
+@shown
 class DisagreementMonitor:
     """Measures two models in a process of its own, with one thread at low priority.
 
@@ -97,6 +99,10 @@ class DisagreementMonitor:
         self._thread = threading.Thread(target=self._serve, name="gscli-monitor", daemon=True)
         self._thread.start()
         atexit.register(self.close, 10.0)
+
+    def _facts(self) -> dict[str, object]:
+        told = {"threshold": self._settings["threshold"], "waiting": len(self._pending)}
+        return {**told, "dropped": self.dropped, "failed": self.failed, "restarts": self.restarts}
 
     def __call__(self, centers_a: Any, centers_b: Any, step: int) -> None:
         """Measure two sets of (N, 3) centres, tensors on any device or arrays, as of `step`."""

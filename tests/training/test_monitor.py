@@ -59,6 +59,12 @@ def test_scalars_of_every_step_come_back_in_order_with_their_steps():
         assert scalars["corgs/point_rmse_reverse"] == pytest.approx(rmse)
 
 
+def test_a_monitor_is_shown_in_one_line():
+    with DisagreementMonitor(print, threshold=0.25) as monitor:
+        said = "threshold 0.25, waiting 0, dropped 0, failed 0, restarts 0"
+        assert repr(monitor) == f"<DisagreementMonitor: {said}>"
+
+
 def test_models_without_any_match_have_fitness_0_and_an_infinite_rmse():
     a, _ = models(50)
     scalars = disagreement.points(a, a + 100)
