@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, overload
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from . import fields, render_modes, shown
 from .device import to_numpy
-from .errors import InputError, UsageError
+from .errors import InputError, UsageError, did_you_mean
 from .kernels import structured
 
 if TYPE_CHECKING:
@@ -191,10 +190,9 @@ class GaussianCloud:
         """Refuse names of no column."""
         missing = [name for name in names if name not in self.fields]
         if missing:
-            near = difflib.get_close_matches(missing[0], self.fields, 1)
             raise InputError(
                 f"no {', '.join(missing)} column among {', '.join(self.fields) or 'none'}",
-                remedy=f"did you mean {near[0]}?" if near else "this needs a file whose points carry it",
+                remedy=did_you_mean(missing[0], self.fields, "this needs a file whose points carry it"),
             )
 
     @property

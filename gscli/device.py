@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import EngineUnavailable, UsageError
+from .errors import EngineUnavailable, UsageError, did_you_mean
 from .runtime import libraries
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def resolve(name: Any) -> torch.device | None:
     if name == "cpu":
         return None
     if name.split(":")[0] not in NAMES:
-        raise UsageError(f"no device {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
+        raise UsageError(f"no device {name!r}", remedy=did_you_mean(name, NAMES))
     libraries.require("torch", f"`device={name!r}`", instead="use `device='cpu'`")
     import torch
 

@@ -94,6 +94,13 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
             lambda a, b: gscli.compare(a, b, memory_limit=1.5),
             "memory_limit must be whole bytes or .*, not 1.5",
         ),
+        (
+            lambda a, b: gscli.resample(a, b, method="half-densty"),
+            "no method 'half-densty'; did you mean half-density",
+        ),
+        (lambda a, b: gscli.resample(a, b, pick="opacty"), "no pick 'opacty'; did you mean opacity"),
+        (lambda a, b: gscli.resample(a, b, pick=3), "no pick 3; choose from random"),
+        (lambda a, b: gscli.resample(a, b, device="cdua"), "no device 'cdua'; did you mean cuda"),
         (lambda a, b: gscli.compare(a, b, device=None), "device must be a name, not None; choose from cpu"),
         (lambda a, b: gscli.resample(a, b, device=3), "device must be a name, not int; choose from cpu"),
         (

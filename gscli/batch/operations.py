@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import GateMissed, InputError, UsageError, WriteRefused
+from ..errors import GateMissed, InputError, UsageError, WriteRefused, did_you_mean
 from . import outputs
 from .tasks import Task
 
@@ -84,7 +84,7 @@ def get(name: str) -> Operation:
         UsageError: there is none.
     """
     if name not in _REGISTRY:
-        raise UsageError(f"no batch operation {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
+        raise UsageError(f"no batch operation {name!r}", remedy=did_you_mean(name, NAMES))
     return _REGISTRY[name]
 
 

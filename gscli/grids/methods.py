@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 from . import settings
 from .picking import RANDOM, Pick
 
@@ -213,7 +213,7 @@ def methods(names: Sequence[str], **given: Unpack[Given]) -> list[Method]:
     full = [ALIASES.get(name, name) for name in names]
     for name in full:
         if name not in NAMES:
-            raise UsageError(f"no method {name!r}", remedy=f"choose one of {', '.join(NAMES)}")
+            raise UsageError(f"no method {name!r}", remedy=did_you_mean(str(name), NAMES))
     if len(set(full)) < len(full):
         raise UsageError("the same method is asked for twice", remedy="use `repeat` for several draws of it")
     asked = {name: value for name, value in given.items() if value is not None}

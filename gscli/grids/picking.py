@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ def pick(name: str) -> Pick:
         UsageError: there is none.
     """
     if name not in PICKS:
-        raise UsageError(f"no pick {name!r}", remedy=f"choose one of {', '.join(PICKS)}")
+        raise UsageError(f"no pick {name!r}", remedy=did_you_mean(str(name), PICKS))
     return PICKS[name]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 
 KINDS = ("mse", "cosine", "kl")
 
@@ -52,7 +52,7 @@ def density_consistency(
             output whose type or shape does not fit.
     """
     if kind not in KINDS:
-        raise UsageError(f"no kind {kind!r} of consistency", remedy=f"choose one of {', '.join(KINDS)}")
+        raise UsageError(f"no kind {kind!r} of consistency", remedy=did_you_mean(str(kind), KINDS))
     if temperature is not None and kind != "kl":
         raise UsageError(f"a temperature has no effect on {kind}")
     if temperature is None:

@@ -89,7 +89,7 @@ def test_flat_splats_are_important_by_their_two_scales():
 def test_a_pick_goes_by_its_name():
     assert {name: pick(name) for name in PICKS} == PICKS
     assert all(picked.name == name for name, picked in PICKS.items())
-    with pytest.raises(UsageError, match="choose one of random, opacity"):
+    with pytest.raises(UsageError, match="choose from random, opacity"):
         pick("best")
 
 
