@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 40  # more inputs than this, and the table has the totals only
 FAILURE_ROWS = 20
-NAME_WIDTH = 80
+WIDTH = 100  # of the table, unless its figures alone take more
+NAME_WIDTH = 80, 20  # of an input's path, at most and at least
 
 
 def plan(work: Work, *, folder: str | None) -> list[str]:
@@ -91,6 +92,10 @@ def _columns(records: list[dict[str, Any]]) -> list[str]:
         took = "-" if seconds is None else f"{seconds:.2f} s"
         cells.append([_name(record), record["status"], took, *(_cell(figures.get(name)) for name in names)])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    room = max(NAME_WIDTH[1], WIDTH - sum(width + 2 for width in widths[1:]))
+    for row in cells:
+        row[0] = _end(row[0], room)
+    widths[0] = min(widths[0], room)
     return [
         "  ".join(
             cell.ljust(width) if i < 2 else cell.rjust(width)
@@ -123,8 +128,11 @@ def _inputs(tasks: Sequence[Task]) -> str:
 
 def _name(record: dict[str, Any]) -> str:
     """An input's path as it is shown; of a very long one, the end."""
-    name = printable(_near(record["inputs"][0]["path"]))
-    return name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
+    return _end(printable(_near(record["inputs"][0]["path"])), NAME_WIDTH[0])
+
+
+def _end(name: str, width: int) -> str:
+    return name if len(name) <= width else "..." + name[3 - width :]
 
 
 def _near(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from .. import documents
 from ..formats import FOLDER, Format
 
 SCHEMA = "gscli/formats/1"
+WIDTH = 100
 
 
 def document(rows: Sequence[Format]) -> dict[str, Any]:
@@ -17,20 +19,22 @@ def document(rows: Sequence[Format]) -> dict[str, Any]:
 
 
 def summary(rows: Sequence[Format]) -> list[str]:
-    """A line a format; what is missing comes with the command that installs it."""
+    """A line or two a format; what is missing comes with the command that installs it."""
     names = max(len(row.name) for row in rows)
     suffixes = max(len(_suffixes(row)) for row in rows)
     lines = [f"{'format':{names}}  read  write  {'files':{suffixes}}  holds"]
     for row in rows:
         writes = "no" if row.writer is None else "lossy" if row.writer.lossy else "yes"
-        line = f"{row.name:{names}}  {'yes':4}  {writes:5}  {_suffixes(row):{suffixes}}  "
-        line += row.description
+        start = f"{row.name:{names}}  {'yes':4}  {writes:5}  {_suffixes(row):{suffixes}}  "
+        holds = row.description
         needs = [*row.requires, *(f"{package} for some files" for package in row.optional)]
         if needs:
-            line += f"; needs {', '.join(needs)}"
+            holds += f"; needs {', '.join(needs)}"
         if row.missing:
-            line += f"; missing {', '.join(row.missing)}: {row.install}"
-        lines.append(line)
+            holds += f"; missing {', '.join(row.missing)}: {row.install}"
+        lines += textwrap.wrap(
+            holds, WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
+        )
     return lines
 
 

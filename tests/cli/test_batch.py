@@ -470,3 +470,12 @@ def test_comparisons_of_a_batch_keep_to_a_limit_each(folder: Path) -> None:
     pages = batch(*words, "--memory-limit", "1GB", "--html", "pages", "--out-dir", "out")
     assert pages.exit_code == 2
     assert "--html draws all points at once" in pages.stderr
+
+
+def test_the_table_fits_into_100_columns_however_long_a_path_is(folder: Path) -> None:
+    name = f"{'long' * 30}.ply"
+    (folder / "scenes" / name).write_bytes((folder / "scenes/s1.ply").read_bytes())
+    for words in (["info", "scenes/*.ply"], ["compare", "scenes/*.ply", "--reference", "scenes/s1.ply"]):
+        lines = batch(*words).stdout.splitlines()
+        assert max(map(len, lines)) == 100
+        assert any(line.startswith("...") and "long.ply  done" in line for line in lines)

@@ -78,3 +78,9 @@ def test_people_get_a_line_a_format_with_the_way_to_what_is_missing(monkeypatch)
     assert "missing" not in by_name["ply"]
     assert by_name["splat"].split()[1:3] == ["yes", "lossy"]
     assert by_name["ksplat"].split()[1:3] == ["yes", "no"]
+
+
+def test_the_table_fits_into_100_columns():
+    lines = CliRunner().invoke(main, ["formats"], catch_exceptions=False).stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert [line.split()[0] for line in lines[1:] if line[0] != " "] == list(FORMATS.names())
