@@ -90,9 +90,25 @@ def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
         assert (kinds in (["file"], ["dir"])) == bool(meant), parameter.name
 
 
-def test_a_shell_completes_the_names_of_engines() -> None:
-    (engine,) = (p for p in COMMANDS["compare"].params if p.name == "engine")
-    assert [item.value for item in engine.shell_complete(click.Context(main), "k")] == ["kdtree"]
+@pytest.mark.parametrize(
+    ("name", "option", "word", "completed"),
+    [
+        ("compare", "engine", "k", ["kdtree"]),
+        ("compare", "device", "t", ["torch-cpu"]),
+        ("compare", "pair", "r", ["rows"]),
+        ("resample", "method", "ha", ["half-density", "half"]),
+        ("resample", "pick", "o", ["opacity"]),
+        ("resample", "origin", "m", ["min"]),
+        ("batch convert", "to", "sp", ["splat", "spz"]),
+        ("batch convert", "to", ".np", ["npy", "npz"]),
+    ],
+)
+def test_a_shell_completes_words_of_which_there_are_few(
+    name: str, option: str, word: str, completed: list[str]
+) -> None:
+    (parameter,) = (p for p in COMMANDS[name].params if p.name == option)
+    found = parameter.shell_complete(click.Context(COMMANDS[name]), word)
+    assert [item.value for item in found] == completed
 
 
 @pytest.mark.parametrize(

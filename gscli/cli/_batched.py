@@ -164,11 +164,20 @@ def _options_of(operation: str, own: frozenset[str]) -> list[click.Parameter]:
     ]
     if operations.get(operation).renames:
         what = "The suffix of outputs, which names their format (`gscli formats`); / is a scene folder."
-        theirs.insert(0, click.Option(["--to"], metavar="SUFFIX", required=True, help=what))
+        suffix = click.Option(["--to"], metavar="SUFFIX", required=True, help=what, shell_complete=_suffixes)
+        theirs.insert(0, suffix)
     if any(p.name == "no_cache" for p in params):
         what = "Keep grids on disk between runs."
         theirs.append(click.Option(["--on-disk-cache"], is_flag=True, help=what))
     return theirs
+
+
+def _suffixes(ctx: click.Context, param: click.Parameter, word: str) -> list[str]:
+    """The suffixes of formats that are written, as a shell completes them."""
+    from ..formats import FORMATS
+
+    found = [suffix.lstrip(".") for form in FORMATS if form.writer is not None for suffix in form.suffixes]
+    return sorted(suffix for suffix in found if suffix.startswith(word.lstrip(".")))
 
 
 def _own_options(operation: str) -> list[click.Parameter]:

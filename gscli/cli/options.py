@@ -15,6 +15,8 @@ from ..neighbors import ENGINES
 from . import paths
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic from Click 8.4 on
@@ -104,6 +106,13 @@ class Origin(ParamType):
         except ValueError:
             self.fail(f"{value!r} is neither X,Y,Z nor min", param, ctx)
         return x, y, z
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem("min")] if "min".startswith(incomplete) else []
 
 
 class Size(ParamType):
