@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
-from . import options, show
+from ..errors import UsageError
+from . import options, paths, show
 
 
 @click.command()
-@options.source
+@click.argument("source", nargs=-1, required=True, type=paths.INPUT, metavar="SOURCE...")
 @options.trust_pickle
 @options.axes
 @options.as_json
-def command(source: str, trust_pickle: bool, axes: str | None, as_json: bool) -> None:
-    """Say what is in SOURCE: points, bounds, fields, sizes, spacing.
+def command(source: tuple[str, ...], trust_pickle: bool, axes: str | None, as_json: bool) -> None:
+    """Say what is in each SOURCE: points, bounds, fields, sizes, spacing.
 
     Positions that are NaN or infinite are counted. SOURCE may be - for stdin, or FILE::NAME for one model of
     a file that holds several.
@@ -21,11 +22,15 @@ def command(source: str, trust_pickle: bool, axes: str | None, as_json: bool) ->
     \b
     Examples:
       gscli info scene.ply
+      gscli info half.ply quarter.ply
       gscli info chkpnt30000.pth
       gscli resample scene.ply - --method one-per-grid | gscli info - --json
     """
     from ..info import info
     from ..report import info as report_info
 
-    found = info(source, trust_pickle=trust_pickle, axes=axes)
-    show.result(found.to_dict(), report_info.summary(found), as_json=as_json)
+    if as_json and len(source) > 1:
+        raise UsageError("--json is one document, of one SOURCE", remedy="try gscli batch info --json-lines")
+    for each in source:
+        found = info(each, trust_pickle=trust_pickle, axes=axes)
+        show.result(found.to_dict(), report_info.summary(found), as_json=as_json)

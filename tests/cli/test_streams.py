@@ -222,3 +222,14 @@ def test_the_last_line_of_a_summary_is_its_verdict_in_colour_on_a_terminal(
     assert "\x1b" not in seen(args)
     monkeypatch.delenv("NO_COLOR")
     assert "\x1b" not in run(*args).stdout
+
+
+def test_info_describes_one_scene_after_the_other(drawn: None) -> None:
+    both = run("info", "scene.ply", "drawn.ply")
+    assert both.exit_code == 0
+    assert both.stdout == run("info", "scene.ply").stdout + run("info", "drawn.ply").stdout
+    stopped = run("info", "scene.ply", "absent.ply", "drawn.ply")
+    assert (stopped.exit_code, stopped.stdout) == (3, run("info", "scene.ply").stdout)
+    refused = run("info", "scene.ply", "drawn.ply", "--json")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "try gscli batch info --json-lines" in refused.stderr
