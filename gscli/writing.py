@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -221,5 +222,11 @@ def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
         return GscliError(
             "cannot be written: permission denied", path=path, remedy=f"check the permissions of {folder}"
         )
-    remedy = "free some space" if error.errno == errno.ENOSPC else None
+    remedy = None
+    if error.errno == errno.ENOSPC:
+        remedy = "free some space"
+        if folder.is_dir() and (not os.path.exists(path) or os.path.isfile(path)):  # no stream, no device
+            with suppress(OSError):
+                free = shutil.disk_usage(folder).free  # what was written so far is gone again
+                remedy += f" in {folder}, where {free / 1e6:,.1f} MB did not suffice"
     return GscliError(f"cannot be written ({error.strerror or error})", path=path, remedy=remedy)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -9,6 +10,7 @@ import tempfile
 import threading
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -264,3 +266,15 @@ def test_doctor_says_whether_the_cache_can_be_written(folder_of_nobody, monkeypa
         folder_of_nobody.chmod(mode)
         (cache,) = (finding for finding in doctor.examine() if finding.kind == "cache")
         assert cache.works == works
+
+
+def test_a_full_disk_is_told_with_its_folder_and_what_was_free(tmp_path, monkeypatch):
+    free = SimpleNamespace(free=12_340_000)
+    monkeypatch.setattr("shutil.disk_usage", {tmp_path: free}.__getitem__)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(files.GscliError) as caught, writing.replacing(tmp_path / "x", overwrite=False):
+        raise full
+    assert str(caught.value) == (
+        f"{tmp_path}/x: cannot be written (No space left on device); "
+        f"free some space in {tmp_path}, where 12.3 MB did not suffice"
+    )
