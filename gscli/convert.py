@@ -178,7 +178,8 @@ def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]
     def compare(label: str, names: tuple[str, ...], measure: Callable[..., npt.NDArray[Any]]) -> None:
         if names and set(names) <= set(both) and len(wanted):
             pair = (cloud.columns(names).astype(np.float64) for cloud in (wanted, found))
-            largest[label] = float(np.max(measure(*pair)))
+            with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
+                largest[label] = float(np.max(measure(*pair)))
 
     compare("position", fields.POSITION, lambda a, b: np.linalg.norm(a - b, axis=0))
     compare("scale", fields.scale_names(both), lambda a, b: np.expm1(np.abs(a - b)))

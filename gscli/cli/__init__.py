@@ -100,7 +100,12 @@ class _Commands(click.Group):
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    click.echo(printable(f"gscli: warning: {' '.join(str(message).split())}"), err=True)
+    told = " ".join(str(message).split())
+    if (
+        issubclass(category, RuntimeWarning) and " encountered in " in told
+    ):  # NumPy's, about no file of anybody's
+        told = f"some values are too large to calculate with, or no numbers, and stay so ({told})"
+    click.echo(printable(f"gscli: warning: {told}"), err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

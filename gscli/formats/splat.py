@@ -74,7 +74,8 @@ def write(
         raise GscliError("has no points: a .splat file would be empty", path=path, remedy="write .ply")
     out = np.empty(len(chosen), RECORD)
     out["xyz"] = planes(chosen, fields.POSITION)
-    out["scale"] = np.exp(np.minimum(planes(chosen, fields.SCALE), np.log(np.finfo(np.float32).max)))
+    with np.errstate(over="ignore"):  # the largest there is stands for what is larger
+        out["scale"] = np.minimum(np.exp(planes(chosen, fields.SCALE)), np.finfo(np.float32).max)
     out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(chosen, fields.SH_DC)) * 255)
     out["rgba"][:, 3] = alpha_bytes(chosen)
     out["rot"] = to_bytes(quaternions.unit(planes(chosen, fields.ROTATION)) * 128 + 128)

@@ -6,11 +6,13 @@ import ast
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gscli import cli
+from gscli import cli, read, write
 from gscli.cloud import GaussianCloud
 from gscli.errors import printable
 
@@ -107,3 +109,27 @@ def test_nothing_is_printed_but_through_printable() -> None:
     found = {str(path): unsafe(path.read_text()) for path in PACKAGE.rglob("*.py")}
     assert {path: lines for path, lines in found.items() if lines} == {}
     assert unsafe("click.echo(f'{path}')\nclick.echo(printable(path))\nprint(path)") == [1, 3]
+
+
+def test_a_warning_of_numpy_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(warnings, "showwarning", cli._show_warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        np.exp(np.array([1e4]))
+    told = "some values are too large to calculate with, or no numbers, and stay so"
+    assert capsys.readouterr().err == f"gscli: warning: {told} (overflow encountered in exp)\n"
+
+
+@pytest.mark.parametrize("name", ["out.splat", "out.spz", "out.compressed.ply"])
+def test_a_scale_beyond_all_numbers_is_converted_without_a_warning(
+    tmp_path: Path, scene: GaussianCloud, name: str
+) -> None:
+    rows = scene.rows.copy()
+    rows["scale_0"][:5] = 1e4
+    write(tmp_path / "big.ply", GaussianCloud(rows))
+    done = run("convert", tmp_path / "big.ply", tmp_path / name, "--allow-lossy")
+    assert done.returncode == 0
+    assert "warning" not in done.stderr
+    assert np.isfinite(read(tmp_path / name).columns(("scale_0",))).all()
