@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .. import neighbors, scene, temporaries
 from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
+
+if TYPE_CHECKING:
+    import torch
 
 Call = Callable[[], object]
 Peers = Callable[[Any, Any], dict[str, Call | str]]  # a string says why there is nothing to call
@@ -45,7 +48,12 @@ def bench(*, points: int, search_points: int, repeats: int, device: str, slow: b
 
 
 def searches(
-    points: int, *, repeats: int, where: Any = None, slow: bool = True, peers: Peers | None = None
+    points: int,
+    *,
+    repeats: int,
+    where: torch.device | None = None,
+    slow: bool = True,
+    peers: Peers | None = None,
 ) -> Group:
     """The nearest neighbours of one cloud in another, by gscli, by ``torch.cdist`` and by peers.
 
@@ -82,7 +90,7 @@ def searches(
     return compare_calls(title, calls, repeats=repeats, on=where, once=once)
 
 
-def _search(name: str, queries: Any, targets: Any, where: Any) -> Call:
+def _search(name: str, queries: Any, targets: Any, where: torch.device | None) -> Call:
     if where is not None:
         import torch
 
@@ -96,7 +104,7 @@ def _cdist(a: Any, b: Any) -> Call:
     return lambda: predecessors.nearest_by_cdist(a, b)
 
 
-def duplicates(points: int, *, repeats: int, where: Any = None) -> Group:
+def duplicates(points: int, *, repeats: int, where: torch.device | None = None) -> Group:
     """The nearest neighbours among points that are all the same, which trees cannot split."""
     same = np.full((points, 3), 0.25, np.float32)
     name, _ = neighbors.choose(points, points, where)

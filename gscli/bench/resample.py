@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from ..grids.voxel_grid import VoxelGrid
 from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes
+
+if TYPE_CHECKING:
+    import torch
 
 FEATURES = 16  # per point, as the predecessor's training carries along
 
@@ -47,7 +50,9 @@ def bench(*, points: int, cells: int, repeats: int, device: str, slow: bool = Tr
     return groups
 
 
-def in_process(xyz: Any, cells: int, *, repeats: int, where: Any = None, slow: bool = True) -> list[Group]:
+def in_process(
+    xyz: Any, cells: int, *, repeats: int, where: torch.device | None = None, slow: bool = True
+) -> list[Group]:
     """Draws from a ready grid, the scenarios of a training iteration, and grids.
 
     Args:
@@ -63,7 +68,7 @@ def in_process(xyz: Any, cells: int, *, repeats: int, where: Any = None, slow: b
     ]
 
 
-def _draws(xyz: Any, grid: VoxelGrid, where: Any, repeats: int) -> Group:
+def _draws(xyz: Any, grid: VoxelGrid, where: torch.device | None, repeats: int) -> Group:
     title = f"one draw from a ready grid: {len(xyz):,} points in {len(grid):,} cells"
     calls: dict[str, Callable[[], object] | str] = {
         "half-density": lambda: grid.draw("half-density"),
@@ -74,7 +79,7 @@ def _draws(xyz: Any, grid: VoxelGrid, where: Any, repeats: int) -> Group:
     return compare_calls(title, calls, repeats=repeats, on=where)
 
 
-def _scenarios(xyz: Any, grid: VoxelGrid, where: Any, repeats: int, slow: bool) -> Group:
+def _scenarios(xyz: Any, grid: VoxelGrid, where: torch.device | None, repeats: int, slow: bool) -> Group:
     title = "three scenarios (dense, half, single) of one training iteration"
     host_order, counts = grid.order, np.diff(grid.offsets)
     ids = np.empty(len(xyz), np.int64)

@@ -163,8 +163,8 @@ class Centers:
 
 
 def compare_centers(
-    source: Any,
-    target: Any,
+    source: Array | torch.Tensor,
+    target: Array | torch.Tensor,
     *,
     thresholds: Sequence[float | str] = (),
     max_queries: int | None = None,

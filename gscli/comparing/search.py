@@ -82,8 +82,8 @@ class Nearest:
 
 
 def search_both(
-    source: Any,
-    target: Any,
+    source: Array | torch.Tensor,
+    target: Array | torch.Tensor,
     *,
     max_queries: int | None = None,
     seed: int = 0,
