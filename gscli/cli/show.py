@@ -86,12 +86,23 @@ def summary(shown: Iterable[str]) -> None:
     """Show people what a command found: an answer on stdout, unless that is taken, or a remark on stderr."""
     ctx = click.get_current_context()
     aside = _writes(ctx) or bool(_on_stdout(ctx))
-    for line in shown:  # what file names hold cannot break lines or steer the terminal
-        good = getattr(line, "good", None) if os.environ.get("NO_COLOR", "") == "" else None
-        if good is None:
-            click.echo(printable(line), err=aside)
-        else:  # where it is no terminal, Click leaves the colour out
-            click.secho(printable(line), err=aside, fg="green" if good else "red")
+    try:
+        for line in shown:  # what file names hold cannot break lines or steer the terminal
+            _tell(line, aside=aside)
+    except BrokenPipeError:
+        if aside:
+            raise
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # who read has seen enough; whether a limit was kept counts
+
+
+def _tell(line: str, *, aside: bool) -> None:
+    good = getattr(line, "good", None) if os.environ.get("NO_COLOR", "") == "" else None
+    if good is None:
+        click.echo(printable(line), err=aside)
+    else:  # where it is no terminal, Click leaves the colour out
+        click.secho(printable(line), err=aside, fg="green" if good else "red")
 
 
 def remark(line: str) -> None:

@@ -233,3 +233,29 @@ def test_info_describes_one_scene_after_the_other(drawn: None) -> None:
     refused = run("info", "scene.ply", "drawn.ply", "--json")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "try gscli batch info --json-lines" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["info", "scene.ply"], 0),
+        (["formats"], 0),
+        (["compare", "scene.ply", "drawn.ply"], 0),
+        (["compare", "scene.ply", "drawn.ply", "--min-fitness", "1", "-t", "0.001"], 6),
+        (["verify", "scene.ply", "scene.ply"], 3),
+        (["resample", "scene.ply", "-"], 1),
+        (["info", "scene.ply", "--json"], 1),
+    ],
+)
+def test_a_reader_that_leaves_does_not_make_an_answer_fail_nor_a_limit_be_kept(
+    drawn: None, args: list[str], status: int
+) -> None:
+    """As ``| head -1`` under a shell's pipefail; data and documents that are cut short do fail."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "gscli", *args]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert "Broken pipe" not in done.stderr
