@@ -92,9 +92,8 @@ def summary(shown: Iterable[str]) -> None:
     except BrokenPipeError:
         if aside:
             raise
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), 1
-        )  # who read has seen enough; whether a limit was kept counts
+        # Who read has seen enough, and what else is said goes nowhere; whether a limit was kept still counts.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _tell(line: str, *, aside: bool) -> None:

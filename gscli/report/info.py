@@ -23,7 +23,7 @@ def summary(found: Info) -> list[str]:
         first = f"the first in row {found.first_invalid}"
         lines.append(f"  invalid   {counted(found.invalid, 'NaN or infinite position')}, {first}")
     if found.low is not None and found.high is not None:
-        ends = list(zip(found.low, found.high, strict=True))
+        ends = [(low + 0.0, high + 0.0) for low, high in zip(found.low, found.high, strict=True)]  # no -0
         ranges = (f"{axis} {numbers.interval(*pair)}" for axis, pair in zip("xyz", ends, strict=True))
         lines.append("  bounds    " + "   ".join(ranges))
         lines.append("  extent    " + " x ".join(f"{high - low:.4g}" for low, high in ends))
