@@ -20,12 +20,12 @@ def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
     result = run("demo", "--out-dir", str(tmp_path))
     assert result.exit_code == 0
     points = len(gscli.read(tmp_path / "scene.ply"))
-    assert f"Made {tmp_path / 'scene.ply'}: {points:,} points." in result.output
+    assert f"Made {tmp_path / 'scene.ply'}: {points:,} points." in result.stderr
     for method in ("half-density", "one-per-grid", "k-per-grid"):
         kept = len(gscli.read(tmp_path / f"{method}.ply"))
-        assert f"{method}: kept {kept:,} points" in result.output
+        assert f"{method}: kept {kept:,} points" in result.stderr
         assert 0 < kept < points
-    commands = [line.split() for line in result.output.splitlines() if line.startswith("  gscli ")]
+    commands = [line.split() for line in result.stderr.splitlines() if line.startswith("  gscli ")]
     assert len(commands) == 3
     for command in commands:
         assert run(*command[1:]).exit_code == 0, command
@@ -34,7 +34,7 @@ def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
 def test_a_demo_on_a_scene_of_the_users_leaves_it_alone(tmp_path, scene_file):
     before = scene_file.read_bytes()
     result = run("demo", str(scene_file), "--out-dir", str(tmp_path / "out"))
-    assert result.output.startswith(f"Read {scene_file}: 500 points.")
+    assert result.stderr.startswith(f"Read {scene_file}: 500 points.")
     assert scene_file.read_bytes() == before
 
 
@@ -69,7 +69,7 @@ def test_a_demo_does_not_replace_its_own_scene(tmp_path, scene_file):
 
 def test_what_a_demo_says_to_try_can_be_pasted(tmp_path, scene_file):
     folder = tmp_path / "it's my demo"
-    lines = run("demo", str(scene_file), "--out-dir", str(folder)).output.splitlines()
+    lines = run("demo", str(scene_file), "--out-dir", str(folder)).stderr.splitlines()
     tries = [shlex.split(line) for line in lines if line.startswith("  gscli ")]
     assert tries[0] == ["gscli", "info", str(folder / "half-density.ply")]
 

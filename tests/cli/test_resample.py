@@ -339,7 +339,7 @@ def test_two_processes_share_the_cache(run, scene):
     assert [p.wait(60) for p in running] == [0] * 4
     assert len({(run.folder / f"{i}.ply").read_bytes() for i in range(4)}) == 1
     said = run("cache", "info").stdout.decode()
-    assert re.search(r": 1 grid, \d+ kB of at most 2\.15 GB\n$", said)
+    assert re.search(r": 1 grid, [\d.]+ kB of at most 2\.15 GB\n$", said)
     assert "removed 1 grid, " in run("cache", "clear").stdout.decode()
     assert json.loads(run("cache", "info", "--json").stdout)["bytes"] == 0
 
