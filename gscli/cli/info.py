@@ -14,7 +14,7 @@ from . import options, paths, show
 @options.axes
 @options.as_json
 def command(source: tuple[str, ...], trust_pickle: bool, axes: str | None, as_json: bool) -> None:
-    """Say what is in each SOURCE: points, bounds, fields, sizes, spacing.
+    """Say what is in each SOURCE: points, bounds, fields and more.
 
     Positions that are NaN or infinite are counted. SOURCE may be - for stdin, or FILE::NAME for one model of
     a file that holds several.
