@@ -5,10 +5,12 @@ The decoder (lazrs) gets the points alone and a bound on its memory; header and 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +19,12 @@ from .. import temporaries
 from ..errors import InputError
 from ..runtime import libraries, processes
 from .bytes import mapped, table
+from .las_head import PACKING, RECORD, LasHead
 
 _ROOM = 1 << 29  # bytes of address space for the interpreter and the decoder's buffers
 _COPIES = 4  # of the points, at most, while they are unpacked and written
-_RECORD = struct.Struct("<2x16sHH32x")  # a variable length record: owner, kind, length
-_OWNER, _KIND = b"laszip encoded", 22204
+_ITEMS = 32  # where the record of the packing counts its items
+_NEWEST = 3  # version of an item that lazrs knows
 _RECORDS = (("<u2", 94), ("<u4", 100))  # where the records start, and how many there are
 _EVLR_START = 235  # where the header of LAS 1.4 says where extended records start
 _PACKED_BITS = 0xC0  # of the point format
@@ -70,9 +73,54 @@ def _layout(path: Path, data: npt.NDArray[np.uint8]) -> bytes:
     """The record that tells how the points are packed."""
     at, count = (int(table(data, kind, 1, where, path, "header fields")[0]) for kind, where in _RECORDS)
     for _ in range(count):
-        owner, kind, length = _RECORD.unpack(table(data, "u1", _RECORD.size, at, path, "record bytes").data)
-        body = table(data, "u1", length, at + _RECORD.size, path, "record bytes")
-        if owner.rstrip(b"\0") == _OWNER and kind == _KIND:
-            return body.tobytes()
-        at += _RECORD.size + length
+        owner, kind, length = RECORD.unpack(table(data, "u1", RECORD.size, at, path, "record bytes").data)
+        body = table(data, "u1", length, at + RECORD.size, path, "record bytes")
+        if (owner.rstrip(b"\0"), kind) == PACKING:
+            return _known(path, body.tobytes())
+        at += RECORD.size + length
     raise InputError("has no record of how its points are packed", path=path, remedy="it is damaged")
+
+
+def _known(path: Path, layout: bytes) -> bytes:
+    """The record, if lazrs knows the versions that it names."""
+    (count,) = struct.unpack_from("<H", layout.ljust(_ITEMS + 2, b"\0"), _ITEMS)
+    items = layout[_ITEMS + 2 :][: 6 * count]
+    newest = max(
+        (version for *_, version in struct.iter_unpack("<3H", items[: len(items) // 6 * 6])), default=0
+    )
+    if newest > _NEWEST:
+        raise InputError(
+            f"is packed by version {newest} of LASzip's coders, and lazrs reads up to {_NEWEST}",
+            path=path,
+            remedy="unpack it to .las with LASzip, or pack it anew with version 3",
+        )
+    return layout
+
+
+def write(
+    stream: BinaryIO, head: LasHead, points: npt.NDArray[Any], about: dict[str, Any], extra: int
+) -> None:
+    """Write a LAZ file.
+
+    Args:
+        stream: seekable, at its start.
+        points: (N,) as LAS packs them. about: what `LasHead.before` takes of them.
+        extra: how many bytes of a point are no dimension of its format's own.
+
+    Raises:
+        EngineUnavailable: lazrs is missing or broken.
+    """
+    libraries.require("lazrs", "LAZ")
+    import lazrs
+
+    layout = lazrs.LazVlr.new_for_compression(about["kind"], extra)
+    before = bytearray(head.before(**about, packing=bytes(layout.record_data())))
+    stream.write(before)
+    packer = lazrs.LasZipCompressor(stream, layout)
+    packer.compress_many(np.frombuffer(points.tobytes(), np.uint8))
+    packer.done()
+    stream.seek(0, os.SEEK_END)
+    head.place(before, stream.tell())
+    stream.write(head.tail)
+    stream.seek(0)
+    stream.write(before)

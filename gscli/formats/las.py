@@ -1,20 +1,22 @@
-"""LAS and LAZ through laspy: every dimension a column, positions as scaled doubles.
+"""LAS and LAZ: every dimension a column, positions as scaled doubles.
 
-The header is kept, so that a file is written back with the scale and offset it had and its integer
-coordinates come out the same. Columns that the point format does not have become extra dimensions.
-Counts are checked against the file's size before laspy sees them.
+What stands before and behind the points is kept as bytes, so that a file is written back with the scale and
+offset it had, its integer coordinates come out the same, and whatever gscli does not know stays. laspy packs
+and unpacks points. Columns that the point format does not have become extra dimensions. Counts are checked
+against the file's size before anything is read.
 """
 
 from __future__ import annotations
 
 import copy
+import io
 import os
 import re
 import struct
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +25,10 @@ from .. import fields, writing
 from ..cloud import GaussianCloud, Header
 from ..containers import laz
 from ..containers.bytes import check_expansion, malformed, mapped, table
-from ..errors import InputError
+from ..containers.las_head import LasHead, extra_bytes
+from ..errors import GscliError, InputError
 from ..progress import nothing
+from . import _rows
 from ._format import Format, Loss, Writer
 from ._rows import selected
 
@@ -32,6 +36,19 @@ _EXTRA_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 _POINT_FORMAT = 6  # of files that were no LAS before: the plainest of LAS 1.4
 _COMPRESSED = 0x80
 _TAKEN = ("array", "point_format", "scales", "offsets", "sub_fields_dict")  # names of laspy's own in a record
+
+
+_FEWEST_STEPS = 1000  # of the grid, that half of the points must lie apart from the middle one
+_NO_OCTREE = "is a COPC file: what is written of it is plain LAS, as its octree holds for no other points"
+
+
+class Native(NamedTuple):
+    """What a file is written back with: its head, laspy's point format, and the grid of its integers."""
+
+    head: LasHead
+    kind: Any
+    scales: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.float64]
 
 
 def sniff(head: bytes) -> bool:
@@ -47,23 +64,48 @@ def read(path: Path) -> GaussianCloud:
     packed = _check(path)
     import laspy
 
+    data = mapped(path)
     with (
         malformed(path, "LAS"),
         nullcontext(path) if packed is None else laz.unpacked(path, packed) as plain,
     ):
+        head = LasHead.of(data, path)
         try:
-            las = laspy.read(plain)
+            header = laspy.LasHeader.read_from(io.BytesIO(head.readable()))
         except laspy.errors.LaspyException as error:
             raise ValueError(str(error)) from None
-        las.header.vlrs.extract("LasZipVlr")
-        others = [name for name in las.point_format.dimension_names if name not in "XYZ"]
-        columns = {name: np.asarray(las[axis]) for name, axis in zip("xyz", "xyz", strict=True)}
+        _check_lattice(path, header.scales, header.offsets)
+        points = table(
+            data if packed is None else mapped(plain),
+            header.point_format.dtype(),
+            header.point_count,
+            struct.unpack_from("<I", head.fixed, 96)[0],
+            path,
+            "points",
+        )
+        las = laspy.ScaleAwarePointRecord(points, header.point_format, header.scales, header.offsets)
+        others = [name for name in header.point_format.dimension_names if name not in "XYZ"]
+        columns = {axis: np.asarray(las[axis]) for axis in fields.POSITION}
         columns |= {name: np.asarray(las[name]) for name in others}
         kinds = [(name, array.dtype, array.shape[1:]) for name, array in columns.items()]
-        rows = np.empty(len(las.points), kinds)
+        rows = np.empty(len(points), kinds)
         for name, array in columns.items():
             rows[name] = array
-        return GaussianCloud(rows, Header("las", native=las.header))
+        notes = (_NO_OCTREE,) if head.octree else ()
+        native = Native(head.plain(), header.point_format, header.scales, header.offsets)
+        return GaussianCloud(rows, Header("las", native=native, notes=notes))
+
+
+def _check_lattice(path: Path, scales: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> None:
+    """Refuse steps between positions that make them equal, or no numbers."""
+    with np.errstate(all="ignore"):
+        reach = np.abs(scales) * 2.0**31 + np.abs(offsets)
+    if not (np.isfinite(reach).all() and scales.all()):
+        raise InputError(
+            f"has positions in steps of {scales.tolist()} from {offsets.tolist()}",
+            path=path,
+            remedy="it is damaged",
+        )
 
 
 def write(
@@ -78,24 +120,64 @@ def write(
     import laspy
 
     chosen = selected(cloud, index)
-    header = _header(chosen)
-    held = set(header.point_format.dimension_names)
+    _require_reach(chosen)
+    native = _native(chosen)
+    kind, head = copy.deepcopy(native.kind), native.head
+    held = set(kind.dimension_names)
     extra = [name for name in _kept(chosen) if name not in held and name not in fields.POSITION]
-    header.add_extra_dims([laspy.ExtraBytesParams(name, _type(chosen.rows.dtype[name])) for name in extra])
-    las = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(len(chosen), header=header))
-    las.x, las.y, las.z = (np.asarray(chosen.rows[axis], np.float64) for axis in fields.POSITION)
-    for name in _kept(chosen):
-        if name not in fields.POSITION:
-            las[name] = chosen.rows[name]
-    compress = os.fspath(path).lower().endswith(".laz")
-    with (
-        writing.replacing(path, overwrite=overwrite) as stream,
-        laspy.open(stream, mode="w", header=header, do_compress=compress, closefd=False) as writer,
-    ):
-        writer.write_points(las.points)
-        if header.evlrs:
-            writer.write_evlrs(header.evlrs)
+    types = {name: _type(chosen.rows.dtype[name]) for name in extra}
+    unknown = kind.num_extra_bytes if "ExtraBytes" in held else 0
+    new = [extra_bytes(name, _EXTRA_TYPES.index(stored) + 1) for name, stored in types.items()]
+    head = head.described([extra_bytes("ExtraBytes", 0, unknown)] * bool(unknown and new) + new)
+    for name, stored in types.items():
+        kind.add_extra_dimension(laspy.ExtraBytesParams(name, stored))
+    las = laspy.ScaleAwarePointRecord.zeros(
+        len(chosen), point_format=kind, scales=native.scales, offsets=native.offsets
+    )
+    try:
+        with np.errstate(all="ignore"):
+            for name in _kept(chosen):
+                as_real = name in fields.POSITION
+                las[name] = given = (
+                    np.asarray(chosen.rows[name], np.float64) if as_real else chosen.rows[name]
+                )
+                if as_real and not _near(las, name, given):
+                    raise OverflowError("they are beyond 32 bits")
+            about = _about(las)
+    except (OverflowError, ValueError) as error:  # a file with a scale or an offset that makes no sense
+        raise GscliError(
+            f"the integers of LAS cannot hold {name} ({error})", remedy="write .ply, which holds any columns"
+        ) from None
+    packed = os.fspath(path).lower().endswith(".laz")
+    with writing.replacing(path, overwrite=overwrite) as stream:
+        if packed:
+            laz.write(stream, head, las.array, about, kind.num_extra_bytes)
+        else:
+            stream.write(head.before(**about))
+            stream.write(las.array.tobytes())
+            stream.write(head.tail)
     advance(len(cloud))
+
+
+def _near(las: Any, axis: str, given: npt.NDArray[np.float64]) -> bool:
+    """Whether positions in laspy's record are a step from what they should be, at most."""
+    step = np.abs(las.scales["xyz".index(axis)]) + np.spacing(np.abs(given))
+    return bool((np.abs(np.asarray(las[axis]) - given) <= step).all())
+
+
+def _about(las: Any) -> dict[str, Any]:
+    """What a head has to say of laspy's record of points; see `LasHead.before`."""
+    axes = [np.asarray(las[axis]) for axis in fields.POSITION] if len(las) else [np.zeros(1)] * 3
+    return {
+        "kind": las.point_format.id,
+        "width": las.point_format.size,
+        "scales": las.scales,
+        "offsets": las.offsets,
+        "bounds": np.array([[axis.max() for axis in axes], [axis.min() for axis in axes]]),
+        "returns": np.bincount(np.asarray(las.return_number), minlength=16)[1:16],
+        "count": len(las),
+        "size": las.array.nbytes,
+    }
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
@@ -108,20 +190,45 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     return lost + Loss.comments(cloud)
 
 
-def _header(cloud: GaussianCloud) -> Any:
+def _native(cloud: GaussianCloud) -> Native:
+    """What the cloud is written with: its own file's, on another grid if its positions left that."""
     import laspy
 
     if _on_grid(cloud):
-        return copy.deepcopy(cloud.header.native)
+        native: Native = cloud.header.native
+        return native
     if cloud.header.format == "las":
-        header = copy.deepcopy(cloud.header.native)
+        native = cloud.header.native
     else:
         header = laspy.LasHeader(point_format=_POINT_FORMAT, version="1.4")
-        header.creation_date = None  # the same cloud gives the same bytes
         header.generating_software = "gscli"
-    header.scales = np.full(3, _scale(cloud) if len(cloud) else 1e-3)
-    header.offsets = np.floor(cloud.xyz.min(axis=0)) if len(cloud) else np.zeros(3)
-    return header
+        with io.BytesIO() as stream:
+            header.write_to(stream)
+            head = LasHead.undated(stream.getvalue())
+        native = Native(head, header.point_format, header.scales, header.offsets)
+    scale = _scale(cloud) if len(cloud) else 1e-3
+    offsets = np.floor(cloud.xyz.astype(np.float64).min(axis=0)) if len(cloud) else np.zeros(3)
+    return native._replace(scales=np.full(3, scale), offsets=offsets)
+
+
+def _require_reach(cloud: GaussianCloud) -> None:
+    """Refuse a position that cannot be written, or that would take the others' places from them.
+
+    Raises:
+        GscliError: naming its row.
+    """
+    if _on_grid(cloud) or not len(cloud):
+        return
+    xyz = _rows.planes(cloud, fields.POSITION)
+    away = np.abs(xyz - np.percentile(xyz, 50, axis=0, method="lower"))
+    apart = np.sort(away.max(axis=1)[away.any(axis=1)])
+    if len(apart) and apart[(len(apart) - 1) // 2] < apart[-1] / 2**31 * _FEWEST_STEPS:
+        row, axis = np.unravel_index(int(away.argmax()), away.shape)
+        raise GscliError(
+            f"row {row} has {'xyz'[axis]} = {xyz[row, axis]:g}, so far out that the integers of LAS, then "
+            f"in steps of {_scale(cloud):g}, cannot tell the other points apart",
+            remedy="write .ply, or drop such rows first",
+        )
 
 
 def _on_grid(cloud: GaussianCloud) -> bool:
@@ -131,17 +238,18 @@ def _on_grid(cloud: GaussianCloud) -> bool:
 
 def _scale(cloud: GaussianCloud) -> float:
     """The finest power of ten whose steps reach across the cloud in 31 bits."""
-    reach = float(np.ptp(cloud.xyz.astype(np.float64), axis=0).max()) + 1.0
+    xyz = cloud.xyz.astype(np.float64)
+    xyz = xyz[np.isfinite(xyz).all(axis=1)]
+    reach = (float(np.ptp(xyz, axis=0).max()) if len(xyz) else 0.0) + 1.0
     return float(10.0 ** np.ceil(np.log10(reach / (2**31 - 1))))
 
 
 def _kept(cloud: GaussianCloud) -> list[str]:
     """The columns that have a place: dimensions of the same name whose type holds them, or new ones."""
-    if cloud.header.format == "las":
-        return list(cloud.fields)
     import laspy
 
-    plain = laspy.PointFormat(_POINT_FORMAT)
+    own = cloud.header.format == "las"
+    plain = cloud.header.native.kind if own else laspy.PointFormat(_POINT_FORMAT)
     standard = {d.name: d for d in plain.dimensions if d.name not in "XYZ"}
     taken = {*_TAKEN, *plain.dtype().names}
     kept = []
@@ -150,7 +258,7 @@ def _kept(cloud: GaussianCloud) -> list[str]:
         if name in fields.POSITION:
             kept.append(name)
         elif name in standard:
-            if standard[name].num_bits >= 8 and np.can_cast(kind, standard[name].dtype, "safe"):
+            if own or (standard[name].num_bits >= 8 and np.can_cast(kind, standard[name].dtype, "safe")):
                 kept.append(name)
         elif _type(kind) in _EXTRA_TYPES and name not in taken and re.fullmatch(r"[!-~]{1,32}", name):
             kept.append(name)

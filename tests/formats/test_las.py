@@ -1,0 +1,215 @@
+"""LAS and LAZ: what stands around the points stays byte for byte, and no point takes the places of others."""
+
+import struct
+
+import numpy as np
+import pytest
+
+import gscli
+from gscli import formats
+from gscli.cloud import GaussianCloud
+from gscli.errors import GscliError, InputError
+
+laspy = pytest.importorskip("laspy")
+SUFFIXES = [
+    "las",
+    pytest.param(
+        "laz", marks=pytest.mark.skipif(formats.FORMATS.get("las").missing != (), reason="no lazrs")
+    ),
+]
+
+
+def record(owner, kind, body, about=b""):
+    return struct.pack("<2x16sHH32s", owner, kind, len(body), about) + body
+
+
+def extra(name, kind, options=0, no_data=0, about=b""):
+    words = struct.pack("<2xBB32s4xq112x32s", kind, options, name, no_data, about)
+    assert len(words) == 192
+    return words
+
+
+def las(path, records=(), minor=2, kind=0, extra_bytes=0, tail=b"", system=b"", gap=b""):
+    """A file of 200 points, made by hand; `tail` is one extended record."""
+    rng = np.random.default_rng(0)
+    size = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}[minor]
+    width = {0: 20, 6: 30}[kind] + extra_bytes
+    points = rng.integers(0, 100, (200, width), np.uint8)
+    points[:, 12:14] = 0
+    points[:, 14] = 0b00_001_001 if kind < 6 else 0x11
+    xyz = rng.integers(0, 10_000, (200, 3)).astype("<i4")
+    points[:, :12] = xyz.view(np.uint8)
+    head, body = bytearray(size), b"".join(records) + gap
+    head[:4], head[24:26], head[26 : 26 + len(system)] = b"LASF", bytes([1, minor]), system
+    struct.pack_into("<HIIBH", head, 94, size, size + len(body), len(records), kind, width)
+    old = (200, 200, 0, 0, 0, 0) if kind < 6 else (0,) * 6
+    struct.pack_into("<6I", head, 107, *old)
+    struct.pack_into("<6d", head, 131, 0.01, 0.01, 0.01, 0, 0, 0)
+    high, low = xyz.max(axis=0) * 0.01, xyz.min(axis=0) * 0.01
+    struct.pack_into("<6d", head, 179, high[0], low[0], high[1], low[1], high[2], low[2])
+    if minor >= 4:
+        start = size + len(body) + points.size if tail else 0
+        struct.pack_into("<QIQ", head, 235, start, bool(tail), 200)
+        struct.pack_into("<Q", head, 255, 200)
+    path.write_bytes(bytes(head) + body + points.tobytes() + tail)
+    return path
+
+
+LONG = struct.pack("<2x16sHQ32x", b"strangers", 9, 5) + b"\xff\xfe\0\1\2"
+DEVIATION = extra(b"Deviation", 3, options=1, no_data=65535, about=b"pulse shape")
+TWICE = [record(b"LASF_Spec", 4, DEVIATION, b"RIEGL"), record(b"LASF_Spec", 4, extra(b"other", 1))]
+KINDS = {
+    "names in Latin-1": {
+        "system": "Büro".encode("latin1"),
+        "records": [record(b"m\xe9", 7, b"abc", b"caf\xe9")],
+    },
+    "no-data and options of dimensions": {"records": TWICE[:1], "extra_bytes": 2},
+    "a second record of dimensions": {"records": TWICE, "extra_bytes": 2},
+    "records of others": {"records": [record(b"LASF_Projection", 34735, b"\1\2\3"), record(b"", 0, b"")]},
+    "bytes before the points": {"gap": b"\xdd\xcc", "minor": 0},
+    "version 1.0": {"minor": 0},
+    "version 1.3": {"minor": 3},
+    "version 1.4 of old points": {"minor": 4, "kind": 0, "tail": LONG},
+    "extended records": {"minor": 4, "kind": 6, "tail": LONG, "records": [record(b"who", 1, b"x" * 300)]},
+}
+
+
+@pytest.mark.parametrize("made", KINDS.values(), ids=KINDS)
+def test_a_file_that_is_written_back_is_the_same_to_the_last_byte(tmp_path, made):
+    source = las(tmp_path / "a.las", **made)
+    gscli.write(tmp_path / "b.las", gscli.read(source))
+    assert (tmp_path / "b.las").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("made", KINDS.values(), ids=KINDS)
+def test_what_stands_around_the_points_goes_through_laz(tmp_path, made):
+    pytest.importorskip("lazrs")
+    source = las(tmp_path / "a.las", **made)
+    gscli.write(tmp_path / "b.laz", gscli.read(source))
+    gscli.write(tmp_path / "c.las", gscli.read(tmp_path / "b.laz"))
+    assert (tmp_path / "c.las").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_library_reads_some_rows_with_a_column_more(tmp_path, suffix):
+    source = las(tmp_path / "a.las", records=TWICE[:1], extra_bytes=2, minor=4, kind=6, tail=LONG)
+    cloud = gscli.read(source).with_columns(label=np.arange(200, dtype="u1"))
+    gscli.write(tmp_path / f"b.{suffix}", cloud, index=np.array([7, 3, 150]))
+    found, before = laspy.read(tmp_path / f"b.{suffix}"), laspy.read(source)
+    assert found["label"].tolist() == [7, 3, 150]
+    assert found.X.tolist() == before.X[[7, 3, 150]].tolist()
+    assert found["Deviation"].tolist() == before["Deviation"][[7, 3, 150]].tolist()
+    assert found.header.number_of_points_by_return.tolist() == [3, *[0] * 14]
+    assert np.allclose(found.header.maxs, found.xyz.max(axis=0))
+    assert [r.record_id for r in found.evlrs] == [9]
+    assert found.vlrs.get("ExtraBytesVlr")[0].extra_bytes_structs[0].options == 1
+
+
+def test_a_column_that_a_las_file_cannot_take_is_named(tmp_path):
+    cloud = gscli.read(las(tmp_path / "a.las")).with_columns({"two words": 1.0, "seen": np.ones(200, bool)})
+    lost = formats.Target.of(tmp_path / "b.las").losses(cloud)
+    assert [*map(str, lost)] == ["column two words (float64)", "column seen (bool)"]
+    gscli.write(tmp_path / "b.las", cloud, allow_lossy=True)
+    assert (tmp_path / "b.las").read_bytes() == (tmp_path / "a.las").read_bytes()
+
+
+def test_dimensions_that_no_record_describes_stay_beside_a_new_one(tmp_path):
+    source = las(tmp_path / "a.las", extra_bytes=3)
+    cloud = gscli.read(source)
+    gscli.write(tmp_path / "b.las", cloud.with_columns(label=np.arange(200, dtype="u1")))
+    again = gscli.read(tmp_path / "b.las")
+    assert again["label"].tolist() == list(range(200))
+    assert np.array_equal(again["ExtraBytes"], cloud["ExtraBytes"])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_no_byte_depends_on_the_day(tmp_path, suffix):
+    gscli.write(tmp_path / f"b.{suffix}", gscli.read(las(tmp_path / "a.las")))
+    made = GaussianCloud.from_columns(x=[0.0, 1], y=[0.0, 1], z=[0.0, 1])
+    gscli.write(tmp_path / f"c.{suffix}", made, allow_lossy=True)
+    for name in "bc":
+        assert (tmp_path / f"{name}.{suffix}").read_bytes()[90:94] == bytes(4)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_cloud_optimized_file_becomes_a_plain_one_and_says_so(tmp_path, suffix):
+    octree = struct.pack("<2x16sHQ32x", b"copc", 1000, 4) + b"tree"
+    others = [record(b"who", 1, b"x")]
+    made = {"minor": 4, "kind": 6}
+    source = las(
+        tmp_path / "a.copc.las", records=[record(b"copc", 1, bytes(160)), *others], tail=octree, **made
+    )
+    cloud = gscli.read(source)
+    assert "COPC" in cloud.header.notes[0]
+    gscli.write(tmp_path / f"b.{suffix}", cloud)
+    gscli.write(tmp_path / "c.las", gscli.read(tmp_path / f"b.{suffix}"))
+    plain = las(tmp_path / "d.las", records=others, **made)
+    assert (tmp_path / "c.las").read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"x": np.inf}, "row 2 has x = inf"),
+        ({"z": np.nan}, "row 2 has z = nan"),
+        ({"y": 1e30}, r"row 2 has y = 1e\+30, so far out"),
+        ({"x": -1e9}, r"row 2 has x = -1e\+09, so far out"),
+    ],
+)
+@pytest.mark.parametrize("count", [4, 5, 1000])
+def test_a_point_that_would_take_the_places_of_all_others_is_refused_by_its_row(tmp_path, odd, says, count):
+    rows = np.zeros(count, [("x", "f4"), ("y", "f4"), ("z", "f4")])
+    for number, axis in enumerate("xyz"):
+        rows[axis] = np.random.default_rng(number).random(count)
+    for axis, value in odd.items():
+        rows[axis][2] = value
+    with pytest.raises(GscliError, match=says):
+        gscli.write(tmp_path / "a.las", GaussianCloud(rows), allow_lossy=True)
+    assert not (tmp_path / "a.las").exists()
+
+
+def test_a_point_far_out_that_leaves_the_others_apart_is_written(tmp_path):
+    rows = np.zeros(100, [("x", "f8"), ("y", "f8"), ("z", "f8")])
+    rows["x"] = np.arange(100)
+    rows["x"][7] = 1e6
+    gscli.write(tmp_path / "a.las", GaussianCloud(rows), allow_lossy=True)
+    assert np.allclose(gscli.read(tmp_path / "a.las")["x"], rows["x"], atol=1e-3)
+    tiny = GaussianCloud.from_columns(x=[0.0, 1e-7, 2e-7], y=[0.0, 0, 0], z=[0.0, 0, 0])
+    gscli.write(tmp_path / "tiny.las", tiny, allow_lossy=True)
+    pair = GaussianCloud.from_columns(x=[0.0, 1e30], y=[0.0, 0], z=[0.0, 0])
+    gscli.write(tmp_path / "b.las", pair, allow_lossy=True)
+    assert np.allclose(gscli.read(tmp_path / "b.las")["x"], [0, 1e30])
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e308, np.nan, np.inf])
+def test_a_scale_that_makes_no_sense_is_refused_in_one_line(tmp_path, scale):
+    source = las(tmp_path / "a.las")
+    data = bytearray(source.read_bytes())
+    struct.pack_into("<d", data, 131, scale)
+    source.write_bytes(data)
+    with pytest.raises(InputError, match="positions in steps of"):
+        gscli.read(source)
+
+
+def test_positions_that_their_own_grid_does_not_hold_are_refused_in_one_line(tmp_path):
+    """Steps so fine beside the offset that a double rounds the highest integer up."""
+    source = las(tmp_path / "a.las")
+    data = bytearray(source.read_bytes())
+    struct.pack_into("<d", data, 131, 1e-10)
+    struct.pack_into("<d", data, 155, 1e9)
+    struct.pack_into("<i", data, 227, 2**31 - 1)
+    source.write_bytes(data)
+    with pytest.raises(GscliError, match="cannot hold x"):
+        gscli.write(tmp_path / "b.las", gscli.read(source))
+    assert not (tmp_path / "b.las").exists()
+
+
+def test_laz_of_a_version_that_lazrs_does_not_know_is_not_called_damaged(tmp_path):
+    pytest.importorskip("lazrs")
+    gscli.write(tmp_path / "a.laz", gscli.read(las(tmp_path / "a.las", minor=4, kind=6)))
+    data = bytearray((tmp_path / "a.laz").read_bytes())
+    at = data.find(b"laszip encoded") + 52
+    struct.pack_into("<H", data, at + 34 + 4, 4)
+    (tmp_path / "b.laz").write_bytes(data)
+    with pytest.raises(InputError, match=r"version 4 of LASzip.*unpack it to \.las"):
+        gscli.read(tmp_path / "b.laz")
