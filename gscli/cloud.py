@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, render_modes, shown
+from . import fields
 from .device import to_numpy
 from .errors import InputError, UsageError, did_you_mean
+from .fields import render_modes
 from .kernels import structured
+from .results import shown
 
 if TYPE_CHECKING:
     import torch
@@ -199,7 +201,7 @@ class GaussianCloud:
     def render_mode(self) -> str | None:
         """How it is meant to be rendered: ``mip`` (antialiased), ``2dgs`` or, None, as usual or unknown.
 
-        Comments tell, see `gscli.render_modes`, or that splats have two scales.
+        Comments tell, see `gscli.fields.render_modes`, or that splats have two scales.
         """
         flat = fields.is_gaussian(self.fields) and len(fields.scale_names(self.fields)) == 2
         return render_modes.FLAT if flat else render_modes.told(self.header.comments)

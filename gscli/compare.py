@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, get_type_hints
 
 import numpy.typing as npt
 
-from . import arguments, fields, formats, neighbors, scratch, writing
+from . import arguments, fields, formats, neighbors, scratch
 from . import device as devices
 from .cloud import GaussianCloud, Points, as_cloud
 from .comparing import budget, cells, gates, paint, pairing, search, turned, weights
@@ -25,10 +25,11 @@ from .comparing.spacing import parse_threshold
 from .comparing.transform import Similarity, Transform
 from .comparing.weights import Side
 from .errors import UsageError
+from .files import writing
 from .formats import Source, Target
 from .kernels import hashing
 from .progress import Timings, Track, silent
-from .shown import counted
+from .results.shown import counted
 from .version import __version__
 
 if TYPE_CHECKING:

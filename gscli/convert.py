@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from . import arguments, fields, files, formats
 from .cloud import GaussianCloud
-from .documents import document, seconds
 from .errors import UsageError, did_you_mean
 from .formats import FORMATS, Format, Loss, Source, Target
 from .kernels import quaternions
 from .progress import Timings, Track, silent
-from .shown import shown
+from .results.documents import document, seconds
+from .results.shown import shown
 
 __all__ = ["Converted", "convert", "differences"]
 

@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, files, formats, neighbors, writing
+from . import arguments, files, formats, neighbors
 from . import device as devices
 from .comparing import conventions, search
 from .comparing.search import Engine
 from .comparing.spacing import beyond_scene, parse_threshold
-from .documents import document, seconds
 from .errors import GateMissed, UsageError
+from .files import writing
 from .formats import Source, Target
 from .progress import Timings, Track, silent
 from .resampling.draws import write_index
-from .shown import counted, shown
+from .results.documents import document, seconds
+from .results.shown import counted, shown
 from .version import __version__
 
 __all__ = ["Copruned", "Pruned", "coprune", "masks"]

@@ -7,8 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files, formats, scene, writing
+from . import files, formats, scene
 from .errors import UsageError
+from .files import writing
 from .progress import Track, silent
 from .resample import Resampled, resample
 

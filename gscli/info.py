@@ -12,11 +12,11 @@ import numpy.typing as npt
 from . import arguments, fields
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
-from .documents import document
 from .formats import Source
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
-from .shown import shown
+from .results.documents import document
+from .results.shown import shown
 
 __all__ = ["Info", "Quantiles", "describe", "info"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .device import is_torch, to_numpy
 from .errors import InputError
 from .kernels import parallel
-from .shown import counted
+from .results.shown import counted
 
 if TYPE_CHECKING:
     import torch

@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from . import arguments, formats, writing
+from . import arguments, formats
 from . import device as devices
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
+from .files import writing
 from .formats import Source
 from .grids import budget, grid_files
 from .grids.cache import GridCache

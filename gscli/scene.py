@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields, files, writing
+from . import fields, files
 from .cloud import GaussianCloud
 from .errors import UsageError
+from .files import writing
 from .formats import Target
 from .kernels import hashing
 from .progress import Track, silent

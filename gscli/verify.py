@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, fields, files, writing
+from . import arguments, fields, files
 from .cloud import GaussianCloud
-from .documents import document, seconds
 from .errors import GateMissed, UsageError
+from .files import writing
 from .formats import Source
 from .grids import grid_files
 from .grids.voxel_grid import VoxelGrid
 from .kernels import statistics
 from .kernels.statistics import Uniformity
 from .progress import Timings, Track, silent
-from .shown import shown
+from .results.documents import document, seconds
+from .results.shown import shown
 from .verifying import claims
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing

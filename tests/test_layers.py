@@ -13,20 +13,15 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
     (
-        *(
-            "errors",
-            "version",
-            "fields",
-            "axes",
-            "render_modes",
-            "progress",
-            "device",
-            "files",
-            "writing",
-            "temporaries",
-            "registry",
-        ),
-        *("documents", "shown", "runtime"),
+        "errors",
+        "version",
+        "fields",
+        "files",
+        "progress",
+        "device",
+        "registry",
+        "results",
+        "runtime",
     ),  # the ground
     ("kernels", "containers"),
     ("cloud", "scratch", "arguments", "positions"),

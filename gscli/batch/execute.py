@@ -7,8 +7,9 @@ import traceback
 import warnings
 from pathlib import Path
 
-from .. import documents, writing
 from ..errors import GscliError
+from ..files import writing
+from ..results import documents
 from ..version import __version__
 from . import operations, outputs, records
 from .records import Folder, Record

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from .. import writing
+from ..files import writing
 
 _CHUNK = 1 << 17  # stays in the L2 cache
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import temporaries, writing
 from ..errors import GscliError
+from ..files import temporaries, writing
 from . import outputs
 from .tasks import Task
 

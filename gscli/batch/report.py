@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
 from ..report import numbers
-from ..shown import counted
+from ..results.shown import counted
 
 if TYPE_CHECKING:
     from .run import Summary, Work

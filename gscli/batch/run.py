@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..documents import document
 from ..errors import GscliError, UsageError, WriteRefused
-from ..shown import shown
+from ..results.documents import document
+from ..results.shown import shown
 from ..version import __version__
 from . import outputs
 from .records import KINDS, Folder, Record, brief

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import device as devices
-from .. import neighbors, scene, temporaries
+from .. import neighbors, scene
+from ..files import temporaries
 from ..runtime import libraries, processes
 from . import predecessors
 from .timing import Group, compare_calls, compare_processes

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import device as devices
-from .. import formats, scene, temporaries
+from .. import formats, scene
 from ..errors import UsageError
+from ..files import temporaries
 from ..grids.cache import GridCache, key
 from ..grids.methods import method
 from ..grids.voxel_grid import VoxelGrid

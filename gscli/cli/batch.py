@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ..errors import GateMissed, GscliError, UsageError, did_you_mean
-from ..shown import counted
+from ..results.shown import counted
 from . import _batch_progress, paths, show
 from ._batched import Batched, Given
 from ._spelling import translated

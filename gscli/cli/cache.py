@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..shown import counted
+from ..results.shown import counted
 from . import options, show
 
 
@@ -31,9 +31,9 @@ def info(as_json: bool) -> None:
     Examples:
       gscli cache info --json
     """
-    from ..documents import document
     from ..grids.cache import GridCache, folder
     from ..report import numbers
+    from ..results.documents import document
 
     cache = GridCache(folder())
     sizes = [stat.st_size for _, stat in cache.entries()]

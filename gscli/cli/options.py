@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import axes as frames
 from .. import device as devices
 from ..errors import UsageError, most_like
+from ..fields import axes as frames
 from ..neighbors import ENGINES
 from . import paths
 

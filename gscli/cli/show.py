@@ -123,7 +123,7 @@ def result(
     Args:
         report: where the JSON document goes as well.
     """
-    from .. import documents
+    from ..results import documents
 
     try:
         if report is not None:

@@ -50,7 +50,7 @@ def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
       gscli watch run/point_cloud_gs1 run/point_cloud_gs2 --until 30000
       gscli watch run/ --reference final.ply --once
     """
-    from ..documents import dumps
+    from ..results.documents import dumps
     from ..watch import watch
 
     if len(runs) > 2:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ..documents import document, seconds
 from ..progress import Timings
-from ..shown import shown
+from ..results.documents import document, seconds
+from ..results.shown import shown
 from .centers import Centers
 from .gates import Gate
 from .gaussians import Gaussians

@@ -19,7 +19,7 @@ from ..kernels import metrics
 from ..neighbors import kdtree
 from ..positions import as_array, finite_rows, not_finite
 from ..progress import Timings, Track, silent
-from ..shown import shown
+from ..results.shown import shown
 from . import cells
 from .spacing import median_of, median_spacing, sampled
 

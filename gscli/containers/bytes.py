@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..errors import InputError
-from ..shown import counted
+from ..results.shown import counted
 
 # Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
 MAX_RATIO = 100

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from .. import temporaries
 from ..errors import InputError
+from ..files import temporaries
 from ..runtime import libraries, processes
 from .bytes import mapped, table
 from .las_head import PACKING, RECORD, LasHead

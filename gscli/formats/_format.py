@@ -12,9 +12,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import files, render_modes, writing
+from .. import files
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
+from ..fields import render_modes
+from ..files import writing
 from ..progress import nothing
 from ..registry import Registry
 from ..runtime import libraries

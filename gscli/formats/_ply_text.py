@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..shown import counted
+from ..results.shown import counted
 from ._ply_header import PlyHeader
 
 Bytes = npt.NDArray[np.uint8]

@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import axes as frames
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError, UsageError
+from ..fields import axes as frames
 from ._format import FOLDER, FOLDER_HEAD, FORMATS, Format, by_suffix, called_like, head_of
 
 PART = "::"  # FILE::PART is one model of a file with several

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .. import axes as frames
-from .. import files, writing
+from .. import files
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused, did_you_mean
+from ..fields import axes as frames
+from ..files import writing
 from ..progress import nothing
 from ._format import FORMATS, Format, Loss, Writer, by_suffix
 
@@ -135,7 +136,7 @@ def check_outputs(
     overwrite: bool,
     will_be_made: Sequence[str | os.PathLike[str]] = (),
 ) -> None:
-    """Refuse outputs that would fail later; see `gscli.writing.check_outputs`.
+    """Refuse outputs that would fail later; see `gscli.files.writing.check_outputs`.
 
     Args:
         targets: the scenes that are going to be written.

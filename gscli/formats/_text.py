@@ -18,7 +18,7 @@ from .. import fields, files
 from ..cloud import GaussianCloud
 from ..containers.bytes import malformed, require_columns
 from ..errors import InputError, naming
-from ..shown import counted
+from ..results.shown import counted
 from ._format import Loss
 from ._rows import name_bytes
 from ._text_preamble import Preamble, decimal_comma, preamble, split

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
+from ..files import writing
 from ..kernels import morton, quaternions
 from ..progress import nothing
 from . import _rows, ply

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .. import writing
 from ..cloud import GaussianCloud, Header
+from ..files import writing
 from ..progress import nothing
 from . import _text, _text_preamble
 from ._format import Format, Loss, Writer

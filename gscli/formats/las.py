@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers import laz
 from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..containers.las_head import LasHead, extra_bytes
 from ..errors import GscliError, InputError
+from ..files import writing
 from ..progress import nothing
 from . import _rows
 from ._format import Format, Loss, Writer

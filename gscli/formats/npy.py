@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header, plain_rows, plain_type
 from ..containers.bytes import require_columns
 from ..containers.npy import MAGIC, array_in
 from ..errors import InputError
+from ..files import writing
 from ..progress import nothing
 from ._format import Format, Loss, Writer
 from ._rows import selected

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
+from ..files import writing
 from ..progress import nothing
 from ._format import Format, Loss, Writer
 from ._gsplat import named

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import check_expansion, malformed, mapped, require_columns, table
 from ..errors import InputError
+from ..files import writing
 from ..progress import nothing
 from ._format import Format, Loss, Writer
 from ._ply_text import parse_rows, print_rows

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files, writing
+from .. import files
 from ..cloud import GaussianCloud, Header
 from ..errors import InputError
+from ..files import writing
 from ..kernels.structured import BLOCK_BYTES, release_pages, take_rows
 from ..progress import nothing
 from . import _ply_binary, _ply_text

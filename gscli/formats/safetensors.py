@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import (
     MAX_JSON,
@@ -29,6 +29,7 @@ from ..containers.bytes import (
 )
 from ..containers.torch_file import BFLOAT16
 from ..errors import InputError
+from ..files import writing
 from ..progress import nothing
 from ._format import Format, Loss, Writer
 from ._gsplat import TAKEN, named

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed
 from ..errors import InputError, WriteRefused
+from ..files import writing
 from ..progress import nothing
 from . import _rows
 from ._format import FOLDER, FOLDER_HEAD, Format, Loss, Writer

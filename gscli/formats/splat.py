@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped
 from ..errors import GscliError, InputError
+from ..files import writing
 from ..kernels import quaternions
 from ..progress import nothing
 from ._format import Format, Loss, Writer

@@ -25,12 +25,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import axes as frames
-from .. import fields, render_modes, writing
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers import zstd
 from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
 from ..errors import GscliError, InputError
+from ..fields import axes as frames
+from ..fields import render_modes
+from ..files import writing
 from ..kernels import quaternions
 from ..progress import nothing
 from . import _rows

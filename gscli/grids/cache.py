@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .. import temporaries, writing
 from ..errors import GscliError, InputError, printable
+from ..files import temporaries, writing
 from . import cache_entry
 from .voxel_grid import VoxelGrid
 

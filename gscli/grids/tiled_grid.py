@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from ..cloud import GaussianCloud
 from ..kernels import cells, parallel, picks
+from ..results.shown import counted
 from ..scratch import Place, Scratch
-from ..shown import counted
 from . import lattice
 from .budget import Budget
 from .methods import Method

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import arguments, shown
+from .. import arguments
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
 from ..kernels import cellsize, hashing, occupancy, picks
 from ..kernels.cells import group_ids, group_lattice
 from ..positions import finite_rows, not_finite
+from ..results import shown
 from . import lattice, picking
 from .methods import Method, method
 from .picking import Pick

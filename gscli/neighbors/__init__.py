@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..results.shown import counted
 from ..runtime import libraries
-from ..shown import counted
 from ._answers import Neighbors as Neighbors
 from ._engine import ENGINES as ENGINES
 from ._engine import Engine as Engine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
-from ..shown import shown
+from ..results.shown import shown
 
 if TYPE_CHECKING:
     import torch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from .. import documents
 from ..bench.timing import Group
+from ..results import documents
 
 SCHEMA = "gscli/bench/1"
 

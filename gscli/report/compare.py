@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..comparing.gaussians import Gaussians, Stat, Wasserstein
 from ..comparing.result import CAVEAT, Compared
-from ..shown import counted
+from ..results.shown import counted
 from . import numbers
 from .verdict import Verdict
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..convert import Converted
-from ..shown import counted
+from ..results.shown import counted
 
 LOST_WIDTH = 40
 UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plain numbers

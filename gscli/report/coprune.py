@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..coprune import Copruned
-from ..shown import counted
+from ..results.shown import counted
 from . import numbers
 
 

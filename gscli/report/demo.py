@@ -6,7 +6,7 @@ import os
 import shlex
 
 from ..demo import Demo
-from ..shown import counted
+from ..results.shown import counted
 from . import numbers
 
 _MEANING = {

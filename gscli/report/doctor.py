@@ -6,8 +6,8 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from .. import documents
 from ..doctor import Finding
+from ..results import documents
 
 SCHEMA = "gscli/doctor/1"
 

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from .. import documents
 from ..formats import FOLDER, Format
+from ..results import documents
 
 SCHEMA = "gscli/formats/1"
 WIDTH = 100

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..kernels import colormap, raster
-from ..shown import markup
+from ..results.shown import markup
 
 WIDTH, LEFT, RIGHT, TOP, PANEL, GAP, BOTTOM = 820, 62, 14, 46, 150, 40, 48
 BINS = 72

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import writing
 from ..comparing.centers import color_top
 from ..comparing.result import CAVEAT, Compared, Evidence
-from ..documents import seconds
 from ..errors import UsageError
+from ..files import writing
 from ..kernels import colormap, raster
-from ..shown import markup
+from ..results.documents import seconds
+from ..results.shown import markup
 from ..version import __version__
 from . import compare as tables
 from . import histogram, numbers, png

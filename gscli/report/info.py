@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .. import fields, render_modes
+from .. import fields
+from ..fields import render_modes
 from ..info import Info, Quantiles
-from ..shown import counted
+from ..results.shown import counted
 from . import numbers
 
 RENDERED = {

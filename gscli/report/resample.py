@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import files
 from ..resampling.result import Resampled
-from ..shown import counted
+from ..results.shown import counted
 from . import numbers
 
 

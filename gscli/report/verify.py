@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..shown import counted
+from ..results.shown import counted
 from ..verify import Verified
 from ..verifying.checks import Check
 from .verdict import Verdict

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import writing
 from ..errors import UsageError
+from ..files import writing
 from ..formats import Source, Target
 from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
 from ..grids.tiled_grid import TiledGrid

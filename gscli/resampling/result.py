@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..documents import document, seconds
 from ..grids.figures import GridFigures
 from ..grids.methods import Method
 from ..progress import Timings
-from ..shown import shown
+from ..results.documents import document, seconds
+from ..results.shown import shown
 
 SCHEMA = "gscli/resample/1"
 

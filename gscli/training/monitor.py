@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
+from ..results.shown import shown
 from ..runtime import processes
-from ..shown import shown
 from ..watching import DEFAULT_THRESHOLD
 from ..watching.disagreement import POINTS
 

@@ -19,7 +19,7 @@ from ..grids import grid_files
 from ..grids.methods import Method, method
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
-from ..shown import shown
+from ..results.shown import shown
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, temporaries
+from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import naming
+from ..files import temporaries
 from ..formats import FOLDER, FORMATS, Format, Target
 
 

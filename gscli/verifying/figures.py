@@ -8,13 +8,13 @@ from typing import Any
 
 from .. import fields
 from ..cloud import GaussianCloud
-from ..documents import finite
 from ..grids import lattice
 from ..grids.figures import figures
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import cellsize, occupancy
 from ..positions import finite_rows
 from ..resampling.result import Output
+from ..results.documents import finite
 from .checks import SHOWN, Check
 from .claims import Claim, comment_words
 

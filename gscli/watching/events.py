@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from .. import writing
+from ..files import writing
 
 
 class EventWriter:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import files, writing
+from .. import files
 from ..errors import InputError, UsageError
+from ..files import writing
 
 SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
 STATE = "watch.json"

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, formats
-from ..documents import document
 from ..errors import GscliError, InputError
+from ..results.documents import document
 from . import disagreement
 from .checkpoints import Checkpoint, checkpoints
 from .state import Memory

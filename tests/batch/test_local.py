@@ -311,7 +311,7 @@ def test_leftovers_of_an_interrupted_write_are_swept(batch: Run, scenes: Path, t
 
 
 def test_leftovers_of_long_names_are_told_apart(tmp_path: Path) -> None:
-    from gscli import temporaries, writing
+    from gscli.files import temporaries, writing
 
     names = [f"{'long' * 20}{number}.ply" for number in range(3)]
     crashed: list[Path] = []

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import gscli
-from gscli import temporaries
 from gscli.cloud import GaussianCloud
+from gscli.files import temporaries
 from gscli.grids.methods import RULES
 from gscli.grids.picking import PICKS
 from tests.cli.refusals import of_a_process as failed

@@ -129,7 +129,7 @@ def test_a_user_without_a_home_is_told_where_the_cache_could_be(monkeypatch):
     for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "GSCLI_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(p) for p in sys.path if p))
-    code = "import os, gscli.grids.cache, gscli.documents; from gscli.cli import cache, main; "
+    code = "import os, gscli.grids.cache, gscli.results.documents; from gscli.cli import cache, main; "
     code += "os.setuid(54321); main(['cache', 'info'])"  # what root alone may read is imported by then
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     refused(done, 1, "no home folder", "set GSCLI_CACHE_DIR")

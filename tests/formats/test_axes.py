@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
-from gscli import axes, fields
+from gscli import fields
 from gscli.cli import main
 from gscli.errors import InputError, UsageError
+from gscli.fields import axes
 
 RECORD = struct.pack("<II", 0xADBE0003, 4)
 

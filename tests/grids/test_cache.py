@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gscli import temporaries, writing
+from gscli.files import temporaries, writing
 from gscli.grids import cache
 from gscli.grids.cache import CacheWarning, GridCache
 from gscli.grids.voxel_grid import VoxelGrid

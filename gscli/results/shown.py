@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Protocol, TypeVar
 
-from .errors import printable
+from ..errors import printable
 
 
 class _Described(Protocol):

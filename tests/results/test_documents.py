@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from gscli import __version__, documents
+from gscli import __version__
+from gscli.results import documents
 
 
 def test_a_document_says_first_what_it_is():

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from . import files, temporaries
-from .errors import GscliError, UsageError, WriteRefused
+from .. import files
+from ..errors import GscliError, UsageError, WriteRefused
+from . import temporaries
 
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -101,7 +102,7 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """Open a file that takes its name only once it is complete.
 
-    The bytes go to a temporary file in the same folder (see `gscli.temporaries`), which takes the name
+    The bytes go to a temporary file in the same folder (see `gscli.files.temporaries`), which takes the name
     `path` when the block ends and is removed when it raises. A symbolic link keeps its place and its target
     is replaced. A file that is replaced passes on its permissions, and its owner where the system lets it.
     Open files (see `files.descriptor`), pipes and devices are written straight.

@@ -6,7 +6,7 @@ axes turns them on the way in and out.
 
 from __future__ import annotations
 
-from .errors import UsageError, did_you_mean
+from ..errors import UsageError, did_you_mean
 
 WORDS = {"l": "left", "r": "right", "d": "down", "u": "up", "b": "back", "f": "front"}
 NAMES = ("ldb", "rdb", "lub", "rub", "ldf", "rdf", "luf", "ruf")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gscli import GaussianCloud, info, render_modes, write
+from gscli import GaussianCloud, info, write
+from gscli.fields import render_modes
 
 
 @pytest.mark.parametrize(

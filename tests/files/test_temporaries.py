@@ -20,11 +20,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gscli import cli, formats, temporaries, writing
+from gscli import cli, formats
 from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, WriteRefused
+from gscli.files import temporaries, writing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
 needs_root = pytest.mark.skipif(not as_root, reason="root can give files away")
 
@@ -361,7 +362,7 @@ def test_one_of_two_runs_on_one_scene_folder_succeeds(
 HOLDING = """
 import os, sys
 from pathlib import Path
-from gscli import temporaries, writing
+from gscli.files import temporaries, writing
 def wait():
     print(flush=True)
     sys.stdin.read()

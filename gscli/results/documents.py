@@ -7,8 +7,8 @@ import math
 import os
 from typing import Any
 
-from . import writing
-from .version import __version__
+from ..files import writing
+from ..version import __version__
 
 
 def document(schema: str, **content: Any) -> dict[str, Any]:

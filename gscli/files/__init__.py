@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import GscliError, InputError
+from ..errors import GscliError, InputError
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 _STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}

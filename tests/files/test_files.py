@@ -14,10 +14,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from gscli import doctor, files, writing
+from gscli import doctor, files
 from gscli.errors import GscliError, InputError, WriteRefused
+from gscli.files import writing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -156,7 +157,8 @@ def test_concurrent_writers_leave_one_whole_file(tmp_path):
 
 
 def python(script: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-    line = [sys.executable, "-c", "import sys\nfrom gscli import files, writing\n" + script]
+    imports = "import sys\nfrom gscli import files\nfrom gscli.files import writing\n"
+    line = [sys.executable, "-c", imports + script]
     return subprocess.run(line, cwd=ROOT, **{"capture_output": True, **options})  # type: ignore[call-overload]
 
 

@@ -1,0 +1,1 @@
+"""What results have in common: a JSON document, a line, a small table."""
