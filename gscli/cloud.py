@@ -1,4 +1,7 @@
-"""GaussianCloud: the rows of a scene exactly as its file stores them."""
+"""GaussianCloud: the rows of a scene exactly as its file stores them.
+
+One module: what a cloud is, what it answers and how it is changed are one contract.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import numpy.typing as npt
 from . import fields
 from .device import to_numpy
 from .errors import InputError, UsageError, did_you_mean
-from .fields import render_modes
+from .files import render_modes
 from .kernels import structured
 from .results import shown
 
@@ -201,7 +204,7 @@ class GaussianCloud:
     def render_mode(self) -> str | None:
         """How it is meant to be rendered: ``mip`` (antialiased), ``2dgs`` or, None, as usual or unknown.
 
-        Comments tell, see `gscli.fields.render_modes`, or that splats have two scales.
+        Comments tell, see `gscli.files.render_modes`, or that splats have two scales.
         """
         flat = fields.is_gaussian(self.fields) and len(fields.scale_names(self.fields)) == 2
         return render_modes.FLAT if flat else render_modes.told(self.header.comments)

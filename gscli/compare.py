@@ -5,39 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from . import arguments, fields, formats, neighbors, scratch
+from . import arguments, fields, scratch
 from . import device as devices
-from .cloud import GaussianCloud, Points, as_cloud
-from .comparing import budget, cells, gates, paint, pairing, search, turned, weights
-from .comparing.centers import Centers, color_top, compare_centers
-from .comparing.gates import Limit
-from .comparing.gaussians import differences
-from .comparing.pairing import Pairing, Pairs
-from .comparing.result import NUMBERS, OF_CENTERS, Evidence, Input
+from .cloud import GaussianCloud
+from .comparing import budget, gates, options, paint, pairing, scenes, search, turned
+from .comparing.centers import color_top, compare_centers
+from .comparing.paired import with_gaussians
 from .comparing.result import Compared as Compared
-from .comparing.spacing import parse_threshold
-from .comparing.transform import Similarity, Transform
-from .comparing.weights import Side
+from .comparing.result import Evidence, Input
+from .comparing.scenes import Scene
+from .comparing.transform import Transform
 from .errors import UsageError
 from .files import writing
 from .formats import Source, Target
-from .kernels import hashing
 from .progress import Timings, Track, silent
-from .results.shown import counted
 from .version import __version__
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Compared", "Evidence", "Input", "compare"]
-
-Scene: TypeAlias = "str | os.PathLike[str] | Points"  # a file, or a cloud or array in memory
 
 
 def compare(
@@ -95,8 +87,8 @@ def compare(
     """
     arguments.require_paths(optional=True, distances=distances)
     arguments.require_flags(gaussians=gaussians, colors=colors, overwrite=overwrite, allow_lossy=allow_lossy)
-    scenes = _scene(source, "source"), _scene(target, "target")
-    if all(isinstance(scene, Source) and scene.standard for scene in scenes):
+    given = scenes.scene(source, "source"), scenes.scene(target, "target")
+    if all(isinstance(scene, Source) and scene.standard for scene in given):
         raise UsageError("stdin can be one of the two scenes, not both")
     output = None if distances is None else Target.of(distances, overwrite=overwrite, allow_lossy=allow_lossy)
     paint.check_options(
@@ -108,21 +100,21 @@ def compare(
     )
     written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
-    read = [scene.path for scene in scenes if isinstance(scene, Source)]
+    read = [scene.path for scene in given if isinstance(scene, Source)]
     read += [Path(path) for path in (transform, index) if isinstance(path, (str, os.PathLike))]
     writing.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
-    thresholds = [] if threshold is None else _thresholds(threshold)
+    thresholds = [] if threshold is None else options.thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
     required = arguments.several(require, "require", (str,), "a limit, or several")
     limits = gates.limits(min_fitness, max_rmse, required)
-    _check_options(thresholds, pair, gaussians, max_queries, seed, engine, limits)
+    options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
     if memory is not None:
         budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read"):
-        clouds, names = _read(scenes, trust_pickle, axes)
+        clouds, names = scenes.read(given, trust_pickle, axes)
     result = _compare(
         clouds,
         names,
@@ -145,38 +137,6 @@ def compare(
         with timings.stage("write"):
             _write_distances(output, clouds[0], result, colors)
     return result
-
-
-def _thresholds(given: float | str | Sequence[float | str]) -> list[float | str]:
-    found = arguments.several(given, "threshold", (str, Real), "a distance, or several")
-    if not found:
-        raise UsageError("`threshold` names no distance", remedy="leave it out for 2spacing")
-    return found
-
-
-def _scene(given: Scene, name: str) -> Source | GaussianCloud:
-    if isinstance(given, arguments.PATH):
-        return Source.of(given)
-    try:
-        return as_cloud(given)
-    except UsageError:
-        what = f"`{name}` must be a path, a cloud or (N, 3) numbers, not {arguments.told(given)}"
-        raise UsageError(what) from None
-
-
-def _read(
-    scenes: tuple[Source | GaussianCloud, Source | GaussianCloud], trust_pickle: bool, axes: str | None
-) -> tuple[tuple[GaussianCloud, GaussianCloud], tuple[str, str]]:
-    """Both scenes, and what messages and the report call them: clouds in memory by their part in it."""
-    sources = [scene for scene in scenes if isinstance(scene, Source)]
-    for name, given in (("trust_pickle", trust_pickle), ("axes", axes is not None)):
-        if given and not sources:
-            raise UsageError(f"`{name}` has no effect on clouds in memory")
-    opened = iter(formats.read_all(sources, trust_pickle=trust_pickle, axes=axes))
-    a, b = (next(opened) if isinstance(scene, Source) else scene for scene in scenes)
-    roles = zip(scenes, ("source", "target"), strict=True)
-    name, other = (scene.name if isinstance(scene, Source) else role for scene, role in roles)
-    return (a, b), (name, other)
 
 
 def _compare(
@@ -269,75 +229,8 @@ def _compare(
     )
     if pairs_asked is not None:
         with timings.stage("gaussians"):
-            return _with_gaussians(result, clouds, pairs_asked, known, similarity, cut)
+            return with_gaussians(result, clouds, pairs_asked, known, similarity, cut)
     return result
-
-
-def _check_options(
-    thresholds: Sequence[float | str],
-    pair: str | None,
-    gaussians: bool,
-    max_queries: int | None,
-    seed: int,
-    engine: str,
-    limits: Sequence[Limit],
-) -> None:
-    """Refuse options that no two clouds could make sense of, before any is read."""
-    for threshold in thresholds:
-        parse_threshold(threshold)
-    if pair is not None:
-        if not gaussians:
-            raise UsageError("`pair` has no effect with `gaussians=False`")
-        pairing.parse(pair)
-    search.check_max_queries(max_queries)
-    hashing.require_seeds(seed=seed)
-    if engine != "auto":
-        neighbors.ENGINES.get(engine)
-    types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}
-    for limit in limits:
-        gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(thresholds) or 1)
-
-
-def _with_gaussians(
-    result: Compared,
-    clouds: tuple[GaussianCloud, GaussianCloud],
-    asked: Pairing,
-    known: Pairs | None,
-    similarity: Similarity | None,
-    cut: budget.Pieces | None,
-) -> Compared:
-    assert result.evidence is not None
-    forth, back, positions = result.evidence.forth, result.evidence.back, result.evidence.positions
-    source = Side(clouds[0], positions[0], forth.distances, forth.asked, similarity)
-    target = Side(clouds[1], positions[1], back.distances, back.asked)
-    pairs = known or Pairs("source", forth.asked, forth.rows, forth.distances)
-    mass_a, held_a = weights.weigh(source, held_too=cut is None and pairs.streamed == "target")
-    mass_b, held_b = weights.weigh(target, held_too=cut is None and pairs.streamed == "source")
-    held = held_b if held_a is None else held_a
-    at_a_time = 0 if cut is None else cut.attributes
-    if cut is not None:
-        cells.give_back()
-    found = differences(source, target, pairs, held, result.target.spacing, at_a_time)
-    notes = list(result.notes)
-    for mass, name in ((mass_a, result.source.path), (mass_b, result.target.path)):
-        if mass.invalid:
-            notes.append(
-                f"{counted(mass.invalid, 'Gaussian')} of {name} without weight: "
-                "its opacity or a scale is no finite size"
-            )
-    if found.invalid:
-        notes.append(
-            f"{found.invalid:,} of {counted(found.pairs, 'pair')} without a finite number of some kind: "
-            "each number leaves out the pairs without it"
-        )
-    return replace(
-        result,
-        pairing=replace(asked, pairs=found.pairs, thinned=pairs.streamed if asked.kind == "index" else None),
-        gaussians=found,
-        weighted=weights.weighted(mass_a, mass_b),
-        mass=weights.ratios(mass_a, mass_b),
-        notes=tuple(notes),
-    )
 
 
 def _write_distances(output: Target, source: GaussianCloud, result: Compared, colors: bool) -> None:

@@ -20,7 +20,7 @@ from .grids.methods import DEFAULT, methods
 from .grids.picking import RANDOM
 from .progress import Timings, Track, silent
 from .resampling import cutting
-from .resampling.draws import Job, check_draws, plan, provenance, write_index
+from .resampling.draws import PlannedDraw, check_draws, plan, provenance, write_index
 from .resampling.result import Output as Output
 from .resampling.result import Resampled as Resampled
 
@@ -213,12 +213,12 @@ def _aim(points_per_cell: float | None) -> float:
     return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
 
 
-def _output(job: Job, kept: int, forced_cells: int, points: int, seed: int) -> Output:
+def _output(job: PlannedDraw, kept: int, forced_cells: int, points: int, seed: int) -> Output:
     fraction = kept / points if points else 0.0
     return Output(job.target.path, kept, job.method, seed, job.epoch, fraction, forced_cells, job.index)
 
 
-def _dangling_note(cloud: GaussianCloud, jobs: Sequence[Job], outputs: Sequence[Output]) -> list[str]:
+def _dangling_note(cloud: GaussianCloud, jobs: Sequence[PlannedDraw], outputs: Sequence[Output]) -> list[str]:
     """Tell what was copied as it is and numbers rows that are no longer where they were."""
     stale: dict[str, None] = {}
     for job, output in zip(jobs, outputs, strict=True):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from . import arguments
 from .errors import InputError, UsageError
-from .watching import DEFAULT_THRESHOLD
+from .watching import MATCHED_WITHIN
 from .watching.events import EventWriter
-from .watching.state import SUBFOLDER, Memory
+from .watching.state import SUBFOLDER, State
 from .watching.watcher import Measured, Watcher, centers
 
 __all__ = ["Measured", "watch"]
@@ -25,7 +25,7 @@ def watch(
     *,
     reference: str | os.PathLike[str] | None = None,
     tensorboard: str | os.PathLike[str] | None = None,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float = MATCHED_WITHIN,
     every: float = 10.0,
     once: bool = False,
     until: int | None = None,
@@ -74,7 +74,7 @@ def watch(
     if once and (until is not None or timeout is not None):
         raise UsageError("`once` ends by itself", remedy="drop `until` and `timeout`")
     fixed = None if reference is None else centers(os.fspath(reference))
-    memory = Memory.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
+    memory = State.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
     patience = 1 if once else PATIENCE
     watcher = Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience)
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)

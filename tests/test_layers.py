@@ -33,7 +33,7 @@ FLOORS = (
     ("cli",),
 )
 OPEN = ("__init__", "__main__")  # these two open the doors to all floors
-LONGEST = 350  # lines; aim for 250
+LONG, LONGEST = 256, 320  # lines: a longer one says why it is one module; none is longer than that
 
 
 def floor(name: str) -> int:
@@ -188,8 +188,13 @@ def test_no_module_imports_the_gpl_licensed_plyfile() -> None:
 
 
 def test_a_module_can_be_read_in_one_sitting() -> None:
-    lines = {str(module): len(text(module).splitlines()) for module in MODULES}
-    assert {module: count for module, count in lines.items() if count > LONGEST} == {}
+    lines = {module: len(text(module).splitlines()) for module in MODULES}
+    assert {str(module): count for module, count in lines.items() if count > LONGEST} == {}
+    long = {module for module, count in lines.items() if count > LONG}
+    reasoned = {
+        module for module in MODULES if "One module" in (ast.get_docstring(ast.parse(text(module))) or "")
+    }
+    assert {str(module) for module in long - reasoned} == set()
 
 
 def test_no_module_is_a_drawer() -> None:

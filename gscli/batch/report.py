@@ -11,8 +11,8 @@ from ..report import numbers
 from ..results.shown import counted
 
 if TYPE_CHECKING:
-    from .run import Summary, Work
     from .tasks import Task
+    from .work import Summary, Work
 
 TABLE_ROWS = 40  # more inputs than this, and the table has the totals only
 FAILURE_ROWS = 20

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Cells:
+class Grouped:
     """Points grouped by cell, the predecessor's way: sorted rows, and the start and count of each cell."""
 
     order: Any
@@ -21,16 +21,16 @@ class Cells:
     counts: Any
 
 
-def group(ids: Any) -> Cells:
+def group(ids: Any) -> Grouped:
     """Group (N,) int64 cell ids, without gaps, as the predecessor's metadata cache holds them."""
     import torch
 
     order = torch.argsort(ids, stable=True)
     counts = torch.bincount(ids)
-    return Cells(order, torch.cumsum(counts, 0) - counts, counts)
+    return Grouped(order, torch.cumsum(counts, 0) - counts, counts)
 
 
-def loop_half(cells: Cells) -> Any:
+def loop_half(cells: Grouped) -> Any:
     """Cell after cell in Python: the first version."""
     import torch
 
@@ -42,7 +42,7 @@ def loop_half(cells: Cells) -> Any:
     return torch.cat(kept)
 
 
-def loop_single(cells: Cells) -> Any:
+def loop_single(cells: Grouped) -> Any:
     """One row of each cell, cell after cell in Python."""
     import torch
 
@@ -52,7 +52,7 @@ def loop_single(cells: Cells) -> Any:
     return torch.stack(kept)
 
 
-def vectorised_half(cells: Cells) -> Any:
+def vectorised_half(cells: Grouped) -> Any:
     """The second version: permutations of every cell, never used, and a prefix of every cell."""
     import torch
 
@@ -66,7 +66,7 @@ def vectorised_half(cells: Cells) -> Any:
     return cells.order[rank < torch.repeat_interleave(keep, cells.counts)]
 
 
-def vectorised_single(cells: Cells) -> Any:
+def vectorised_single(cells: Grouped) -> Any:
     """One row of each cell at once."""
     import torch
 
@@ -83,7 +83,7 @@ def nearest_by_cdist(queries: Any, targets: Any, batch: int = 10_000) -> Any:
 
 
 def scenarios(
-    ids: Any, coord: Any, feat: Any, *, loop: bool = False, cells: Cells | None = None
+    ids: Any, coord: Any, feat: Any, *, loop: bool = False, cells: Grouped | None = None
 ) -> list[Any]:
     """The three scenarios of one iteration with their coordinates and features.
 

@@ -20,8 +20,8 @@ from . import options, paths
 
 if TYPE_CHECKING:
     from ..batch.job import Job
-    from ..batch.operations import Operation
-    from ..batch.plan import Pattern
+    from ..batch.operation import Operation
+    from ..batch.patterns import Pattern
 
 _HELP = """{summary}
 
@@ -134,7 +134,7 @@ class Batched(click.Command):
 
     def _patterns(self, ctx: click.Context, name: str) -> list[Pattern]:
         """The patterns of a parameter; those of a job file are relative to it."""
-        from ..batch.plan import Pattern, listed
+        from ..batch.patterns import Pattern, listed
 
         value = ctx.params.get(name) or ()
         root = self.root if ctx.get_parameter_source(name) == ParameterSource.DEFAULT_MAP else "."

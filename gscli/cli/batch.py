@@ -53,24 +53,25 @@ class _Batch(click.Group):
 
 def _run(operation: str, given: Given) -> None:
     """Plan, run and report a batch."""
-    from ..batch import plan as planning
-    from ..batch import report
+    from ..batch import patterns, report
     from ..batch import run as running
+    from ..batch.plan import plan
+    from ..batch.work import Part, Summary
 
     own = given.own
     _refuse_without_effect(own)
-    inputs = planning.find(given.inputs, relative_to=own["relative_to"], outside=own["out_dir"])
-    tasks = planning.plan(
+    inputs = patterns.find(given.inputs, relative_to=own["relative_to"], outside=own["out_dir"])
+    tasks = plan(
         operation,
         inputs,
         given.parameters,
         folder=own["out_dir"],
-        against=planning.find(given.against),
+        against=patterns.find(given.against),
         reads=given.reads,
         writes=given.writes,
     )
     folder = running.at(own["out_dir"])
-    part = running.Part(*own["shard"]) if own["shard"] else None
+    part = Part(*own["shard"]) if own["shard"] else None
     work = running.look_at(tasks, folder, resume=own["resume"], overwrite=own["overwrite"], part=part)
     engine = _engine(own)
     if own["dry_run"]:
@@ -78,7 +79,7 @@ def _run(operation: str, given: Given) -> None:
         return
     stop = running.Stop()
     with running.opened(tasks, work, folder) as (work, locks), _interruptible(stop):
-        summary = running.Summary(work)
+        summary = Summary(work)
         with _batch_progress.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell:
             for record in running.run(work, engine, folder, stop, summary, locks=locks):
                 tell(record)

@@ -10,7 +10,7 @@ import click
 
 from .. import device as devices
 from ..errors import UsageError, most_like
-from ..fields import axes as frames
+from ..files import axes as frames
 from ..neighbors import ENGINES
 from . import paths
 

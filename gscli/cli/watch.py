@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from ..watching import DEFAULT_THRESHOLD
+from ..watching import MATCHED_WITHIN
 from . import options, paths, show
 
 
@@ -23,7 +23,7 @@ from . import options, paths, show
     "--threshold",
     type=float,
     metavar="T",
-    default=DEFAULT_THRESHOLD,
+    default=MATCHED_WITHIN,
     show_default=True,
     help="A centre is matched when its counterpart is nearer, in scene units.",
 )

@@ -13,10 +13,8 @@ takes strictly nearer, so that among equally near targets the one of lowest row 
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +27,7 @@ from ..kernels.parallel import blocks
 from ..neighbors import kdtree
 from ..positions import as_array
 from ..progress import nothing
+from ..runtime import memory
 
 Array = npt.NDArray[Any]
 
@@ -224,19 +223,13 @@ def search(
     for cell, box in enumerate(boxes):
         for rows, held in tiles_of(cell):
             ask(rows, held, partial(Question.reaching, cell=cell, box=box))
-    give_back()
+    memory.give_back()
     return Work(tiles, again)
 
 
 def depth_for(targets: int, tile: int) -> int:
     """How often to halve so many targets for cells to fit in a tile, most of them."""
     return 0 if targets <= tile else min(DEEPEST, math.ceil(math.log2(targets / (FILL * tile))))
-
-
-def give_back() -> None:
-    """Hand what was freed in small pieces, as k-d trees are, back to the system: glibc keeps it otherwise."""
-    with suppress(AttributeError, OSError, TypeError):  # other C libraries
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _rows(chosen: Callable[[slice], Array], count: int, at_most: int) -> Iterator[Array]:

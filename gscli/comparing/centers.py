@@ -1,4 +1,8 @@
-"""How far the centres of two clouds lie apart: exact nearest neighbours both ways, and what follows."""
+"""How far the centres of two clouds lie apart: exact nearest neighbours both ways, and what follows.
+
+One module: what a number is called, what it means and how it is computed stand together, so that a new one
+is added here and in its report alone.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..fields import axes as frames
+from ..files import axes as frames
 from ..kernels import metrics
 from . import cells
 

@@ -47,7 +47,7 @@ def read(
         path: the file, folder or pipe.
         only: columns that will do. Formats that can leave the others unread do so; the rest give all.
         trust_pickle: unpickle with the full power of pickle, which runs whatever code the file holds.
-        axes: those that the file is in if it does not say, by the name of `gscli.fields.axes.NAMES`: ``rub``
+        axes: those that the file is in if it does not say, by the name of `gscli.files.axes.NAMES`: ``rub``
             is right-up-back, ``rdf`` right-down-front, in which every cloud is.
 
     Raises:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
-from ..fields import render_modes
-from ..files import writing
+from ..files import render_modes, writing
 from ..progress import nothing
 from ..registry import Registry
 from ..runtime import libraries

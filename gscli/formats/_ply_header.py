@@ -2,6 +2,8 @@
 
 Format: Greg Turk, "The PLY Polygon File Format" (1994). An element is a table; its properties are numbers
 or lists of numbers; the rows follow the header in the order of the elements.
+
+One module: one grammar, which is read, checked and written.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError, UsageError
-from ..fields import axes as frames
+from ..files import axes as frames
 from ._format import FOLDER, FOLDER_HEAD, FORMATS, Format, by_suffix, called_like, head_of
 
 PART = "::"  # FILE::PART is one model of a file with several

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused, did_you_mean
-from ..fields import axes as frames
+from ..files import axes as frames
 from ..files import writing
 from ..progress import nothing
 from ._format import FORMATS, Format, Loss, Writer, by_suffix

@@ -21,7 +21,7 @@ def turn(rows: npt.NDArray[Any], degree: int, signs: tuple[float, float, float])
     Args:
         rows: (N,) of `gscli.formats._rows.empty_splats`.
         degree: their SH degree.
-        signs: of x, y and z, see `gscli.fields.axes.signs`.
+        signs: of x, y and z, see `gscli.files.axes.signs`.
     """
     x, y, z = signs
     sign = dict(zip("xyz", signs, strict=True))

@@ -5,6 +5,8 @@ each) and, with spherical harmonics, ``sh`` (a byte each) tell it apart. Own Num
 0.6 knows it only as a whole file and drops what follows, gsply 0.4 compiles for 3 s at first use.
 
 Rows are written along a Morton curve, so that a chunk spans little space and loses little precision.
+
+One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ What stands before and behind the points is kept as bytes, so that a file is wri
 offset it had, its integer coordinates come out the same, and whatever gscli does not know stays. laspy packs
 and unpacks points. Columns that the point format does not have become extra dimensions. Counts are checked
 against the file's size before anything is read.
+
+One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations

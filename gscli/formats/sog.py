@@ -27,7 +27,7 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import MAX_JSON, SMALL, check_expansion, malformed, parsed, read_small
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
-from ..fields import render_modes
+from ..files import render_modes
 from ..kernels import quaternions
 from . import _rows
 from ._format import FOLDER_HEAD, Format

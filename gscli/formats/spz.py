@@ -10,6 +10,8 @@ Own NumPy code. Of the libraries tried, gaussforge 0.6 prints to the console, co
 only and refuses version 2 without gzip; gsply 0.4 compiles for 3 s at first use and leaves the axes
 unturned. Here, what is unpacked never exceeds what the header's count implies. Version 3 is written:
 every reader knows it and it needs nothing but zlib.
+
+One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations
@@ -30,9 +32,8 @@ from ..cloud import GaussianCloud, Header
 from ..containers import zstd
 from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
 from ..errors import GscliError, InputError
-from ..fields import axes as frames
-from ..fields import render_modes
-from ..files import writing
+from ..files import axes as frames
+from ..files import render_modes, writing
 from ..kernels import quaternions
 from ..progress import nothing
 from . import _rows

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..arguments import is_number, spelt
 from ..errors import UsageError
 from ..kernels import cells, cellsize
+from ..kernels.extent import Extent
 from ..kernels.occupancy import Points
 
 DEFAULT_POINTS_PER_CELL = 20.0
@@ -39,7 +40,7 @@ class Lattice:
 
 
 def lay(
-    extent: cellsize.Extent,
+    extent: Extent,
     points: Points,
     *,
     voxel_size: float | None,

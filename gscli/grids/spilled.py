@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud
-from ..kernels import cells, cellsize, hashing, occupancy
+from ..kernels import cells, hashing, occupancy
+from ..kernels.extent import Extent, stride
 from ..positions import not_finite
 from ..scratch import Parts
 from .budget import CELL_BYTES, CROWD_BYTES, SORT_BYTES, Budget, too_small
@@ -32,8 +33,8 @@ class SpilledPoints:
         folder: see `scratch.Scratch`.
 
     Attributes:
-        extent: of the points. sample: (3, M) positions of the rows that `cellsize.stride` of all rows
-            leads to, finite or not.
+        extent: of the points. sample: (3, M) positions of the rows that `gscli.kernels.extent.stride` of
+            all rows leads to, finite or not.
 
     Raises:
         InputError: positions that are not finite, or a column is missing. GscliError: no room.
@@ -62,7 +63,7 @@ class SpilledPoints:
         self._parts.close()
 
     def _copy(self, cloud: GaussianCloud, pick: Pick, drop_invalid: bool) -> Array:
-        step, some = cellsize.stride(len(cloud)), [np.empty((3, 0), self._xyz)]
+        step, some = stride(len(cloud)), [np.empty((3, 0), self._xyz)]
         invalid = first = 0
         for start, columns in cloud.column_blocks((*fields.POSITION, *self._keyed)):
             xyz = columns[:3].astype(self._xyz, copy=False)
@@ -82,9 +83,9 @@ class SpilledPoints:
             raise not_finite(invalid, len(cloud), first)
         return np.concatenate(some, axis=1)
 
-    def _measured(self) -> cellsize.Extent:
+    def _measured(self) -> Extent:
         count, start = int(self._parts.sizes[0]), 0
-        step, some = cellsize.stride(count), [np.empty((3, 0), self._xyz)]
+        step, some = stride(count), [np.empty((3, 0), self._xyz)]
         low, high = np.full(3, np.inf), np.full(3, -np.inf)
         for records in self._parts.blocks(0):
             xyz = positions(records)
@@ -93,7 +94,7 @@ class SpilledPoints:
             start += len(records)
         if not count:
             low = high = np.zeros(3)
-        return cellsize.Extent(count, low, high, np.concatenate(some, axis=1))
+        return Extent(count, low, high, np.concatenate(some, axis=1))
 
     def countable(self, budget: Budget) -> occupancy.Points:
         """To be counted; words are sorted range by range."""

@@ -21,10 +21,11 @@ from ..results.shown import counted
 from ..scratch import Place, Scratch
 from . import lattice
 from .budget import Budget
+from .draw import Draw
 from .methods import Method
 from .picking import RANDOM, Pick
 from .spilled import SpilledPoints, positions
-from .voxel_grid import Draw, VoxelGrid
+from .voxel_grid import VoxelGrid
 
 Array = npt.NDArray[Any]
 

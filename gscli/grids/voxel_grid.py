@@ -1,4 +1,7 @@
-"""VoxelGrid: the occupied cells of a cloud and the rows in each, ready to be drawn from repeatedly."""
+"""VoxelGrid: the occupied cells of a cloud and the rows in each, ready to be drawn from repeatedly.
+
+One module: a grid is made, asked and drawn from in it, and the lengthy part of it are its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,13 @@ from .. import arguments
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import cellsize, hashing, occupancy, picks
+from ..kernels import hashing, occupancy, picks
 from ..kernels.cells import group_ids, group_lattice
+from ..kernels.extent import extent_of
 from ..positions import finite_rows, not_finite
 from ..results import shown
 from . import lattice, picking
+from .draw import Draw, ascending, like, on
 from .methods import Method, method
 from .picking import Pick
 
@@ -87,7 +92,7 @@ class VoxelGrid:
                 raise not_finite(int(np.count_nonzero(~valid)), len(valid), int(np.argmin(valid)))
             columns = columns[:, valid]
         laid = lattice.lay(
-            cellsize.extent_of(columns),
+            extent_of(columns),
             occupancy.in_memory(columns),
             voxel_size=voxel_size,
             points_per_cell=points_per_cell,
@@ -95,11 +100,11 @@ class VoxelGrid:
         )
         if is_torch(xyz):
             device = xyz.device
-        groups = group_lattice(_on(device, columns), laid.size, laid.origin, laid.span)
+        groups = group_lattice(on(device, columns), laid.size, laid.origin, laid.span)
         order = groups.order
         if valid is not None:
             kept = np.flatnonzero(valid).astype(np.int32 if len(valid) < 2**31 else np.int64)
-            order = _on(device, kept)[order]
+            order = on(device, kept)[order]
         return cls(
             order,
             groups.offsets,
@@ -133,7 +138,7 @@ class VoxelGrid:
             if not -1 <= end < 2**63:
                 raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
         if not is_torch(ids):
-            ids = _on(device, ids.astype(np.int64))
+            ids = on(device, ids.astype(np.int64))
         groups = group_ids(ids)
         return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
 
@@ -176,13 +181,13 @@ class VoxelGrid:
         if device is None:
             order, offsets, cells = (to_numpy(a) for a in (self.order, self.offsets, self.cells))
         else:
-            order, offsets, cells = (_on(device, a) for a in (self.order, self.offsets, self.cells))
+            order, offsets, cells = (on(device, a) for a in (self.order, self.offsets, self.cells))
         return replace(self, order=order, offsets=offsets, cells=cells)
 
     def share(self, total: int) -> Any:
         """(C,) int64 rows to keep of each cell, `total` in all, in proportion to what it has."""
         counts = to_numpy(self.counts)
-        return _like(self.offsets, picks.counts_for_total(counts, to_numpy(self.first_rows), total))
+        return like(self.offsets, picks.counts_for_total(counts, to_numpy(self.first_rows), total))
 
     def wanted(self, how: Method, *, seed: int, epoch: int) -> tuple[Any, int]:
         """How many rows of each cell a method keeps.
@@ -236,7 +241,7 @@ class VoxelGrid:
             if keys is not None:
                 keys = keys[to_numpy(self.order)]
         chosen, forced = self.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
-        return Draw(self._rows(chosen), forced)
+        return Draw(ascending(chosen, self.rows), forced)
 
     def choose(
         self, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
@@ -255,7 +260,7 @@ class VoxelGrid:
             return self.order[position], 0
         k, forced = self.wanted(how, seed=seed, epoch=epoch) if counts is None else counts
         keys = how.pick.keys(self.order, keys, stream)
-        marked = picks.bottom_k_per_cell(self.offsets, _like(self.order, keys), k)
+        marked = picks.bottom_k_per_cell(self.offsets, like(self.order, keys), k)
         # Much faster than order[marked], whose branches are unpredictable.
         position = np.flatnonzero(marked) if isinstance(marked, np.ndarray) else marked
         return self.order[position], forced
@@ -282,63 +287,3 @@ class VoxelGrid:
             cloud.xyz.T, order, cells, np.diff(to_numpy(self.offsets)), self.voxel_size, self.origin
         )
         return keys
-
-    def _rows(self, chosen: Any) -> Any:
-        """Chosen rows in ascending order; a mask over the input beats sorting many."""
-        if isinstance(chosen, np.ndarray):
-            if len(chosen) == self.rows:
-                return np.arange(self.rows)
-            if len(chosen) < self.rows // 8:
-                return np.sort(chosen).astype(np.int64)
-            kept = np.zeros(self.rows, bool)
-            kept[chosen] = True
-            return np.flatnonzero(kept)
-        import torch
-
-        mask = torch.zeros(self.rows, dtype=torch.bool, device=chosen.device)
-        mask[chosen.long()] = True
-        return torch.nonzero(mask).squeeze(1)
-
-
-@shown.shown
-@dataclass(frozen=True, eq=False)
-class Draw:
-    """What one draw kept.
-
-    Attributes:
-        rows: (K,) int64 rows of the input, ascending; from a grid on disk (rows of the input,) bool.
-        forced_cells: cells that the method's minimum made keep more than its ratio asked for.
-    """
-
-    rows: Any
-    forced_cells: int
-
-    @property
-    def kept(self) -> npt.NDArray[Any]:
-        """`rows` as a NumPy array."""
-        kept: npt.NDArray[Any] = to_numpy(self.rows)
-        return kept
-
-    def _facts(self) -> dict[str, object]:
-        return {"rows": len(self), "forced cells": self.forced_cells}
-
-    def __len__(self) -> int:
-        """How many rows are kept."""
-        is_mask = isinstance(self.rows, np.ndarray) and self.rows.dtype == bool
-        return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
-
-
-def _on(device: torch.device | None, array: Any) -> Any:
-    """An array as a tensor on a torch device; unchanged for None."""
-    if device is None:
-        return array
-    import torch
-
-    return torch.as_tensor(array, device=device)
-
-
-def _like(reference: Any, array: Any) -> Any:
-    """A NumPy array as whatever `reference` is; uint32 becomes int64 for torch, which cannot sort it."""
-    if not is_torch(reference) or is_torch(array):
-        return array
-    return _on(reference.device, array.astype(np.int64))

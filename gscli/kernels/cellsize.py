@@ -8,49 +8,18 @@ cell of a multiple of a size holds whole cells of that size, so that multiples n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import cells, occupancy
+from . import occupancy
+from .extent import Extent
 from .ladder import LARGEST, SIZES, SMALLEST, divides, rung, rungs
 from .occupancy import Points
+from .rung_counts import RungCounts
 
-_MANY = 1 << 18  # points of which one in `_PART` is looked at first
-_PART = 8
 _MARGIN = 1.15  # a part of the points may be wrong by this factor
-_SURFACE = 2.0  # cells grow in number by this power of their fineness, roughly
-
-
-@dataclass(frozen=True)
-class Extent:
-    """What the search for a size knows of a cloud before any cell is counted.
-
-    Attributes:
-        count: points, all of them finite.
-        low, high: (3,) float64 corners of their box; anything for no points.
-        some: (3, M) every `stride`-th point, from the first on.
-    """
-
-    count: int
-    low: npt.NDArray[np.float64]
-    high: npt.NDArray[np.float64]
-    some: npt.NDArray[Any]
-
-
-def stride(count: int) -> int:
-    """One point in so many is enough to tell where most are."""
-    return max(1, count // 4096)
-
-
-def extent_of(xyz: npt.NDArray[Any]) -> Extent:
-    """The extent of (3, N) finite positions."""
-    n = xyz.shape[1]
-    low, high = (xyz.min(1), xyz.max(1)) if n else (np.zeros(3), np.zeros(3))
-    return Extent(n, low.astype(np.float64), high.astype(np.float64), xyz[:, :: stride(n)])
 
 
 def search(
@@ -79,7 +48,7 @@ def search(
         return rung(max(0, finest)), False
     # From here on all cells have the numbers 0 and -1.
     coarsest = min(max(math.ceil(rungs(math.frexp(reach)[1])) + 1, finest + 1), LARGEST)
-    counts = _Counts(extent, points, origin, finest, coarsest, extent.count / points_per_cell)
+    counts = RungCounts(extent, points, origin, finest, coarsest, extent.count / points_per_cell)
     wanted = counts.wanted
     if wanted <= 8 and counts.exactly(coarsest) >= wanted:  # as many as corners meet
         fewest = counts.exactly(coarsest)
@@ -96,117 +65,7 @@ def search(
     return rung(_nearest(counts, wanted, low, high, largest=True)), False
 
 
-class _Counts:
-    """How many cells are occupied at each rung, counted as exactly as need be and once.
-
-    Attributes:
-        wanted: how many there should be.
-        finest, coarsest: rungs to look at.
-    """
-
-    def __init__(
-        self,
-        extent: Extent,
-        points: Points,
-        origin: npt.NDArray[Any],
-        finest: int,
-        coarsest: int,
-        wanted: float,
-    ) -> None:
-        self.wanted, self.finest, self.coarsest = wanted, finest, coarsest
-        self.every = _PART if extent.count > _MANY else 1
-        self._extent, self._points, self._origin = extent, points, origin
-        room = extent.count // 8 + (4 << 20)
-        self._slots = 1 << min(max(16, math.ceil(math.log2(8 * wanted))), room.bit_length() - 1)
-        self._bounds: dict[int, tuple[int, int]] = {}
-        self._in_part: dict[int, int] = {}
-
-    def bounds(self, i: int) -> tuple[int, int]:
-        """The least and the most that there may be at a rung."""
-        if i not in self._bounds:
-            self._bounds[i] = occupancy.roughly_distinct(self._points, self._name(i), self._slots)
-        return self._bounds[i]
-
-    def exactly(self, i: int) -> int:
-        least, most = self._bounds.get(i, (0, 1))
-        if least < most:
-            least = self._points.distinct(self._name(i))
-            self._bounds[i] = least, least
-        return least
-
-    def in_part(self, i: int) -> int:
-        """How many a part of the points is known to be in; all points are in no fewer."""
-        if i not in self._in_part:
-            found = occupancy.roughly_distinct(self._points, self._name(i), self._slots, self.every)
-            self._in_part[i] = found[0]
-        return self._in_part[i]
-
-    def crossing(self, number: float, guess: int) -> tuple[int, int]:
-        """A rung with at least so many and the next, which has fewer.
-
-        The first is below the finest rung where that has fewer already; the coarsest always has.
-        """
-
-        def excess(i: int) -> float:
-            least, most = self.bounds(i)
-            if least < number <= most:
-                least = most = self.exactly(i)
-            return math.log2(max(least, 1) / number)
-
-        return _crossing(excess, guess, self.finest - 1, self.coarsest)
-
-    def guess(self) -> int:
-        """The rung that some of the points suggest."""
-        some = self._extent.some
-        if self.every > 1:
-            some = some[:, ::4]
-        ends = self.finest - 1, self.coarsest
-
-        def excess(i: int, number: float) -> float:
-            return math.log2(occupancy.count_distinct([self._name(i)(some)]) / number)
-
-        settled = min(self.wanted, some.shape[1] / 8)  # in cells of so many points few were overlooked
-        if some.shape[1] == self._extent.count:
-            settled = self.wanted
-        i = _crossing(lambda i: excess(i, settled), self.coarsest - 40, *ends)[0]
-        if i < self.finest or settled == self.wanted:
-            return i
-        octave = round(rungs(1))
-        power = min(max(excess(i, 1) - excess(i + octave, 1), 1.0), 3.0)
-        i -= round(rungs(math.log2(self.wanted / settled) / power))
-        if self.every == 1:
-            return i
-        seen = -math.expm1(-0.4 * self._extent.count / self.every / self.wanted)
-        return _crossing(lambda i: math.log2(self.in_part(i) / (seen * self.wanted)), i, *ends)[0]
-
-    def _name(self, i: int) -> occupancy.Naming:
-        size = rung(i)
-        span = cells.lattice_span(self._extent.low, self._extent.high, size, self._origin)
-        return occupancy.name_cells(size, self._origin, span)
-
-
-def _crossing(excess: Callable[[int], float], guess: int, low: int, high: int) -> tuple[int, int]:
-    """Neighbouring rungs, of which the first exceeds something and the next does not.
-
-    Args:
-        excess: by how many doublings a rung does, from 0 on; below 0 it does not.
-        guess: where to look first.
-        low, high: rungs that are taken to be such, and not asked.
-    """
-    at, run = guess, 0
-    while high - low > 1:
-        at = min(max(at, low + 1), high - 1)
-        found = excess(at)
-        low, high = (at, high) if found >= 0 else (low, at)
-        run = max(run, 0) + 1 if found >= 0 else min(run, 0) - 1
-        step = max(1, round(rungs(abs(found) / _SURFACE)), 2 ** abs(run) // 4)
-        at += step if found >= 0 else -step
-        if not low < at < high:
-            at = (low + high) // 2
-    return low, high
-
-
-def _nearest(counts: _Counts, wanted: float, low: int, high: int, *, largest: bool) -> int:
+def _nearest(counts: RungCounts, wanted: float, low: int, high: int, *, largest: bool) -> int:
     """The rung with the number of cells nearest to one, looked for from neighbouring rungs on."""
 
     def missed(number: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import fields
-from ..fields import render_modes
+from ..files import render_modes
 from ..info import Info, Quantiles
 from ..results.shown import counted
 from . import numbers

@@ -19,10 +19,11 @@ from ..grids import grid_files
 from ..grids.budget import Budget
 from ..grids.cache import GridCache
 from ..grids.cache import key as cache_key
+from ..grids.draw import Draw
 from ..grids.picking import Pick
 from ..grids.tiled_grid import TiledGrid
-from ..grids.voxel_grid import Draw, VoxelGrid
-from ..kernels import cellsize
+from ..grids.voxel_grid import VoxelGrid
+from ..kernels.extent import stride
 from ..progress import Timings
 from ..scratch import folder_for
 
@@ -87,7 +88,7 @@ def cut(
     if mapped is None and budget is None:
         with timings.stage("read"):
             xyz = cloud.columns(fields.POSITION)
-            sample = xyz[:, :: cellsize.stride(len(cloud))].copy()
+            sample = xyz[:, :: stride(len(cloud))].copy()
     cached = "off"
     with ExitStack() as closing:
         grid: VoxelGrid | TiledGrid

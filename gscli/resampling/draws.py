@@ -24,7 +24,7 @@ MOST_REPEATS = 1_000_000  # a file each
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedDraw:
     """One draw, where it is written to, and the file of its row numbers."""
 
     method: Method
@@ -75,7 +75,7 @@ def plan(
     overwrite: bool,
     allow_lossy: bool,
     axes: str | None,
-) -> list[Job]:
+) -> list[PlannedDraw]:
     """Which draw goes to which path."""
     like = source.folder_format
 
@@ -89,13 +89,13 @@ def plan(
             raise UsageError(
                 "several draws need `out_dir`", remedy="give `out_dir='FOLDER'` instead of `output`"
             )
-        return [Job(chosen[0], epoch, to(output), None if index is None else os.fspath(index))]
+        return [PlannedDraw(chosen[0], epoch, to(output), None if index is None else os.fspath(index))]
     assert out_dir is not None
     jobs = []
     for m, e in draws(chosen, epoch, repeat):
         name = draw_name(source.stem, m, e)
         rows = None if index is None else os.path.join(index, name + ".npy")
-        jobs.append(Job(m, e, to(os.path.join(out_dir, name + source.suffix)), rows))
+        jobs.append(PlannedDraw(m, e, to(os.path.join(out_dir, name + source.suffix)), rows))
     return jobs
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 _PUBLIC = {
     "DisagreementMonitor": "monitor",
     "GridSampler": "sampler",
-    "Scenario": "sampler",
+    "Scenario": "scenario",
     "collate": "collating",
     "density_consistency": "consistency",
 }
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .consistency import density_consistency as density_consistency
     from .monitor import DisagreementMonitor as DisagreementMonitor
     from .sampler import GridSampler as GridSampler
-    from .sampler import Scenario as Scenario
+    from .scenario import Scenario as Scenario
 
 
 def __getattr__(name: str) -> Any:

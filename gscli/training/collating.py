@@ -8,7 +8,7 @@ import torch
 
 from .. import arguments
 from ..errors import UsageError
-from .sampler import Scenario
+from .scenario import Scenario
 
 RESERVED = ("batch", "offset", "cell")
 

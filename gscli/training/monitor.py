@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +18,15 @@ import numpy.typing as npt
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
 from ..results.shown import shown
-from ..runtime import processes
-from ..watching import DEFAULT_THRESHOLD
+from ..watching import MATCHED_WITHIN
 from ..watching.disagreement import POINTS
+from .measuring import Measurement, MeasuringProcess
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 say = logging.getLogger(__name__)
 DEATHS = 3  # after so many in a row the monitor gives up
-
-
-@dataclass(frozen=True)
-class _Job:
-    kind: str
-    step: int
-    arrays: tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 @shown
@@ -76,7 +66,7 @@ class DisagreementMonitor:
         self,
         log: Callable[[dict[str, float], int], object] | Any,
         *,
-        threshold: float = DEFAULT_THRESHOLD,
+        threshold: float = MATCHED_WITHIN,
         tag: str = POINTS,
         queue: int = 4,
     ) -> None:
@@ -88,20 +78,20 @@ class DisagreementMonitor:
             raise UsageError(f"the queue must hold at least one measurement, not {queue}")
         self.dropped = self.failed = self.restarts = 0
         self._log = log
-        self._settings = {"threshold": threshold, "tag": tag}
+        self._threshold = threshold
         self._size = queue
-        self._pending: deque[_Job] = deque()
+        self._pending: deque[Measurement] = deque()
         self._results: deque[tuple[dict[str, float], int]] = deque()
         self._wake = threading.Condition()
         self._closing = self._disabled = False
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = MeasuringProcess(threshold=threshold, tag=tag)
         self._owner = os.getpid()
         self._thread = threading.Thread(target=self._serve, name="gscli-monitor", daemon=True)
         self._thread.start()
         atexit.register(self.close, 10.0)
 
     def _facts(self) -> dict[str, object]:
-        told = {"threshold": self._settings["threshold"], "waiting": len(self._pending)}
+        told = {"threshold": self._threshold, "waiting": len(self._pending)}
         return {**told, "dropped": self.dropped, "failed": self.failed, "restarts": self.restarts}
 
     def __call__(self, centers_a: Any, centers_b: Any, step: int) -> None:
@@ -144,10 +134,9 @@ class DisagreementMonitor:
         self._thread.join(timeout)
         if self._thread.is_alive():
             say.warning("the disagreement monitor did not finish in %g s and is ended", timeout)
-            if self._process is not None:
-                self._process.kill()
+            self._process.kill()
             self._thread.join(5.0)
-        self._end_process()
+        self._process.end()
         self.poll()
         if self.dropped:
             say.warning("%d measurements of disagreement were dropped", self.dropped)
@@ -173,7 +162,7 @@ class DisagreementMonitor:
                     say.warning("dropped the disagreement of step %d: measuring is too slow", oldest.step)
                 del oldest  # its memory is free before the copies are made
         try:
-            job = _Job(kind, int(step), (_copied(a), _copied(b)))
+            job = Measurement(kind, int(step), (_copied(a), _copied(b)))
         except Exception:  # noqa: BLE001 - a monitor must not end a training run
             self.failed += 1
             say.warning("the models of step %s cannot be measured", step, exc_info=True)
@@ -197,7 +186,7 @@ class DisagreementMonitor:
         """Hand jobs to the process, one at a time, until told to close."""
         deaths = 0
         with suppress(OSError):
-            self._start()
+            self._process.start()
         while True:
             with self._wake:
                 while not self._pending and not self._closing:
@@ -206,11 +195,11 @@ class DisagreementMonitor:
                     return
                 job = self._pending.popleft()
             try:
-                answer = self._exchange(job)
+                answer = self._process.measure(job)
             except (OSError, ValueError) as error:
                 self.failed += 1
                 deaths += 1
-                self._end_process()
+                self._process.end()
                 if self._closing or deaths == DEATHS:
                     with self._wake:
                         self._give_up()
@@ -225,44 +214,6 @@ class DisagreementMonitor:
                 say.warning("the disagreement of step %d: %s", job.step, answer["error"])
             else:
                 self._results.append((answer["scalars"], job.step))
-
-    def _exchange(self, job: _Job) -> Any:
-        process = self._start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        shapes = [(array.dtype.str, array.shape) for array in job.arrays]
-        settings = self._settings if job.kind == "points" else {}
-        head = {"kind": job.kind, "arrays": shapes, "settings": settings}
-        process.stdin.write(json.dumps(head).encode() + b"\n")
-        for array in job.arrays:
-            process.stdin.write(array.data)
-        process.stdin.flush()
-        line = process.stdout.readline()
-        if not line:
-            raise ConnectionError(f"it ended with status {process.wait()}")
-        return json.loads(line)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            self._process = processes.start("gscli.training.monitor_process:main", at_most=True)
-        return self._process
-
-    def _end_process(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        with suppress(OSError):
-            process.stdin.write(b"\n")  # closing alone ends nothing while a forked worker has the pipe too
-        with suppress(OSError):
-            process.stdin.close()
-        try:
-            process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def _copied(values: Any) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -20,37 +20,13 @@ from ..grids.methods import Method, method
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
 from ..results.shown import shown
+from .scenario import Scenario
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 SCENARIOS = ("dense", "half", "single")
 _PARTITION = 0x70617274  # the stream that cells are dealt to ranks by: the same for every seed
-
-
-@shown
-@dataclass(frozen=True, eq=False)
-class Scenario:
-    """The rows that one draw kept.
-
-    Attributes:
-        name: as it was asked for.
-        rows: (K,) int64 rows of the scene, ascending, on the sampler's device.
-        cells: (K,) int64, the cell of each row: a position in the grid's `cells`.
-        points: how many rows the scene has, which is how long its per-point tensors are.
-        forced_cells: cells that the method's minimum made keep more than its ratio asked for.
-        scene: names the scene's cells, and the rank's share of them; within it alone `cells` compare.
-    """
-
-    name: str
-    rows: torch.Tensor
-    cells: torch.Tensor
-    points: int
-    forced_cells: int
-    scene: str
-
-    def _facts(self) -> dict[str, object]:
-        return {"name": self.name, "rows": len(self.rows), "points": self.points}
 
 
 @shown

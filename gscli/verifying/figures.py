@@ -11,7 +11,8 @@ from ..cloud import GaussianCloud
 from ..grids import lattice
 from ..grids.figures import figures
 from ..grids.voxel_grid import VoxelGrid
-from ..kernels import cellsize, occupancy
+from ..kernels import occupancy
+from ..kernels.extent import extent_of
 from ..positions import finite_rows
 from ..resampling.result import Output
 from ..results.documents import finite
@@ -103,7 +104,7 @@ def _false_size(said: Mapping[str, Any], claim: Claim, cloud: GaussianCloud) -> 
         valid = finite_rows(columns)
         columns = columns if valid is None else columns[:, valid]
         laid = lattice.lay(
-            cellsize.extent_of(columns),
+            extent_of(columns),
             occupancy.in_memory(columns),
             voxel_size=None,
             points_per_cell=aim,

@@ -14,7 +14,7 @@ from .. import neighbors
 from ..comparing.conventions import corgs
 from ..errors import InputError
 from ..kernels import images
-from . import DEFAULT_THRESHOLD
+from . import MATCHED_WITHIN
 
 Array = npt.NDArray[Any]
 
@@ -23,9 +23,7 @@ RENDERS = "corgs/render"
 SLACK = 1.0  # a render may overshoot 0..1 so far; values of 0..255 do not
 
 
-def points(
-    a: Array, b: Array, *, threshold: float = DEFAULT_THRESHOLD, tag: str = POINTS
-) -> dict[str, float]:
+def points(a: Array, b: Array, *, threshold: float = MATCHED_WITHIN, tag: str = POINTS) -> dict[str, float]:
     """Exact nearest-neighbour fitness and RMSE of two sets of centres, both ways.
 
     Args:

@@ -17,7 +17,7 @@ STATE = "watch.json"
 
 
 @dataclass
-class Memory:
+class State:
     """What was measured last, kept beside the event file so that a restart goes on from there.
 
     Attributes:
@@ -36,7 +36,7 @@ class Memory:
         runs: list[str],
         reference: str | os.PathLike[str] | None,
         threshold: float,
-    ) -> Memory:
+    ) -> State:
         about = {
             "runs": [os.path.realpath(run) for run in runs],
             "reference": None if reference is None else os.path.realpath(reference),

@@ -17,7 +17,7 @@ from ..errors import GscliError, InputError
 from ..results.documents import document
 from . import disagreement
 from .checkpoints import Checkpoint, checkpoints
-from .state import Memory
+from .state import State
 
 SCHEMA = "gscli/watch/1"
 
@@ -49,7 +49,7 @@ class Watcher:
     runs: list[str]
     reference: npt.NDArray[Any] | None
     threshold: float
-    memory: Memory
+    memory: State
     say: Callable[[str], object]
     patience: int
     steps: list[dict[int, Checkpoint]] = field(default_factory=list)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gscli.batch import outputs
-from gscli.batch.plan import Pattern, find, plan
+from gscli.batch.patterns import Pattern, find
+from gscli.batch.plan import plan
 from gscli.batch.tasks import Task, look
 from gscli.errors import InputError, UsageError, WriteRefused
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gscli.batch.plan import Found, Pattern, find, listed, plan
+from gscli.batch.patterns import Found, Pattern, find, listed
+from gscli.batch.plan import plan
 from gscli.batch.tasks import Input, Task, shard
 from gscli.errors import InputError, UsageError
 

@@ -10,10 +10,12 @@ import pytest
 
 from gscli import __version__
 from gscli.batch.execute import execute
-from gscli.batch.plan import Pattern, find, plan
+from gscli.batch.patterns import Pattern, find
+from gscli.batch.plan import plan
 from gscli.batch.records import Folder
-from gscli.batch.run import Part, Stop, Summary, look_at, opened, run
+from gscli.batch.run import Stop, look_at, opened, run
 from gscli.batch.tasks import Task
+from gscli.batch.work import Part, Summary
 from gscli.errors import WriteRefused
 from gscli.formats import ply
 

@@ -14,7 +14,7 @@ import gscli
 from gscli import fields
 from gscli.cli import main
 from gscli.errors import InputError, UsageError
-from gscli.fields import axes
+from gscli.files import axes
 
 RECORD = struct.pack("<II", 0xADBE0003, 4)
 

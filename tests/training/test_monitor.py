@@ -41,7 +41,7 @@ def eventually(condition):
 
 
 def children(monitor):
-    return monitor._process.pid
+    return monitor._process.running.pid
 
 
 def test_scalars_of_every_step_come_back_in_order_with_their_steps():
@@ -252,7 +252,7 @@ def test_deaths_that_do_not_follow_each_other_are_no_reason_to_give_up():
 def test_a_fork_of_the_trainer_that_closes_leaves_the_process_to_the_trainer():
     steps = []
     with DisagreementMonitor(lambda scalars, step: steps.append(step)) as monitor:
-        eventually(lambda: monitor._process)
+        eventually(lambda: monitor._process.running)
         fork = multiprocessing.get_context("fork").Process(target=monitor.close)
         fork.start()
         fork.join()
@@ -308,7 +308,7 @@ def test_closing_ends_the_process_and_may_be_repeated():
     monitor = DisagreementMonitor(lambda scalars, step: None)
     monitor(*models(), 1)
     eventually(lambda: monitor._results)
-    process = monitor._process
+    process = monitor._process.running
     monitor.close()
     monitor.close()
     assert process.poll() == 0
@@ -320,7 +320,7 @@ def test_workers_that_were_forked_meanwhile_do_not_keep_the_process_from_ending(
     with DisagreementMonitor(lambda scalars, step: None) as monitor:
         monitor(*models(50), 0)
         eventually(lambda: monitor._results)  # by a process that has begun, and can end as fast
-        process = monitor._process
+        process = monitor._process.running
         worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         worker.start()  # as the persistent workers of a DataLoader
     assert process.returncode == 0  # by itself, not by a signal
@@ -330,8 +330,8 @@ def test_workers_that_were_forked_meanwhile_do_not_keep_the_process_from_ending(
 
 def test_a_process_that_hangs_is_ended_at_closing(caplog):
     monitor = DisagreementMonitor(lambda scalars, step: None)
-    eventually(lambda: monitor._process)
-    process = monitor._process
+    eventually(lambda: monitor._process.running)
+    process = monitor._process.running
     os.kill(process.pid, signal.SIGSTOP)
     monitor(*models(), 1)
     monitor.close(timeout=0.2)
@@ -374,7 +374,7 @@ def test_ctrl_c_ends_the_trainer_and_what_it_has_submitted_is_measured(tmp_path)
         "import time\nimport numpy as np\nfrom gscli.training import DisagreementMonitor\n"
         "with DisagreementMonitor(lambda scalars, step: print(step, flush=True)) as monitor:\n"
         "    monitor(np.zeros((9, 3)), np.zeros((9, 3)), 5)\n"
-        "    while monitor._process is None: time.sleep(0.001)\n"
+        "    while monitor._process.running is None: time.sleep(0.001)\n"
         "    print('training', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -409,7 +409,7 @@ def test_the_process_ends_with_a_trainer_that_is_killed(tmp_path):
     script.write_text(
         SCRIPT.format(
             end="import time\nwhile not monitor._results: time.sleep(.01)\n"
-            "print(monitor._process.pid, flush=True)\ntime.sleep(60)"
+            "print(monitor._process.running.pid, flush=True)\ntime.sleep(60)"
         )
     )
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as trainer:

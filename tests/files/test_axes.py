@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gscli.errors import UsageError
-from gscli.fields import axes
+from gscli.files import axes
 
 POINTS = {"l": (-1, 0, 0), "r": (1, 0, 0), "d": (0, -1, 0), "u": (0, 1, 0), "b": (0, 0, -1), "f": (0, 0, 1)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gscli import GaussianCloud, info, write
-from gscli.fields import render_modes
+from gscli.files import render_modes
 
 
 @pytest.mark.parametrize(

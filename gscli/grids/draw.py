@@ -1,0 +1,76 @@
+"""What one draw kept, and the arrays it comes from: NumPy's, or torch tensors on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..device import is_torch, to_numpy
+from ..results import shown
+
+if TYPE_CHECKING:
+    import torch
+
+
+@shown.shown
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What one draw kept.
+
+    Attributes:
+        rows: (K,) int64 rows of the input, ascending; from a grid on disk (rows of the input,) bool.
+        forced_cells: cells that the method's minimum made keep more than its ratio asked for.
+    """
+
+    rows: Any
+    forced_cells: int
+
+    @property
+    def kept(self) -> npt.NDArray[Any]:
+        """`rows` as a NumPy array."""
+        kept: npt.NDArray[Any] = to_numpy(self.rows)
+        return kept
+
+    def _facts(self) -> dict[str, object]:
+        return {"rows": len(self), "forced cells": self.forced_cells}
+
+    def __len__(self) -> int:
+        """How many rows are kept."""
+        is_mask = isinstance(self.rows, np.ndarray) and self.rows.dtype == bool
+        return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
+
+
+def ascending(chosen: Any, count: int) -> Any:
+    """Chosen rows among `count` in ascending order; a mask over the input beats sorting many."""
+    if isinstance(chosen, np.ndarray):
+        if len(chosen) == count:
+            return np.arange(count)
+        if len(chosen) < count // 8:
+            return np.sort(chosen).astype(np.int64)
+        kept = np.zeros(count, bool)
+        kept[chosen] = True
+        return np.flatnonzero(kept)
+    import torch
+
+    mask = torch.zeros(count, dtype=torch.bool, device=chosen.device)
+    mask[chosen.long()] = True
+    return torch.nonzero(mask).squeeze(1)
+
+
+def on(device: torch.device | None, array: Any) -> Any:
+    """An array as a tensor on a torch device; unchanged for None."""
+    if device is None:
+        return array
+    import torch
+
+    return torch.as_tensor(array, device=device)
+
+
+def like(reference: Any, array: Any) -> Any:
+    """A NumPy array as whatever `reference` is; uint32 becomes int64 for torch, which cannot sort it."""
+    if not is_torch(reference) or is_torch(array):
+        return array
+    return on(reference.device, array.astype(np.int64))

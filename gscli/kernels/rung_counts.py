@@ -1,0 +1,128 @@
+"""How many cells of each size of the ladder are occupied, counted as exactly as need be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
+
+from . import cells, occupancy
+from .extent import Extent
+from .ladder import rung, rungs
+from .occupancy import Points
+
+_MANY = 1 << 18  # points of which one in `_PART` is looked at first
+_PART = 8
+_SURFACE = 2.0  # cells grow in number by this power of their fineness, roughly
+
+
+class RungCounts:
+    """How many cells are occupied at each rung, each counted once.
+
+    Attributes:
+        wanted: how many there should be.
+        finest, coarsest: rungs to look at.
+    """
+
+    def __init__(
+        self,
+        extent: Extent,
+        points: Points,
+        origin: npt.NDArray[Any],
+        finest: int,
+        coarsest: int,
+        wanted: float,
+    ) -> None:
+        self.wanted, self.finest, self.coarsest = wanted, finest, coarsest
+        self.every = _PART if extent.count > _MANY else 1
+        self._extent, self._points, self._origin = extent, points, origin
+        room = extent.count // 8 + (4 << 20)
+        self._slots = 1 << min(max(16, math.ceil(math.log2(8 * wanted))), room.bit_length() - 1)
+        self._bounds: dict[int, tuple[int, int]] = {}
+        self._in_part: dict[int, int] = {}
+
+    def bounds(self, i: int) -> tuple[int, int]:
+        """The least and the most that there may be at a rung."""
+        if i not in self._bounds:
+            self._bounds[i] = occupancy.roughly_distinct(self._points, self._name(i), self._slots)
+        return self._bounds[i]
+
+    def exactly(self, i: int) -> int:
+        least, most = self._bounds.get(i, (0, 1))
+        if least < most:
+            least = self._points.distinct(self._name(i))
+            self._bounds[i] = least, least
+        return least
+
+    def in_part(self, i: int) -> int:
+        """How many a part of the points is known to be in; all points are in no fewer."""
+        if i not in self._in_part:
+            found = occupancy.roughly_distinct(self._points, self._name(i), self._slots, self.every)
+            self._in_part[i] = found[0]
+        return self._in_part[i]
+
+    def crossing(self, number: float, guess: int) -> tuple[int, int]:
+        """A rung with at least so many and the next, which has fewer.
+
+        The first is below the finest rung where that has fewer already; the coarsest always has.
+        """
+
+        def excess(i: int) -> float:
+            least, most = self.bounds(i)
+            if least < number <= most:
+                least = most = self.exactly(i)
+            return math.log2(max(least, 1) / number)
+
+        return _crossing(excess, guess, self.finest - 1, self.coarsest)
+
+    def guess(self) -> int:
+        """The rung that some of the points suggest."""
+        some = self._extent.some
+        if self.every > 1:
+            some = some[:, ::4]
+        ends = self.finest - 1, self.coarsest
+
+        def excess(i: int, number: float) -> float:
+            return math.log2(occupancy.count_distinct([self._name(i)(some)]) / number)
+
+        settled = min(self.wanted, some.shape[1] / 8)  # in cells of so many points few were overlooked
+        if some.shape[1] == self._extent.count:
+            settled = self.wanted
+        i = _crossing(lambda i: excess(i, settled), self.coarsest - 40, *ends)[0]
+        if i < self.finest or settled == self.wanted:
+            return i
+        octave = round(rungs(1))
+        power = min(max(excess(i, 1) - excess(i + octave, 1), 1.0), 3.0)
+        i -= round(rungs(math.log2(self.wanted / settled) / power))
+        if self.every == 1:
+            return i
+        seen = -math.expm1(-0.4 * self._extent.count / self.every / self.wanted)
+        return _crossing(lambda i: math.log2(self.in_part(i) / (seen * self.wanted)), i, *ends)[0]
+
+    def _name(self, i: int) -> occupancy.Naming:
+        size = rung(i)
+        span = cells.lattice_span(self._extent.low, self._extent.high, size, self._origin)
+        return occupancy.name_cells(size, self._origin, span)
+
+
+def _crossing(excess: Callable[[int], float], guess: int, low: int, high: int) -> tuple[int, int]:
+    """Neighbouring rungs, of which the first exceeds something and the next does not.
+
+    Args:
+        excess: by how many doublings a rung does, from 0 on; below 0 it does not.
+        guess: where to look first.
+        low, high: rungs that are taken to be such, and not asked.
+    """
+    at, run = guess, 0
+    while high - low > 1:
+        at = min(max(at, low + 1), high - 1)
+        found = excess(at)
+        low, high = (at, high) if found >= 0 else (low, at)
+        run = max(run, 0) + 1 if found >= 0 else min(run, 0) - 1
+        step = max(1, round(rungs(abs(found) / _SURFACE)), 2 ** abs(run) // 4)
+        at += step if found >= 0 else -step
+        if not low < at < high:
+            at = (low + high) // 2
+    return low, high
