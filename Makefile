@@ -2,8 +2,9 @@
 #   make demo              thin a made scene, or make demo SCENE=path/to.ply
 #   make test              every check: format, lint, types, tests
 #   make lint              the checks that take seconds
-#   make oldest            test what touches NumPy and Click with the oldest versions that pyproject.toml allows;
-#                          skipped where there is no Python 3.10, unless CI is set
+#   make oldest            test what touches NumPy and Click with Python 3.10 and the oldest versions that
+#                          pyproject.toml allows; skipped where there is no such Python, unless CI is set
+#   make newest            the same with Python 3.13 and the newest versions
 #   make docs              write docs/library.md, run the examples of README and docs and write what they print
 #   make clean             remove what the others made
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k cells" goes to pytest.
@@ -14,9 +15,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SCENE ?=
 ARGS ?=
-OLDEST := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
+VERSIONED := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
 
-.PHONY: demo test lint oldest docs clean
+.PHONY: demo test lint oldest newest docs clean
 
 demo: $(VENV)/core
 	$(BIN)/gscli demo $(if $(SCENE),"$(SCENE)")
@@ -29,8 +30,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-oldest: $(VENV)/dev
-	$(BIN)/nox --$(if $(CI),error,no-error)-on-missing-interpreters --session 'tests-3.10(core, oldest)' -- $(OLDEST) $(ARGS)
+oldest newest: $(VENV)/dev
+	$(BIN)/nox --$(if $(CI),error,no-error)-on-missing-interpreters \
+		--session 'tests-$(if $(filter oldest,$@),3.10,3.13)(core, $@)' -- $(VERSIONED) $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/python tests/update_library.py

@@ -36,6 +36,7 @@ class Attached(Protocol):
         """What another format would lose, one entry each."""
 
 
+@shown.shown
 @dataclass(frozen=True)
 class Header:
     """What a file says besides its rows.
@@ -59,6 +60,9 @@ class Header:
     attached: Attached | None = None
     edited: frozenset[str] = frozenset()
     axes: str | None = None
+
+    def _facts(self) -> dict[str, object]:
+        return {"format": self.format, "comments": len(self.comments), "notes": len(self.notes)}
 
 
 @dataclass(frozen=True, repr=False, eq=False)

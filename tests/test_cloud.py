@@ -271,6 +271,7 @@ def test_an_array_is_written_in_any_format(tmp_path):
 def test_a_cloud_is_shown_in_one_line_and_as_a_table_of_its_columns():
     cloud = points(1234, label="u1", f_rest_0="f4", f_rest_1="f4").with_columns({"<b>": 1.0})
     assert repr(cloud) == "<GaussianCloud: 1,234 rows, 7 columns (ply)>"
+    assert repr(cloud.header) == "<Header: format ply, comments 0, notes 0>"
     page = cloud._repr_html_()
     assert "<caption>GaussianCloud: 1,234 rows, 7 columns (ply)</caption>" in page
     assert re.findall("<th[^>]*>(.*?)</th>", page) == ["x", "y", "z", "label", "f_rest_0..1", "&lt;b&gt;"]

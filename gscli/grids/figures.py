@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..results.shown import shown
 from .tiled_grid import TiledGrid
 from .voxel_grid import VoxelGrid
 
@@ -21,6 +22,7 @@ class Occupancy:
     max: int | None = None
 
 
+@shown
 @dataclass(frozen=True)
 class GridFigures:
     """A grid in numbers, without its rows.
@@ -38,6 +40,10 @@ class GridFigures:
     points: int
     occupancy: Occupancy
     tiles: int | None = None
+
+    def _facts(self) -> dict[str, object]:
+        size = {} if self.voxel_size is None else {"cell size": self.voxel_size}
+        return {"points": self.points, "cells": self.cells, **size}
 
     def to_dict(self) -> dict[str, Any]:
         """Its part of the JSON document."""

@@ -117,3 +117,4 @@ def test_the_figures_of_a_grid_stay_in_the_result(results):
     assert grid.cells > 0
     assert grid.occupancy.min <= grid.occupancy.median <= grid.occupancy.max
     assert grid.occupancy.mean == grid.points / grid.cells
+    assert repr(grid).startswith(f"<GridFigures: points {N:,}, cells ")
