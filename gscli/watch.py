@@ -115,7 +115,7 @@ def _follow(
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
-                    remedy="check the folders; `gscli watch --help` has the names that are known",
+                    remedy="check the folders; `gscli.watching.checkpoints` has the names that are known",
                 )
             return
         if apart and not told_apart and watcher.memory.step is None:
