@@ -22,7 +22,6 @@ COMMANDS = {  # what may say options, and which: commands to run, or that are to
     "bench/compare.py": ["--quiet", "--threshold", "--no-gaussians", "--no-slow"],
     "bench/resample.py": ["--target 25%", "-k 8", "--quiet", "--no-cache", "--no-slow"],
     "doctor.py": ["--device torch-cpu", "--engine faiss", "--scheduler"],
-    "watch.py": ["`gscli watch --help`"],
 }
 
 

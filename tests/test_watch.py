@@ -19,7 +19,7 @@ from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.watch import watch
 from gscli.watching import disagreement
-from gscli.watching.state import Memory
+from gscli.watching.state import State
 from gscli.watching.watcher import Watcher
 
 SOON = 0.02
@@ -149,7 +149,7 @@ def test_a_file_that_still_grows_or_does_not_parse_is_waited_for(runs):
 
 def test_a_step_counts_once_its_files_held_still_over_two_looks(runs):
     files = [save(run, 1, seed) for seed, run in enumerate(runs)]
-    watcher = Watcher([str(run) for run in runs], None, 0.3, Memory(None, {}), print, 1)
+    watcher = Watcher([str(run) for run in runs], None, 0.3, State(None, {}), print, 1)
     found = []
     for change in (False, False, True, True, False):
         if change:
@@ -184,7 +184,7 @@ def test_a_file_that_never_parses_is_told_once(runs, clock):
 
 def test_a_damaged_file_that_is_written_anew_and_still_damaged_is_told_again(runs):
     path, said = save(runs[0], 1, 1), []
-    watcher = Watcher([str(runs[0])], None, 0.3, Memory(None, {}), said.append, 2)
+    watcher = Watcher([str(runs[0])], None, 0.3, State(None, {}), said.append, 2)
     for told in (1, 2):
         path.write_bytes(b"ply\nformat ascii 1.0\nelement vertex 3\n" + b"\n" * told)
         watcher.look()
@@ -416,7 +416,7 @@ def test_another_file_of_the_step_measured_is_no_training_begun_anew(runs, writt
     (runs[0] / "point_cloud_300.ply").parent.mkdir(parents=True)
     gscli.write(runs[0] / "point_cloud_300.ply", model(1))
     said = []
-    watcher = Watcher([str(runs[0])], None, 0.3, Memory(None, {}), said.append, 1)
+    watcher = Watcher([str(runs[0])], None, 0.3, State(None, {}), said.append, 1)
     watcher.look()
     watcher.look()
     assert watcher.measure(300).step == 300
