@@ -20,7 +20,7 @@ from .grids.methods import DEFAULT, methods
 from .grids.picking import RANDOM
 from .progress import Timings, Track, silent
 from .resampling import cutting
-from .resampling.draws import PlannedDraw, check_draws, plan, provenance, write_index
+from .resampling.draws import PlannedDraw, check_draws, plan, provenance, shared_out, write_index
 from .resampling.result import Output as Output
 from .resampling.result import Resampled as Resampled
 
@@ -103,6 +103,9 @@ def resample(
         lattice=lattice_options(voxel_size, points_per_cell, origin),
         other={"drop_invalid": drop_invalid, f"pick={picked.name!r}": picked.by_place is not None},
     )
+    cells = None
+    if mapped is None and voxel_size is None and points_per_cell is None:
+        cells = next((m.target for m in chosen if m.rule.single), None)
     read = Source.of(source)
     jobs = plan(
         read,
@@ -138,7 +141,7 @@ def resample(
                     memory,
                     cloud,
                     picked,
-                    cells_per_point=1.0 if voxel_size or mapped else 1.0 / _aim(points_per_cell),
+                    cells_per_point=1.0 if voxel_size or mapped or cells else 1.0 / _aim(points_per_cell),
                     drop_invalid=drop_invalid,
                     mapped=mapped is not None,
                     streamed=all(job.target.writer.streams for job in jobs),
@@ -150,6 +153,7 @@ def resample(
                     {
                         "voxel_size": voxel_size,
                         "points_per_cell": points_per_cell,
+                        "cells": cells,
                         "origin": origin,
                         "drop_invalid": drop_invalid,
                     },
@@ -183,6 +187,7 @@ def resample(
                 outputs.append(_output(job, len(draw), draw.forced_cells, len(cloud), seed or 0))
                 del draw, kept  # before the next takes as much
     grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
+    notes += [told for m in chosen if (told := shared_out(m, *cut.grid.sizes())) is not None]
     notes += _dangling_note(cloud, jobs, outputs)
     return Resampled(
         path=name,
@@ -199,7 +204,8 @@ def resample(
         options={
             "methods": [m.name for m in chosen],
             "pick": picked.name if any(m.picks for m in chosen) else None,
-            "points_per_cell": _aim(points_per_cell) if mapped is None and voxel_size is None else None,
+            "points_per_cell": None if mapped or voxel_size or cells else _aim(points_per_cell),
+            "cells": cells,
             "drop_invalid": drop_invalid,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,

@@ -33,7 +33,7 @@ FLOORS = (
     ("cli",),
 )
 OPEN = ("__init__", "__main__")  # these two open the doors to all floors
-LONG, LONGEST = 256, 325  # lines: a longer one says why it is one module; none is longer than that
+LONG, LONGEST = 250, 325  # lines: a longer one says why it is one module; none is longer than that
 
 
 def floor(name: str) -> int:

@@ -65,7 +65,10 @@ def rewritten(path, change):
         {"ratio": (0.1, 0.2), "min_per_cell": 0},
         {"target": "25%"},
         {"target": 123},
+        {"target": 123, "pick": "opacity", "seed": 3},
         {"method": "one-per-grid"},
+        {"method": "one-per-grid", "target": "25%"},
+        {"method": "k-per-grid", "target": 321, "seed": 2},
         {"method": "k-per-grid", "k": 3},
         {"method": "k-per-grid", "k": 3, "pick": "opacity"},
         {"method": "half-density", "pick": "center"},
@@ -224,6 +227,7 @@ def another(value):
     [
         {},
         {"target": 321},
+        {"method": "one-per-grid", "target": 321},
         {"voxel_size": 0.3, "ratio": (0.2, 0.4), "seed": 5, "epoch": 2},
         {"method": "k-per-grid", "k": 4},
         {"method": "dense"},

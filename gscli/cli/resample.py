@@ -40,7 +40,7 @@ from . import options, paths, show
     metavar="N",
     help="half-density: keep at least N of a cell; 0 keeps the share of small cells, too.  [default: 1]",
 )
-@click.option("--target", metavar="N|P%", help="half-density: keep exactly so many in total.")
+@click.option("--target", metavar="N|P%", help="Keep exactly so many in total: by share, or evenly.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
 @click.option("--pick", type=options.OneOf(PICKS), help="Which points of a cell stay.  [default: random]")
 @click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")

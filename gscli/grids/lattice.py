@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from ..arguments import is_number, spelt
 from ..errors import UsageError
-from ..kernels import cells, cellsize
+from ..kernels import cellsize
+from ..kernels.cells import Span, lattice_span
 from ..kernels.extent import Extent
 from ..kernels.occupancy import Points
+from ..results.shown import counted
+from .settings import rows_wanted
 
 DEFAULT_POINTS_PER_CELL = 20.0
 
@@ -31,7 +34,7 @@ class Lattice:
     size: float
     origin: npt.NDArray[np.float64]
     why: str
-    span: cells.Span
+    span: Span
 
     @property
     def corner(self) -> tuple[float, float, float]:
@@ -45,6 +48,7 @@ def lay(
     *,
     voxel_size: float | None,
     points_per_cell: float | None,
+    cells: int | str | None = None,
     origin: Sequence[float] | str | None,
 ) -> Lattice:
     """The lattice that options ask for; see `VoxelGrid.from_points`.
@@ -64,17 +68,22 @@ def lay(
     corner = corner + 0.0  # -0 into +0: which of the two a minimum is depends on how it is taken
     why = "as given"
     if voxel_size is None:
+        wanted = 0 if cells is None else rows_wanted(str(cells), extent.count)
         aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
+        aim = extent.count / wanted if wanted else aim
         voxel_size, out_of_reach = cellsize.search(extent, points, aim, corner)
-        why = f"the round size nearest to {aim:g} points a cell"
+        why = f"the round size nearest to {counted(wanted, 'cell') if wanted else f'{aim:g} points a cell'}"
         if out_of_reach:
             why = f"the smallest round size for points that lie so far out, above {aim:g} points a cell"
     size = float(voxel_size)  # a NumPy number would be spelled otherwise in comments and digests
-    return Lattice(size, corner, why, cells.lattice_span(extent.low, extent.high, size, corner))
+    return Lattice(size, corner, why, lattice_span(extent.low, extent.high, size, corner))
 
 
 def check_lattice_options(
-    voxel_size: float | None, points_per_cell: float | None, origin: Sequence[float] | str | None
+    voxel_size: float | None,
+    points_per_cell: float | None,
+    origin: Sequence[float] | str | None,
+    cells: int | str | None = None,
 ) -> None:
     """Refuse lattice options that no cloud could make sense of."""
     if voxel_size is not None and not (is_number(voxel_size) and 0 < voxel_size < float("inf")):
@@ -88,6 +97,11 @@ def check_lattice_options(
             raise UsageError(
                 f"`points_per_cell` must be a number of at least 1, not {spelt(points_per_cell)}"
             )
+    if cells is not None:
+        if voxel_size is not None or points_per_cell is not None:
+            other = "points_per_cell" if voxel_size is None else "voxel_size"
+            raise UsageError(f"`cells` has no effect beside `{other}`", remedy="give one of the two")
+        rows_wanted(str(cells), None, "cells")
     if isinstance(origin, str):
         if origin != "min":
             raise UsageError(f"`origin` {origin} is neither X,Y,Z nor min")

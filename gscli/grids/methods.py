@@ -1,7 +1,8 @@
 """The resampling methods: from the points of each cell to how many of them stay.
 
-A method is a rule of `RULES` with its settings, the fields of `Method`. What is to say of a rule or of a
-setting is said here: messages, reports, comments, batches and the command line read it from these tables.
+One module: a method is a rule of `RULES` with its settings, the fields of `Method`, and what is to say of a
+rule or of a setting is said here: messages, reports, comments, batches and the command line read it from
+these tables.
 The command line imports nothing heavy, so NumPy is imported where cells are counted.
 """
 
@@ -18,6 +19,8 @@ from .picking import RANDOM, Pick
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..kernels.shares import Shares
+
 Uniforms = Callable[[int], Any]  # (C,) float64 in [0, 1), of the stream for a use that `hashing` names
 DEFAULT = "half-density"
 
@@ -30,14 +33,16 @@ class Method:
         ratio: half-density draws the share to keep of each cell uniformly from [ratio[0], ratio[1]).
         min_per_cell: half-density keeps at least so many rows of every cell (or all it has).
         k: k-per-grid keeps at most so many rows of every cell.
-        target: half-density keeps exactly so many rows in total: a number, or a share as ``25%``.
+        target: keep exactly so many rows in total: a number, or a share as ``25%``. half-density shares them
+            over cells in proportion to what they hold; the others as evenly as can be: the same number of
+            every cell (or all it has), and one more of cells that are drawn.
         pick: which rows: one of `picking.PICKS`.
     """
 
     name: str = DEFAULT
     ratio: tuple[float, float] = field(default=(0.3, 0.7), metadata=settings.share_range())
     min_per_cell: int = field(default=1, metadata=settings.whole(least=0))
-    target: str | None = field(default=None, metadata=settings.total(replaces=("ratio", "min_per_cell")))
+    target: str | None = field(default=None, metadata=settings.total(replaces=("ratio", "min_per_cell", "k")))
     k: int | None = field(
         default=None, metadata=settings.whole(least=1, needed="the most points to keep in a cell")
     )
@@ -53,9 +58,14 @@ class Method:
         return "pick" in self.rule.settings
 
     @property
+    def drawn(self) -> bool:
+        """Whether chance has a say in how many rows a cell keeps."""
+        return self.rule.drawn or self.target is not None
+
+    @property
     def uses_seed(self) -> bool:
         """Whether two seeds can draw differently."""
-        return self.picks and (self.pick.seeded or (self.rule.drawn and self.target is None))
+        return self.picks and (self.pick.seeded or self.drawn)
 
     def total(self, points: int) -> int | None:
         """How many of all points stay; None where each cell decides for itself.
@@ -64,6 +74,15 @@ class Method:
             UsageError: more than there are.
         """
         return None if self.target is None else settings.rows_wanted(self.target, points)
+
+    def shares(self, sizes: Any, cells: Any, total: int, *, seed: int, epoch: int) -> Shares:
+        """How `total` rows are shared over cells, before lots are drawn; see `gscli.kernels.shares`."""
+        from ..kernels import hashing, shares
+
+        if self.rule.even:
+            return shares.level(sizes, cells, total)[0]
+        start = hashing.stream(seed, epoch, self.name, hashing.RATIO)
+        return shares.in_proportion(sizes, cells, total, start)
 
     def settings(self) -> dict[str, Any]:
         """The settings that have an effect, as a report holds them."""
@@ -128,6 +147,7 @@ class Rule:
         counts: from the method, (C,) int64 rows in each cell and `Uniforms`, (C,) int64 rows to keep of
             each and how many cells the method's minimum raised.
         drawn: whether counts are drawn at random.
+        even: whether a total is shared evenly over cells, not in proportion to what they hold.
         single: whether it keeps one row of each cell, which a uniform pick draws by one number a cell.
     """
 
@@ -137,6 +157,7 @@ class Rule:
     settings: tuple[str, ...]
     counts: Callable[[Method, Any, Uniforms], tuple[Any, int]]
     drawn: bool = False
+    even: bool = False
     single: bool = False
 
 
@@ -181,16 +202,18 @@ RULES = {
             "one-per-grid",
             "single",
             "one point of every cell: density becomes even",
-            ("pick",),
+            ("target", "pick"),
             _one,
+            even=True,
             single=True,
         ),
         Rule(
             "k-per-grid",
             "",
             "at most K points of every cell: thins only what is over-dense",
-            ("k", "pick"),
+            ("k", "target", "pick"),
             _at_most_k,
+            even=True,
         ),
         Rule("dense", "", "everything", (), _all),
     )
@@ -224,9 +247,10 @@ def methods(names: Sequence[str], **given: Unpack[Given]) -> list[Method]:
     for name in asked:
         if other := next((other for other in SETTINGS[name].replaces if other in asked), None):
             raise UsageError(f"`{name}` replaces `{other}`", remedy="give one of the two")
+    replaced = {other for name in asked for other in SETTINGS[name].replaces}
     for name in full:
         for other in RULES[name].settings:
-            if SETTINGS[other].needed and other not in asked:
+            if SETTINGS[other].needed and other not in asked and other not in replaced:
                 raise UsageError(f"`method={name!r}` needs `{other}`, {SETTINGS[other].needed}")
     checked = {name: SETTINGS[name].check(name, value) for name, value in asked.items()}
     return [

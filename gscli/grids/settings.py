@@ -98,11 +98,12 @@ def _metadata(*args: Any, **more: Any) -> Metadata:
     return {"setting": Setting(*args, **more)}
 
 
-def rows_wanted(target: str, points: int | None) -> int:
+def rows_wanted(target: str, points: int | None, name: str = "target") -> int:
     """How many rows a target of ``N`` or ``P%`` asks for: of a share, floor(points P / 100).
 
     Args:
         points: how many there are; None only checks the spelling.
+        name: what messages call the target.
 
     Raises:
         UsageError: no number, negative, or more than there are.
@@ -111,17 +112,17 @@ def rows_wanted(target: str, points: int | None) -> int:
     spelling = r"\d{1,18}(\.\d{1,18})?%" if percent else r"\d{1,18}"
     if not re.fullmatch(spelling, target, re.ASCII):
         raise UsageError(
-            f"`target` {target} is neither a number of points nor a percentage",
+            f"`{name}` {target} is neither a number of points nor a percentage",
             remedy="write N or P%",
         )
     from fractions import Fraction
 
     number = Fraction(target.removesuffix("%"))
     if percent and number > 100:
-        raise UsageError(f"`target` {target} is more than everything", remedy="ask for 100% at most")
+        raise UsageError(f"`{name}` {target} is more than everything", remedy="ask for 100% at most")
     if points is None:
         return 0
     rows = math.floor(points * number / 100) if percent else int(number)
     if rows > points:
-        raise UsageError(f"`target` {target} exceeds the {points:,} points there are", remedy="ask for fewer")
+        raise UsageError(f"`{name}` {target} exceeds the {points:,} points there are", remedy="ask for fewer")
     return rows

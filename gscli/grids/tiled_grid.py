@@ -8,7 +8,6 @@ changes nothing. They are dealt out by a hash, which spreads crowded cells evenl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cloud import GaussianCloud
-from ..kernels import cells, parallel, picks
+from ..kernels import cells as cell_kernels
+from ..kernels import hashing
 from ..results.shown import counted
 from ..scratch import Place, Scratch
 from . import lattice
@@ -68,6 +68,7 @@ class TiledGrid:
         pick: Pick = RANDOM,
         voxel_size: float | None = None,
         points_per_cell: float | None = None,
+        cells: int | str | None = None,
         origin: Sequence[float] | str | None = None,
         drop_invalid: bool = False,
     ) -> TiledGrid:
@@ -76,20 +77,21 @@ class TiledGrid:
         Args:
             folder: where temporary data go, some 40 bytes a point; see `Scratch`.
             pick: of the draws that will be made.
-            voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+            voxel_size, points_per_cell, cells, origin, drop_invalid: see `VoxelGrid.from_points`.
 
         Raises:
             InputError: as `VoxelGrid.from_points` and `VoxelGrid.pick_keys` do.
             UsageError: so too; and a cell of more points than the budget has room for.
             GscliError: the folder is full.
         """
-        lattice.check_lattice_options(voxel_size, points_per_cell, origin)
+        lattice.check_lattice_options(voxel_size, points_per_cell, origin, cells)
         with SpilledPoints(cloud, pick, drop_invalid, folder) as points:
             laid = lattice.lay(
                 points.extent,
                 points.countable(budget),
                 voxel_size=voxel_size,
                 points_per_cell=points_per_cell,
+                cells=cells,
                 origin=origin,
             )
             grid = cls(len(cloud), points.extent.count, laid, points.sample, folder)
@@ -125,32 +127,20 @@ class TiledGrid:
     def draw(self, how: Method, *, seed: int, epoch: int) -> Draw:
         """What `VoxelGrid.draw` of the whole grid keeps, as a (rows,) mask."""
         total = how.total(self.points)
-        shares = None if total is None else self._shares(total)
+        lots = hashing.stream(seed, epoch, how.name, hashing.ROUND)
+        shared = None
+        if total is not None:
+            asked = how.shares(*self._sizes, total, seed=seed, epoch=epoch)
+            shared = asked.drawn(*((self._read(tile).lots(lots) for tile in self._tiles) for _ in range(2)))
         kept, forced = np.zeros(self.rows, bool), 0
         for tile in self._tiles:
             grid = self._read(tile)
-            counts = None if shares is None else (shares.of(grid.counts, grid.first_rows), 0)
+            counts = None if shared is None else (shared.of(grid.lots(lots)), 0)
             keys = None if tile.keys is None else self._scratch.get(tile.keys)
             rows, more = grid.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
             kept[rows] = True
             forced += more
         return Draw(kept, forced)
-
-    def _shares(self, total: int) -> picks.Shares:
-        shares = picks.Shares.among(*self._sizes, total)
-        if not shares.tied:
-            return shares
-        candidates = np.zeros(self.rows, bool)
-        for tile in self._tiles:
-            grid = self._read(tile)
-            candidates[grid.first_rows[shares.is_tied(grid.counts)]] = True
-        left = shares.tied
-        for part in parallel.blocks(self.rows):
-            found = np.flatnonzero(candidates[part])
-            if left <= len(found):
-                return replace(shares, last=part.start + int(found[left - 1]))
-            left -= len(found)
-        raise AssertionError("fewer cells than were counted")
 
     def _read(self, tile: _Tile) -> VoxelGrid:
         order, offsets, cells = (self._scratch.get(place) for place in tile[:3])
@@ -160,8 +150,8 @@ class TiledGrid:
         """Group the points of one tile and keep them."""
         xyz, rows = positions(records), records["row"].copy()
         keys = records["key"].copy() if "key" in (records.dtype.names or ()) else None
-        span = cells.lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
-        groups = cells.group_lattice(xyz, laid.size, laid.origin, span)
+        span = cell_kernels.lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
+        groups = cell_kernels.group_lattice(xyz, laid.size, laid.origin, span)
         counts = np.diff(groups.offsets)
         if pick.by_place is not None:
             keys = pick.by_place(xyz, groups.order, groups.cells, counts, laid.size, laid.corner)

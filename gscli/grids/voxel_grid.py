@@ -16,7 +16,7 @@ from .. import arguments
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import hashing, occupancy, picks
+from ..kernels import hashing, occupancy, picks, shares
 from ..kernels.cells import group_ids, group_lattice
 from ..kernels.extent import extent_of
 from ..positions import finite_rows, not_finite
@@ -60,6 +60,7 @@ class VoxelGrid:
         *,
         voxel_size: float | None = None,
         points_per_cell: float | None = None,
+        cells: int | str | None = None,
         origin: Sequence[float] | str | None = None,
         drop_invalid: bool = False,
         device: torch.device | None = None,
@@ -72,6 +73,7 @@ class VoxelGrid:
                 bfloat16 tells coordinates apart to 2 or 3 digits.
             voxel_size: edge of a cell in scene units; None chooses a round one.
             points_per_cell: the mean occupancy that the chosen size aims at, at least 1 (default 20).
+            cells: or the number of occupied cells that it aims at; a share of the points as ``5%``.
             origin: a corner of the lattice (default 0, 0, 0), or ``min`` for the lowest corner of the
                 points. Cells of a fixed origin stay put when points are added or cropped.
             drop_invalid: leave rows with NaN or infinite positions out instead of refusing them.
@@ -81,7 +83,7 @@ class VoxelGrid:
             InputError: positions that are not finite.
             UsageError: a size that is no positive finite number, or too small for the coordinates.
         """
-        lattice.check_lattice_options(voxel_size, points_per_cell, origin)
+        lattice.check_lattice_options(voxel_size, points_per_cell, origin, cells)
         on_cpu = arguments.array(xyz, "xyz", "biuf", "(N, 3) numbers", (3,))
         if on_cpu.dtype not in (np.float32, np.float64):
             on_cpu = on_cpu.astype(np.float64)
@@ -96,6 +98,7 @@ class VoxelGrid:
             occupancy.in_memory(columns),
             voxel_size=voxel_size,
             points_per_cell=points_per_cell,
+            cells=cells,
             origin=origin,
         )
         if is_torch(xyz):
@@ -184,10 +187,10 @@ class VoxelGrid:
             order, offsets, cells = (on(device, a) for a in (self.order, self.offsets, self.cells))
         return replace(self, order=order, offsets=offsets, cells=cells)
 
-    def share(self, total: int) -> Any:
-        """(C,) int64 rows to keep of each cell, `total` in all, in proportion to what it has."""
-        counts = to_numpy(self.counts)
-        return like(self.offsets, picks.counts_for_total(counts, to_numpy(self.first_rows), total))
+    def lots(self, stream: int) -> shares.Cells:
+        """What a total is shared over cells by; NumPy arrays."""
+        words = hashing.cell_words(to_numpy(self.cells), stream)
+        return shares.Cells(to_numpy(self.counts), words, to_numpy(self.first_rows))
 
     def wanted(self, how: Method, *, seed: int, epoch: int) -> tuple[Any, int]:
         """How many rows of each cell a method keeps.
@@ -203,7 +206,9 @@ class VoxelGrid:
         """
         total = how.total(self.points)
         if total is not None:
-            return self.share(total), 0
+            cells = self.lots(hashing.stream(seed, epoch, how.name, hashing.ROUND))
+            shared = how.shares(*self.sizes(), total, seed=seed, epoch=epoch).drawn([cells], [cells])
+            return like(self.offsets, shared.of(cells)), 0
 
         def uniforms(use: int) -> Any:
             return hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, use))
@@ -255,7 +260,7 @@ class VoxelGrid:
         if not how.picks:
             return self.order, 0
         stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
-        if how.rule.single and how.pick.uniform:
+        if how.rule.single and how.target is None and how.pick.uniform:
             position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
             return self.order[position], 0
         k, forced = self.wanted(how, seed=seed, epoch=epoch) if counts is None else counts

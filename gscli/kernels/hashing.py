@@ -81,10 +81,21 @@ def row_keys(rows: Any, stream: int) -> Any:
 
 
 def cell_uniforms(cells: Any, stream: int) -> Any:
-    """One float64 in [0, 1) per cell, from its lattice coordinates or its id.
+    """One float64 in [0, 1) per cell: the upper 53 bits of `cell_words`."""
+    bits = _shift(cell_words(cells, stream), 11)
+    return (bits.astype(np.float64) if isinstance(bits, np.ndarray) else bits.double()) * 2.0**-53
+
+
+def cell_words(cells: Any, stream: int) -> Any:
+    """One random 64-bit word per cell, from its lattice coordinates or its id.
+
+    mix64(mix64(mix64(stream + i G) + j G) + k G) of coordinates, mix64(stream + id G) of an id.
 
     Args:
         cells: (C, 3) lattice coordinates or (C,) ids; NumPy int64 or torch int64.
+
+    Returns:
+        (C,) NumPy uint64 or torch int64.
     """
     columns = [cells] if cells.ndim == 1 else [cells[:, axis] for axis in range(3)]
     if isinstance(cells, np.ndarray):
@@ -94,8 +105,7 @@ def cell_uniforms(cells: Any, stream: int) -> Any:
         word = mix64(
             column * _word(column, GOLDEN) + (_word(column, word) if isinstance(word, int) else word)
         )
-    bits = _shift(word, 11)
-    return (bits.astype(np.float64) if isinstance(bits, np.ndarray) else bits.double()) * 2.0**-53
+    return word
 
 
 def _shift(x: Any, bits: int) -> Any:

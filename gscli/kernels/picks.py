@@ -7,7 +7,6 @@ number per cell instead of one per row (`one_per_cell`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -179,76 +178,6 @@ def counts_from_ratio(counts: Any, ratios: Any, rounding: Any, at_least: int) ->
     wanted = wanted.floor().long()
     least = counts.clamp(max=at_least)
     return wanted.maximum(least).minimum(counts), int((wanted < least).sum())
-
-
-@dataclass(frozen=True)
-class Shares:
-    """`total` rows shared over cells in proportion to their counts, by largest remainder.
-
-    What a cell gets follows from its count, except for the cells whose remainder is the smallest that
-    still rounds up: of those, the ones with the lowest first rows do.
-
-    Attributes:
-        points: rows in all cells. total: rows to keep; 0 <= total <= points.
-        remainder: cells of a larger one round up.
-        tied: how many cells of exactly this remainder round up.
-        last: the highest first row of those; -1 while it is not known.
-    """
-
-    points: int
-    total: int
-    remainder: int
-    tied: int
-    last: int = -1
-
-    @classmethod
-    def among(cls, sizes: npt.NDArray[Any], cells: npt.NDArray[Any], total: int) -> Shares:
-        """The shares for cells of so many (S,) different sizes, given how many cells have each.
-
-        Which of the `tied` cells round up is left open.
-        """
-        points = int((sizes * cells).sum())
-        share, remainder = np.divmod(sizes * np.int64(total), np.int64(max(points, 1)))
-        left = total - int((share * cells).sum())
-        order = np.argsort(-remainder, kind="stable")
-        reached = cells[order].cumsum()
-        if not len(order) or not left:
-            return cls(points, total, points, 0)
-        last = remainder[order[np.searchsorted(reached, left)]]
-        return cls(points, total, int(last), left - int(cells[remainder > last].sum()))
-
-    def _split(self, counts: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        return np.divmod(counts * np.int64(self.total), np.int64(max(self.points, 1)))
-
-    def is_tied(self, counts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """(C,) which cells are of the remainder that only some round up from."""
-        tied: npt.NDArray[np.bool_] = self._split(counts)[1] == self.remainder
-        return tied
-
-    def of(self, counts: npt.NDArray[Any], first_rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """(C,) int64 rows to keep of cells with these counts and lowest rows."""
-        share, remainder = self._split(counts)
-        share += remainder > self.remainder
-        share += (remainder == self.remainder) & (first_rows <= self.last)
-        return share
-
-
-def counts_for_total(counts: npt.NDArray[Any], first_rows: npt.NDArray[Any], total: int) -> npt.NDArray[Any]:
-    """Share `total` rows over cells in proportion to their counts, by largest remainder.
-
-    Args:
-        counts: (C,) int64 with sum N; first_rows: (C,) lowest row of each cell, which breaks ties.
-        total: 0 <= total <= N.
-
-    Returns:
-        (C,) int64 that sum to `total`; 0 <= k <= counts.
-    """
-    shares = Shares.among(*np.unique(counts, return_counts=True), total)
-    if shares.tied:
-        candidates = first_rows[shares.is_tied(counts)]
-        last = np.partition(candidates, shares.tied - 1)[shares.tied - 1]
-        shares = replace(shares, last=int(last))
-    return shares.of(counts, first_rows)
 
 
 def at_most(counts: Any, k: int) -> Any:

@@ -60,6 +60,7 @@ class Shape(TypedDict):
 
     voxel_size: float | None
     points_per_cell: float | None
+    cells: str | None
     origin: Sequence[float] | str | None
     drop_invalid: bool
 

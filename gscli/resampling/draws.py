@@ -17,7 +17,8 @@ from ..formats import Source, Target
 from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
 from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import VoxelGrid
-from ..kernels import hashing, parallel
+from ..kernels import hashing, parallel, shares
+from ..results.shown import counted
 from ..version import __version__
 
 MOST_REPEATS = 1_000_000  # a file each
@@ -112,6 +113,27 @@ def draw_name(stem: str, method: Method, epoch: int) -> str:
 def drawn_from(name: str) -> str:
     """The stem of the scene that a file with the stem `name` was drawn from; see `draw_name`."""
     return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
+
+
+def shared_out(method: Method, sizes: npt.NDArray[Any], cells: npt.NDArray[Any]) -> str | None:
+    """What a total comes to in cells, where a method shares it evenly; None elsewhere.
+
+    Args:
+        sizes, cells: how many rows cells have, and how many cells have so many.
+    """
+    total = method.total(int((sizes * cells).sum()))
+    if total is None or not method.rule.even:
+        return None
+    lots, k = shares.level(sizes, cells, total)
+    lucky, of = int(lots.lucky[0]), int(lots.cells[0])
+    sure = [f"{counted(k, 'point')} of every cell{', or all it has' if k > 1 else ''}"] if k else []
+    which = (
+        f"one more of {lucky:,} of the {of:,} that have it"
+        if k
+        else f"one point each of {lucky:,} of {of:,} cells"
+    )
+    drawn = [f"{which}, drawn at random"] if lucky else []
+    return f"{method.name} to {counted(total, 'point')}: {', and '.join(sure + drawn) or 'nothing'}"
 
 
 def provenance(method: Method, grid: VoxelGrid | TiledGrid, seed: int, epoch: int) -> str:

@@ -97,9 +97,10 @@ def _false_size(said: Mapping[str, Any], claim: Claim, cloud: GaussianCloud) -> 
     """One line where the cell size does not come from where the report says it does."""
     if claim.voxel_size is None:
         return
-    aim, true = said["options"]["points_per_cell"], "as given"
-    if aim is not None:
-        lattice.check_lattice_options(None, aim, claim.origin)
+    aim, wanted = said["options"]["points_per_cell"], said["options"].get("cells")
+    true = "as given"
+    if aim is not None or wanted is not None:
+        lattice.check_lattice_options(None, aim, claim.origin, wanted)
         columns = cloud.columns(fields.POSITION)
         valid = finite_rows(columns)
         columns = columns if valid is None else columns[:, valid]
@@ -108,6 +109,7 @@ def _false_size(said: Mapping[str, Any], claim: Claim, cloud: GaussianCloud) -> 
             occupancy.in_memory(columns),
             voxel_size=None,
             points_per_cell=aim,
+            cells=wanted,
             origin=claim.origin,
         )
         true = laid.why if laid.size == claim.voxel_size else f"{laid.why}, which is {laid.size:g}"

@@ -24,11 +24,17 @@ def needs(name):
     return {setting: OTHER[setting] for setting in RULES[name].settings if SETTINGS[setting].needed}
 
 
+def with_setting(name, setting):
+    """A setting of a method beside those that it cannot do without."""
+    kept = {key: value for key, value in needs(name).items() if key not in SETTINGS[setting].replaces}
+    return {**kept, setting: OTHER[setting]}
+
+
 def every_method():
     for name in NAMES:
         yield method(name, **needs(name))
         for setting in RULES[name].settings:
-            yield method(name, **{**needs(name), setting: OTHER[setting]})
+            yield method(name, **with_setting(name, setting))
 
 
 def words(how):
@@ -41,7 +47,7 @@ def test_every_setting_is_tried_here():
 
 @pytest.mark.parametrize(("name", "setting"), OWNED)
 def test_a_setting_makes_another_method_and_is_told(name, setting):
-    how = method(name, **{**needs(name), setting: OTHER[setting]})
+    how = method(name, **with_setting(name, setting))
     kept = getattr(how, setting)
     assert getattr(kept, "name", kept) == OTHER[setting]
     assert setting in how.settings()
@@ -65,6 +71,7 @@ def test_what_a_report_or_a_comment_tells_is_read_back(how):
         (method("half", target=5, pick="center"), "method=half-density target=5 pick=center"),
         (method("k-per-grid", k=np.int64(8)), "method=k-per-grid k=8 pick=random"),
         (method("single", pick="opacity"), "method=one-per-grid pick=opacity"),
+        (method("k-per-grid", target="2%"), "method=k-per-grid target=2% pick=random"),
         (method("dense"), "method=dense"),
     ],
 )
@@ -80,12 +87,12 @@ def test_a_method_survives_a_pickle(how):
 @pytest.mark.parametrize(("name", "setting"), FOREIGN)
 def test_a_setting_of_other_methods_is_refused(name, setting):
     with pytest.raises(UsageError, match=r"belongs to|has no effect"):
-        method(name, **{**needs(name), setting: OTHER[setting]})
+        method(name, **with_setting(name, setting))
 
 
 @pytest.mark.parametrize(("name", "setting"), OWNED)
 def test_a_setting_may_be_shared_with_methods_that_do_not_have_it(name, setting):
-    shared = {**needs(name), setting: OTHER[setting]}
+    shared = with_setting(name, setting)
     first, second = methods(["dense", name], **shared)
     assert first == method("dense")
     assert second == method(name, **shared)
@@ -93,8 +100,8 @@ def test_a_setting_may_be_shared_with_methods_that_do_not_have_it(name, setting)
 
 @pytest.mark.parametrize("setting", [name for name, setting in SETTINGS.items() if setting.replaces])
 def test_a_setting_that_replaces_others_stands_alone(setting):
-    owner = next(name for name, owned in OWNED if owned == setting)
     for other in SETTINGS[setting].replaces:
+        owner = next(name for name in NAMES if {(name, setting), (name, other)} <= set(OWNED))
         with pytest.raises(UsageError, match="replaces"):
             method(owner, **{setting: OTHER[setting], other: OTHER[other]})
         assert other not in method(owner, **{setting: OTHER[setting]}).settings()
@@ -154,8 +161,8 @@ def test_counts_are_within_the_cells_and_drawn_where_the_rule_says_so(how):
     grid = VoxelGrid.from_points(XYZ, voxel_size=0.5)
     one, two = (grid.wanted(how, seed=seed, epoch=0)[0] for seed in (1, 2))
     assert ((one >= 0) & (one <= grid.counts)).all()
-    assert (one != two).any() == (how.rule.drawn and how.target is None)
-    assert (one == 1).all() == how.rule.single
+    assert (one != two).any() == how.drawn
+    assert (one == 1).all() == (how.rule.single and how.target is None)
     assert (one == grid.counts).all() == (not how.picks)
 
 

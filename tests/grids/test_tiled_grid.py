@@ -102,7 +102,9 @@ def test_every_method_draws_the_same_rows(tmp_path, pick):
         method("half-density", target=0, pick=pick),
         method("half-density", target="100%", pick=pick),
         method("one-per-grid", pick=pick),
+        method("one-per-grid", target=555, pick=pick),
         method("k-per-grid", k=3, pick=pick),
+        method("k-per-grid", target="40%", pick=pick),
     ):
         assert_alike(tiled, whole, how, keys)
     tiled.close()
@@ -134,12 +136,24 @@ def test_any_scene_is_cut_into_the_same_cells(tmp_path, scene, shape):
         tiled.close()
 
 
-def test_cells_of_one_point_each_share_a_total_by_row(tmp_path):
+@pytest.mark.parametrize("name", ["half-density", "one-per-grid", "k-per-grid"])
+def test_cells_of_one_point_each_share_a_total_by_chance(tmp_path, name):
     cloud = cloud_at(np.random.default_rng(0).permutation(4000)[:, None] * np.ones(3))
     tiled = TiledGrid.from_cloud(cloud, TIGHT, tmp_path, voxel_size=0.5)
-    draw = tiled.draw(method("half-density", target=1234), seed=0, epoch=0)
-    assert np.flatnonzero(draw.rows).tolist() == list(range(1234))
+    one, two = (tiled.draw(method(name, target=1000), seed=seed, epoch=0).rows for seed in (1, 2))
     tiled.close()
+    assert np.count_nonzero(one) == np.count_nonzero(two) == 1000
+    assert np.count_nonzero(one & two) == pytest.approx(250, abs=60)
+
+
+def test_a_lattice_for_a_number_of_cells_is_the_same_in_tiles(tmp_path):
+    cloud = cloud_at(clustered())
+    tiled = TiledGrid.from_cloud(cloud, TIGHT, tmp_path, cells="10%")
+    whole = VoxelGrid.from_points(cloud.xyz, cells=len(cloud) // 10)
+    tiled.close()
+    assert (tiled.voxel_size, tiled.why) == (whole.voxel_size, whole.why)
+    assert whole.why == f"the round size nearest to {len(cloud) // 10:,} cells"
+    assert len(whole) == pytest.approx(len(cloud) // 10, rel=0.15)
 
 
 def test_positions_that_are_not_finite_are_refused_alike_or_left_out(tmp_path):

@@ -38,7 +38,10 @@ def every_method():
         yield method("half-density", target="12.5%", pick=pick)
         yield method("half-density", target=777, pick=pick)
         yield method("one-per-grid", pick=pick)
+        yield method("one-per-grid", target=100, pick=pick)
+        yield method("one-per-grid", target="60%", pick=pick)
         yield method("k-per-grid", k=3, pick=pick)
+        yield method("k-per-grid", target=777, pick=pick)
     yield method("dense")
 
 
@@ -52,12 +55,12 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
     ratio = hashing.cell_uniforms(grid.cells, hashing.stream(seed, epoch, how.name, hashing.RATIO))
     rounding = hashing.cell_uniforms(grid.cells, hashing.stream(seed, epoch, how.name, hashing.ROUND))
     single = hashing.cell_uniforms(grid.cells, stream)
-    shares = grid.share(int(how.target)) if how.target and how.target.isdigit() else None
+    shares = None if how.target is None else grid.wanted(how, seed=seed, epoch=epoch)[0]
     kept = []
     for c in range(len(grid)):
         rows = grid.order[grid.offsets[c] : grid.offsets[c + 1]].tolist()
         n = len(rows)
-        if how.name == "one-per-grid" and how.pick.uniform:
+        if how.name == "one-per-grid" and shares is None and how.pick.uniform:
             kept.append(rows[int(single[c] * n)])
             continue
         low, high = how.ratio
@@ -66,15 +69,14 @@ def drawn_by_the_book(grid, how, keys, seed, epoch):
             wanted += rounding[c]
         k = {"one-per-grid": 1, "k-per-grid": min(n, how.k or 0)}.get(how.name, int(wanted))
         if how.name == "half-density":
-            k = min(max(k, min(how.min_per_cell, n)), n) if shares is None else shares[c]
+            k = min(max(k, min(how.min_per_cell, n)), n)
+        k = k if shares is None else shares[c]
         kept += [row for _, row in sorted((int(use[row]), row) for row in rows)[:k]]
     return sorted(kept)
 
 
 @pytest.mark.parametrize("how", list(every_method()), ids=str)
 def test_a_draw_is_what_the_book_says(how):
-    if how.target == "12.5%":
-        how = method("half-density", target=N // 8, pick=how.pick.name)
     grid = VoxelGrid.from_points(XYZ, voxel_size=0.4)
     keys = grid.pick_keys(cloud(), how.pick)
     draw = grid.draw(how, seed=3, epoch=2, keys=keys)
@@ -110,6 +112,8 @@ def test_golden_draws():
             "single": method("single"),
             "two": method("k-per-grid", k=2),
             "target": method("half", target=7),
+            "even": method("single", target=7),
+            "more": method("k-per-grid", target=27),
         }.items()
     }
     assert drawn == {
@@ -148,7 +152,39 @@ def test_golden_draws():
             37,
             39,
         ],
-        "target": [1, 7, 9, 13, 18, 23, 26],
+        "target": [1, 13, 24, 26, 31, 36, 37],
+        "even": [10, 14, 20, 22, 24, 28, 31],
+        "more": [
+            *(
+                0,
+                1,
+                4,
+                5,
+                6,
+                8,
+                9,
+                11,
+                12,
+                13,
+                15,
+                16,
+                18,
+                20,
+                21,
+                23,
+                24,
+                27,
+                28,
+                29,
+                31,
+                32,
+                33,
+                35,
+                36,
+                37,
+                39,
+            ),
+        ],
     }
 
 

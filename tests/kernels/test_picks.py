@@ -1,8 +1,5 @@
 """Which rows of each cell stay: exactly as many as asked, those with the smallest keys."""
 
-import math
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -157,40 +154,6 @@ def test_unbiased_rounding_keeps_the_exact_share_on_average(n):
     kept, forced = picks.counts_from_ratio(np.full(cells, n), 0.5, u, 0)
     assert forced == 0
     assert kept.mean() / n == pytest.approx(0.5, abs=0.01)
-
-
-@pytest.mark.parametrize("total", [0, 1, 2, 17, 499, 500, 1013, 1014])
-def test_a_total_is_shared_by_largest_remainder(total):
-    rng = np.random.default_rng(total)
-    counts = np.append(rng.integers(1, 40, 49), 1014)
-    counts[-1] = 1014 - counts[:-1].sum() if counts[:-1].sum() < 1014 else 1
-    n = int(counts.sum())
-    first = rng.permutation(len(counts))
-    total = min(total, n)
-    kept = picks.counts_for_total(counts, first, total)
-    exact = [total * int(c) / n for c in counts]
-    floors = [total * int(c) // n for c in counts]
-    order = sorted(range(len(counts)), key=lambda c: (-(total * int(counts[c]) % n), first[c]))
-    expected = list(floors)
-    for c in order[: total - sum(floors)]:
-        expected[c] += 1
-    assert kept.tolist() == expected
-    assert kept.sum() == total
-    assert all(math.floor(e) <= k <= math.ceil(e) for k, e in zip(kept, exact, strict=True))
-
-
-@pytest.mark.parametrize("total", [0, 1, 300, 301, 1499, 1500])
-def test_shares_follow_from_how_many_cells_have_each_count(total):
-    """Half of the cells at a time, knowing only the counts of all and the last row that rounds up."""
-    rng = np.random.default_rng(total)
-    counts = rng.permutation(np.repeat([1, 2, 3, 4, 5], 100))
-    first = rng.permutation(1500)[:500]
-    shares = picks.Shares.among(*np.unique(counts, return_counts=True), total)
-    tied = np.sort(first[shares.is_tied(counts)])
-    shares = replace(shares, last=int(tied[shares.tied - 1]) if shares.tied else -1)
-    apart = [shares.of(counts[half], first[half]) for half in (slice(250), slice(250, None))]
-    assert np.concatenate(apart).tolist() == picks.counts_for_total(counts, first, total).tolist()
-    assert sum(map(sum, apart)) == total
 
 
 @pytest.mark.parametrize("threads", ["1", "4"])

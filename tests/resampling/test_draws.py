@@ -1,10 +1,11 @@
 """Which draws are asked for: out of range, or to no effect, they are refused by name."""
 
+import numpy as np
 import pytest
 
 from gscli.errors import UsageError
 from gscli.grids.methods import method, methods
-from gscli.resampling.draws import asked_for, check_draws
+from gscli.resampling.draws import asked_for, check_draws, shared_out
 
 LAST = 2**64 - 1
 
@@ -35,7 +36,7 @@ def test_options_ask_for_methods_by_the_names_of_the_command_line():
     [
         ({"method": ["dense"]}, "dense with pick='random'"),
         ({"method": ["one-per-grid", "dense"], "pick": "opacity"}, "one-per-grid with pick='opacity'"),
-        ({"target": 5, "pick": "center"}, "half-density with pick='center'"),
+        ({"method": ["k-per-grid"], "k": 5, "pick": "center"}, "k-per-grid with pick='center'"),
     ],
 )
 def test_an_option_that_nothing_is_drawn_at_random_by_is_refused(options, how, option):
@@ -44,6 +45,32 @@ def test_an_option_that_nothing_is_drawn_at_random_by_is_refused(options, how, o
         asked_for({**options, option: 1})
 
 
-@pytest.mark.parametrize("options", [{}, {"pick": "opacity"}, {"method": ["dense", "single"]}])
+@pytest.mark.parametrize(
+    "options", [{}, {"pick": "opacity"}, {"target": 5, "pick": "center"}, {"method": ["dense", "single"]}]
+)
 def test_an_option_that_something_is_drawn_at_random_by_is_taken(options):
     asked_for({**options, "seed": 1, "epoch": 2, "repeat": 3})
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        (
+            method("single", target=2),
+            "one-per-grid to 2 points: one point each of 2 of 3 cells, drawn at random",
+        ),
+        (method("single", target=3), "one-per-grid to 3 points: 1 point of every cell"),
+        (
+            method("k-per-grid", target=6),
+            "k-per-grid to 6 points: 2 points of every cell, or all it has, "
+            "and one more of 1 of the 2 that have it, drawn at random",
+        ),
+        (method("k-per-grid", target=9), "k-per-grid to 9 points: 4 points of every cell, or all it has"),
+        (method("k-per-grid", target=0), "k-per-grid to 0 points: nothing"),
+        (method("half", target=2), None),
+        (method("single"), None),
+    ],
+    ids=str,
+)
+def test_what_a_total_comes_to_is_told(how, told):
+    assert shared_out(how, np.array([1, 4]), np.array([1, 2])) == told
