@@ -22,6 +22,28 @@ def nothing(done: int) -> None:
     """The listener that does not care how much is done."""
 
 
+def shared(advance: Callable[[int], object], rows: int, total: int) -> Callable[[int], None]:
+    """A listener to parts of `total` that tells `advance` of as large a share of `rows`.
+
+    >>> shares = []
+    >>> listener = shared(shares.append, rows=10, total=4)
+    >>> for part in (1, 2, 1):
+    ...     listener(part)
+    >>> shares
+    [2, 5, 3]
+    """
+    seen = told = 0
+
+    def listener(done: int) -> None:
+        nonlocal seen, told
+        seen += done
+        now = rows * seen // total
+        advance(now - told)
+        told = now
+
+    return listener
+
+
 @contextmanager
 def silent(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
     """The `Track` that shows nothing.

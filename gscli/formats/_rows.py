@@ -55,11 +55,11 @@ def columns_of(rows: Array, names: Sequence[str]) -> Array:
     )
 
 
-def splats(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
-    """The rows at `index`, or all, for a codec of splats.
+def require_splats(cloud: GaussianCloud) -> None:
+    """Refuse, for a codec of splats, a cloud that lacks a field which every splat has.
 
     Raises:
-        GscliError: they lack a field that every splat has.
+        GscliError: it does.
     """
     missing = [name for name in splat_names() if name not in cloud.fields]
     if missing or fields.sh_degree(cloud.fields) is None:
@@ -67,7 +67,6 @@ def splats(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianClou
             f"the points have no {', '.join(missing) or 'f_rest of an SH degree'}, which every splat has",
             remedy="write .ply, which holds any columns",
         )
-    return selected(cloud, index)
 
 
 def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
@@ -80,8 +79,13 @@ def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCl
     )
 
 
-def planes(cloud: GaussianCloud, names: Sequence[str]) -> Array:
+def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Array:
     """(N, len(names)) float64 values for a codec.
+
+    Args:
+        cloud: the rows.
+        names: their columns.
+        first: the number of the first row, for the message.
 
     Raises:
         GscliError: a column is missing, or a value is not finite, which no codec can hold.
@@ -90,17 +94,17 @@ def planes(cloud: GaussianCloud, names: Sequence[str]) -> Array:
     if not np.isfinite(values).all():
         row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
         raise GscliError(
-            f"row {row} has {names[column]} = {values[row, column]}, which this format cannot hold",
+            f"row {first + row} has {names[column]} = {values[row, column]}, which this format cannot hold",
             remedy="write .ply, or drop such rows first",
         )
     return values
 
 
-def alpha_bytes(cloud: GaussianCloud) -> npt.NDArray[np.uint8]:
-    """(N,) opacity as a byte; infinite logits are 0 and 255."""
+def alpha_bytes(cloud: GaussianCloud, *, first: int = 0) -> npt.NDArray[np.uint8]:
+    """(N,) opacity as a byte; infinite logits are 0 and 255. Arguments and errors as of `planes`."""
     logits = cloud.columns((fields.OPACITY,))[0]
     if np.isnan(logits).any():
-        row = int(np.flatnonzero(np.isnan(logits))[0])
+        row = first + int(np.flatnonzero(np.isnan(logits))[0])
         raise GscliError(f"row {row} has opacity = nan, which this format cannot hold", remedy="write .ply")
     return to_bytes(fields.sigmoid(logits) * 255.0)
 
@@ -127,7 +131,7 @@ def dropped(
         beside: columns that it holds besides the 3DGS fields.
         modes: the render modes that it holds, see `Loss.comments`.
 
-    A cloud that lacks a field which every splat has cannot be written at all (see `splats`): that
+    A cloud that lacks a field which every splat has cannot be written at all (see `require_splats`): that
     is named too.
     """
     missing = [name for name in splat_names() if name not in cloud.fields]

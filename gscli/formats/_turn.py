@@ -15,19 +15,32 @@ from ._rows import columns_of
 _ODD_IN = ("y z x", "xy yz - xz -", "y xyz y z x z x", "xy yz xy yz - xz - xz y")  # by degree
 
 
-def turn(rows: npt.NDArray[Any], degree: int, signs: tuple[float, float, float]) -> None:
+Signs = tuple[float, float, float]  # of x, y and z, see `gscli.files.axes.signs`
+
+
+def turn(rows: npt.NDArray[Any], degree: int, signs: Signs) -> None:
     """Reverse axes of new rows in place: positions, rotations (by the other two axes), harmonics.
 
     Args:
         rows: (N,) of `gscli.formats._rows.empty_splats`.
         degree: their SH degree.
-        signs: of x, y and z, see `gscli.files.axes.signs`.
+        signs: of x, y and z.
     """
+    columns_of(rows, fields.POSITION)[...] *= np.array(signs, np.float32)
+    columns_of(rows, fields.ROTATION)[...] *= of_rotations(signs)
+    if degree:
+        columns_of(rows, fields.sh_rest(degree))[...] *= of_harmonics(signs, degree)
+
+
+def of_rotations(signs: Signs) -> npt.NDArray[np.float32]:
+    """(4,) signs of a quaternion, w first."""
     x, y, z = signs
+    return np.array([1.0, y * z, x * z, x * y], np.float32)
+
+
+def of_harmonics(signs: Signs, degree: int) -> npt.NDArray[np.float32]:
+    """(3 K,) signs of the harmonics up to a degree, channel major."""
     sign = dict(zip("xyz", signs, strict=True))
     odd_in = " ".join(_ODD_IN).split()
     sh = np.array([np.prod([sign.get(axis, 1.0) for axis in odd]) for odd in odd_in], np.float32)
-    columns_of(rows, fields.POSITION)[...] *= np.array([x, y, z], np.float32)
-    columns_of(rows, fields.ROTATION[1:])[...] *= np.array([y * z, x * z, x * y], np.float32)
-    if degree:
-        columns_of(rows, fields.sh_rest(degree))[...] *= np.tile(sh[: (degree + 1) ** 2 - 1], 3)
+    return np.tile(sh[: (degree + 1) ** 2 - 1], 3)

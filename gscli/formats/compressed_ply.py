@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
 from ..files import writing
-from ..kernels import morton, quaternions
-from ..progress import nothing
+from ..kernels import morton, parallel, quaternions
+from ..kernels.structured import release_pages
+from ..progress import nothing, shared
 from . import _rows, ply
+from ._blocks import Chosen, fill
 from ._format import Format, Loss, Writer
 
 CHUNK = 256
@@ -83,19 +86,27 @@ def read(path: Path) -> GaussianCloud:
         if at + harmonics.nbytes != len(data):
             raise InputError(f"has {len(data) - at - harmonics.nbytes:,} bytes too many", path=path)
         bounds = chunks.reshape(-1, 2 * len(groups), 3).astype(np.float64)
-        rows = _decoded(bounds, packed, harmonics, degree)
+        rows = _rows.empty_splats(count, degree)
+
+        def decode(part: slice) -> None:
+            _decode(bounds[_chunks(part)], packed[part], harmonics[part], degree, rows[part])
+            release_pages(packed[part])
+            release_pages(harmonics[part])
+
+        fill(count, decode)
         return GaussianCloud(rows, Header("compressed_ply", tuple(comments)))
 
 
 def order(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> npt.NDArray[np.int64]:
     """The rows (of those at `index`) in the order they are written: along a Morton curve."""
-    chosen = np.arange(len(cloud)) if index is None else np.asarray(index)
-    if chosen.dtype == bool:
-        chosen = np.flatnonzero(chosen)
-    xyz = _rows.planes(_rows.selected(cloud, chosen), fields.POSITION)
-    if not len(xyz):
-        return chosen.astype(np.int64)
-    ordered: npt.NDArray[np.int64] = chosen[morton.order_of(xyz)].astype(np.int64)
+    chosen = Chosen.of(cloud, index)
+    rows = np.arange(len(cloud)) if chosen.index is None else chosen.index
+    if not len(rows):
+        return rows.astype(np.int64)
+    xyz = np.empty((len(rows), 3))
+    for part in chosen.blocks():
+        xyz[part] = chosen.planes(fields.POSITION, part)
+    ordered: npt.NDArray[np.int64] = rows[morton.order_of(xyz)].astype(np.int64)
     return ordered
 
 
@@ -113,8 +124,16 @@ def write(
         GscliError: a value is not finite.
     """
     degree = min(fields.sh_degree(cloud.fields) or 0, 3)
-    chosen = _rows.splats(cloud, order(cloud, index))
-    bounds, packed, harmonics = _encoded(chosen, degree)
+    _rows.require_splats(cloud)
+    chosen = Chosen(cloud, order(cloud, index))
+    names = _kept_rest(fields.sh_degree(cloud.fields) or 0, degree)
+    told = shared(advance, len(cloud), len(chosen) * (2 if degree else 1))
+    bounds = np.empty((-(-len(chosen) // CHUNK), 6, 3), "<f4")
+    packed = np.empty((len(chosen), len(_PACKED)), "<u4")
+    parts = chosen.blocks()
+    for part, encoded in zip(parts, parallel.in_order(partial(_encoded, chosen), parts), strict=True):
+        bounds[_chunks(part)], packed[part] = encoded
+        told(part.stop - part.start)
     lines = ["ply", "format binary_little_endian 1.0"]
     lines += [f"comment {comment}" for comment in cloud.header.comments]
     lines += [f"element chunk {len(bounds)}"]
@@ -125,9 +144,12 @@ def write(
         lines += [f"property uchar {name}" for name in fields.sh_rest(degree)]
     with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write("\n".join([*lines, "end_header\n"]).encode("utf-8", "surrogateescape"))
-        for part in (bounds.astype("<f4"), packed, harmonics):
-            stream.write(part.tobytes())
-    advance(len(cloud))
+        stream.write(bounds.data)
+        stream.write(packed.data)
+        if degree:
+            for harmonics in parallel.in_order(partial(_harmonics, chosen, names), parts):
+                stream.write(harmonics.data)
+                told(len(harmonics))
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
@@ -160,10 +182,19 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> tuple[dict[str, Any], li
     return elements, comments, end.end()
 
 
-def _decoded(
-    bounds: npt.NDArray[Any], packed: npt.NDArray[Any], harmonics: npt.NDArray[Any], degree: int
-) -> npt.NDArray[Any]:
-    rows = _rows.empty_splats(len(packed), degree)
+def _chunks(part: slice) -> slice:
+    """The chunks of a block of rows."""
+    return slice(part.start // CHUNK, -(-part.stop // CHUNK))
+
+
+def _decode(
+    bounds: npt.NDArray[Any],
+    packed: npt.NDArray[Any],
+    harmonics: npt.NDArray[Any],
+    degree: int,
+    rows: npt.NDArray[Any],
+) -> None:
+    """Fill new rows from as many packed ones, the first of which starts a chunk."""
     chunk = np.arange(len(packed)) // CHUNK
 
     def within(group: int, share: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -185,40 +216,38 @@ def _decoded(
     if degree:
         share = np.where(harmonics == 0, 0.0, np.where(harmonics == 255, 1.0, (harmonics + 0.5) / 256))
         columns(rows, fields.sh_rest(degree))[...] = (share - 0.5) * 8
-    return rows
 
 
-def _encoded(
-    cloud: GaussianCloud, degree: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    count = len(cloud)
+def _encoded(chosen: Chosen, part: slice) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The bounds and packed values of a block of rows, the first of which starts a chunk."""
+    count = part.stop - part.start
     starts = np.arange(0, count, CHUNK)
     groups = [
-        _rows.planes(cloud, fields.POSITION),
-        np.clip(_rows.planes(cloud, fields.SCALE), -20, 20),
-        fields.rgb_from_dc(_rows.planes(cloud, fields.SH_DC)),
+        chosen.planes(fields.POSITION, part),
+        np.clip(chosen.planes(fields.SCALE, part), -20, 20),
+        fields.rgb_from_dc(chosen.planes(fields.SH_DC, part)),
     ]
     bounds = np.empty((len(starts), 6, 3), np.float32)
     shares = []
     for i, values in enumerate(groups):
-        if count:
-            bounds[:, 2 * i] = np.minimum.reduceat(values, starts)
-            bounds[:, 2 * i + 1] = np.maximum.reduceat(values, starts)
+        bounds[:, 2 * i] = np.minimum.reduceat(values, starts)
+        bounds[:, 2 * i + 1] = np.maximum.reduceat(values, starts)
         stored = bounds[np.arange(count) // CHUNK, 2 * i : 2 * i + 2].astype(np.float64)
         span = stored[:, 1] - stored[:, 0]
         shares.append(np.where(span > 0, (values - stored[:, 0]) / np.where(span > 0, span, 1.0), 0.0))
-    largest, others = quaternions.split_largest(quaternions.unit(_rows.planes(cloud, fields.ROTATION)))
-    packed = np.empty((count, 4), "<u4")
+    largest, others = quaternions.split_largest(quaternions.unit(chosen.planes(fields.ROTATION, part)))
+    packed = np.empty((count, len(_PACKED)), "<u4")
     packed[:, 0] = _packed(shares[0], _POSITION_BITS)
     packed[:, 1] = _packed(others / np.sqrt(2.0) + 0.5, _ROTATION_BITS) | largest.astype(np.uint32) << 30
     packed[:, 2] = _packed(shares[1], _POSITION_BITS)
-    packed[:, 3] = _packed(shares[2], _COLOUR_BITS[:3]) << 8 | _rows.alpha_bytes(cloud)
-    harmonics = np.empty((count, 0), np.uint8)
-    if degree:
-        names = _kept_rest(fields.sh_degree(cloud.fields) or 0, degree)
-        share = _rows.planes(cloud, names) / 8 + 0.5
-        harmonics = np.clip(np.floor(share * 256), 0, 255).astype(np.uint8)
-    return bounds, packed, harmonics
+    packed[:, 3] = _packed(shares[2], _COLOUR_BITS[:3]) << 8 | chosen.alpha_bytes(part)
+    return bounds, packed
+
+
+def _harmonics(chosen: Chosen, names: list[str], part: slice) -> npt.NDArray[np.uint8]:
+    """The bytes of the harmonics of a block of rows."""
+    share = chosen.planes(names, part) / 8 + 0.5
+    return np.clip(np.floor(share * 256), 0, 255).astype(np.uint8, order="C")
 
 
 def _kept_rest(held: int, degree: int) -> list[str]:

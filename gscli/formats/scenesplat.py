@@ -133,7 +133,8 @@ def write(
             chosen = attached if index is None else attached.take(index)
             chosen.write(folder)
         else:
-            for name, array in _activated(_rows.splats(cloud, index)).items():
+            _rows.require_splats(cloud)
+            for name, array in _activated(_rows.selected(cloud, index)).items():
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
     advance(len(cloud))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped
 from ..errors import GscliError, InputError
 from ..files import writing
-from ..kernels import quaternions
-from ..progress import nothing
+from ..kernels import parallel, quaternions
+from ..kernels.structured import release_pages
+from ..progress import nothing, shared
+from ._blocks import Chosen, fill
 from ._format import Format, Loss, Writer
-from ._rows import LOGITS, alpha_bytes, columns_of, dropped, empty_splats, planes, splats, to_bytes
+from ._rows import LOGITS, columns_of, dropped, empty_splats, require_splats, to_bytes
 
 RECORD = np.dtype([("xyz", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 
@@ -45,15 +48,13 @@ def read(path: Path) -> GaussianCloud:
         )
     with malformed(path, "a .splat file"):
         stored = data.view(RECORD)
-        if not (stored["scale"] >= 0).all():  # NaN fails too
-            raise InputError("has scales that are not positive: it is no .splat file", path=path)
         rows = empty_splats(len(stored))
-        columns_of(rows, fields.POSITION)[...] = stored["xyz"]
-        columns_of(rows, fields.SH_DC)[...] = fields.dc_from_rgb(stored["rgba"][:, :3] / 255.0)
-        rows[fields.OPACITY] = LOGITS[stored["rgba"][:, 3]]
-        smallest = np.finfo(np.float32).tiny
-        columns_of(rows, fields.SCALE)[...] = np.log(np.maximum(stored["scale"], smallest))
-        columns_of(rows, fields.ROTATION)[...] = (stored["rot"].astype(np.float32) - 128) / 128
+
+        def decode(part: slice) -> None:
+            _decode(path, stored[part], rows[part])
+            release_pages(stored[part])
+
+        fill(len(stored), decode)
         return GaussianCloud(rows, Header("splat"))
 
 
@@ -70,25 +71,45 @@ def write(
     Raises:
         GscliError: there are no points, or a value is not finite.
     """
-    chosen = splats(cloud, index)
+    require_splats(cloud)
+    chosen = Chosen.of(cloud, index)
     if not len(chosen):
         raise GscliError("has no points: a .splat file would be empty", path=path, remedy="write .ply")
-    out = np.empty(len(chosen), RECORD)
-    out["xyz"] = planes(chosen, fields.POSITION)
-    with np.errstate(over="ignore"):  # the largest there is stands for what is larger
-        out["scale"] = np.minimum(np.exp(planes(chosen, fields.SCALE)), np.finfo(np.float32).max)
-    out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(planes(chosen, fields.SH_DC)) * 255)
-    out["rgba"][:, 3] = alpha_bytes(chosen)
-    out["rot"] = to_bytes(quaternions.unit(planes(chosen, fields.ROTATION)) * 128 + 128)
+    told = shared(advance, len(cloud), len(chosen) * RECORD.itemsize)
     with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(out.tobytes())
-    advance(len(cloud))
+        for piece in parallel.in_order(partial(_encoded, chosen), chosen.blocks()):
+            stream.write(piece)
+            told(len(piece))
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What .splat cannot hold: bytes for colour, opacity and rotation; nothing but the 3DGS fields."""
     bits = "colour clipped to 0..1, opacity and rotation to 8 bits"
     return [Loss("precision", detail=bits, rounds=True), *dropped(cloud, degree=0)]
+
+
+def _decode(path: Path, stored: npt.NDArray[Any], rows: npt.NDArray[Any]) -> None:
+    """Fill new rows from as many records."""
+    if not (stored["scale"] >= 0).all():  # NaN fails too
+        raise InputError("has scales that are not positive: it is no .splat file", path=path)
+    columns_of(rows, fields.POSITION)[...] = stored["xyz"]
+    columns_of(rows, fields.SH_DC)[...] = fields.dc_from_rgb(stored["rgba"][:, :3] / 255.0)
+    rows[fields.OPACITY] = LOGITS[stored["rgba"][:, 3]]
+    smallest = np.finfo(np.float32).tiny
+    columns_of(rows, fields.SCALE)[...] = np.log(np.maximum(stored["scale"], smallest))
+    columns_of(rows, fields.ROTATION)[...] = (stored["rot"].astype(np.float32) - 128) / 128
+
+
+def _encoded(chosen: Chosen, part: slice) -> bytes:
+    """The records of a block of rows."""
+    out = np.empty(part.stop - part.start, RECORD)
+    out["xyz"] = chosen.planes(fields.POSITION, part)
+    with np.errstate(over="ignore"):  # the largest there is stands for what is larger
+        out["scale"] = np.minimum(np.exp(chosen.planes(fields.SCALE, part)), np.finfo(np.float32).max)
+    out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(chosen.planes(fields.SH_DC, part)) * 255)
+    out["rgba"][:, 3] = chosen.alpha_bytes(part)
+    out["rot"] = to_bytes(quaternions.unit(chosen.planes(fields.ROTATION, part)) * 128 + 128)
+    return out.tobytes()
 
 
 FORMAT = Format(

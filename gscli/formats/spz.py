@@ -16,11 +16,10 @@ One module, as every format is: what is read is written beside it.
 
 from __future__ import annotations
 
-import gzip
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,16 +28,17 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers import zstd
+from ..containers import gzip, zstd
 from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
 from ..errors import GscliError, InputError
 from ..files import axes as frames
 from ..files import render_modes, writing
-from ..kernels import quaternions
-from ..progress import nothing
+from ..kernels import parallel, quaternions
+from ..progress import nothing, shared
 from . import _rows
+from ._blocks import Chosen, fill
 from ._format import Format, Loss, Writer
-from ._turn import turn
+from ._turn import Signs, of_harmonics, of_rotations, turn
 
 MAGIC = b"NGSP"
 ANTIALIASED, EXTENDED = 1, 2  # flags
@@ -104,8 +104,14 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
             records = body[at:].tobytes()
         said, notes = _extensions(path, records) if header.flags & EXTENDED else (None, ())
         known = said or axes or AXES
-        rows = _decoded(header, [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)])
-        turn(rows, header.degree, frames.signs(known))
+        tables = [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)]
+        rows = _rows.empty_splats(header.points, header.degree)
+
+        def decode(part: slice) -> None:
+            _decode(header, [stored[part] for stored in tables], rows[part])
+            turn(rows[part], header.degree, frames.signs(known))
+
+        fill(header.points, decode)
         mip = bool(header.flags & ANTIALIASED)
         comments = (render_modes.comment(render_modes.MIP),) if mip else ()
         notes = (f"axes {frames.described(known)}, {_why(said, axes)}", *notes)
@@ -127,32 +133,32 @@ def write(
     Raises:
         GscliError: no points, a value that is not finite, or a position beyond 2^23.
     """
-    chosen = _rows.splats(cloud, index)
+    _rows.require_splats(cloud)
+    chosen = Chosen.of(cloud, index)
     if not len(chosen):
         raise GscliError("has no points, and readers of .spz refuse none", path=path, remedy="write .ply")
-    degree = fields.sh_degree(chosen.fields) or 0
-    xyz = _rows.planes(chosen, fields.POSITION)
-    bits = _fractional_bits(float(np.abs(xyz).max()))
-    rows = _rows.empty_splats(len(chosen), degree)
-    for name in rows.dtype.names or ():
-        rows[name] = chosen.rows[name]
-    axes = chosen.header.axes or AXES
-    signs = frames.signs(axes)
-    turn(rows, degree, signs)
-    flags = ANTIALIASED if chosen.render_mode == render_modes.MIP else 0
+    reach = max(float(np.abs(chosen.planes(fields.POSITION, part)).max()) for part in chosen.blocks())
+    axes = cloud.header.axes or AXES
+    flags = ANTIALIASED if cloud.render_mode == render_modes.MIP else 0
     record = b""
     if axes != AXES:
         flags |= EXTENDED
         record = struct.pack("<III", AXES_RECORD, 4, 1 + frames.NAMES.index(axes))
-    with (
-        writing.replacing(path, overwrite=overwrite) as stream,
-        gzip.GzipFile("", "wb", 6, stream, 0) as packer,
-    ):
-        packer.write(struct.pack("<4sIIBBBB", MAGIC, 3, len(chosen), degree, bits, flags, 0))
-        for part in _encoded(GaussianCloud(rows), xyz * signs, bits, degree):
-            packer.write(np.ascontiguousarray(part).data)
-        packer.write(record)
-    advance(len(cloud))
+    degree = fields.sh_degree(cloud.fields) or 0
+    header = SpzHeader(3, len(chosen), degree, _fractional_bits(reach), flags, 0)
+    told = shared(advance, len(cloud), len(chosen) * sum(header.widths()))
+
+    def pieces() -> Iterator[bytes]:
+        yield struct.pack("<4sIIBBBB", MAGIC, *header)
+        encoders = _encoders(chosen, header, frames.signs(axes))
+        parts = ((encode, part) for encode in encoders for part in chosen.blocks())
+        for piece in parallel.in_order(lambda job: job[0](job[1]).tobytes(), parts):
+            yield piece
+            told(len(piece))
+        yield record
+
+    with writing.replacing(path, overwrite=overwrite) as stream:
+        gzip.pack(stream, pieces())
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
@@ -188,9 +194,9 @@ def _header(path: Path, head: bytes) -> SpzHeader:
     return header
 
 
-def _decoded(header: SpzHeader, streams: list[npt.NDArray[np.uint8]]) -> npt.NDArray[Any]:
+def _decode(header: SpzHeader, streams: list[npt.NDArray[np.uint8]], rows: npt.NDArray[Any]) -> None:
+    """Fill new rows from as many of each stream."""
     position, alpha, colour, scale, rotation, harmonics = streams
-    rows = _rows.empty_splats(header.points, header.degree)
     columns = _rows.columns_of
     if header.version == 1:
         columns(rows, fields.POSITION)[...] = position.view("<f2")
@@ -212,29 +218,37 @@ def _decoded(header: SpzHeader, streams: list[npt.NDArray[np.uint8]]) -> npt.NDA
         xyzw = quaternions.join_largest((packed[:, 0] >> 30).astype(np.int64), others)
         columns(rows, fields.ROTATION)[...] = xyzw[:, [3, 0, 1, 2]]
     if header.degree:
-        colours = harmonics.reshape(header.points, -1, 3).transpose(0, 2, 1).reshape(header.points, -1)
+        colours = harmonics.reshape(len(rows), -1, 3).transpose(0, 2, 1).reshape(len(rows), -1)
         columns(rows, fields.sh_rest(header.degree))[...] = (colours - 128.0) / 128.0
-    return rows
 
 
-def _encoded(cloud: GaussianCloud, xyz: npt.NDArray[Any], bits: int, degree: int) -> list[npt.NDArray[Any]]:
-    fixed = np.rint(xyz * 2.0**bits).astype("<i4")
-    wxyz = quaternions.unit(_rows.planes(cloud, fields.ROTATION))
-    largest, others = quaternions.split_largest(wxyz[:, [1, 2, 3, 0]])
-    parts = np.minimum(np.floor(np.abs(others) * _COMPONENT + 0.5), 511).astype("<u4")
-    parts |= np.where(others < 0, np.uint32(512), np.uint32(0))
-    packed = largest.astype("<u4") << 30 | parts[:, 0] << 20 | parts[:, 1] << 10 | parts[:, 2]
-    streams = [
-        np.stack([fixed >> shift & 255 for shift in (0, 8, 16)], axis=2).astype(np.uint8),
-        _rows.alpha_bytes(cloud),
-        _rows.to_bytes((_rows.planes(cloud, fields.SH_DC) * COLOUR + 0.5) * 255),
-        _rows.to_bytes((_rows.planes(cloud, fields.SCALE) + 10) * 16),
-        packed.astype("<u4"),
-    ]
-    if degree:
-        rest = _rows.planes(cloud, fields.sh_rest(degree)).reshape(len(cloud), 3, -1).transpose(0, 2, 1)
-        streams.append(_rows.to_bytes(rest * 128 + 128))
-    return streams
+def _encoders(chosen: Chosen, header: SpzHeader, signs: Signs) -> list[Callable[[slice], npt.NDArray[Any]]]:
+    """For each stream, what makes its bytes of a block of rows."""
+
+    def position(part: slice) -> npt.NDArray[Any]:
+        xyz = chosen.planes(fields.POSITION, part) * signs
+        fixed = np.rint(xyz * 2.0**header.bits).astype("<i4", order="C")
+        return fixed.view(np.uint8).reshape(-1, 4)[:, :3]  # the lowest three bytes of four
+
+    def colour(part: slice) -> npt.NDArray[Any]:
+        return _rows.to_bytes((chosen.planes(fields.SH_DC, part) * COLOUR + 0.5) * 255)
+
+    def scale(part: slice) -> npt.NDArray[Any]:
+        return _rows.to_bytes((chosen.planes(fields.SCALE, part) + 10) * 16)
+
+    def rotation(part: slice) -> npt.NDArray[Any]:
+        wxyz = quaternions.unit(chosen.planes(fields.ROTATION, part) * of_rotations(signs))
+        largest, others = quaternions.split_largest(wxyz[:, [1, 2, 3, 0]])
+        parts = np.minimum(np.floor(np.abs(others) * _COMPONENT + 0.5), 511).astype("<u4")
+        parts |= np.where(others < 0, np.uint32(512), np.uint32(0))
+        packed = largest.astype("<u4") << 30 | parts[:, 0] << 20 | parts[:, 1] << 10 | parts[:, 2]
+        return np.asarray(packed, "<u4")
+
+    def harmonics(part: slice) -> npt.NDArray[Any]:
+        rest = chosen.planes(fields.sh_rest(header.degree), part) * of_harmonics(signs, header.degree)
+        return _rows.to_bytes(rest * 128 + 128).reshape(len(rest), 3, -1).transpose(0, 2, 1)
+
+    return [position, chosen.alpha_bytes, colour, scale, rotation, *[harmonics] * bool(header.degree)]
 
 
 def _fractional_bits(reach: float) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from ..errors import UsageError
 
 Part = TypeVar("Part")
+Result = TypeVar("Result")
 BLOCK = 1 << 16  # rows per task: temporaries of a few hundred kilobytes stay in the L2 cache
 
 
@@ -64,6 +66,31 @@ def for_each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
         helper.join()
     if failures:
         raise failures[0]
+
+
+def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Yield what `work` makes of each part, in their order; threads are a few parts ahead.
+
+    Parts are drawn, and what is made is yielded, in the caller's thread. The first part that fails, in their
+    order, raises.
+    """
+    workers = threads()
+    if workers <= 1:
+        yield from map(work, parts)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers)
+    ahead: deque[Future[Result]] = deque()
+    try:
+        for part in parts:
+            ahead.append(pool.submit(work, part))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def blocks(count: int, size: int = BLOCK) -> list[slice]:

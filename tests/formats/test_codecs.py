@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from gscli import fields, formats
+from gscli.containers import gzip
 from gscli.convert import convert, differences
 from gscli.errors import GscliError, WriteRefused
+from gscli.formats import _blocks
 from tests.formats import samples
 
 
@@ -137,6 +140,69 @@ def test_writing_what_was_read_changes_nothing_more(tmp_path, make_scene, name):
     assert all(
         value <= STEPS[name].get(label, 0.01) / 10 or label == "rotation" for label, value in largest.items()
     )
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_blocks_and_threads_change_nothing(tmp_path, make_scene, monkeypatch, name, threads):
+    """What is written and read in blocks, of sizes about a block's, is what one block gives."""
+    suffix = formats.FORMATS.get(name).suffixes[0]
+    monkeypatch.setenv("GSCLI_THREADS", threads)
+    for count in (255, 511, 512, 513, 1300):
+        scene = make_scene(count, 2)
+        kept = np.random.default_rng(count).permutation(count)[: count - 3]
+        monkeypatch.setattr(_blocks, "BLOCK", 1 << 13)
+        formats.write(tmp_path / f"one{suffix}", scene, index=kept, allow_lossy=True, overwrite=True)
+        whole = formats.read(tmp_path / f"one{suffix}")
+        monkeypatch.setattr(_blocks, "BLOCK", 512)
+        done = []
+        formats.write(
+            tmp_path / f"many{suffix}",
+            scene,
+            index=kept,
+            allow_lossy=True,
+            overwrite=True,
+            advance=done.append,
+        )
+        assert (tmp_path / f"many{suffix}").read_bytes() == (tmp_path / f"one{suffix}").read_bytes()
+        assert np.array_equal(formats.read(tmp_path / f"many{suffix}").rows, whole.rows)
+        assert sum(done) == count
+        assert count < 1300 or len(done) > 2
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_a_value_that_no_codec_holds_is_named_by_its_row(tmp_path, make_scene, monkeypatch, name):
+    monkeypatch.setattr(_blocks, "BLOCK", 512)
+    suffix = formats.FORMATS.get(name).suffixes[0]
+    for column in ("scale_1", "opacity"):
+        scene = make_scene(1300, 1)
+        for axis in fields.POSITION:  # in the order that compressed PLY writes
+            scene.rows[axis] = np.arange(1300)
+        scene.rows[column][1100] = np.nan
+        with pytest.raises(GscliError, match=f"row 1100 has {column} = nan"):
+            formats.write(tmp_path / f"x{suffix}", scene, allow_lossy=True)
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_memory_does_not_grow_with_the_scene(tmp_path, make_scene, monkeypatch, name):
+    """Beside the rows that are read, and the order that compressed PLY writes them in."""
+    suffix = formats.FORMATS.get(name).suffixes[0]
+    monkeypatch.setattr(_blocks, "BLOCK", 512)
+    monkeypatch.setattr(gzip, "SEGMENT", 1 << 16)
+    monkeypatch.setenv("GSCLI_THREADS", "2")
+    formats.write(tmp_path / "x.ply", make_scene(30_000, 3, normals=False))
+    cloud = formats.read(tmp_path / "x.ply")
+    rows = cloud.rows.nbytes
+    tracemalloc.start()
+    try:
+        formats.write(tmp_path / f"x{suffix}", cloud, allow_lossy=True)
+        assert tracemalloc.get_traced_memory()[1] < (0.3 if name == "splat" else 0.8) * rows
+        tracemalloc.reset_peak()
+        back = formats.read(tmp_path / f"x{suffix}")
+        assert tracemalloc.get_traced_memory()[1] < 1.8 * back.rows.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])

@@ -1,0 +1,80 @@
+"""A block of rows at a time, for codecs: as float64, all values of a scene take several times its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cloud import GaussianCloud
+from ..kernels import parallel
+from ..kernels.structured import release_pages, take_rows
+from . import _rows
+
+Array = npt.NDArray[Any]
+BLOCK = 1 << 13  # rows: temporaries of at most 3 MB, and whole chunks of every format that has them
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of a cloud that are written, in their order, taken a block at a time.
+
+    Attributes:
+        cloud: the cloud.
+        index: (K,) row numbers; None for all rows.
+    """
+
+    cloud: GaussianCloud
+    index: npt.NDArray[Any] | None
+
+    @classmethod
+    def of(cls, cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> Chosen:
+        """The rows at `index`, (K,) numbers or an (N,) mask; None for all."""
+        if index is not None:
+            index = np.asarray(index)
+            index = np.flatnonzero(index) if index.dtype == bool else index
+        return cls(cloud, index)
+
+    def __len__(self) -> int:
+        return len(self.cloud if self.index is None else self.index)
+
+    def blocks(self) -> list[slice]:
+        """The slices that cut them into blocks."""
+        return parallel.blocks(len(self), BLOCK)
+
+    def planes(self, names: Sequence[str], part: slice) -> Array:
+        """(rows of the block, len(names)) float64; errors as of `gscli.formats._rows.planes`."""
+        return self._of(part, lambda cloud: _rows.planes(cloud, names, first=part.start))
+
+    def alpha_bytes(self, part: slice) -> Array:
+        """(rows of the block,) opacity as a byte, see `gscli.formats._rows.alpha_bytes`."""
+        return self._of(part, lambda cloud: _rows.alpha_bytes(cloud, first=part.start))
+
+    def _of(self, part: slice, gather: Callable[[GaussianCloud], Array]) -> Array:
+        """What is gathered from a block. Pages of a map are handed back if no later block needs them."""
+        if self.index is None:
+            rows = around = self.cloud.rows[part]
+        else:
+            numbers = self.index[part]
+            rows = take_rows(self.cloud.rows, numbers)
+            ascending = (numbers[1:] > numbers[:-1]).all()
+            around = self.cloud.rows[numbers[0] : numbers[-1] + 1] if ascending else rows
+        gathered = gather(GaussianCloud(rows))
+        release_pages(around)
+        return gathered
+
+
+def fill(count: int, decode: Callable[[slice], object]) -> None:
+    """Call `decode`, which fills rows, on slices that cut `count` rows into blocks, on several threads.
+
+    Numbers that overflow or make no sense become inf or NaN without a warning.
+    """
+
+    def silently(part: slice) -> None:
+        with np.errstate(all="ignore"):
+            decode(part)
+
+    parallel.for_each(silently, parallel.blocks(count, BLOCK))
