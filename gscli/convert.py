@@ -15,7 +15,8 @@ from . import arguments, fields, files, formats
 from .cloud import GaussianCloud
 from .errors import UsageError, did_you_mean
 from .formats import FORMATS, Format, Loss, Source, Target
-from .kernels import quaternions
+from .kernels import parallel, quaternions
+from .kernels.structured import release_pages, take_rows
 from .progress import Timings, Track, silent
 from .results.documents import document, seconds
 from .results.shown import shown
@@ -23,6 +24,8 @@ from .results.shown import shown
 __all__ = ["Converted", "convert", "differences"]
 
 SCHEMA = "gscli/convert/1"
+BLOCK = 1 << 13  # rows that are compared at a time
+Measure = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]  # of two (K, N), (N,)
 
 
 @shown
@@ -127,8 +130,8 @@ def convert(
         if lost and (Path(output).is_file() or Path(output).is_dir()):
             with timings.stage("measure"):
                 order = written.writer.order
-                wanted = cloud if order is None else cloud.take(order(cloud, None))
-                largest = differences(wanted, formats.read(output))
+                ordered = None if order is None else order(cloud, None)
+                largest = differences(cloud, formats.read(output), ordered)
     return Converted(
         read.name,
         files.display_output(output),
@@ -165,31 +168,50 @@ def written_as(name: str) -> tuple[str, Format]:
     return dotted if dotted in form.suffixes else form.suffixes[0], form
 
 
-def differences(wanted: GaussianCloud, found: GaussianCloud) -> dict[str, float]:
+def differences(
+    wanted: GaussianCloud, found: GaussianCloud, order: npt.NDArray[np.int64] | None = None
+) -> dict[str, float]:
     """The largest differences between two clouds of the same rows, of what both of them hold.
+
+    Args:
+        wanted, found: the clouds.
+        order: (N,) the rows of `wanted` in the order in which `found` has them; None where that is the same.
 
     Returns:
         ``position`` in scene units, ``scale`` as a ratio minus one, ``rotation`` in degrees, ``colour``
         in 0..1, ``opacity`` in 0..1 after the sigmoid, ``harmonics`` as stored; whatever applies.
     """
     both = [name for name in wanted.fields if name in found.fields]
-    largest: dict[str, float] = {}
-
-    def compare(label: str, names: tuple[str, ...], measure: Callable[..., npt.NDArray[Any]]) -> None:
-        if names and set(names) <= set(both) and len(wanted):
-            pair = (cloud.columns(names).astype(np.float64) for cloud in (wanted, found))
-            with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
-                largest[label] = float(np.max(measure(*pair)))
-
-    compare("position", fields.POSITION, lambda a, b: np.linalg.norm(a - b, axis=0))
-    compare("scale", fields.scale_names(both), lambda a, b: np.expm1(np.abs(a - b)))
-    compare("rotation", fields.ROTATION, _degrees)
-    compare("colour", fields.SH_DC, lambda a, b: np.abs(a - b) * fields.SH_C0)
-    compare("opacity", (fields.OPACITY,), lambda a, b: np.abs(fields.sigmoid(a) - fields.sigmoid(b)))
+    measures: dict[str, tuple[tuple[str, ...], Measure]] = {
+        "position": (fields.POSITION, lambda a, b: np.linalg.norm(a - b, axis=0)),
+        "scale": (fields.scale_names(both), lambda a, b: np.expm1(np.abs(a - b))),
+        "rotation": (fields.ROTATION, _degrees),
+        "colour": (fields.SH_DC, lambda a, b: np.abs(a - b) * fields.SH_C0),
+        "opacity": ((fields.OPACITY,), lambda a, b: np.abs(fields.sigmoid(a) - fields.sigmoid(b))),
+    }
     if fields.sh_degree(wanted.fields) == fields.sh_degree(found.fields):
         rest = fields.sh_rest(fields.sh_degree(wanted.fields) or 0)
-        compare("harmonics", rest, lambda a, b: np.abs(a - b))
-    return largest
+        measures["harmonics"] = rest, lambda a, b: np.abs(a - b)
+    applying = {
+        label: (names, of) for label, (names, of) in measures.items() if names and set(names) <= set(both)
+    }
+    if not applying or not len(wanted):
+        return {}
+
+    def largest(part: slice) -> list[float]:
+        rows = wanted.rows[part] if order is None else take_rows(wanted.rows, order[part])
+        pair = GaussianCloud(rows), GaussianCloud(found.rows[part])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
+            out = [
+                float(np.max(of(*(cloud.columns(names).astype(np.float64) for cloud in pair))))
+                for names, of in applying.values()
+            ]
+        for cloud in pair:
+            release_pages(cloud.rows)
+        return out
+
+    over_blocks = np.max([*parallel.in_order(largest, parallel.blocks(len(wanted), BLOCK))], axis=0)
+    return dict(zip(applying, over_blocks.tolist(), strict=True))
 
 
 def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -95,3 +95,19 @@ def test_differences_are_in_the_units_a_reader_expects(make_scene):
     assert differences(GaussianCloud(turned), GaussianCloud(upright))["rotation"] == pytest.approx(
         90, abs=1e-3
     )
+
+
+def test_differences_are_those_of_all_blocks(make_scene, monkeypatch):
+    """The largest is found wherever it lies, and rows are paired in the order that the output has."""
+    monkeypatch.setattr(sys.modules[convert.__module__], "BLOCK", 7)
+    scene = make_scene(40, 1, normals=False)
+    order = np.random.default_rng(0).permutation(40)
+    for row, (column, label) in enumerate(
+        [("f_rest_3", "harmonics"), ("z", "position"), ("f_dc_1", "colour")]
+    ):
+        other = scene.take(order)
+        other.rows[column][13 * row] += 2
+        found = differences(scene, other, order)
+        assert found[label] == pytest.approx(2 * (fields.SH_C0 if label == "colour" else 1), abs=1e-5)
+        assert [name for name, value in found.items() if value] == [label]
+    assert differences(scene.take([]), scene.take([])) == {}
