@@ -19,7 +19,9 @@ from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, require_end, table
 from ..errors import InputError
+from ..kernels.structured import release_pages
 from . import _rows
+from ._blocks import fill
 from ._format import Format
 
 HEADER_BYTES, SECTION_BYTES = 4096, 1024
@@ -63,7 +65,8 @@ def read(path: Path) -> GaussianCloud:
             raise InputError(f"has {found:,} splats where its header says {count:,}", path=path)
         if len({part.dtype for part in parts}) > 1:
             raise InputError("has sections of different SH degrees, which are not read", path=path)
-        return GaussianCloud(np.concatenate(parts), Header("ksplat"))
+        rows = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        return GaussianCloud(rows, Header("ksplat"))
 
 
 def _section(
@@ -90,28 +93,41 @@ def _section(
     centres = table(data, "u1", buckets * bucket_bytes, at + sizes.nbytes, path, "bucket bytes")
     at += sizes.nbytes + centres.nbytes
     stored = table(data, record, count, at, path, "splats")
-    rows = _rows.empty_splats(count, degree)
-    xyz = stored["xyz"].astype(np.float64)
+    ends = np.empty(0, np.int64)
+    steps = steps or 32767
     if level:
-        fill = np.concatenate([np.full(full, capacity, np.int64), sizes.astype(np.int64)])
-        ends = np.cumsum(fill)
+        ends = np.cumsum(np.concatenate([np.full(full, capacity, np.int64), sizes.astype(np.int64)]))
         if count and (not len(ends) or ends[-1] < count):
             raise InputError("has fewer buckets than its splats need", path=path, remedy="it is damaged")
-        bucket = np.searchsorted(ends, np.arange(count), side="right")
-        steps = steps or 32767
-        xyz = (xyz - steps) * (block / 2 / steps) + centres.view("<f4").reshape(-1, 3)[bucket]
+    rows = _rows.empty_splats(count, degree)
+
+    def decode(part: slice) -> None:
+        xyz = stored["xyz"][part].astype(np.float64)
+        if level:
+            bucket = np.searchsorted(ends, np.arange(part.start, part.stop), side="right")
+            xyz = (xyz - steps) * (block / 2 / steps) + centres.view("<f4").reshape(-1, 3)[bucket]
+        _rows.columns_of(rows[part], fields.POSITION)[...] = xyz
+        _decode(stored[part], level, degree, limits, rows[part])
+        release_pages(stored[part])
+
+    fill(count, decode)
+    return rows, at + most * record.itemsize
+
+
+def _decode(
+    stored: npt.NDArray[Any], level: int, degree: int, limits: tuple[float, float], rows: npt.NDArray[Any]
+) -> None:
+    """Fill new rows from as many records, but for the positions."""
     columns = _rows.columns_of
-    columns(rows, fields.POSITION)[...] = xyz
     smallest = np.finfo(np.float32).tiny
     columns(rows, fields.SCALE)[...] = np.log(np.maximum(stored["scale"].astype(np.float32), smallest))
     columns(rows, fields.ROTATION)[...] = stored["rot"]
     columns(rows, fields.SH_DC)[...] = fields.dc_from_rgb(stored["rgba"][:, :3] / 255.0)
     rows[fields.OPACITY] = _rows.LOGITS[stored["rgba"][:, 3]]
-    if rest:
+    if degree:
         low, high = limits
         values = stored["sh"] if level < 2 else low + stored["sh"] / 255.0 * (high - low)
         columns(rows, fields.sh_rest(degree))[...] = _by_channel(values, degree)
-    return rows, at + most * record.itemsize
 
 
 def _by_channel(values: npt.NDArray[Any], degree: int) -> npt.NDArray[Any]:

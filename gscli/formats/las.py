@@ -30,6 +30,7 @@ from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..containers.las_head import LasHead, extra_bytes
 from ..errors import GscliError, InputError
 from ..files import writing
+from ..kernels.structured import as_bytes
 from ..progress import nothing
 from . import _rows
 from ._format import Format, Loss, Writer
@@ -157,7 +158,7 @@ def write(
             laz.write(stream, head, las.array, about, kind.num_extra_bytes)
         else:
             stream.write(head.before(**about))
-            stream.write(las.array.tobytes())
+            stream.write(as_bytes(las.array).data)
             stream.write(head.tail)
     advance(len(cloud))
 

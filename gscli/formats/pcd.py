@@ -22,7 +22,7 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import check_expansion, malformed, mapped, require_columns, table
 from ..errors import InputError
 from ..files import writing
-from ..progress import nothing
+from ..progress import nothing, shared
 from ._format import Format, Loss, Writer
 from ._ply_text import parse_rows, print_rows
 from ._rows import name_bytes, selected
@@ -85,9 +85,6 @@ def write(
     chosen = selected(cloud, index)
     native = chosen.header.native if chosen.header.format == "pcd" else ("binary", "0 0 0 1 0 0 0")
     kind = np.dtype([(name, _stored(chosen.rows.dtype[name])) for name in _kept(chosen)])
-    rows = np.empty(len(chosen), kind)
-    for name in kind.names or ():
-        rows[name] = chosen.rows[name]
     columns = [kind[name] for name in kind.names or ()]
     text = native[0] == "ascii"
     lines = [f"# {comment}".rstrip() for comment in chosen.header.comments]
@@ -97,19 +94,24 @@ def write(
         f"SIZE {' '.join(str(c.itemsize) for c in columns)}",
         f"TYPE {' '.join(c.kind.upper() for c in columns)}",
         f"COUNT {' '.join('1' for _ in columns)}",
-        f"WIDTH {len(rows)}",
+        f"WIDTH {len(chosen)}",
         "HEIGHT 1",
         f"VIEWPOINT {native[1]}",
-        f"POINTS {len(rows)}",
+        f"POINTS {len(chosen)}",
         f"DATA {'ascii' if text else 'binary'}\n",
     ]
+    told = shared(advance, len(cloud), len(chosen))
     with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write("\n".join(lines).encode("utf-8", "surrogateescape"))
-        if text:
-            stream.writelines(print_rows(rows, b"\n"))
-        else:
-            stream.write(rows.tobytes())
-    advance(len(cloud))
+        for _, block in chosen.blocks():
+            rows = np.empty(len(block), kind)
+            for name in kind.names or ():
+                rows[name] = block[name]
+            if text:
+                stream.writelines(print_rows(rows, b"\n"))
+            else:
+                stream.write(rows.tobytes())
+            told(len(rows))
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:

@@ -7,8 +7,10 @@ Own code: the format is a length, a JSON header and the bytes, and here they are
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ from ..containers.bytes import (
 from ..containers.torch_file import BFLOAT16
 from ..errors import InputError
 from ..files import writing
-from ..progress import nothing
+from ..progress import nothing, shared
 from ._format import Format, Loss, Writer
 from ._gsplat import TAKEN, named
 from ._rows import selected
@@ -127,17 +129,21 @@ def write(
     }
     tensors = _tensors(chosen)
     at = 0
-    for name, array in tensors.items():
-        kind = next(code for code, stored in _TYPES.items() if np.dtype(stored) == array.dtype)
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
-        at += array.nbytes
+    for name, gather in tensors.items():
+        one = gather(chosen.rows[:0])
+        kind = next(code for code, stored in _TYPES.items() if np.dtype(stored) == one.dtype)
+        end = at + len(chosen) * math.prod(one.shape[1:]) * one.itemsize
+        header[name] = {"dtype": kind, "shape": [len(chosen), *one.shape[1:]], "data_offsets": [at, end]}
+        at = end
+    told = shared(advance, len(cloud), len(chosen) * len(tensors))
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(len(text).to_bytes(8, "little") + text)
-        for array in tensors.values():
-            stream.write(array.tobytes())
-    advance(len(cloud))
+        for gather in tensors.values():
+            for _, block in chosen.blocks():
+                stream.write(gather(block).tobytes())
+                told(len(block))
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
@@ -152,8 +158,11 @@ def _kept(cloud: GaussianCloud) -> list[str]:
     return [name for name, kind in types.items() if not kind.shape and kind.newbyteorder("<") in kinds]
 
 
-def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
-    """Gsplat's tensors from the columns of one type, and a tensor for each column that is left."""
+def _tensors(cloud: GaussianCloud) -> dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]]:
+    """What gathers, from a block of rows, as many of each tensor.
+
+    They are gsplat's, from columns of one type, and one for each column that is left.
+    """
     degree = fields.sh_degree(cloud.fields)
     rest = fields.sh_rest(degree or 0)
     groups: list[tuple[str, tuple[str, ...], tuple[int, ...]]] = [
@@ -165,7 +174,7 @@ def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
         ("scales", fields.scale_names(cloud.fields), (len(fields.scale_names(cloud.fields)),)),
         ("quats", fields.ROTATION, (4,)),
     ]
-    out: dict[str, npt.NDArray[Any]] = {}
+    out: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {}
     left = _kept(cloud)
     for label, names, shape in groups:
         if not names or not set(names) <= set(left):
@@ -175,14 +184,22 @@ def _tensors(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
             kinds = {np.result_type(*kinds)}
         if len(kinds) > 1 or (label == "scales" and names != fields.SCALE[: len(names)]):
             continue
-        kind = kinds.pop().newbyteorder("<")
-        array = np.stack([cloud.rows[name].astype(kind) for name in names], 1).reshape(len(cloud), *shape)
-        out[label] = np.ascontiguousarray(array.transpose(0, 2, 1)) if label == "shN" else array
+        out[label] = partial(_gathered, names, kinds.pop().newbyteorder("<"), shape, label == "shN")
         left = [name for name in left if name not in names]
     for name in left:
-        kind = cloud.rows.dtype[name].newbyteorder("<")
-        out[name] = np.ascontiguousarray(cloud.rows[name].astype(kind))
+        out[name] = partial(_gathered, (name,), cloud.rows.dtype[name].newbyteorder("<"), (), False)
     return out
+
+
+def _gathered(
+    names: Sequence[str], kind: np.dtype[Any], shape: tuple[int, ...], turned: bool, rows: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """(rows, *shape) of some columns; `turned`, with the two axes of the shape exchanged."""
+    flat = np.empty((len(rows), len(names)), kind)
+    for place, name in enumerate(names):
+        flat[:, place] = rows[name]
+    array = flat.reshape(len(rows), *shape)
+    return array.transpose(0, 2, 1) if turned else array
 
 
 FORMAT = Format(

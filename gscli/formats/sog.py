@@ -30,6 +30,7 @@ from ..errors import InputError
 from ..files import render_modes
 from ..kernels import quaternions
 from . import _rows
+from ._blocks import fill
 from ._format import FOLDER_HEAD, Format
 
 _MAX_PICTURE = 1 << 30  # bytes of 16,383 x 16,383 pixels, the most that WebP has, uncompressed
@@ -68,13 +69,19 @@ def read(path: Path) -> GaussianCloud:
             key: [_picture(path, fetch(name), count) for name in meta[key]["files"][:most]]
             for key, most in _SMALLEST
         }
-        rest = None
+        palette, chosen, degree = np.empty((0, 0), np.float32), np.empty(0, np.int64), 0
         if meta.get("shN"):
-            rest = _harmonics(path, fetch, meta["shN"], version, count)
-        degree = 0 if rest is None else _COEFFICIENTS.index(rest.shape[1] // 3) + 1
-        rows = _decoded(pictures, meta, version, count, degree)
-        if rest is not None:
-            _rows.columns_of(rows, fields.sh_rest(degree))[...] = rest
+            palette, chosen = _harmonics(path, fetch, meta["shN"], version, count)
+            degree = _COEFFICIENTS.index(palette.shape[1] // 3) + 1
+        rows = _rows.empty_splats(count, degree)
+
+        def decode(part: slice) -> None:
+            pixels = {key: [picture[part] for picture in held] for key, held in pictures.items()}
+            _decode(pixels, meta, version, rows[part])
+            if degree:
+                _rows.columns_of(rows[part], fields.sh_rest(degree))[...] = palette[chosen[part]]
+
+        fill(count, decode)
         mode = _MODES.get(str(meta.get("model", "antialiased" if meta.get("antialias") else None)))
         comments = () if mode is None else (render_modes.comment(mode),)
         return GaussianCloud(rows, Header("sog", comments))
@@ -132,14 +139,13 @@ def _opened(path: Path, packed: bytes) -> Iterator[Any]:
             raise InputError(f"has a picture that is not read ({error})", path=path) from None
 
 
-def _decoded(
+def _decode(
     pictures: dict[str, list[npt.NDArray[np.uint8]]],
     meta: dict[str, Any],
     version: int,
-    count: int,
-    degree: int,
-) -> npt.NDArray[Any]:
-    rows = _rows.empty_splats(count, degree)
+    rows: npt.NDArray[Any],
+) -> None:
+    """Fill new rows, but for the harmonics, from as many pixels."""
     low, high = (picture[:, :3].astype(np.float64) for picture in pictures["means"])
     logarithm = _between(meta["means"], (low + 256 * high) / 65535, 3)
     xyz = np.sign(logarithm) * np.expm1(np.abs(logarithm))
@@ -158,11 +164,12 @@ def _decoded(
         values = _between(meta["sh0"], colour / 255, 4)
         columns(rows, fields.SH_DC)[...] = values[:, :3]
         rows[fields.OPACITY] = values[:, 3]
-    return rows
 
 
-def _harmonics(path: Path, fetch: Fetch, meta: dict[str, Any], version: int, count: int) -> npt.NDArray[Any]:
-    """(count, 3 K) harmonics, channel major: each splat's row of the palette."""
+def _harmonics(
+    path: Path, fetch: Fetch, meta: dict[str, Any], version: int, count: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """The palette, (entries, 3 K) harmonics, channel major, and (count,) which of it each splat has."""
     packed = fetch(meta["files"][0])
     with _opened(path, packed) as picture:
         coefficients, remainder = divmod(picture.size[0], _PALETTE_WIDTH)
@@ -178,8 +185,7 @@ def _harmonics(path: Path, fetch: Fetch, meta: dict[str, Any], version: int, cou
         values = _codebook(meta)[entries]
     else:
         values = meta["mins"] + (meta["maxs"] - meta["mins"]) * (entries / 255.0)
-    rows: npt.NDArray[Any] = values.transpose(0, 2, 1).reshape(len(entries), -1).astype(np.float32)[chosen]
-    return rows
+    return values.transpose(0, 2, 1).reshape(len(entries), -1).astype(np.float32), chosen
 
 
 def _codebook(meta: dict[str, Any]) -> npt.NDArray[np.float64]:
