@@ -89,6 +89,7 @@ def convert(
     dry_run: bool = False,
     trust_pickle: bool = False,
     axes: str | None = None,
+    quality: str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Converted:
@@ -103,6 +104,7 @@ def convert(
         trust_pickle: unpickle with the full power of pickle.
         axes: those of `source` if it does not say and of `output`, of whichever may have others; see
             `gscli.formats.read` and `gscli.formats.write`.
+        quality: that of `output`; see `gscli.formats.write`.
         also_written: paths that the caller is going to write.
         track: told how far it is; see `gscli.progress.Track`.
 
@@ -110,13 +112,15 @@ def convert(
         InputError: `source` cannot be read.
         WriteRefused: the output exists and `overwrite` is false, or something would be lost and
             `allow_lossy` is false.
-        UsageError: `output` has no suffix of a format that gscli writes.
+        UsageError: `output` has no suffix of a format that gscli writes, or a `quality` that it has not.
     """
     arguments.require_paths(source=source, output=output)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy, dry_run=dry_run)
     read = Source.of(source)
     like = read.folder_format
-    written = Target.of(output, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)
+    written = Target.of(
+        output, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes, quality=quality
+    )
     if not dry_run:
         formats.check_outputs([written], also_written, sources=[read.path], overwrite=overwrite)
     timings = Timings()
@@ -143,7 +147,12 @@ def convert(
         cloud.header.notes,
         written=not dry_run,
         timings=timings,
-        options={"allow_lossy": allow_lossy, "trust_pickle": trust_pickle, "axes": axes},
+        options={
+            "allow_lossy": allow_lossy,
+            "trust_pickle": trust_pickle,
+            "axes": axes,
+            "quality": quality,
+        },
     )
 
 

@@ -49,6 +49,7 @@ def resample(
     index: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
     axes: str | None = None,
+    quality: str | None = None,
     device: str = "cpu",
     memory_limit: int | str | None = None,
     cache: GridCache | None = None,
@@ -73,6 +74,7 @@ def resample(
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
         trust_pickle: see `gscli.formats.read`.
         axes: those of `source` if it does not say and of what is written, as of `gscli.convert`.
+        quality: that of what is written; see `gscli.formats.write`.
         device: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
         memory_limit: what the process may take, in bytes or as ``2GB``. A scene that needs more is cut in
             tiles, by way of temporary files in the folder of the first output; the output is the same.
@@ -118,6 +120,7 @@ def resample(
         overwrite=overwrite,
         allow_lossy=allow_lossy,
         axes=axes,
+        quality=quality,
     )
     made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
     formats.check_outputs(
@@ -210,6 +213,7 @@ def resample(
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
             "axes": axes,
+            "quality": quality,
             "memory_limit": memory,
         },
     )

@@ -199,7 +199,7 @@ def test_a_lost_or_added_column_is_caught(scene):
 
 BELIEVED = {
     *("schema", "version", "device", "cache", "tiles", "memory_limit", "path", "index"),
-    *("notes", "timings_s", "axes"),
+    *("notes", "timings_s", "axes", "quality"),
 }
 
 
@@ -337,6 +337,21 @@ def test_a_right_draw_passes_and_a_wrong_one_does_not_in_every_pair_of_formats(k
     content["outputs"][0]["path"] = draws[1]
     report.write_text(json.dumps(content))
     assert "rows" in failing(verify(kept_as, draws[1:], expect=report))
+
+
+def test_a_draw_in_fewer_bits_passes_and_one_in_others_does_not(make_scene, tmp_path):
+    source, target, report = (tmp_path / name for name in ("scene.ply", "half.spz", "half.json"))
+    gscli.write(source, make_scene(600, 2, normals=False))
+    told = resample(source, target, allow_lossy=True, quality="compact")
+    report.write_text(json.dumps(told.to_dict()))
+    assert failing(verify(source, [target], expect=report)) == set()
+    drawn = gscli.read(target)
+    rows = drawn.rows.copy()
+    rows["x"][7] += 1 / 4096
+    gscli.write(
+        target, GaussianCloud(rows, drawn.header), overwrite=True, allow_lossy=True, quality="compact"
+    )
+    assert "subset" in failing(verify(source, [target], expect=report))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from . import options, paths, show
 @click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
 @options.trust_pickle
 @options.axes
+@options.quality
 @options.as_json
 @options.report
 @options.quiet

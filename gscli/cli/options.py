@@ -11,6 +11,7 @@ import click
 from .. import device as devices
 from ..errors import UsageError, most_like
 from ..files import axes as frames
+from ..files import qualities
 from ..neighbors import ENGINES
 from . import paths
 
@@ -195,6 +196,12 @@ axes = click.option(
     metavar="FRAME",
     help=f"The axes of SPZ files that do not say, and of those written: {', '.join(frames.NAMES)}.  "
     "[default: rub, right-up-back]",
+)
+quality = click.option(
+    "--quality",
+    type=click.Choice(qualities.NAMES),
+    help="Of SPZ files that are written: compact keeps 12 bits behind the point of positions and 4 or 5 of a "
+    "harmonic, which packs to two thirds.  [default: full]",
 )
 as_json = click.option(
     "--json", "as_json", cls=ToStdout, is_flag=True, help="Print one JSON document to stdout."

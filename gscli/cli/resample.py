@@ -79,6 +79,7 @@ from . import options, paths, show
 @options.allow_lossy
 @options.trust_pickle
 @options.axes
+@options.quality
 @options.as_json
 @options.report
 @options.quiet

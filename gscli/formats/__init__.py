@@ -69,6 +69,7 @@ def write(
     allow_lossy: bool = False,
     made_by: str | None = None,
     axes: str | None = None,
+    quality: str | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a cloud in the format of the path's suffix.
@@ -83,19 +84,22 @@ def write(
             be lost: a format without comments goes without.
         axes: those that the file is to be in, as of `read`; by default those of the file that the cloud was
             read from, or else the format's own.
+        quality: of formats that let one choose (SPZ) ``full`` or ``compact``, in fewer bits; by default full.
         advance: told how many rows each finished part had.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something
             and `allow_lossy` is false.
-        UsageError: `axes` for a format that is always right-down-front.
+        UsageError: `axes` for a format that is always right-down-front, or `quality` for one that has one.
         EngineUnavailable: the format needs a package that is not installed.
     """
     arguments.require_paths(path=path)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     cloud = as_cloud(points)
     like = cloud.header.format
-    target = Target.of(path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)
+    target = Target.of(
+        path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes, quality=quality
+    )
     if axes is not None and not target.format.framed:
         what = f"is always right-down-front ({target.format.name})"
         raise UsageError(what, path=path, remedy="drop `axes`")

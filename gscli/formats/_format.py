@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -120,6 +120,7 @@ class Writer:
             where it sorts them.
         references_rows: what `write` copies that numbers rows, such as a mesh's faces.
         refuse_existing: refuses what `write` does not replace.
+        qualities: the format's writers by the name of `gscli.files.qualities.NAMES`, where one can choose.
     """
 
     write: Write
@@ -130,6 +131,7 @@ class Writer:
     order: Callable[[GaussianCloud, npt.NDArray[Any] | None], npt.NDArray[np.int64]] | None = None
     references_rows: Callable[[GaussianCloud], list[str]] = no_references
     refuse_existing: RefuseExisting = refuse_existing_file
+    qualities: Mapping[str, Writer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

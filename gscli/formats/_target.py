@@ -14,7 +14,7 @@ from .. import files
 from ..cloud import GaussianCloud
 from ..errors import UsageError, WriteRefused, did_you_mean
 from ..files import axes as frames
-from ..files import writing
+from ..files import qualities, writing
 from ..progress import nothing
 from ._format import FORMATS, Format, Loss, Writer, by_suffix
 
@@ -47,6 +47,7 @@ class Target:
         overwrite: bool = False,
         allow_lossy: bool = False,
         axes: str | None = None,
+        quality: str | None = None,
     ) -> Target:
         """The target that a path names: its suffix asks for the format; a stream is PLY.
 
@@ -55,16 +56,18 @@ class Target:
             like: a format of folders that a name without suffix is written in; see
                 `Source.folder_format`.
             axes: see `Target`; of no effect on formats that are not `Format.framed`.
+            quality: by the name of `gscli.files.qualities.NAMES`; None for the format's own.
 
         Raises:
-            UsageError: no suffix of a format that gscli writes.
+            UsageError: no suffix of a format that gscli writes, or a quality of one that has none.
             EngineUnavailable: the format needs a package that is not installed.
         """
         form = _format_of(path, like)
         assert form.writer is not None
         form.require(path)
         frames.require(axes)
-        return cls(os.fspath(path), form, form.writer, overwrite, allow_lossy, axes)
+        writer = form.writer if quality is None else _of_quality(path, form, quality)
+        return cls(os.fspath(path), form, writer, overwrite, allow_lossy, axes)
 
     def refuse_existing(self, sources: Sequence[Path] = ()) -> None:
         """Refuse to replace what is there without leave.
@@ -107,6 +110,15 @@ class Target:
         axes = self.axes or (cloud.header.axes if cloud.header.format == self.format.name else None)
         cloud = replace(cloud, header=replace(cloud.header, axes=axes))
         self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
+
+
+def _of_quality(path: str | os.PathLike[str], form: Format, quality: str) -> Writer:
+    """A format's writer of a quality."""
+    qualities.require(quality)
+    assert form.writer is not None
+    if quality not in form.writer.qualities:
+        raise UsageError(f"has one quality ({form.name})", path=path, remedy="drop `quality`")
+    return form.writer.qualities[quality]
 
 
 def _format_of(path: str | os.PathLike[str], like: str | None) -> Format:

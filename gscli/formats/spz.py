@@ -20,6 +20,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ AXES_RECORD = 0xADBE0003  # the extension that names the axes, as 1 + their plac
 AXES = "rub"  # of files that do not say
 COLOUR = 0.15  # a colour byte is 255 (0.5 + 0.15 f_dc): room beyond 0..1
 _COMPONENT = 511 * np.sqrt(2.0)  # nine bits for a quaternion's component within 1 / sqrt 2
+COMPACT_BITS = 12  # behind the point of compact positions
 _LEGACY_TAIL = 1 << 20  # extensions that may follow the splats in versions 1 to 3
 
 
@@ -125,8 +127,12 @@ def write(
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
     advance: Callable[[int], object] = nothing,
+    compact: bool = False,
 ) -> None:
     """Write the 3DGS fields of a cloud as version 3, positions in the finest step that reaches them.
+
+    With `compact` they keep at most 12 bits behind the point, and harmonics 4 or 5, which packs better: the
+    values of Niantic's own packer.
 
     It is in the axes that the cloud's header names, or else in `AXES`; a record says which if not those.
 
@@ -145,12 +151,13 @@ def write(
         flags |= EXTENDED
         record = struct.pack("<III", AXES_RECORD, 4, 1 + frames.NAMES.index(axes))
     degree = fields.sh_degree(cloud.fields) or 0
-    header = SpzHeader(3, len(chosen), degree, _fractional_bits(reach), flags, 0)
+    bits = _fractional_bits(reach)
+    header = SpzHeader(3, len(chosen), degree, min(bits, COMPACT_BITS) if compact else bits, flags, 0)
     told = shared(advance, len(cloud), len(chosen) * sum(header.widths()))
 
     def pieces() -> Iterator[bytes]:
         yield struct.pack("<4sIIBBBB", MAGIC, *header)
-        encoders = _encoders(chosen, header, frames.signs(axes))
+        encoders = _encoders(chosen, header, frames.signs(axes), compact)
         parts = ((encode, part) for encode in encoders for part in chosen.blocks())
         for piece in parallel.in_order(lambda job: job[0](job[1]).tobytes(), parts):
             yield piece
@@ -161,11 +168,13 @@ def write(
         gzip.pack(stream, pieces())
 
 
-def unsupported(cloud: GaussianCloud) -> list[Loss]:
+def unsupported(cloud: GaussianCloud, *, compact: bool = False) -> list[Loss]:
     """What SPZ cannot hold: fixed point and bytes; nothing but the 3DGS fields."""
+    positions = f"positions in steps of 1/{1 << COMPACT_BITS}" if compact else "positions to 24 bits"
+    harmonics = "harmonics to 5 bits, beyond degree 1 to 4, " if compact else "harmonics "
     bits = (
-        "positions to 24 bits, scales to 1/16 of a logarithm within -10..5.9, "
-        "rotations to 10 bits, the rest to 8; colours within -0.44..1.44, harmonics within -1..1"
+        f"{positions}, scales to 1/16 of a logarithm within -10..5.9, "
+        f"rotations to 10 bits, the rest to 8; colours within -0.44..1.44, {harmonics}within -1..1"
     )
     return [
         Loss("precision", detail=bits, rounds=True),
@@ -222,7 +231,9 @@ def _decode(header: SpzHeader, streams: list[npt.NDArray[np.uint8]], rows: npt.N
         columns(rows, fields.sh_rest(header.degree))[...] = (colours - 128.0) / 128.0
 
 
-def _encoders(chosen: Chosen, header: SpzHeader, signs: Signs) -> list[Callable[[slice], npt.NDArray[Any]]]:
+def _encoders(
+    chosen: Chosen, header: SpzHeader, signs: Signs, compact: bool
+) -> list[Callable[[slice], npt.NDArray[Any]]]:
     """For each stream, what makes its bytes of a block of rows."""
 
     def position(part: slice) -> npt.NDArray[Any]:
@@ -246,7 +257,11 @@ def _encoders(chosen: Chosen, header: SpzHeader, signs: Signs) -> list[Callable[
 
     def harmonics(part: slice) -> npt.NDArray[Any]:
         rest = chosen.planes(fields.sh_rest(header.degree), part) * of_harmonics(signs, header.degree)
-        return _rows.to_bytes(rest * 128 + 128).reshape(len(rest), 3, -1).transpose(0, 2, 1)
+        values = (rest * 128 + 128).reshape(len(rest), 3, -1).transpose(0, 2, 1)
+        if compact:  # to the nearest multiple of a step of 8 or 16, a half upwards
+            step = np.where(np.arange(values.shape[1]) < 3, 8.0, 16.0)[:, None]
+            values = np.floor((np.rint(values) + step / 2) / step) * step
+        return _rows.to_bytes(values)
 
     return [position, chosen.alpha_bytes, colour, scale, rotation, *[harmonics] * bool(header.degree)]
 
@@ -286,13 +301,15 @@ def _extensions(path: Path, records: bytes) -> tuple[str | None, tuple[str, ...]
     ) if other else ()
 
 
+FULL = Writer(write, unsupported, lossy=True)
+COMPACT = Writer(partial(write, compact=True), partial(unsupported, compact=True), lossy=True)
 FORMAT = Format(
     "spz",
     "SPZ 1 to 4: 24-bit positions, bytes for the rest",
     (".spz",),
     sniff,
     read,
-    Writer(write, unsupported, lossy=True),
+    Writer(write, unsupported, lossy=True, qualities={"full": FULL, "compact": COMPACT}),
     takes=frozenset({"axes"}),
     optional=("zstandard",),
 )

@@ -76,12 +76,15 @@ def plan(
     overwrite: bool,
     allow_lossy: bool,
     axes: str | None,
+    quality: str | None,
 ) -> list[PlannedDraw]:
     """Which draw goes to which path."""
     like = source.folder_format
 
     def to(path: str | os.PathLike[str]) -> Target:
-        return Target.of(path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes)
+        return Target.of(
+            path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes, quality=quality
+        )
 
     if (output is None) == (out_dir is None):
         raise UsageError("give either `output` or `out_dir`")

@@ -28,7 +28,8 @@ def check_report(
 ) -> Check:
     """Every figure of a report that the scene and its draw tell.
 
-    Not known are how long it took, on what device, where the grid came from, and which axes were asked for.
+    Not known are how long it took, on what device, where the grid came from, and which axes and quality were
+    asked for.
 
     Args:
         size: bytes of the scene's file, where it has a size.

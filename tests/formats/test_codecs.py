@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip as standard_gzip
 import json
 import tracemalloc
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 from gscli import fields, formats
 from gscli.containers import gzip
 from gscli.convert import convert, differences
-from gscli.errors import GscliError, WriteRefused
+from gscli.errors import GscliError, UsageError, WriteRefused
 from gscli.formats import _blocks
 from gscli.kernels import structured
 from tests.formats import samples
@@ -208,6 +209,63 @@ def test_no_second_scene_is_held_in_memory(tmp_path, make_scene, monkeypatch, na
         assert tracemalloc.get_traced_memory()[1] < 1.8 * back.rows.nbytes
     finally:
         tracemalloc.stop()
+
+
+def quantized(value: float, step: int) -> int:
+    """A harmonic as the reference packer stores it (slow twin)."""
+    whole = round(value * 128.0) + 128
+    return min(max((whole + step // 2) // step * step, 0), 255)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3, 4])
+def test_compact_spz_holds_what_the_reference_packer_keeps(tmp_path, make_scene, degree):
+    scene = make_scene(300, degree, normals=False)
+    for quality in ("full", "compact"):
+        formats.write(tmp_path / f"{quality}.spz", scene, allow_lossy=True, quality=quality)
+    formats.write(tmp_path / "own.spz", scene, allow_lossy=True)
+    assert (tmp_path / "own.spz").read_bytes() == (tmp_path / "full.spz").read_bytes()
+    sizes = {path.stem: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes["compact"] < 0.96 * sizes["full"]
+    data = standard_gzip.decompress((tmp_path / "compact.spz").read_bytes())
+    assert data[13] == 12  # bits behind the point
+    found = formats.read(tmp_path / "compact.spz")
+    assert np.array_equal(found.xyz, np.rint(scene.xyz * 4096.0) / 4096)
+    if degree:
+        count = (degree + 1) ** 2 - 1
+        stored = np.frombuffer(data, "u1", 300 * count * 3, len(data) - 300 * count * 3).reshape(
+            300, count, 3
+        )
+        for row in range(0, 300, 37):
+            for i in range(count):
+                value = float(scene.rows[f"f_rest_{i}"][row])
+                allowed = {quantized(sign * value, 8 if i < 3 else 16) for sign in (1, -1)}
+                assert stored[row, i, 0] in allowed
+
+
+def test_compact_is_no_finer_than_the_scene_allows(tmp_path, make_scene):
+    scene = make_scene(50, 0, normals=False)
+    scene.rows["x"] *= 10_000
+    for quality in ("full", "compact"):
+        formats.write(tmp_path / f"{quality}.spz", scene, allow_lossy=True, quality=quality)
+    assert (tmp_path / "compact.spz").read_bytes() == (tmp_path / "full.spz").read_bytes()
+
+
+def test_what_compact_loses_is_named_and_measured(tmp_path, make_scene):
+    formats.write(tmp_path / "x.ply", make_scene(300, 2, normals=False))
+    result = convert(tmp_path / "x.ply", tmp_path / "x.spz", quality="compact", allow_lossy=True)
+    assert "steps of 1/4096" in str(result.lost[0])
+    assert "harmonics to 5 bits" in str(result.lost[0])
+    assert 1e-5 < result.largest["position"] <= np.sqrt(3) / 8192 + 1e-6
+    assert result.to_dict()["options"]["quality"] == "compact"
+
+
+def test_a_quality_of_a_format_without_or_of_no_such_name_is_refused(tmp_path, make_scene):
+    scene = make_scene(5, 0, normals=False)
+    with pytest.raises(UsageError, match="has one quality"):
+        formats.write(tmp_path / "x.ply", scene, quality="full")
+    with pytest.raises(UsageError, match="no quality 'compac'"):
+        formats.write(tmp_path / "x.spz", scene, allow_lossy=True, quality="compac")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
