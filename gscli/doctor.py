@@ -21,7 +21,7 @@ from .version import __version__
 EXTRAS = {
     "torch": (("torch",), "--device torch-cpu and cuda, gscli.training"),
     "faiss": (("faiss",), "compare --engine faiss"),
-    "formats": (("laspy", "lazrs", "zstandard", "PIL"), "LAS, LAZ, SPZ 4 and SOG; see `gscli formats`"),
+    "formats": (("laspy", "lazrs", "PIL"), "LAS, LAZ and SOG; see `gscli formats`"),
     "cluster": (("distributed",), "batch --scheduler"),
 }
 

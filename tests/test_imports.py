@@ -21,6 +21,7 @@ HEAVY = (
     "plyfile",
     "matplotlib",
     "pykdtree",
+    "zstandard",
     "yaml",
     "tqdm",
     "distributed",

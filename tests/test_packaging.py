@@ -45,7 +45,14 @@ def test_everything_imported_is_a_declared_dependency(project: dict[str, Any]) -
 
 
 def test_the_core_is_light(project: dict[str, Any]) -> None:
-    assert distributions(project["dependencies"]) == {"numpy", "click", "tqdm", "pyyaml", "pykdtree"}
+    assert distributions(project["dependencies"]) == {
+        "numpy",
+        "click",
+        "tqdm",
+        "pyyaml",
+        "pykdtree",
+        "zstandard",
+    }
 
 
 def test_the_development_extra_has_every_other_extra(project: dict[str, Any]) -> None:

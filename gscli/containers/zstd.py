@@ -1,4 +1,8 @@
-"""The container of SPZ 4: a table of contents and one zstd frame for each stream."""
+"""The container of SPZ 4: a table of contents and one zstd frame for each stream.
+
+zstandard unpacks them, which has wheels for every Python and is imported for such files alone: Python's
+own zstd comes with 3.14.
+"""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ right-down-front the reversed axes, the rotations and the odd harmonics change s
 
 Own NumPy code. Of the libraries tried, gaussforge 0.6 prints to the console, converts whole files
 only and refuses version 2 without gzip; gsply 0.4 compiles for 3 s at first use and leaves the axes
-unturned. Here, what is unpacked never exceeds what the header's count implies. Version 3 is written:
-every reader knows it and it needs nothing but zlib.
+unturned. Here, what is unpacked never exceeds what the header's count implies. Version 3 is written,
+which every reader knows.
 
 One module, as every format is: what is read is written beside it.
 """
@@ -83,7 +83,7 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
 
     Raises:
         InputError: damaged, cut short, of an unknown version, or a header that claims too much.
-        EngineUnavailable: version 4 without the zstandard package.
+        EngineUnavailable: version 4 where zstandard is broken.
     """
     data = mapped(path)
     with malformed(path, "an SPZ file"):
@@ -311,5 +311,4 @@ FORMAT = Format(
     read,
     Writer(write, unsupported, lossy=True, qualities={"full": FULL, "compact": COMPACT}),
     takes=frozenset({"axes"}),
-    optional=("zstandard",),
 )

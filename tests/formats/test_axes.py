@@ -147,7 +147,6 @@ def test_the_command_line_names_the_axes_and_turns_what_it_is_told_to(tmp_path, 
 
 
 def test_a_real_file_of_the_specification_is_upright_by_default(data_dir):
-    pytest.importorskip("zstandard")
     stored, reference = data_dir / "biker.spz", data_dir / "biker.compressed.ply"
     by_default = gscli.compare(stored, reference, gaussians=False)
     turned = gscli.compare(stored, reference, gaussians=False, axes="rdf")

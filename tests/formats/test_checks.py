@@ -80,7 +80,6 @@ def test_a_checkpoint_that_was_saved_without_checksums_is_read(tmp_path):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, make_scene) -> dict[str, Path]:
     pytest.importorskip("laspy")
-    pytest.importorskip("zstandard")
     pytest.importorskip("PIL")
     return samples.make(tmp_path_factory.mktemp("samples"), make_scene(60, 1, normals=False))
 

@@ -325,7 +325,6 @@ def test_sog_of_both_versions_decodes_to_the_scene(tmp_path, make_scene, version
 
 
 def test_spz_of_version_4_is_the_same_as_version_3(tmp_path, scene):
-    pytest.importorskip("zstandard")
     formats.write(tmp_path / "a.spz", scene, allow_lossy=True)
     samples.spz4(tmp_path / "b.spz", tmp_path / "a.spz")
     assert np.array_equal(formats.read(tmp_path / "a.spz").rows, formats.read(tmp_path / "b.spz").rows)
@@ -375,7 +374,6 @@ def test_a_position_that_is_not_finite_is_refused_by_row(tmp_path, make_scene):
 
 
 def test_two_codecs_of_one_real_scene_agree(data_dir):
-    pytest.importorskip("zstandard")
     one, other = (formats.read(data_dir / f"biker.{kind}") for kind in ("spz", "compressed.ply"))
     assert len(one) == len(other) == 152_746
     largest = differences(one, other)
@@ -389,7 +387,6 @@ def test_two_codecs_of_one_real_scene_agree(data_dir):
 
 
 def test_real_fixtures_of_every_version_hold_the_same_square(data_dir):
-    pytest.importorskip("zstandard")
     square = {(-1.0, -1.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 0.0)}
     for path in sorted(data_dir.glob("minimal*")):
         cloud = formats.read(path)

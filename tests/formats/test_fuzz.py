@@ -45,7 +45,6 @@ SLOW = ("las-packed",)  # starts a process for each file
 def files(tmp_path_factory, make_scene) -> dict[str, Path]:
     """A small file of each format and of each of its variants."""
     pytest.importorskip("laspy")
-    pytest.importorskip("zstandard")
     pytest.importorskip("PIL")
     folder = tmp_path_factory.mktemp("samples")
     cloud = make_scene(60, 1, normals=False)
