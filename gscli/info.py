@@ -46,6 +46,9 @@ class Info:
             they are known. All that is told is right-down-front.
         render_mode: how it is meant to be rendered, see `gscli.cloud.GaussianCloud.render_mode`.
         invalid: rows whose position is not finite, and the first of them.
+        not_finite: Gaussians with a finite position and something else that is not: opacities may be infinite
+            and scales -infinite, but nothing NaN. unrotated: those whose quaternion is zero. None where there
+            are no Gaussians.
         low, high: corners of the box around the finite positions, in scene units.
         spacing: median distance to the nearest other position, in scene units.
         sh_degree: degree of the spherical harmonics.
@@ -65,6 +68,8 @@ class Info:
     render_mode: str | None
     invalid: int
     first_invalid: int | None
+    not_finite: int | None
+    unrotated: int | None
     low: tuple[float, float, float] | None
     high: tuple[float, float, float] | None
     spacing: float | None
@@ -85,7 +90,12 @@ class Info:
             sh_degree=self.sh_degree,
             render_mode=self.render_mode,
             fields=[{"name": name, "type": kind} for name, kind in self.columns],
-            invalid={"points": self.invalid, "first_row": self.first_invalid},
+            invalid={
+                "points": self.invalid,
+                "first_row": self.first_invalid,
+                "not_finite": self.not_finite,
+                "unrotated": self.unrotated,
+            },
             bounds=None if self.low is None else {"min": self.low, "max": self.high},
             spacing=self.spacing,
             opacity=None if self.opacity is None else asdict(self.opacity),
@@ -123,6 +133,7 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
     too_far = f"no spacing: positions beyond {LARGEST:g} are too far apart to measure"
     names = cloud.fields
     gaussian = fields.is_gaussian(names)
+    not_finite, unrotated = _flawed(cloud) if gaussian else (None, None)
     return Info(
         path=path,
         format=cloud.header.format,
@@ -137,12 +148,29 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
         render_mode=cloud.render_mode,
         invalid=0 if valid is None else int(np.count_nonzero(~valid)),
         first_invalid=None if valid is None else int(np.argmin(valid)),
+        not_finite=not_finite,
+        unrotated=unrotated,
         low=_triple(xyz.min(1)) if some else None,
         high=_triple(xyz.max(1)) if some else None,
         spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if searchable else None,
         opacity=_quantiles(fields.sigmoid(cloud.columns((fields.OPACITY,))[0])) if gaussian else None,
         scale=_quantiles(_longest_axis(cloud)) if gaussian else None,
     )
+
+
+def _flawed(cloud: GaussianCloud) -> tuple[int, int]:
+    """How many Gaussians have a finite position and something else that is not, and a quaternion of zero."""
+    scales = fields.scale_names(cloud.fields)
+    colours = [name for name in cloud.fields if name.startswith(("f_dc_", "f_rest_"))]
+    names = (*fields.POSITION, fields.OPACITY, *scales, *fields.ROTATION, *colours)
+    finite = slice(4 + len(scales), None)  # rotation and colours
+    not_finite = unrotated = 0
+    for _, block in cloud.column_blocks(names):
+        good = ~np.isnan(block[3]) & np.isfinite(block[finite]).all(0)
+        good &= (block[4 : 4 + len(scales)] < np.inf).all(0)
+        not_finite += int(np.count_nonzero(np.isfinite(block[:3]).all(0) & ~good))
+        unrotated += int(np.count_nonzero((block[finite][:4] == 0).all(0)))
+    return not_finite, unrotated
 
 
 def _longest_axis(cloud: GaussianCloud) -> npt.NDArray[Any]:

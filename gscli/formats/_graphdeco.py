@@ -1,8 +1,11 @@
-"""Checkpoints of the 3DGS reference code and of those that kept its layout (2DGS, mip-splatting).
+"""Checkpoints of the 3DGS reference code and of those that kept its layout (2DGS, mip-splatting, LangSplat,
+Feature 3DGS).
 
 ``(capture, iteration)`` with a capture of twelve: active SH degree, positions, f_dc (N, 1, 3),
 f_rest (N, K, 3), scaling (N, 3), or (N, 2) in 2DGS, rotation, opacity (N, 1), and six of optimiser
-and densification state, which is no part of a cloud. Kerbl et al. 2023, Huang et al. 2024.
+and densification state, which is no part of a cloud. Kerbl et al. 2023, Huang et al. 2024. A capture of
+thirteen has a feature of each point more: (N, 3) after the opacity in LangSplat (Qin et al. 2024), and
+(N, 1, D) at the end in Feature 3DGS (Zhou et al. 2024).
 """
 
 from __future__ import annotations
@@ -29,8 +32,12 @@ def capture(path: Path, saved: Any) -> Model | None:
             path=path,
             remedy="export the scene to PLY with its own code",
         )
-    if len(saved) != 12 or type(saved[0]) is not int:
+    if len(saved) not in (12, 13) or type(saved[0]) is not int:
         return None
+    features = {}
+    if len(saved) == 13:
+        of_language = len(shape_of(saved[7]) or ()) > 1
+        features = {"language_feature": saved[7]} if of_language else {"semantic_feature": saved[12]}
     model = gaussians(
         path,
         xyz=saved[1],
@@ -40,6 +47,7 @@ def capture(path: Path, saved: Any) -> Model | None:
         rotation=saved[5],
         opacity=saved[6],
         active_degree=saved[0],
+        extra=features,
     )
     if _is_mip(path):
         model.notes.append(

@@ -23,10 +23,25 @@ _ALPHAS[[0, -1]] = 0.25 / 255, 254.75 / 255
 LOGITS = fields.logit(_ALPHAS).astype(np.float32)  # (256,): the logit that an opacity byte stands for
 
 
+RGB = ("red", "green", "blue")
+
+
 def splat_names(degree: int = 0) -> tuple[str, ...]:
     """The columns of a splat of an SH degree, in the usual order without normals."""
     tail = (fields.OPACITY, *fields.SCALE, *fields.ROTATION)
     return (*fields.POSITION, *fields.SH_DC, *fields.sh_rest(degree), *tail)
+
+
+def is_coloured(names: Sequence[str]) -> bool:
+    """Whether points have their colour as red, green and blue, and not as harmonics."""
+    return set(RGB) <= set(names) and not set(fields.SH_DC) & set(names)
+
+
+def needed(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a splat, colours as these columns have them."""
+    if not is_coloured(names):
+        return splat_names()
+    return tuple(name for name in splat_names() if name not in fields.SH_DC) + RGB
 
 
 def empty_splats(count: int, degree: int = 0) -> Array:
@@ -61,8 +76,8 @@ def require_splats(cloud: GaussianCloud) -> None:
     Raises:
         GscliError: it does.
     """
-    missing = [name for name in splat_names() if name not in cloud.fields]
-    if missing or fields.sh_degree(cloud.fields) is None:
+    missing = [name for name in needed(cloud.fields) if name not in cloud.fields]
+    if missing or (fields.sh_degree(cloud.fields) is None and not is_coloured(cloud.fields)):
         raise GscliError(
             f"the points have no {', '.join(missing) or 'f_rest of an SH degree'}, which every splat has",
             remedy="write .ply, which holds any columns",
@@ -80,7 +95,7 @@ def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCl
 
 
 def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Array:
-    """(N, len(names)) float64 values for a codec.
+    """(N, len(names)) float64 values for a codec; of f_dc, where there are red, green and blue, theirs.
 
     Args:
         cloud: the rows.
@@ -90,7 +105,10 @@ def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Arr
     Raises:
         GscliError: a column is missing, or a value is not finite, which no codec can hold.
     """
-    values = cloud.columns(names).T.astype(np.float64)
+    if tuple(names) == fields.SH_DC and is_coloured(cloud.fields):
+        values = fields.dc_from_rgb(planes(cloud, RGB, first=first) / _full(cloud))
+    else:
+        values = cloud.columns(names).T.astype(np.float64)
     if not np.isfinite(values).all():
         row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
         raise GscliError(
@@ -98,6 +116,12 @@ def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Arr
             remedy="write .ply, or drop such rows first",
         )
     return values
+
+
+def _full(cloud: GaussianCloud) -> Array:
+    """(3,) what red, green and blue at their fullest are stored as."""
+    kinds = [cloud.rows.dtype[name] for name in RGB]
+    return np.array([np.iinfo(kind).max if kind.kind in "iu" else 1.0 for kind in kinds])
 
 
 def alpha_bytes(cloud: GaussianCloud, *, first: int = 0) -> npt.NDArray[np.uint8]:
@@ -134,8 +158,9 @@ def dropped(
     A cloud that lacks a field which every splat has cannot be written at all (see `require_splats`): that
     is named too.
     """
-    missing = [name for name in splat_names() if name not in cloud.fields]
-    held = fields.sh_degree(cloud.fields)
+    missing = [name for name in needed(cloud.fields) if name not in cloud.fields]
+    coloured = is_coloured(cloud.fields)
+    held = 0 if coloured else fields.sh_degree(cloud.fields)
     if missing or held is None:
         lacking = ", ".join(missing) or "the f_rest of an SH degree"
         return [Loss("everything", cloud.fields, detail=f"without {lacking} there are no splats")]
@@ -143,7 +168,9 @@ def dropped(
     if held > degree:
         beyond = fields.sh_rest(held)[len(fields.sh_rest(degree)) :]
         lost.append(Loss(f"SH degree {held}", beyond, detail=f"to {degree}"))
-    extra = [name for name in cloud.fields if name not in (*splat_names(held), *beside)]
+    if coloured:
+        lost.append(Loss(f"columns {', '.join(RGB)}", RGB, detail="kept as f_dc"))
+    extra = [name for name in cloud.fields if name not in (*splat_names(held), *RGB * coloured, *beside)]
     if extra:
         more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
         lost.append(Loss(f"columns {', '.join(extra[:6])}{more}", tuple(extra)))

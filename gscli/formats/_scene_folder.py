@@ -27,7 +27,8 @@ from ..fields import INDICES, MASK
 COLOUR = "color"
 GRID_META = "grid_meta_data.json"
 # Arrays that are known to have a row for each point (the first line) or for each valid point.
-_PER_POINT = {"coord", COLOUR, "opacity", "scale", "quat", "normal", MASK, "segment", "instance"}
+_SPLAT = {"coord", COLOUR, "opacity", "scale", "quat", "normal", MASK}
+_PER_POINT = {*_SPLAT, "segment", "instance"}
 _PER_VALID = {"lang_feat", "lang_label"}
 _BLOCK = 1 << 14
 
@@ -123,9 +124,17 @@ class SceneFolder:
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         return replace(self, index=index if self.index is None else self.index[index])
 
+    def labels(self) -> tuple[str, ...]:
+        """The arrays of one number for each point, such as ``segment20``, that are no part of a splat."""
+        return tuple(
+            name
+            for name, array in self.arrays.items()
+            if name not in _SPLAT and array.size == self.rows == len(array) and array.dtype.kind in "fiub"
+        )
+
     def describe(self) -> list[str]:
         """What another format would lose: arrays that are no columns, and grids."""
-        columns = _PER_POINT - {MASK}
+        columns = {*_SPLAT - {MASK}, *self.labels()}
         return [
             *(f"array {name} {list(a.shape)}" for name, a in self.arrays.items() if name not in columns),
             *(f"grid {name}" for name in self.grids),

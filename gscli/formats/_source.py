@@ -173,5 +173,5 @@ def identify(path: Path) -> Format:
     found = by_suffix(path.name)
     if found is not None and not head.startswith(FOLDER_HEAD):
         return found[1]
-    remedy = "`gscli formats` lists what can be read"
+    remedy = "`gscli formats` lists what can be read; a .splat is known by its name alone"
     raise InputError("is of no format that gscli reads", path=path, remedy=remedy)

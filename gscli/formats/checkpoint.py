@@ -1,5 +1,6 @@
-"""Checkpoints of Gaussian splatting trainers: graphdeco, 2DGS, mip-splatting, r2_gaussian and its
-two-model fork, gsplat, nerfstudio. Read without PyTorch, without a GPU and without running them.
+"""Checkpoints of Gaussian splatting trainers: graphdeco, 2DGS, mip-splatting, LangSplat, Feature 3DGS,
+r2_gaussian and its two-model fork, gsplat, nerfstudio. Read without PyTorch, without a GPU and without
+running them.
 
 What a file holds decides, not its name. Several ranks of gsplat make one model; of a file with
 several models, ``FILE::name`` selects one.

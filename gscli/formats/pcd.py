@@ -1,7 +1,10 @@
 """PCD of the Point Cloud Library: ascii, binary and binary_compressed read; ascii and binary written.
 
 A packed ``rgb`` or ``rgba`` field stays one column with its bits. Fields of several values
-(COUNT > 1) become ``name_0``, ``name_1`` and so on.
+(COUNT > 1) become ``name_0``, ``name_1`` and so on; fields without values (COUNT 0) and padding, which is
+called ``_``, become none.
+
+One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import check_expansion, malformed, mapped, require_columns, table
+from ..containers.bytes import check_expansion, malformed, mapped, require_columns, require_end, table
 from ..errors import InputError
 from ..files import writing
 from ..progress import nothing, shared
@@ -28,6 +31,7 @@ from ._ply_text import parse_rows, print_rows
 from ._rows import name_bytes, selected
 
 MAX_HEADER = 1 << 24  # bytes
+PADDING = " "  # what padding is called here: no name of a file's field
 _KINDS = {"F": "f", "I": "i", "U": "u"}
 _SIZES = {"F": "48", "I": "1248", "U": "1248"}
 
@@ -62,6 +66,7 @@ def read(path: Path) -> GaussianCloud:
             raise InputError(f"has the fields {', '.join(kind.names or ())}, not x, y and z", path=path)
         if header.data == "binary":
             rows = table(data, kind, count, at, path, "points")
+            require_end(path, data, at + rows.nbytes, "its points")
         elif header.data == "binary_compressed":
             rows = _unpacked(path, data, kind, count, at)
         elif header.data == "ascii":
@@ -70,7 +75,10 @@ def read(path: Path) -> GaussianCloud:
                 raise InputError(f"has {len(rows):,} lines where its header says {count:,} points", path=path)
         else:
             raise InputError(f"has DATA {header.data[:30]}, which is not read", path=path)
-        return GaussianCloud(rows, Header("pcd", header.comments, (header.data, header.viewpoint)))
+        kept = [name for name in kind.names or () if not name.startswith(PADDING)]
+        return GaussianCloud(
+            _without_padding(rows, kept), Header("pcd", header.comments, (header.data, header.viewpoint))
+        )
 
 
 def write(
@@ -125,7 +133,7 @@ def _kept(cloud: GaussianCloud) -> list[str]:
 
 
 def _is_word(name: str) -> bool:
-    return bool(name_bytes(name)) and not re.search(r"\s", name)
+    return bool(name_bytes(name)) and name != "_" and not re.search(r"\s", name)
 
 
 def _is_stored(kind: np.dtype[Any]) -> bool:
@@ -154,20 +162,22 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
             comments.append(line[1:].strip())
         elif key:
             lines[key] = values
-    names, sizes, kinds = fields.lower_position(lines["FIELDS"]), lines["SIZE"], lines["TYPE"]
+    names, sizes = fields.lower_position(lines["FIELDS"]), lines["SIZE"]
+    kinds = [kind.upper() for kind in lines["TYPE"]]
     counts = [int(n) for n in lines.get("COUNT", ["1"] * len(names))]
     if not len(names) == len(sizes) == len(kinds) == len(counts):
         raise InputError("has FIELDS, SIZE, TYPE and COUNT of different lengths", path=path)
     if any(s not in _SIZES.get(k, "") for s, k in zip(sizes, kinds, strict=True)) or not all(
-        0 < n <= 4096 for n in counts
+        0 <= n <= 4096 for n in counts
     ):
         raise InputError("has a field of a SIZE, TYPE or COUNT that is not known", path=path)
     require_columns(path, sum(counts))
     types = []
     for name, size, kind, many in zip(names, sizes, kinds, counts, strict=True):
+        name = PADDING if name == "_" else name
         columns = [name] if many == 1 else [f"{name}_{i}" for i in range(many)]
         types += [(column, f"<{_KINDS[kind]}{size}") for column in columns]
-    # Padding fields are all called "_"; NumPy wants names of their own.
+    # Fields of one name, as all padding is; NumPy wants names of their own.
     seen: dict[str, int] = {}
     unique = []
     for name, stored in types:
@@ -179,6 +189,15 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
         raise InputError(f"has {count:,} POINTS in {width} x {height}", path=path, remedy="it is damaged")
     view = " ".join(lines.get("VIEWPOINT", ["0", "0", "0", "1", "0", "0", "0"]))
     return PcdHeader(np.dtype(unique), count, end[1].decode(), tuple(comments), view, end.end())
+
+
+def _without_padding(rows: npt.NDArray[Any], kept: list[str]) -> npt.NDArray[Any]:
+    if len(kept) == len(rows.dtype.names or ()):
+        return rows
+    packed = np.empty(len(rows), [(name, rows.dtype[name]) for name in kept])
+    for name in kept:
+        packed[name] = rows[name]
+    return packed
 
 
 def _parsed(text: bytes, kind: np.dtype[Any]) -> npt.NDArray[Any]:

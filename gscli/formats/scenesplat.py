@@ -1,9 +1,10 @@
 """SceneSplat scene folders: one ``.npy`` file for each array, values as they are rendered.
 
 ``coord`` (N, 3), ``color`` (N, 3) uint8, ``opacity`` (N) or (N, 1) in 0..1, ``scale`` (N, 3) in world
-units, ``quat`` (N, 4), w first; maybe ``normal``, ``segment``, ``instance``. They become the raw
-columns of 3DGS. Everything else (features, masks, grids, other files) stays attached: it follows the
-rows and is written back, each array subset with them, bit for bit.
+units, ``quat`` (N, 4), w first; maybe ``normal``. They become the raw columns of 3DGS, and arrays of one
+number for each point, such as ``segment20``, columns of their names. Everything else (features, masks,
+grids, other files) stays attached: it follows the rows and is written back, each array subset with them, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -65,9 +66,8 @@ def read(path: Path) -> GaussianCloud:
             add(fields.SCALE, "scale", _logarithm(arrays["scale"]))
         if "quat" in arrays:
             add(fields.ROTATION, "quat", arrays["quat"])
-        for label in _LABELS:
-            if label in arrays and arrays[label].size == folder.rows:
-                add((label,), label, arrays[label])
+        for label in folder.labels():
+            add((label,), label, arrays[label])
         rows = np.empty(folder.rows, [(name, values.dtype) for name, values in columns.items()])
         for name, values in columns.items():
             rows[name] = values
@@ -143,7 +143,7 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What a scene folder cannot hold: colours beyond 8 bits, harmonics, other columns, comments."""
     held = (*fields.NORMAL, *_LABELS)
     if isinstance(cloud.header.attached, SceneFolder):  # whose own files are written, not the rows
-        own = {*_rows.splat_names(), *held} - cloud.header.edited
+        own = {*_rows.splat_names(), *held, *cloud.header.attached.labels()} - cloud.header.edited
         added = [name for name in cloud.fields if name not in own]
         left_out = cloud.header.attached.left_out()
         columns = [Loss.column(cloud, name) for name in added]

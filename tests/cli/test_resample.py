@@ -350,7 +350,7 @@ def test_info_counts_what_resample_refuses(run):
     gscli.write(run.folder / "bad.ply", GaussianCloud(rows))
     failed(run("resample", "bad.ply", "out.ply"), 3, "2 of 5 points", "row 2")
     document = json.loads(run("info", "bad.ply", "--json").stdout)
-    assert document["invalid"] == {"points": 2, "first_row": 2}
+    assert document["invalid"] == {"points": 2, "first_row": 2, "not_finite": None, "unrotated": None}
     assert document["bounds"] == {"min": [0, 0, 0], "max": [2, 0, 0]}
     assert document["spacing"] == 1
     assert "  extent    2 x 0 x 0" in run("info", "bad.ply").stdout.decode()

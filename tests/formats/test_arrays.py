@@ -71,6 +71,18 @@ def test_values_of_a_scene_folder_become_raw(scene_folder, arrays):
     assert np.array_equal(cloud.rows["segment"], arrays["segment"])
 
 
+@pytest.mark.parametrize("shape", [(N,), (N, 1)])
+def test_an_array_of_one_number_for_each_point_is_a_column_under_any_name(scene_folder, tmp_path, shape):
+    labels = np.random.default_rng(2).integers(-1, 200, shape).astype("i2")
+    np.save(scene_folder / "segment200.npy", labels)
+    cloud = formats.read(scene_folder)
+    assert cloud["segment200"].tolist() == labels.reshape(-1).tolist()
+    formats.write(tmp_path / "some", cloud, index=np.arange(0, N, 3))
+    assert np.array_equal(np.load(tmp_path / "some" / "segment200.npy"), labels[::3])
+    formats.write(tmp_path / "x.ply", cloud, allow_lossy=True)
+    assert formats.read(tmp_path / "x.ply")["segment200"].tolist() == labels.reshape(-1).tolist()
+
+
 @pytest.mark.parametrize("how", ["index", "mask", "take", "take and index"])
 def test_every_array_of_a_scene_folder_is_subset_with_the_rows(scene_folder, arrays, tmp_path, how):
     rows = np.sort(np.random.default_rng(2).permutation(N)[:60])
@@ -316,6 +328,43 @@ def test_text_pcd_with_a_number_that_its_column_cannot_hold_is_refused(tmp_path,
     (tmp_path / "a.pcd").write_text(f"{head}0 0 0 1\n1 1 1 {number}\n")
     with pytest.raises(InputError, match=rf"'{number}' to uint8 at row 1, column 4"):
         formats.read(tmp_path / "a.pcd")
+
+
+def pcd(path, fields, sizes, types, counts, body, *, data="binary", points=50):
+    lines = ["VERSION .7", f"FIELDS {fields}", f"SIZE {sizes}", f"TYPE {types}", f"COUNT {counts}"]
+    lines += [f"WIDTH {points}", "HEIGHT 1", f"POINTS {points}", f"DATA {data}\n"]
+    path.write_bytes("\n".join(lines).encode() + body)
+    return path
+
+
+def test_types_of_a_pcd_may_be_in_lower_case(tmp_path):
+    rows = np.zeros(50, [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("intensity", "u1")])
+    rows["y"], rows["intensity"] = np.arange(50) / 8, np.arange(50)
+    path = pcd(tmp_path / "a.pcd", "x y z intensity", "4 4 4 1", "f f f u", "1 1 1 1", rows.tobytes())
+    assert np.array_equal(formats.read(path).rows, rows)
+
+
+@pytest.mark.parametrize("data", ["binary", "ascii"])
+def test_padding_and_fields_without_values_of_a_pcd_are_no_columns(tmp_path, data):
+    kind = [("x", "<f4"), ("y", "<f4"), ("pad", "u1", 3), ("z", "<f4"), ("pad2", "<f4"), ("label", "<u2")]
+    rows = np.zeros(50, kind)
+    rows["x"], rows["z"], rows["label"], rows["pad"] = np.arange(50), np.arange(50) / 4, np.arange(50), 7
+    text = "".join(f"{r['x']} {r['y']} 7 7 7 {r['z']} 0 {r['label']}\n" for r in rows).encode()
+    body = rows.tobytes() if data == "binary" else text
+    path = tmp_path / "a.pcd"
+    pcd(path, "x y _ z _ none label", "4 4 1 4 4 4 2", "F F U F F F U", "1 1 3 1 1 0 1", body, data=data)
+    cloud = formats.read(path)
+    assert cloud.fields == ("x", "y", "z", "label")
+    assert cloud["z"].tolist() == rows["z"].tolist()
+    assert cloud["label"].tolist() == rows["label"].tolist()
+    formats.write(tmp_path / "b.pcd", cloud)
+    assert np.array_equal(formats.read(tmp_path / "b.pcd").rows, cloud.rows)
+
+
+def test_bytes_after_the_points_of_a_binary_pcd_are_refused(tmp_path):
+    path = pcd(tmp_path / "a.pcd", "x y z", "4 4 4", "F F F", "1 1 1", bytes(12 * 50 + 3))
+    with pytest.raises(InputError, match="goes on for 3 bytes after its points"):
+        formats.read(path)
 
 
 def test_pcd_keeps_its_encoding_viewpoint_and_comments(tmp_path, scene):

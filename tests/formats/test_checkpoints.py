@@ -66,6 +66,21 @@ def test_a_mip_splatting_checkpoint_is_told_by_its_options(tmp_path):
     assert "filter_3D" in formats.read(path).header.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("at", "shape", "name"), [(7, (3,), "language_feature"), (12, (1, 16), "semantic_feature")]
+)
+def test_features_of_langsplat_and_feature_3dgs_become_columns(tmp_path, at, shape, name):
+    (*capture,), iteration = trainers.graphdeco()
+    feature = trainers.parameter(trainers.POINTS, *shape)
+    saved = (*capture[:at], feature, *capture[at:]), iteration
+    cloud = formats.read(trainers.save(tmp_path / "c.pth", saved))
+    plain = formats.read(trainers.save(tmp_path / "plain.pth", trainers.graphdeco()))
+    names = [f"{name}_{i}" for i in range(shape[-1])]
+    assert cloud.fields == (*plain.fields, *names)
+    assert np.array_equal(columns(cloud, names), trainers.values(feature).reshape(trainers.POINTS, -1))
+    assert np.array_equal(columns(cloud, plain.fields), columns(plain, plain.fields))
+
+
 def test_a_scaffold_checkpoint_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="Scaffold-GS"):
         formats.read(trainers.save(tmp_path / "c.pth", trainers.scaffold()))

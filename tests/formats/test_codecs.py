@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gscli import fields, formats
+from gscli.cloud import GaussianCloud
 from gscli.containers import gzip
 from gscli.convert import convert, differences
 from gscli.errors import GscliError, UsageError, WriteRefused
@@ -240,6 +241,23 @@ def test_compact_spz_holds_what_the_reference_packer_keeps(tmp_path, make_scene,
                 value = float(scene.rows[f"f_rest_{i}"][row])
                 allowed = {quantized(sign * value, 8 if i < 3 else 16) for sign in (1, -1)}
                 assert stored[row, i, 0] in allowed
+
+
+@pytest.mark.parametrize(("kind", "full"), [("u1", 255), ("u2", 65535), ("f4", 1.0)])
+@pytest.mark.parametrize("suffix", ["splat", "spz", "compressed.ply"])
+def test_colours_in_red_green_and_blue_become_harmonics(tmp_path, make_scene, suffix, kind, full):
+    scene = make_scene(60, 0, normals=False)
+    rgb = np.random.default_rng(0).random((60, 3))
+    plain = {name: scene[name] for name in scene.fields if name not in fields.SH_DC}
+    plain |= {name: (rgb[:, i] * full).astype(kind) for i, name in enumerate(("red", "green", "blue"))}
+    cloud = GaussianCloud.from_columns(plain)
+    with pytest.raises(WriteRefused, match="columns red, green, blue"):
+        formats.write(tmp_path / f"x.{suffix}", cloud)
+    formats.write(tmp_path / f"x.{suffix}", cloud, allow_lossy=True)
+    decoded = formats.read(tmp_path / f"x.{suffix}")
+    order = np.argsort(decoded["x"]), np.argsort(cloud["x"])
+    found = fields.rgb_from_dc(columns(decoded, fields.SH_DC))[order[0]]
+    assert np.abs(found - rgb[order[1]]).max() < 0.02
 
 
 def test_compact_is_no_finer_than_the_scene_allows(tmp_path, make_scene):
