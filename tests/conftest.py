@@ -68,28 +68,29 @@ def data_dir() -> Path:
     return folder
 
 
+def random_scene(n: int = 500, degree: int = 1, seed: int = 0, normals: bool = True) -> GaussianCloud:
+    """Gaussians as a training run leaves them: clustered positions, raw values, float32."""
+    rng = np.random.default_rng(seed)
+    names: list[str] = [*fields.POSITION, *(fields.NORMAL if normals else ()), *fields.SH_DC]
+    names += [*fields.sh_rest(degree), fields.OPACITY, *fields.SCALE, *fields.ROTATION]
+    rows: np.ndarray[Any, Any] = np.zeros(n, [(name, "<f4") for name in names])
+    for name in names:
+        rows[name] = rng.normal(size=n)
+    centres = rng.uniform(-5, 5, (8, 3))
+    xyz = centres[rng.integers(0, 8, n)] + rng.normal(0, 0.3, (n, 3))
+    for axis, name in enumerate(fields.POSITION):
+        rows[name] = xyz[:, axis]
+    for name in fields.NORMAL if normals else ():
+        rows[name] = 0
+    for name in fields.SCALE:
+        rows[name] = rng.normal(-4, 1, n)
+    return GaussianCloud(rows)
+
+
 @pytest.fixture(scope="session")
 def make_scene() -> Callable[..., GaussianCloud]:
-    """Makes Gaussians as a training run leaves them: clustered positions, raw values, float32."""
-
-    def make(n: int = 500, degree: int = 1, seed: int = 0, normals: bool = True) -> GaussianCloud:
-        rng = np.random.default_rng(seed)
-        names: list[str] = [*fields.POSITION, *(fields.NORMAL if normals else ()), *fields.SH_DC]
-        names += [*fields.sh_rest(degree), fields.OPACITY, *fields.SCALE, *fields.ROTATION]
-        rows: np.ndarray[Any, Any] = np.zeros(n, [(name, "<f4") for name in names])
-        for name in names:
-            rows[name] = rng.normal(size=n)
-        centres = rng.uniform(-5, 5, (8, 3))
-        xyz = centres[rng.integers(0, 8, n)] + rng.normal(0, 0.3, (n, 3))
-        for axis, name in enumerate(fields.POSITION):
-            rows[name] = xyz[:, axis]
-        for name in fields.NORMAL if normals else ():
-            rows[name] = 0
-        for name in fields.SCALE:
-            rows[name] = rng.normal(-4, 1, n)
-        return GaussianCloud(rows)
-
-    return make
+    """`random_scene`, for tests to make their own with."""
+    return random_scene
 
 
 @pytest.fixture(scope="session")
