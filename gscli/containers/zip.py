@@ -18,6 +18,8 @@ from .bytes import check_expansion, malformed, mapped
 
 MAGIC = b"PK\x03\x04"
 _MAX_DIRECTORY = 4 << 20  # bytes: 40,000 members of usual names
+_END = 22  # bytes of the end of the directory, before a comment
+_MANY = 0xFFFF  # the count stands elsewhere
 _LOCAL_HEADER = 30  # bytes before the name in front of each member
 
 
@@ -48,6 +50,13 @@ class Zip:
         self._sound: set[str] = set()
         if len(self.members) != len(self.archive.infolist()):
             raise InputError("holds two members of one name", path=path, remedy="it is damaged")
+        if self._counted() not in (len(self.members), _MANY):
+            raise InputError("its directory has lost members", path=path, remedy="copy the file again")
+
+    def _counted(self) -> int:
+        """The number of members as the end of the directory has it; the module zipfile does not compare."""
+        end = len(self.data) - _END - len(self.archive.comment)
+        return int.from_bytes(self.data[end + 10 : end + 12].tobytes(), "little")
 
     def stored(self, name: str) -> npt.NDArray[np.uint8]:
         """The bytes of an uncompressed member, as a view of the file.
@@ -61,8 +70,14 @@ class Zip:
         header = self.data[info.header_offset : info.header_offset + _LOCAL_HEADER].tobytes()
         if len(header) < _LOCAL_HEADER or not header.startswith(MAGIC):
             raise InputError(f"its member {name} has no header", path=self.path, remedy="it is damaged")
-        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        start = info.header_offset + _LOCAL_HEADER + names
+        named = info.header_offset + _LOCAL_HEADER + int.from_bytes(header[26:28], "little")
+        start = named + int.from_bytes(header[28:30], "little")
+        own = self.data[info.header_offset + _LOCAL_HEADER : named].tobytes()
+        encoding = "utf-8" if info.flag_bits & 0x800 else "cp437"
+        if own.decode(encoding, "replace") != info.orig_filename:
+            raise InputError(
+                f"its member {name} has another name", path=self.path, remedy="copy the file again"
+            )
         if start + info.file_size > len(self.data):
             raise InputError(f"its member {name} is cut short", path=self.path, remedy="copy the file again")
         body = self.data[start : start + info.file_size]

@@ -121,3 +121,20 @@ def test_bytes_after_the_splats_within_gzip_are_refused(made, tmp_path):
     (tmp_path / "x.spz").write_bytes(gzip.compress(body) + gzip.compress(body))
     with pytest.raises(InputError, match="bytes follow its end"):
         formats.read(tmp_path / "x.spz")
+
+
+@pytest.mark.parametrize("field", [10, 28, 30, 32], ids=["count", "name", "extra", "comment"])
+def test_a_directory_that_swallows_or_loses_members_is_refused(tmp_path, field):
+    """A longer name, extra or comment in one record of a zip's directory covers the next record whole."""
+    path = tmp_path / "cloud.npz"
+    np.savez(path, x=np.zeros(3), y=np.ones(3), z=np.ones(3), opacity=np.ones(3))
+    data = bytearray(path.read_bytes())
+    last = data.rindex(b"PK\x01\x02")
+    before = data.rindex(b"PK\x01\x02", 0, last)
+    end = data.rindex(b"PK\x05\x06")
+    at = end + field if field == 10 else before + field
+    grown = 3 if field == 10 else int.from_bytes(data[at : at + 2], "little") + end - last
+    data[at : at + 2] = grown.to_bytes(2, "little")
+    path.write_bytes(data)
+    with pytest.raises(InputError):
+        formats.read(path)
