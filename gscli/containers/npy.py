@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,13 @@ def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]
         if version not in ((1, 0), (2, 0), (3, 0)):
             raise ValueError(f"format version {version} is not read")
         one = version == (1, 0)
-        shape, fortran, kind = (
-            np.lib.format.read_array_header_1_0(head) if one else np.lib.format.read_array_header_2_0(head)
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+            shape, fortran, kind = (
+                np.lib.format.read_array_header_1_0(head)
+                if one
+                else np.lib.format.read_array_header_2_0(head)
+            )
         if version == (3, 0) and kind.names is not None:  # as 2.0, whose names are Latin-1, in UTF-8
             kind.names = tuple(name.encode("latin1").decode() for name in kind.names)
         if kind.hasobject or not kind.itemsize:

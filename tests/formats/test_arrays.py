@@ -201,6 +201,14 @@ def test_a_grid_that_does_not_fit_is_refused(tmp_path, ids, match):
         grid_files.read_mapping(tmp_path / "g.npz", 5)
 
 
+def test_an_array_that_python_2_wrote_is_read_without_a_warning(tmp_path):
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }".ljust(117) + b"\n"
+    points = np.arange(6, dtype="<f4").reshape(2, 3)
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + points.tobytes())
+    assert formats.read(path).xyz.tolist() == points.tolist()
+
+
 def test_plain_arrays_name_further_columns_by_number_and_are_written_plain(tmp_path):
     array = np.random.default_rng(0).normal(size=(9, 5))
     np.save(tmp_path / "a.npy", array)
