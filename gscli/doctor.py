@@ -22,6 +22,7 @@ EXTRAS = {
     "torch": (("torch",), "--device torch-cpu and cuda, gscli.training"),
     "faiss": (("faiss",), "compare --engine faiss"),
     "formats": (("laspy", "lazrs", "PIL"), "LAS, LAZ and SOG; see `gscli formats`"),
+    "ply": (("plyfile",), "PLY whose vertices hold lists"),
     "cluster": (("distributed",), "batch --scheduler"),
 }
 

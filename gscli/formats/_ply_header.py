@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -152,8 +152,12 @@ def scan(stream: BinaryIO) -> PlyHeader:
     """
     lines: list[bytes] = []
     left = MAX_BYTES
+    start = stream.tell()
+    of_returns = re.match(rb"ply\r[^\n]", stream.read(5)) is not None
+    stream.seek(start)
+    readline = _readline_of_returns(stream) if of_returns else stream.readline
     while len(lines) < MAX_LINES:
-        line = stream.readline(left + 1)
+        line = readline(left + 1)
         left -= len(line)
         if not lines:
             line = line.removeprefix(BOM_UTF8)
@@ -169,6 +173,22 @@ def scan(stream: BinaryIO) -> PlyHeader:
         f"its header has no end within {MAX_LINES:,} lines and {MAX_BYTES:,} bytes",
         remedy="check that it is a PLY file",
     )
+
+
+def _readline_of_returns(stream: BinaryIO) -> Callable[[int], bytes]:
+    """What reads lines that end with a carriage return alone, as old Mac programs write them, as others."""
+    start, at = stream.tell(), 0
+    held = stream.read(MAX_BYTES)
+
+    def readline(most: int) -> bytes:
+        nonlocal at
+        end = held.find(b"\r", at, at + most) + 1
+        line = held[at : end - 1] + b"\n" if end else held[at : at + most]
+        at = end or at + len(line)
+        stream.seek(start + at)
+        return line
+
+    return readline
 
 
 def parse(lines: Sequence[bytes]) -> PlyHeader:
@@ -226,10 +246,6 @@ def _lower_position(properties: Sequence[Property]) -> tuple[Property, ...]:
 def _check_magic(line: bytes) -> None:
     if not line:
         raise InputError("is empty", remedy="check that its writer finished")
-    if line.startswith(b"ply\r") and line.rstrip() != b"ply":
-        raise InputError(
-            "ends its header lines with bare carriage returns", remedy="convert them to newlines"
-        )
     if line.rstrip() != b"ply":
         raise InputError("is no PLY file: its first line is not 'ply'", remedy="check the file")
 
@@ -250,10 +266,8 @@ def _check(header: PlyHeader) -> None:
             f"has {len(header.vertex.properties):,} properties where a scene has at most {MAX_COLUMNS:,}"
         )
     for prop in header.vertex.properties:
-        if prop.length:
-            raise InputError(
-                f"vertex property {prop.name} is a list", remedy="write it as properties of one number each"
-            )
+        if prop.length and prop.name in "xyz":
+            raise InputError(f"vertex property {prop.name} is a list", remedy="points need one number each")
     missing = [axis for axis in "xyz" if axis not in (p.name for p in header.vertex.properties)]
     if missing:
         raise InputError(

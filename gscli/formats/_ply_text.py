@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -15,13 +16,15 @@ from ..results.shown import counted
 from ._ply_header import PlyHeader
 
 Bytes = npt.NDArray[np.uint8]
+_WORD = re.compile(rb"\S+")
 PRINTED_ROWS = 2048  # rows turned into text at a time
 
 
 def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArray[Any], Bytes, Bytes]:
     """Parse the vertices; keep the lines before them and the lines after them.
 
-    Blank lines are skipped. Arguments and errors as for binary bodies; rows are counted in lines.
+    Blank lines are skipped. Rows that are spread over lines as they like are read if there are as many
+    numbers as the header promises. Arguments and errors as for binary bodies; rows are counted in lines.
     """
     least = sum(2 * e.count * len(e.properties) for e in header.elements) - 1  # a digit and a space each
     if body < least:
@@ -29,7 +32,31 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
             f"its body holds {body:,} bytes where its header promises at least {least:,}",
             remedy="copy or download it again",
         )
-    lines = _Lines(stream, len(header.lines))
+    start = stream.tell()
+    try:
+        return _read_lines(_Lines(stream.readline, len(header.lines)), header)
+    except InputError as error:
+        stream.seek(start)
+        rows = _rows_of_words(stream.read(), header)
+        if rows is None:
+            raise
+        try:
+            return _read_lines(_Lines(lambda: next(rows, b""), len(header.lines)), header)
+        except InputError:
+            raise error from None
+
+
+def _rows_of_words(body: bytes, header: PlyHeader) -> Iterator[bytes] | None:
+    """The rows of a body, one a line, by the number of their properties; None where none come out even."""
+    wanted = [(element.count, len(element.properties)) for element in header.elements]
+    lists = any(element.has_lists for element in header.elements)
+    if lists or sum(1 for _ in _WORD.finditer(body)) != sum(count * width for count, width in wanted):
+        return None
+    words = (match[0] for match in _WORD.finditer(body))
+    return (b" ".join(islice(words, width)) + b"\n" for count, width in wanted for _ in range(count))
+
+
+def _read_lines(lines: _Lines, header: PlyHeader) -> tuple[npt.NDArray[Any], Bytes, Bytes]:
     parts: dict[str, list[bytes]] = {"before": [], "after": []}
     rows = None
     for element in header.elements:
@@ -93,8 +120,8 @@ def _numbers(column: npt.NDArray[Any]) -> Iterator[str]:
 class _Lines:
     """The lines of a body that hold something, each with a line end; knows the last one's number."""
 
-    def __init__(self, stream: BinaryIO, number: int) -> None:
-        self.stream = stream
+    def __init__(self, readline: Callable[[], bytes], number: int) -> None:
+        self.readline = readline
         self.number = number
         self.last = b""
 
@@ -102,7 +129,7 @@ class _Lines:
         return self
 
     def __next__(self) -> bytes:
-        for line in iter(self.stream.readline, b""):
+        for line in iter(self.readline, b""):
             self.number += 1
             if line.strip():
                 self.last = line if line.endswith(b"\n") else line + b"\n"

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..files import writing
 from ..kernels.structured import BLOCK_BYTES, release_pages, take_rows
 from ..progress import nothing
-from . import _ply_binary, _ply_text
+from . import _ply_binary, _ply_lists, _ply_text
 from ._format import Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 from ._rows import name_bytes
@@ -66,6 +66,8 @@ def read(path: str | os.PathLike[str]) -> GaussianCloud:
             stream.seek(0)  # /dev/fd/N may share its position with its other readers
             header = scan(stream)
             body = os.fstat(stream.fileno()).st_size - stream.tell()
+            if header.vertex.has_lists:
+                return _ply_lists.read(path, header, body)
             reader = _ply_text if header.encoding == "ascii" else _ply_binary
             rows, before, after = reader.read_body(stream, header, body)
     except InputError as error:

@@ -19,6 +19,7 @@ PROOFS = {  # by the name that is imported, something that the library and nothi
     "faiss": "IndexFlatL2",
     "laspy": "LasData",
     "lazrs": "LasZipDecompressor",
+    "plyfile": "PlyData",
     "pykdtree.kdtree": "KDTree",
     "torch": "Tensor",
     "zstandard": "ZstdDecompressor",

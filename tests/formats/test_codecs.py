@@ -255,9 +255,9 @@ def test_colours_in_red_green_and_blue_become_harmonics(tmp_path, make_scene, su
         formats.write(tmp_path / f"x.{suffix}", cloud)
     formats.write(tmp_path / f"x.{suffix}", cloud, allow_lossy=True)
     decoded = formats.read(tmp_path / f"x.{suffix}")
-    order = np.argsort(decoded["x"]), np.argsort(cloud["x"])
-    found = fields.rgb_from_dc(columns(decoded, fields.SH_DC))[order[0]]
-    assert np.abs(found - rgb[order[1]]).max() < 0.02
+    nearest = ((decoded.xyz[:, None] - cloud.xyz) ** 2).sum(axis=2).argmin(axis=1)  # some codecs sort them
+    found = fields.rgb_from_dc(columns(decoded, fields.SH_DC))
+    assert np.abs(found - rgb[nearest]).max() < 0.02
 
 
 def test_compact_is_no_finer_than_the_scene_allows(tmp_path, make_scene):
