@@ -1,4 +1,4 @@
-"""NumPy archives: one array for each column by name, or gsplat's names, or one (N, D >= 3) array.
+"""NumPy archives: an array for each column, gsplat's names, a structured array, or one of (N, D >= 3).
 
 Objects are never loaded, and an archive that unpacks to more than a scene can is refused unopened.
 """
@@ -20,6 +20,7 @@ from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..files import writing
+from ..kernels import structured
 from ..progress import nothing
 from ._format import Format, Loss, Writer
 from ._gsplat import named
@@ -70,6 +71,13 @@ def _rows(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
         return rows
     if "means" in arrays:
         return named(path, arrays).cloud("npz").rows
+    tables = [name for name, array in arrays.items() if array.dtype.names is not None]
+    if len(tables) == 1:
+        rows = as_rows(path, arrays.pop(tables[0]))
+        odd = [name for name, array in arrays.items() if array.shape != rows.shape]
+        if odd:
+            raise InputError(f"has {odd[0]} of shape {list(arrays[odd[0]].shape)} beside its rows", path=path)
+        return structured.with_columns(rows, arrays) if arrays else rows
     key = next((name for name in POSITIONS if name in arrays), None)
     if key is None and len(arrays) == 1:
         return as_rows(path, next(iter(arrays.values())))

@@ -201,6 +201,20 @@ def test_a_grid_that_does_not_fit_is_refused(tmp_path, ids, match):
         grid_files.read_mapping(tmp_path / "g.npz", 5)
 
 
+@pytest.mark.parametrize("name", ["points", "cloud", "arr_0"])
+def test_a_structured_array_of_an_archive_has_its_columns_by_name(tmp_path, name):
+    rows = np.zeros(5, [("X", "<f4"), ("Y", "<f4"), ("Z", "<f8"), ("label", "u1")])
+    rows["X"], rows["label"] = np.arange(5) / 4, np.arange(5)
+    np.savez(tmp_path / "a.npz", **{name: rows, "weight": np.arange(5.0)})
+    cloud = formats.read(tmp_path / "a.npz")
+    assert cloud.fields == ("x", "y", "z", "label", "weight")
+    assert cloud["x"].tolist() == rows["X"].tolist()
+    assert cloud["weight"].tolist() == list(range(5))
+    np.savez(tmp_path / "b.npz", **{name: rows, "other": np.arange(3)})
+    with pytest.raises(InputError, match=r"has other of shape \[3\] beside its rows"):
+        formats.read(tmp_path / "b.npz")
+
+
 def test_an_array_that_python_2_wrote_is_read_without_a_warning(tmp_path):
     head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }".ljust(117) + b"\n"
     points = np.arange(6, dtype="<f4").reshape(2, 3)
