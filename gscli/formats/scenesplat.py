@@ -155,11 +155,14 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
 def _activated(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
     types = {name: cloud.rows.dtype[name] for name in cloud.fields}
     real = np.float64 if types["x"] == np.float64 else np.float32
+    with np.errstate(over="ignore"):  # the largest there is stands for what is larger
+        scale = np.exp(cloud.columns(fields.SCALE).T.astype(np.float64))
+        scale = np.minimum(scale, np.finfo(np.float32).max).astype(np.float32)
     out: dict[str, npt.NDArray[Any]] = {
         "coord": cloud.xyz.astype(real),
         COLOUR: _rows.to_bytes(fields.rgb_from_dc(_rows.planes(cloud, fields.SH_DC)) * 255),
         "opacity": fields.sigmoid(cloud.columns((fields.OPACITY,))[0]).astype(np.float32),
-        "scale": np.exp(cloud.columns(fields.SCALE).T.astype(np.float64)).astype(np.float32),
+        "scale": scale,
         "quat": cloud.columns(fields.ROTATION).T.astype(np.float32),
     }
     if set(fields.NORMAL) <= set(cloud.fields):
