@@ -131,7 +131,7 @@ class TiledGrid:
         shared = None
         if total is not None:
             asked = how.shares(*self._sizes, total, seed=seed, epoch=epoch)
-            shared = asked.drawn(*((self._read(tile).lots(lots) for tile in self._tiles) for _ in range(2)))
+            shared = asked.drawn(lambda: (self._read(tile).lots(lots) for tile in self._tiles))
         kept, forced = np.zeros(self.rows, bool), 0
         for tile in self._tiles:
             grid = self._read(tile)

@@ -207,7 +207,7 @@ class VoxelGrid:
         total = how.total(self.points)
         if total is not None:
             cells = self.lots(hashing.stream(seed, epoch, how.name, hashing.ROUND))
-            shared = how.shares(*self.sizes(), total, seed=seed, epoch=epoch).drawn([cells], [cells])
+            shared = how.shares(*self.sizes(), total, seed=seed, epoch=epoch).drawn(lambda: [cells])
             return like(self.offsets, shared.of(cells)), 0
 
         def uniforms(use: int) -> Any:

@@ -7,8 +7,8 @@ total is exact for every seed, and over seeds every cell gets its share on avera
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,16 +48,34 @@ class Shares:
     last_words: Array
     last_rows: Array
 
-    def drawn(self, tiles: Iterable[Cells], again: Iterable[Cells]) -> Shares:
+    def drawn(self, tiles: Callable[[], Iterable[Cells]]) -> Shares:
         """The shares once every lot is drawn.
 
         A lot's last word is expected where as many of its words are below as are lucky. Those around it are
-        held, and of the others it is enough to know how many are below.
+        held, and of the others it is enough to know how many are below; the rare lot that ends elsewhere is
+        held whole.
 
         Args:
-            tiles: all cells, some at a time. again: the same, for the rare lot that ends elsewhere.
+            tiles: gives all cells, some at a time.
         """
-        return self._drawn(again, *self._looked_for(tiles, *self._expected()))
+        drawing = self.lucky > 0
+        low, high = self._expected()
+        for _ in range(2):
+            below, lots, words, rows = self._looked_for(tiles(), low, high)
+            order = np.lexsort((rows, words, lots))
+            starts = np.searchsorted(lots[order], np.arange(len(self.cells)))
+            stops = np.searchsorted(lots[order], np.arange(len(self.cells)), side="right")
+            last = starts + self.lucky - below - 1
+            missed = drawing & ((last < starts) | (last >= stops))
+            if not missed.any():
+                break
+            low[missed], high[missed] = 0, np.iinfo(np.uint64).max
+        else:
+            raise AssertionError("fewer cells than were counted")
+        where = order[last[drawing]]
+        last_words, last_rows = self.last_words.copy(), self.last_rows.copy()
+        last_words[drawing], last_rows[drawing] = words[where], rows[where]
+        return replace(self, last_words=last_words, last_rows=last_rows)
 
     def _expected(self) -> tuple[Array, Array]:
         """(L,) uint64 words between which a lot's last one almost certainly is."""
@@ -66,8 +84,8 @@ class Shares:
         off = (SIGMAS * np.sqrt(share * (1 - share) * count) + 8) / count
         return _word(share - off), _word(share + off)
 
-    def _looked_for(self, tiles: Iterable[Cells], low: Array, high: Array) -> tuple[Array, list[Array]]:
-        """(L,) how many words are below `low`, and lot, word and row of those from `low` to `high`."""
+    def _looked_for(self, tiles: Iterable[Cells], low: Array, high: Array) -> tuple[Array, ...]:
+        """(L,) how many words are below `low`, and lots, words and rows of those from `low` to `high`."""
         below = np.zeros(len(self.cells), np.int64)
         held: list[list[Array]] = [[np.empty(0, np.int64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]]
         for part in tiles:
@@ -78,24 +96,7 @@ class Shares:
             near = np.flatnonzero((words >= low[lots]) & (words <= high[lots]))
             for found, values in zip(held, (lots, words, part.first_rows[drawing]), strict=True):
                 found.append(values[near])
-        return below, [np.concatenate(found) for found in held]
-
-    def _drawn(self, again: Iterable[Cells], below: Array, held: list[Array]) -> Shares:
-        lots, words, rows = held
-        order = np.lexsort((rows, words, lots))
-        starts = np.searchsorted(lots[order], np.arange(len(self.cells)))
-        stops = np.searchsorted(lots[order], np.arange(len(self.cells)), side="right")
-        last = starts + self.lucky - below - 1
-        drawing = self.lucky > 0
-        missed = drawing & ((last < starts) | (last >= stops))
-        if missed.any():
-            low = np.where(missed, np.uint64(0), self._expected()[0])
-            high = np.where(missed, _word(np.ones(1)), self._expected()[1])
-            return self._drawn((), *self._looked_for(again, low, high))
-        where = order[last[drawing]]
-        last_words, last_rows = np.zeros(len(drawing), np.uint64), np.full(len(drawing), -1, np.int64)
-        last_words[drawing], last_rows[drawing] = words[where], rows[where]
-        return Shares(self.sizes, self.sure, self.lots, self.cells, self.lucky, last_words, last_rows)
+        return below, *map(np.concatenate, held)
 
     def of(self, cells: Cells) -> Array:
         """(C,) int64 rows to keep of each of some cells; 0 to all that it has."""

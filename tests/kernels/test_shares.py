@@ -33,6 +33,10 @@ def level(cells, total):
     return shares.level(*np.unique(cells.counts, return_counts=True), total)
 
 
+def kept_of(asked, cells):
+    return asked.drawn(lambda: [cells]).of(cells)
+
+
 def drawn_slowly(asked, cells):
     """What `drawn` and `of` give: every lot sorted whole."""
     kept = asked.sure[np.searchsorted(asked.sizes, cells.counts)]
@@ -49,7 +53,7 @@ def drawn_slowly(asked, cells):
 def test_a_total_in_proportion_is_exact_and_each_cell_is_within_one_of_its_share(counts, data):
     cells, rows = cells_of(counts), sum(counts)
     total = data.draw(st.integers(0, rows))
-    kept = in_proportion(cells, total, data.draw(st.integers(0, 9))).drawn([cells], [cells]).of(cells)
+    kept = kept_of(in_proportion(cells, total, data.draw(st.integers(0, 9))), cells)
     assert kept.sum() == total
     for n, k in zip(counts, kept, strict=True):
         share = Fraction(n * total, rows)
@@ -61,7 +65,7 @@ def test_a_level_total_is_exact_and_cells_differ_by_one_at_most(counts, data):
     cells = cells_of(counts)
     total = data.draw(st.integers(0, sum(counts)))
     asked, k = level(cells, total)
-    kept = asked.drawn([cells], [cells]).of(cells)
+    kept = kept_of(asked, cells)
     assert kept.sum() == total
     assert all(min(n, k) <= got <= min(n, k + 1) for n, got in zip(counts, kept, strict=True))
 
@@ -73,7 +77,7 @@ def test_lots_go_to_the_smallest_words_and_among_equals_to_the_lowest_rows(rule,
     for total in (1, 77, 400, 1100):
         cells = cells_of(rng.geometric(0.2, 300), few_words=few_words)
         asked = rule(cells, total)
-        assert asked.drawn([cells], [cells]).of(cells).tolist() == drawn_slowly(asked, cells).tolist()
+        assert kept_of(asked, cells).tolist() == drawn_slowly(asked, cells).tolist()
 
 
 def test_cells_are_drawn_alike_however_they_come():
@@ -82,7 +86,7 @@ def test_cells_are_drawn_alike_however_they_come():
     order = np.random.default_rng(6).permutation(5000)
     tiles = [Cells(*(part[order[i::7]] for part in cells)) for i in range(7)]
     asked = in_proportion(cells, 1234)
-    whole, apart = asked.drawn([cells], [cells]), asked.drawn(tiles, tiles)
+    whole, apart = asked.drawn(lambda: [cells]), asked.drawn(lambda: tiles)
     assert whole.of(cells)[order[2::7]].tolist() == apart.of(tiles[2]).tolist()
     assert sum(int(apart.of(tile).sum()) for tile in tiles) == 1234
 
@@ -92,7 +96,7 @@ def test_a_lot_whose_words_are_no_chance_is_drawn_all_the_same():
     cells = cells_of([3] * 1000)
     odd = Cells(cells.counts, cells.words >> np.uint64(8), cells.first_rows)
     asked = in_proportion(odd, 1500)
-    assert asked.drawn([odd], [odd]).of(odd).tolist() == drawn_slowly(asked, odd).tolist()
+    assert kept_of(asked, odd).tolist() == drawn_slowly(asked, odd).tolist()
 
 
 @pytest.mark.parametrize(("counts", "total"), [([1] * 40 + [60], 1), ([1, 2, 3, 5, 9, 20, 60], 7)])
@@ -102,7 +106,7 @@ def test_over_seeds_every_cell_keeps_its_share(counts, total):
     kept = np.zeros(len(counts))
     for seed in range(seeds):
         cells = cells_of(counts, seed)
-        kept += in_proportion(cells, total, seed).drawn([cells], [cells]).of(cells)
+        kept += kept_of(in_proportion(cells, total, seed), cells)
     share = np.array(counts) * total / sum(counts)
     error = np.sqrt(np.maximum(share % 1 * (1 - share % 1), 1e-9) / seeds)
     assert np.abs((kept / seeds - share) / error).max() < 4.5
@@ -124,11 +128,11 @@ def test_sizes_share_their_luck_as_marks_on_a_line_do(total):
 
 def test_no_rows_share_nothing():
     none = cells_of([])
-    assert in_proportion(none, 0).drawn([none], [none]).of(none).tolist() == []
-    assert level(none, 0)[0].drawn([none], [none]).of(none).tolist() == []
+    assert kept_of(in_proportion(none, 0), none).tolist() == []
+    assert kept_of(level(none, 0)[0], none).tolist() == []
 
 
 def test_counts_beyond_what_products_in_64_bits_hold():
     cells = cells_of([5 * 10**9, 5 * 10**9 + 1])
-    kept = in_proportion(cells, 10**10).drawn([cells], [cells]).of(cells)
+    kept = kept_of(in_proportion(cells, 10**10), cells)
     assert kept.sum() == 10**10
