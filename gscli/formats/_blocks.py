@@ -33,10 +33,7 @@ class Chosen:
     @classmethod
     def of(cls, cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> Chosen:
         """The rows at `index`, (K,) numbers or an (N,) mask; None for all."""
-        if index is not None:
-            index = np.asarray(index)
-            index = np.flatnonzero(index) if index.dtype == bool else index
-        return cls(cloud, index)
+        return cls(cloud, None if index is None else _rows.row_numbers(index))
 
     def __len__(self) -> int:
         return len(self.cloud if self.index is None else self.index)

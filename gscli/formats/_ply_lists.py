@@ -17,6 +17,7 @@ from ..containers.bytes import malformed
 from ..errors import InputError
 from ..runtime import libraries
 from ._ply_header import PlyHeader
+from ._rows import packed
 
 
 def read(path: str | os.PathLike[str], header: PlyHeader, body: int) -> GaussianCloud:
@@ -45,12 +46,10 @@ def read(path: str | os.PathLike[str], header: PlyHeader, body: int) -> Gaussian
             stored = plyfile.PlyData.read(os.fspath(path), mmap=False)["vertex"].data
         except plyfile.PlyParseError as error:
             raise InputError(f"is damaged: {error}", path=path, remedy="copy or download it again") from None
-    kept = [(own, p) for own, p in zip(stored.dtype.names, header.vertex.properties, strict=True)]
-    rows = np.empty(len(stored), [(p.name, p.code) for _, p in kept if not p.length])
-    for own, prop in kept:
-        if not prop.length:
-            rows[prop.name] = stored[own]
-    lists = [prop.name for _, prop in kept if prop.length]
+    properties = header.vertex.properties
+    stored.dtype.names = tuple(prop.name for prop in properties)
+    rows = packed(stored, np.dtype([(prop.name, prop.code) for prop in properties if not prop.length]))
+    lists = [prop.name for prop in properties if prop.length]
     others = [f"element {element.name}" for element in header.elements if element.name != "vertex"]
     left_out = [f"the list{'s' * (len(lists) > 1)} {', '.join(lists)} of its vertices"] if lists else []
     notes = [f"left out: {', '.join(left_out + others)}"] if left_out + others else []

@@ -84,14 +84,27 @@ def require_splats(cloud: GaussianCloud) -> None:
         )
 
 
+def row_numbers(index: npt.ArrayLike) -> npt.NDArray[np.intp]:
+    """(K,) row numbers from as many, or from an (N,) mask."""
+    index = np.asarray(index)
+    return np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp, copy=False)
+
+
 def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCloud:
     """The rows at `index`, or all, without what is attached to them."""
     if index is None:
         return cloud
-    index = np.asarray(index)
-    return GaussianCloud(
-        take_rows(cloud.rows, np.flatnonzero(index) if index.dtype == bool else index), cloud.header
-    )
+    return GaussianCloud(take_rows(cloud.rows, row_numbers(index)), cloud.header)
+
+
+def packed(rows: Array, kind: np.dtype[Any]) -> Array:
+    """Rows as `kind` has them, column by column only where their type is another."""
+    if rows.dtype == kind:
+        return np.ascontiguousarray(rows)
+    out = np.empty(len(rows), kind)
+    for name in kind.names or ():
+        out[name] = rows[name]
+    return out
 
 
 def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Array:

@@ -23,6 +23,7 @@ from ..containers.npy import array_in
 from ..containers.zip import Zip
 from ..errors import InputError
 from ..fields import INDICES, MASK
+from ._rows import row_numbers
 
 COLOUR = "color"
 GRID_META = "grid_meta_data.json"
@@ -120,8 +121,7 @@ class SceneFolder:
 
     def take(self, index: npt.NDArray[Any]) -> SceneFolder:
         """The folder of the rows at `index` of those that were wanted so far."""
-        index = np.asarray(index)
-        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        index = row_numbers(index)
         return replace(self, index=index if self.index is None else self.index[index])
 
     def labels(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from ..files import writing
 from ..progress import nothing, shared
 from ._format import Format, Loss, Writer
 from ._ply_text import parse_rows, print_rows
-from ._rows import name_bytes, selected
+from ._rows import name_bytes, packed, selected
 
 MAX_HEADER = 1 << 24  # bytes
 PADDING = " "  # what padding is called here: no name of a file's field
@@ -75,10 +75,9 @@ def read(path: Path) -> GaussianCloud:
                 raise InputError(f"has {len(rows):,} lines where its header says {count:,} points", path=path)
         else:
             raise InputError(f"has DATA {header.data[:30]}, which is not read", path=path)
-        kept = [name for name in kind.names or () if not name.startswith(PADDING)]
-        return GaussianCloud(
-            _without_padding(rows, kept), Header("pcd", header.comments, (header.data, header.viewpoint))
-        )
+        kept = [(name, kind[name]) for name in kind.names or () if not name.startswith(PADDING)]
+        about = Header("pcd", header.comments, (header.data, header.viewpoint))
+        return GaussianCloud(packed(rows, np.dtype(kept)), about)
 
 
 def write(
@@ -112,9 +111,7 @@ def write(
     with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write("\n".join(lines).encode("utf-8", "surrogateescape"))
         for _, block in chosen.blocks():
-            rows = np.empty(len(block), kind)
-            for name in kind.names or ():
-                rows[name] = block[name]
+            rows = packed(block, kind)
             if text:
                 stream.writelines(print_rows(rows, b"\n"))
             else:
@@ -189,15 +186,6 @@ def _header(path: Path, data: npt.NDArray[np.uint8]) -> PcdHeader:
         raise InputError(f"has {count:,} POINTS in {width} x {height}", path=path, remedy="it is damaged")
     view = " ".join(lines.get("VIEWPOINT", ["0", "0", "0", "1", "0", "0", "0"]))
     return PcdHeader(np.dtype(unique), count, end[1].decode(), tuple(comments), view, end.end())
-
-
-def _without_padding(rows: npt.NDArray[Any], kept: list[str]) -> npt.NDArray[Any]:
-    if len(kept) == len(rows.dtype.names or ()):
-        return rows
-    packed = np.empty(len(rows), [(name, rows.dtype[name]) for name in kept])
-    for name in kept:
-        packed[name] = rows[name]
-    return packed
 
 
 def _parsed(text: bytes, kind: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -24,7 +24,7 @@ from ..progress import nothing
 from . import _ply_binary, _ply_lists, _ply_text
 from ._format import Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
-from ._rows import name_bytes
+from ._rows import name_bytes, packed
 
 EXACT_INTEGER = 2**53  # a double holds every integer up to here
 
@@ -118,7 +118,7 @@ def write(
         if native:
             stream.writelines(_chunks(native.before))
         for block in _gather(cloud, index, advance):
-            rows = _converted(block, stored)
+            rows = packed(block, stored)
             if header.encoding == "ascii":
                 stream.writelines(_ply_text.print_rows(rows, header.newline))
             else:
@@ -217,16 +217,6 @@ def _gather(
             yield take_rows(cloud.rows, index[start : start + step])
             release_pages(cloud.rows)
         advance(len(cloud))
-
-
-def _converted(rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """The rows packed as `dtype`, column by column only where the type differs."""
-    if rows.dtype == dtype:
-        return np.ascontiguousarray(rows)
-    out = np.empty(len(rows), dtype)
-    for name in dtype.names or ():
-        out[name] = rows[name]
-    return out
 
 
 def _chunks(data: npt.NDArray[np.uint8]) -> Iterator[memoryview]:

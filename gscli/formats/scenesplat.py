@@ -125,9 +125,6 @@ def write(
             error.path = os.fspath(path)
             raise
 
-    if index is not None:
-        index = np.asarray(index)
-        index = np.flatnonzero(index) if index.dtype == bool else index
     with writing.replacing_folder(path, overwrite=overwrite, refuse=refuse) as folder:
         if isinstance(attached, SceneFolder):
             chosen = attached if index is None else attached.take(index)
