@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ._ply_header import Element, PlyHeader
+from ._ply_size import require_room, wrong_size
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -29,10 +30,7 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     Raises:
         InputError: the body is shorter or longer than its header says.
     """
-    least = sum(e.count * e.least_bytes for e in header.elements)
-    exact = not any(e.has_lists and e.count for e in header.elements)
-    if body < least:
-        raise _wrong_size(body, least, exact)
+    require_room(header, body)
     start = stream.tell()
     mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     spans = {}
@@ -40,25 +38,17 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     for element in header.elements:
         stop = _end_of(element, header.order, mapping, position)
         if stop > len(mapping):
-            raise _wrong_size(body, stop - start, False)
+            raise wrong_size(body, stop - start, exact=False)
         spans[element.name] = (position, stop)
         position = stop
     if position != len(mapping):
-        raise _wrong_size(body, position - start, True)
+        raise wrong_size(body, position - start, exact=True)
     first, last = spans["vertex"]
     byte = np.dtype(np.uint8)
     return (
         _mapped(mapping, header.vertex.dtype(header.order), first, last),
         _mapped(mapping, byte, start, first),
         _mapped(mapping, byte, last, len(mapping)),
-    )
-
-
-def _wrong_size(found: int, promised: int, exact: bool) -> InputError:
-    least = "" if exact else "at least "
-    return InputError(
-        f"its body holds {found:,} bytes where its header promises {least}{promised:,}",
-        remedy="copy or download it again" if found < promised else "check that its writer knows the format",
     )
 
 

@@ -17,6 +17,7 @@ from ..containers.bytes import malformed
 from ..errors import InputError
 from ..runtime import libraries
 from ._ply_header import PlyHeader
+from ._ply_size import require_room
 from ._rows import packed
 
 
@@ -29,14 +30,7 @@ def read(path: str | os.PathLike[str], header: PlyHeader, body: int) -> Gaussian
     Raises:
         InputError: damaged, or shorter than its header says. EngineUnavailable: no plyfile.
     """
-    text = header.encoding == "ascii"
-    least = sum(e.count * (2 * len(e.properties) if text else e.least_bytes) for e in header.elements) - text
-    if body < least:
-        raise InputError(
-            f"its body holds {body:,} bytes where its header promises at least {least:,}",
-            path=path,
-            remedy="copy or download it again",
-        )
+    require_room(header, body)
     libraries.require("plyfile", "a PLY file whose vertices hold lists", path=path)
     import plyfile
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..results.shown import counted
 from ._ply_header import PlyHeader
+from ._ply_size import require_room
 
 Bytes = npt.NDArray[np.uint8]
 _WORD = re.compile(rb"\S+")
@@ -26,12 +27,7 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     Blank lines are skipped. Rows that are spread over lines as they like are read if there are as many
     numbers as the header promises. Arguments and errors as for binary bodies; rows are counted in lines.
     """
-    least = sum(2 * e.count * len(e.properties) for e in header.elements) - 1  # a digit and a space each
-    if body < least:
-        raise InputError(
-            f"its body holds {body:,} bytes where its header promises at least {least:,}",
-            remedy="copy or download it again",
-        )
+    require_room(header, body)
     start = stream.tell()
     try:
         return _read_lines(_Lines(stream.readline, len(header.lines)), header)
