@@ -18,6 +18,7 @@ from .grids.figures import figures
 from .grids.lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
 from .grids.methods import DEFAULT, methods
 from .grids.picking import RANDOM
+from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
 from .resampling import cutting
 from .resampling.draws import PlannedDraw, check_draws, plan, provenance, shared_out, write_index
@@ -138,6 +139,8 @@ def resample(
     name = read.name
     with ExitStack() as closing:
         with naming(name):
+            if cells is not None:
+                rows_wanted(cells, len(cloud))  # by its own name, before as many cells are looked for
             allowed = None
             if memory is not None:
                 allowed = budget.budget(
@@ -190,7 +193,7 @@ def resample(
                 outputs.append(_output(job, len(draw), draw.forced_cells, len(cloud), seed or 0))
                 del draw, kept  # before the next takes as much
     grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
-    notes += [told for m in chosen if (told := shared_out(m, *cut.grid.sizes())) is not None]
+    notes += [told for m in chosen if (told := shared_out(m, cut.grid)) is not None]
     notes += _dangling_note(cloud, jobs, outputs)
     return Resampled(
         path=name,

@@ -68,7 +68,7 @@ def lay(
     corner = corner + 0.0  # -0 into +0: which of the two a minimum is depends on how it is taken
     why = "as given"
     if voxel_size is None:
-        wanted = 0 if cells is None else rows_wanted(str(cells), extent.count)
+        wanted = 0 if cells is None else rows_wanted(str(cells), extent.count, "cells")
         aim = DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
         aim = extent.count / wanted if wanted else aim
         voxel_size, out_of_reach = cellsize.search(extent, points, aim, corner)

@@ -118,16 +118,12 @@ def drawn_from(name: str) -> str:
     return re.sub(rf"\.({'|'.join(NAMES)})\.e\d+$", "", name)
 
 
-def shared_out(method: Method, sizes: npt.NDArray[Any], cells: npt.NDArray[Any]) -> str | None:
-    """What a total comes to in cells, where a method shares it evenly; None elsewhere.
-
-    Args:
-        sizes, cells: how many rows cells have, and how many cells have so many.
-    """
-    total = method.total(int((sizes * cells).sum()))
+def shared_out(method: Method, grid: VoxelGrid | TiledGrid) -> str | None:
+    """What a total comes to in the cells of a grid, where a method shares it evenly; None elsewhere."""
+    total = method.total(grid.points)
     if total is None or not method.rule.even:
         return None
-    lots, k = shares.level(sizes, cells, total)
+    lots, k = shares.level(*grid.sizes(), total)
     lucky, of = int(lots.lucky[0]), int(lots.cells[0])
     sure = [f"{counted(k, 'point')} of every cell{', or all it has' if k > 1 else ''}"] if k else []
     which = (

@@ -394,3 +394,11 @@ def test_small_cells_keep_the_shares_that_the_documents_tell(least):
         grid = VoxelGrid.from_ids(np.repeat(np.arange(40_000), n))
         wanted, _ = grid.wanted(method("half", min_per_cell=least), seed=0, epoch=0)
         assert wanted.mean() / n == pytest.approx(share if least else 0.5, abs=0.0101)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"), [(N + 1, "exceeds the"), ("101%", "more than everything"), ("few", "neither")]
+)
+def test_a_number_of_cells_that_cannot_be_is_refused_by_its_name(cells, said):
+    with pytest.raises(UsageError, match=f"^cells {cells} .*{said}"):
+        VoxelGrid.from_points(XYZ, cells=cells)

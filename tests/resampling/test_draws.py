@@ -5,6 +5,7 @@ import pytest
 
 from gscli.errors import UsageError
 from gscli.grids.methods import method, methods
+from gscli.grids.voxel_grid import VoxelGrid
 from gscli.resampling.draws import asked_for, check_draws, shared_out
 
 LAST = 2**64 - 1
@@ -73,4 +74,5 @@ def test_an_option_that_something_is_drawn_at_random_by_is_taken(options):
     ids=str,
 )
 def test_what_a_total_comes_to_is_told(how, told):
-    assert shared_out(how, np.array([1, 4]), np.array([1, 2])) == told
+    grid = VoxelGrid.from_ids(np.repeat([0, 1, 2], [1, 4, 4]))
+    assert shared_out(how, grid) == told
