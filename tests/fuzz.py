@@ -40,16 +40,8 @@ from tests.mutations import mutated, repacked
 SECONDS = 2.0
 BYTES = 300 << 20
 SLOW = ("las-packed",)  # starts a process for each file
-CHECKED = (
-    "npz",
-    "npz-packed",
-    "checkpoint-zip",
-    "spz",
-    "sog-1",
-    "sog-2",
-)  # each byte of the points has a checksum
-
-
+# Each byte of the points has a checksum.
+CHECKED = ("npz", "npz-packed", "checkpoint-zip", "spz", "sog-1", "sog-2")
 CACHE = "cache"
 KEY = "a" * 40
 GRID = VoxelGrid.from_points(random_scene(200).xyz.astype(np.float32), voxel_size=0.5)
@@ -179,7 +171,7 @@ def run_all(files: dict[str, Path], mutations: int, seed: int, keep: Path) -> in
 
 
 def main() -> int:
-    from tests.formats import test_fuzz
+    from tests.formats import samples
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutations", type=int, default=100_000)
@@ -199,7 +191,7 @@ def main() -> int:
     keep.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp())
     try:
-        files = test_fuzz.make_files(folder, random_scene(60, 1, normals=False))
+        files = samples.make_all(folder, random_scene(60, 1, normals=False))
         files[CACHE] = cache_entry(folder)
         chosen = {name: path for name, path in files.items() if name.startswith(asked.only or "")}
         return min(run_all(chosen, asked.mutations, asked.seed, keep), 1)

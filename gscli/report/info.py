@@ -23,12 +23,9 @@ def summary(found: Info) -> list[str]:
     if found.invalid:
         first = f"the first in row {found.first_invalid}"
         lines.append(f"  invalid   {counted(found.invalid, 'NaN or infinite position')}, {first}")
-    flaws = [
-        f"{counted(found.not_finite or 0, 'Gaussian')} with a value that is not finite",
-        f"{counted(found.unrotated or 0, 'Gaussian')} without a rotation",
-    ]
-    if flaws := [flaw for flaw in flaws if not flaw.startswith("0 ")]:
-        lines.append(f"  flawed    {', '.join(flaws)}")
+    flaws = (found.not_finite, "with a value that is not finite"), (found.unrotated, "without a rotation")
+    if told := [f"{counted(count, 'Gaussian')} {what}" for count, what in flaws if count]:
+        lines.append(f"  flawed    {', '.join(told)}")
     if found.low is not None and found.high is not None:
         ends = [(low + 0.0, high + 0.0) for low, high in zip(found.low, found.high, strict=True)]  # no -0
         ranges = (f"{axis} {numbers.interval(*pair)}" for axis, pair in zip("xyz", ends, strict=True))

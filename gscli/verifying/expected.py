@@ -72,9 +72,8 @@ def expected(cloud: GaussianCloud, rows: npt.NDArray[Any], drawn: GaussianCloud,
         return Expected(table, numbers, np.arange(len(rows)), again.fields, tuple(notes))
     has = compared
     if form.name != cloud.header.format:
-        has = _written(
-            cloud, rows[:0], form, writer, None, path
-        ).fields  # some formats have columns of their own
+        # some formats have columns of their own
+        has = _written(cloud, rows[:0], form, writer, None, path).fields
     table, _ = values(cloud.rows, plain(cloud.rows.dtype, compared))
     return Expected(table, np.arange(len(cloud)), rows, has, tuple(notes))
 

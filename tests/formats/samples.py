@@ -222,3 +222,23 @@ def spz4(path: Path, version3: Path) -> Path:
     head = struct.pack("<4sIIBBBBI12x", b"NGSP", 4, count, degree, bits, flags, len(widths), 32)
     path.write_bytes(head + entries + frames)
     return path
+
+
+def make_all(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
+    """A small file of each format and of each of its variants."""
+    made = make(folder, cloud) | checkpoints(folder)
+    np.savez_compressed(folder / "npz-packed.npz", xyz=cloud.xyz, label=np.arange(len(cloud)))
+    return made | {"npz-packed": folder / "npz-packed.npz"}
+
+
+def checkpoints(folder: Path) -> dict[str, Path]:
+    from tests.formats import trainers
+
+    legacy = {"_use_new_zipfile_serialization": False}
+    return {
+        "checkpoint-zip": trainers.save(folder / "zip.pth", trainers.graphdeco(degree=1)),
+        "checkpoint-legacy": trainers.save(folder / "legacy.pth", trainers.graphdeco(degree=1), **legacy),
+        "checkpoint-r2": trainers.save(folder / "r2.pth", (trainers.r2_capture(), 1)),
+        "pickle": trainers.save_pickle(folder / "point_cloud.pickle", trainers.r2_pickle()),
+        "pickle-text": trainers.save_pickle(folder / "text.pickle", trainers.r2_pickle(), 0),
+    }

@@ -14,33 +14,9 @@ from pathlib import Path
 import pytest
 
 from gscli import formats
-from gscli.cloud import GaussianCloud
-from tests.formats import samples
 
 pytest.importorskip("resource")
 COUNT = 40
-
-
-def make_files(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
-    """A small file of each format and of each of its variants."""
-    import numpy as np
-
-    made = samples.make(folder, cloud) | checkpoints(folder)
-    np.savez_compressed(folder / "npz-packed.npz", xyz=cloud.xyz, label=np.arange(len(cloud)))
-    return made | {"npz-packed": folder / "npz-packed.npz"}
-
-
-def checkpoints(folder: Path) -> dict[str, Path]:
-    from tests.formats import trainers
-
-    legacy = {"_use_new_zipfile_serialization": False}
-    return {
-        "checkpoint-zip": trainers.save(folder / "zip.pth", trainers.graphdeco(degree=1)),
-        "checkpoint-legacy": trainers.save(folder / "legacy.pth", trainers.graphdeco(degree=1), **legacy),
-        "checkpoint-r2": trainers.save(folder / "r2.pth", (trainers.r2_capture(), 1)),
-        "pickle": trainers.save_pickle(folder / "point_cloud.pickle", trainers.r2_pickle()),
-        "pickle-text": trainers.save_pickle(folder / "text.pickle", trainers.r2_pickle(), 0),
-    }
 
 
 def test_damage_ends_in_one_line_or_a_cloud(tmp_path):
