@@ -175,6 +175,16 @@ def test_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (tmp_path / "view.ply").exists() == ("view.ply" in TEXTS[name])
 
 
+@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if "```python" in text])
+def test_python_writes_no_file_that_the_commands_before_it_wrote(name: str) -> None:
+    """Whoever follows a document does all of it in one folder, and nothing is replaced without leave."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", TEXTS[name], re.MULTILINE | re.DOTALL)
+    written = r"""(?:write\(|resample\("[^"]*", )"([^"]*)\""""
+    names = {file for block in blocks for file in re.findall(written, block)}
+    assert {word for example in examples(TEXTS[name]) for word in example.command.split()}.isdisjoint(names)
+    assert bool(names) == (name == "README.md")
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_commands_print_what_is_shown(name: str, tmp_path: Path) -> None:
     shutil.copy(SCENE, tmp_path)
