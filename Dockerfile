@@ -14,6 +14,10 @@
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim AS source
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY gscli ./gscli

@@ -1,4 +1,5 @@
-# Each target does all its own set-up: a virtual environment in .venv, made anew when pyproject.toml changes.
+# Each target does all its own set-up: a virtual environment in .venv, made anew when pyproject.toml or the C
+# sources change.
 #   make demo              thin a made scene, or make demo SCENE=path/to.ply
 #   make test              every check: format, lint, types, tests
 #   make lint              the checks that take seconds
@@ -13,6 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := pyproject.toml $(wildcard gscli/_core/*.[ch])
 SCENE ?=
 ARGS ?=
 VERSIONED := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
@@ -39,14 +41,14 @@ docs: $(VENV)/dev
 	$(BIN)/python tests/update_docs.py
 
 clean:
-	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info .demo
+	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info .demo gscli/_core/*.so
 
 # Stamps, touched once an installation has succeeded: core is the package alone, dev adds every extra.
-$(VENV)/core: pyproject.toml | $(BIN)/python
+$(VENV)/core: $(SOURCES) | $(BIN)/python
 	$(PIP) install --editable .
 	touch $@
 
-$(VENV)/dev: pyproject.toml | $(BIN)/python
+$(VENV)/dev: $(SOURCES) | $(BIN)/python
 	$(PIP) install --editable '.[dev]'
 	touch $@ $(VENV)/core
 

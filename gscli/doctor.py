@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import device, neighbors
+from . import _core, device, neighbors
 from .errors import GscliError, installing
 from .formats import FORMATS
 from .grids import cache
@@ -56,7 +56,15 @@ def _system() -> Iterator[Finding]:
         "system", "python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     )
     yield Finding("system", "numpy", True, np.__version__)
+    yield _kernels()
     yield Finding("system", "threads", True, f"{parallel.threads()} (GSCLI_THREADS overrides)")
+
+
+def _kernels() -> Finding:
+    if found := _core.trouble():
+        slower = f"{found.what}: gscli takes longer, with the same results"
+        return Finding("system", "compiled kernels", False, slower, found.remedy)
+    return Finding("system", "compiled kernels", True, _core.instructions())
 
 
 def _devices() -> Iterator[Finding]:

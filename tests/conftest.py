@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import settings
 
-from gscli import fields
+from gscli import _core, fields
 from gscli.cloud import GaussianCloud
 
 IN_CI = os.environ.get("CI") == "true"
@@ -66,6 +66,16 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no sample data in {folder}")
     return folder
+
+
+@pytest.fixture(params=["compiled", "without"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Makes a test run twice: with compiled kernels, and as where there are none."""
+    if request.param == "without":
+        monkeypatch.setattr(_core, "available", lambda: False)
+    elif found := _core.trouble():
+        pytest.skip(f"compiled kernels {found.what}")
+    return str(request.param)
 
 
 def random_scene(n: int = 500, degree: int = 1, seed: int = 0, normals: bool = True) -> GaussianCloud:

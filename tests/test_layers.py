@@ -23,7 +23,7 @@ FLOORS = (
         "results",
         "runtime",
     ),  # the ground
-    ("kernels", "containers"),
+    ("_core", "kernels", "containers"),
     ("cloud", "scratch", "arguments", "positions"),
     ("formats", "neighbors", "grids"),
     ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,15 @@ PROVIDED_BY = {"yaml": "pyyaml", **DISTRIBUTIONS}  # where the names differ
 
 
 @pytest.fixture(scope="module")
-def project() -> dict[str, Any]:
+def pyproject() -> dict[str, Any]:
     tomllib = pytest.importorskip("tomllib", reason="reading pyproject.toml needs Python 3.11")
-    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return table
+
+
+@pytest.fixture(scope="module")
+def project(pyproject: dict[str, Any]) -> dict[str, Any]:
+    table: dict[str, Any] = pyproject["project"]
     return table
 
 
@@ -42,6 +50,37 @@ def test_everything_imported_is_a_declared_dependency(project: dict[str, Any]) -
     names = {name.split(".")[0] for module in MODULES for _, name in imports(text(module), module)}
     foreign = names - sys.stdlib_module_names - {"gscli"}
     assert {PROVIDED_BY.get(name, name).lower() for name in foreign} - declared == set()
+
+
+def test_every_c_source_is_built_and_goes_into_the_sdist(pyproject: dict[str, Any]) -> None:
+    (extension,) = pyproject["tool"]["setuptools"]["ext-modules"]
+    named = {Path(name).name for name in extension["sources"] + extension["depends"]}
+    assert named == {path.name for path in (ROOT / "gscli/_core").glob("*.[ch]")}
+    assert {Path(name).suffix for name in extension["sources"]} == {".c"}
+
+
+@pytest.mark.parametrize("compiler", ["here", "missing"])
+def test_compiled_kernels_are_built_where_there_is_a_compiler(compiler: str, tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", minversion="77")
+    if compiler == "here" and not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "gscli"):
+        ignored = shutil.ignore_patterns("*.so", "__pycache__")
+        copy = partial(shutil.copytree, ignore=ignored) if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    env = {**os.environ, "GSCLI_CORE": "", "PYTHONPATH": ""} | (
+        {"CC": "no-compiler"} if compiler == "missing" else {}
+    )
+    run = partial(
+        subprocess.run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=120
+    )
+    build = "import setuptools; setuptools.setup()"
+    done = run([sys.executable, "-c", build, "build_ext", "--inplace"])
+    assert done.returncode == 0, done.stderr
+    show = "from gscli import _core; found = _core.trouble(); print(_core.__file__, found and found.what)"
+    done = run([sys.executable, "-c", show])
+    assert done.stdout.split(maxsplit=1)[0] == str(tmp_path / "gscli/_core/__init__.py"), done.stderr
+    assert done.stdout.split(maxsplit=1)[1] == ("None\n" if compiler == "here" else "are not built\n")
 
 
 def test_the_core_is_light(project: dict[str, Any]) -> None:

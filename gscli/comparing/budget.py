@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import fields
+from .. import _core, fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError
 from ..grids.budget import too_small
 from ..kernels import parallel
-from .search import TOGETHER
 
 if TYPE_CHECKING:
     import torch
 
 BASE = 48 << 20  # bytes of Python and NumPy
 THREAD = 9 << 20  # of a block of rows in flight, for each thread
+NARROW = 12  # of a point's three coordinates in float32
 ANSWER = 12  # of a point's distance and its nearest row; 4 more beyond 2^31 points
-WHOLE = 72  # of a point's part in searching two clouds one after the other
-BOTH_AT_ONCE = 90  # and in both directions at once
+WHOLE = 90  # of a point's part in searching two clouds
+WHOLE_NARROW = 50  # where compiled kernels search positions in float32
 PAIR, ATTRIBUTES = 60, 56  # of a pair's differences; of what is held of a Gaussian, in float32
 CELLS = 3  # of the cells that a point lies in, and whether its answer is proven
 TILE = 160  # of a point of a tile, with a query for it
@@ -66,13 +66,15 @@ def pieces(
     """
     counts = [len(cloud) for cloud in clouds]
     points, larger = sum(counts), max(counts)
+    positions = [_position(clouds[0], moved), _position(clouds[1], False)]
+    narrow = positions == [NARROW, NARROW]
     kept = BASE + THREAD * parallel.threads() + sum(cloud.held for cloud in clouds)
-    kept += counts[0] * _position(clouds[0], moved) + counts[1] * _position(clouds[1], False)
+    kept += counts[0] * positions[0] + counts[1] * positions[1]
     kept += 8 * min(counts) if listed else 0
     kept += 0 if sampled is None else SAMPLED * sum(min(count, sampled) for count in counts)
     held = ATTRIBUTES * (2 if moved or not all(_is_narrow(cloud, cloud.fields) for cloud in clouds) else 1)
     answers = points * (ANSWER if points < 2**31 else ANSWER + 4)
-    searched = points * (BOTH_AT_ONCE if points <= TOGETHER else WHOLE)
+    searched = points * (WHOLE_NARROW if narrow and _core.available() else WHOLE)
     if kept + max(searched, answers + larger * (PAIR + held)) <= limit:
         return None
     to_search, to_pair = points * CELLS, larger * COLUMN
@@ -100,7 +102,7 @@ def refuse_page(page: str | None, limit: int | None) -> None:
 
 def _position(cloud: GaussianCloud, moved: bool) -> int:
     """Bytes of a point's three coordinates."""
-    return 12 if _is_narrow(cloud, fields.POSITION) and not moved else 24
+    return NARROW if _is_narrow(cloud, fields.POSITION) and not moved else 2 * NARROW
 
 
 def _is_narrow(cloud: GaussianCloud, names: Sequence[str]) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-TOGETHER = 4_000_000  # points of both clouds: up to here both directions run at once, at twice the memory
 WITHOUT_TORCH = ("kdtree", "faiss")  # engines that have no torch code for the CPU
 
 
@@ -115,42 +112,39 @@ def search_both(
         busier = max((queries[0], len(target)), (queries[1], len(source)), key=math.prod)
         engine, why = neighbors.choose(*busier, where)
     prepare = neighbors.ENGINES.get(engine).index
-    stopped = threading.Event()
+    clouds = source, target
+    found: list[neighbors.Neighbors] = []
     with track("searching", sum(queries)) as show, timings.stage("search"):
 
-        def advance(done: int) -> None:
-            if stopped.is_set():
-                raise _Stopped
-            show(done)
-
-        def one_way(side: int) -> tuple[Nearest, tuple[int, int], kdtree.Index | None]:
-            points, others = (source, target) if side == 0 else (target, source)
-            rows = asked[side]
-            with naming(names[1 - side]):
-                index = prepare(others, device=where)
+        def index(side: int) -> Any:
             with naming(names[side]):
-                found = index.nearest(points if rows is None else points[rows], advance=advance)
-            number = np.int32 if len(others) < 2**31 else np.int64
-            nearest = Nearest(to_numpy(found.distances), to_numpy(found.rows).astype(number), rows)
-            proven = found.proven, found.fallback
-            return nearest, proven, index if isinstance(index, kdtree.Index) else None
+                return prepare(clouds[side], device=where)
 
-        together = engine == "kdtree" and len(source) + len(target) <= TOGETHER
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                later = pool.submit(one_way, 1) if together else None
-                forth = one_way(0)
-                back = later.result() if later else one_way(1)
-            except BaseException:
-                stopped.set()
-                raise
+        trees = (index(0), index(1)) if engine == "kdtree" else None
+        for side, rows in enumerate(asked):
+            targets = trees[1 - side] if trees else index(1 - side)
+            with naming(names[side]):
+                if rows is not None:
+                    found.append(targets.nearest(clouds[side][rows], advance=show))
+                else:
+                    found.append(targets.nearest(trees[side] if trees else clouds[side], advance=show))
     with timings.stage("spacing"):
-        spacings = [
-            median_spacing(index or kdtree.Index(stored), stored, seed=seed)
-            for index, stored in ((back[2], to_numpy(source)), (forth[2], to_numpy(target)))
-        ]
-    proven, fallback = (a + b for a, b in zip(forth[1], back[1], strict=True))
-    return forth[0], back[0], (spacings[0], spacings[1]), Engine(engine, why, proven, fallback), None
+        spacings = []
+        for side, stored in enumerate(map(to_numpy, clouds)):
+            tree = trees[side] if trees else kdtree.Index(stored)
+            spacings.append(median_spacing(tree, stored, seed=seed))
+    used = Engine(engine, why, sum(way.proven for way in found), sum(way.fallback for way in found))
+    forth, back = (
+        Nearest(to_numpy(way.distances), _row_numbers(way.rows, len(clouds[1 - side])), asked[side])
+        for side, way in enumerate(found)
+    )
+    return forth, back, (spacings[0], spacings[1]), used, None
+
+
+def _row_numbers(rows: Any, count: int) -> Array:
+    """Rows of so many, in as few bytes as hold them."""
+    numbers: Array = to_numpy(rows).astype(np.int32 if count < 2**31 else np.int64)
+    return numbers
 
 
 def _tile_by_tile(
@@ -188,10 +182,6 @@ def check_max_queries(count: int | None) -> None:
     """Refuse a number of points to ask that asks none."""
     if count is not None and count < 1:
         raise UsageError(f"`max_queries` must be at least 1, not {count}")
-
-
-class _Stopped(Exception):
-    """Ends a search whose answer nobody waits for any more."""
 
 
 def positions(cloud: GaussianCloud, name: str) -> Array:

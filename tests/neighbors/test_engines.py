@@ -6,14 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from gscli import neighbors
+from gscli import _core, neighbors
 from gscli.errors import EngineUnavailable, InputError, UsageError
 
 ENGINES = neighbors.ENGINES
 
 
-@pytest.fixture(params=ENGINES.names())
-def engine(request):
+@pytest.fixture(params=[*ENGINES.names(), "kdtree without compiled kernels"])
+def engine(request, monkeypatch):
+    if request.param.startswith("kdtree "):
+        monkeypatch.setattr(_core, "available", lambda: False)
+        return ENGINES.get("kdtree")
     try:
         ENGINES.get(request.param).index(np.zeros((1, 3)))
     except EngineUnavailable as missing:

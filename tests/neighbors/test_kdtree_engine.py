@@ -2,11 +2,16 @@ import numpy as np
 import pytest
 
 from gscli.errors import UsageError
-from gscli.neighbors import kdtree
+from gscli.kernels import kd_tree
+from gscli.neighbors import _pykdtree, kdtree
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
-@pytest.mark.parametrize("q", [kdtree.BLOCK - 1, kdtree.BLOCK, kdtree.BLOCK + 1])
-def test_blocks_of_queries_meet(q):
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_blocks_of_queries_meet(more, kernels):
+    block = kd_tree.PACKETS * kd_tree.LEAF if kernels == "compiled" else _pykdtree.BLOCK
+    q = block + more
     rng = np.random.default_rng(0)
     queries, targets = rng.random((q, 3)), np.array([[0.0, 0, 0], [0.9, 0.8, 0.7], [0.9, 0.1, 0.2]])
     counts = []
@@ -15,7 +20,16 @@ def test_blocks_of_queries_meet(q):
     squared = dx * dx + dy * dy + dz * dz
     np.testing.assert_array_equal(found.rows, squared.argmin(axis=1))
     np.testing.assert_array_equal(found.distances, np.sqrt(squared.min(axis=1)))
-    assert counts == [min(kdtree.BLOCK, q - start) for start in range(0, q, kdtree.BLOCK)]
+    assert sum(counts) == q
+    assert len(counts) == (2 if more > 0 else 1)
+
+
+def test_an_index_is_asked_for_the_points_of_another(case, truth):
+    queries, targets = case(np.random.default_rng(2), 300, 400)
+    found = kdtree.Index(targets).nearest(kdtree.Index(queries))
+    distances, rows = truth(queries, targets)
+    np.testing.assert_array_equal(found.distances, distances)
+    np.testing.assert_array_equal(found.rows, rows)
 
 
 @pytest.mark.parametrize("count", [2, 7, 8, 9, 31, 32, 33, 127, 128, 129, 600])

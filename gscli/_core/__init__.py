@@ -1,0 +1,96 @@
+"""Kernels in C, where only those are fast. Optional: without them the same answers take longer.
+
+One extension module, built where there is a C compiler, exports functions that take addresses and numbers,
+keep no state and call nothing back. ctypes calls them without the interpreter's lock, so threads of
+`gscli.kernels.parallel` share the work. They check nothing: `Kernel` holds arrays to their types and layout,
+and the module of `gscli.kernels` that calls one holds their sizes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from typing import Any
+
+from ..errors import UsageError
+from ..runtime.libraries import Trouble
+
+REVISION = 1  # of what core.h exports
+
+
+@cache
+def trouble() -> Trouble | None:
+    """What is wrong with the compiled kernels here, as ``are not built``; None if nothing is.
+
+    Raises:
+        UsageError: ``GSCLI_CORE`` is neither 0 nor 1.
+    """
+    asked = os.environ.get("GSCLI_CORE", "")
+    if asked not in ("", "0", "1"):
+        raise UsageError(f"GSCLI_CORE must be 0 (do without compiled kernels) or 1, not {asked!r}")
+    if asked == "0":
+        return Trouble("are switched off", "unset GSCLI_CORE")
+    again = "reinstall gscli where there is a C compiler"
+    try:
+        from ._kernels import REVISION as built
+    except ModuleNotFoundError:
+        return Trouble("are not built", again, missing=True)
+    except ImportError as error:
+        return Trouble(f"cannot be loaded ({' '.join(str(error).split())[:200]})", again)
+    return None if built == REVISION else Trouble("are those of another version", again)
+
+
+def available() -> bool:
+    """Whether there are compiled kernels here."""
+    return trouble() is None
+
+
+def instructions() -> str:
+    """The vector instructions that the compiled kernels use on this processor, such as ``AVX2``."""
+    from ._kernels import INSTRUCTIONS
+
+    return str(INSTRUCTIONS)
+
+
+class Kernel:
+    """A function of core.h, looked up when it is first called.
+
+    Args:
+        name: its name.
+        arguments: what it takes: NumPy dtypes for the elements of C-contiguous arrays, int for integers,
+            float.
+    """
+
+    def __init__(self, name: str, *arguments: Any) -> None:
+        self.name, self.arguments = name, arguments
+        self._function: Any = None
+
+    def __call__(self, *values: Any) -> None:
+        """Run without the interpreter's lock.
+
+        Raises:
+            ctypes.ArgumentError: an array of another dtype, or one that is not C-contiguous.
+        """
+        if self._function is None:
+            self._function = _bound(self.name, self.arguments)
+        self._function(*values)
+
+
+def _bound(name: str, arguments: tuple[Any, ...]) -> Any:
+    from numpy.ctypeslib import ndpointer
+
+    numbers = {int: ctypes.c_int64, float: ctypes.c_double}
+    function = getattr(_library(), name)
+    function.argtypes = [
+        numbers[kind] if kind in numbers else ndpointer(kind, flags="C_CONTIGUOUS") for kind in arguments
+    ]
+    function.restype = None
+    return function
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    from . import _kernels
+
+    return ctypes.CDLL(_kernels.__file__)

@@ -1,0 +1,2 @@
+REVISION: int
+INSTRUCTIONS: str

@@ -1,0 +1,45 @@
+// What the extension module exports. Sizes are numbers of elements; all arrays are contiguous and checked by the caller.
+//
+// Compiled with -ffp-contract=off: a product is rounded before it is added to, as NumPy and torch do.
+#ifndef GSCLI_CORE_H
+#define GSCLI_CORE_H
+
+#include <stdint.h>
+
+#define REVISION 1 // of the arguments below; __init__.py has the same
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+// Whether this processor has AVX2; kernels that gain by it exist twice and ask.
+int has_avx2(void);
+
+// ---- kdtree.c: see kernels/kd_tree.py for what the arrays hold
+#define LEAF 16 // points in a leaf at most, and queries in a packet
+
+typedef float coord_f32;
+typedef double coord_f64;
+typedef struct { float x, y, z; uint32_t row; } point_f32;
+typedef struct { double x, y, z; uint64_t row; } point_f64;
+typedef struct { float low[3], high[3]; uint32_t row, unused; } box_f32; // row: the lowest in it
+typedef struct { double low[3], high[3]; uint32_t row, unused; } box_f64;
+typedef struct { float x[LEAF], y[LEAF], z[LEAF]; uint32_t row[LEAF]; } leaf_f32; // filled up with its last point
+typedef struct { double x[LEAF], y[LEAF], z[LEAF]; uint32_t row[LEAF]; } leaf_f64;
+
+EXPORT void kd_split_f32(point_f32 *points, box_f32 *boxes, int64_t count, int64_t level, int64_t node);
+EXPORT void kd_split_f64(point_f64 *points, box_f64 *boxes, int64_t count, int64_t level, int64_t node);
+EXPORT void kd_grow_f32(point_f32 *points, box_f32 *boxes, leaf_f32 *leaves, int64_t count, int64_t depth, int64_t level,
+                        int64_t node);
+EXPORT void kd_grow_f64(point_f64 *points, box_f64 *boxes, leaf_f64 *leaves, int64_t count, int64_t depth, int64_t level,
+                        int64_t node);
+EXPORT void kd_nearest_f32(const box_f32 *boxes, const leaf_f32 *leaves, int64_t count, int64_t depth,
+                           const box_f32 *query_boxes, const leaf_f32 *queries, int64_t query_count, int64_t query_depth,
+                           int64_t first, int64_t last, int64_t elsewhere, double *distances, int64_t *rows, int64_t *work);
+EXPORT void kd_nearest_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t count, int64_t depth,
+                           const box_f64 *query_boxes, const leaf_f64 *queries, int64_t query_count, int64_t query_depth,
+                           int64_t first, int64_t last, int64_t elsewhere, double *distances, int64_t *rows, int64_t *work);
+
+#endif

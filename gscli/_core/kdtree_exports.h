@@ -1,0 +1,32 @@
+// Template: what core.h promises of a type.
+
+void JOIN(kd_split, TYPE)(T(point) *points, T(box) *boxes, int64_t count, int64_t level, int64_t node)
+{
+    T(split)(points, boxes, count, level, node);
+}
+
+void JOIN(kd_grow, TYPE)(T(point) *points, T(box) *boxes, T(leaf) *leaves, int64_t count, int64_t depth, int64_t level,
+                         int64_t node)
+{
+    T(grow)(points, boxes, leaves, count, depth, level, node);
+}
+
+void JOIN(JOIN(nearest, TYPE), avx2)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
+                                     const T(box) *query_boxes, const T(leaf) *queries, int64_t query_count,
+                                     int64_t query_depth, int64_t first, int64_t last, int64_t elsewhere,
+                                     double *distances, int64_t *rows, int64_t *work);
+
+void JOIN(kd_nearest, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
+                            const T(box) *query_boxes, const T(leaf) *queries, int64_t query_count, int64_t query_depth,
+                            int64_t first, int64_t last, int64_t elsewhere, double *distances, int64_t *rows, int64_t *work)
+{
+#if defined(__x86_64__)
+    if (has_avx2()) {
+        JOIN(JOIN(nearest, TYPE), avx2)(boxes, leaves, count, depth, query_boxes, queries, query_count, query_depth, first,
+                                        last, elsewhere, distances, rows, work);
+        return;
+    }
+#endif
+    JOIN(JOIN(nearest, TYPE), plain)(boxes, leaves, count, depth, query_boxes, queries, query_count, query_depth, first,
+                                     last, elsewhere, distances, rows, work);
+}

@@ -1,0 +1,105 @@
+// Vectors of floats, of doubles and of what their comparisons give, with the few operations that have no operator.
+//
+// Included after WIDE is defined to 1 (AVX2) or 0 (what the compiler takes for granted). The vectors are those of GCC
+// and Clang, so + - * < & work on them.
+#ifndef GSCLI_LANES_H
+#define GSCLI_LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if WIDE
+#define BYTES 32
+#else
+#define BYTES 16
+#endif
+#define FLOATS (BYTES / 4)
+#define DOUBLES (BYTES / 8)
+
+typedef float floats __attribute__((vector_size(BYTES)));
+typedef int32_t ints __attribute__((vector_size(BYTES)));
+typedef double doubles __attribute__((vector_size(BYTES)));
+typedef int64_t longs __attribute__((vector_size(BYTES)));
+
+static inline floats all_floats(float x)
+{
+    floats v;
+    for (int i = 0; i < FLOATS; i++)
+        v[i] = x;
+    return v;
+}
+
+static inline ints all_ints(int32_t x)
+{
+    ints v;
+    for (int i = 0; i < FLOATS; i++)
+        v[i] = x;
+    return v;
+}
+
+static inline doubles all_doubles(double x)
+{
+    doubles v;
+    for (int i = 0; i < DOUBLES; i++)
+        v[i] = x;
+    return v;
+}
+
+static inline longs all_longs(int64_t x)
+{
+    longs v;
+    for (int i = 0; i < DOUBLES; i++)
+        v[i] = x;
+    return v;
+}
+
+// mask ? a : b, where each lane of a mask has all bits set or none.
+static inline floats pick_floats(ints mask, floats a, floats b)
+{
+    return (floats)((mask & (ints)a) | (~mask & (ints)b));
+}
+
+static inline ints pick_ints(ints mask, ints a, ints b)
+{
+    return (mask & a) | (~mask & b);
+}
+
+static inline doubles pick_doubles(longs mask, doubles a, doubles b)
+{
+    return (doubles)((mask & (longs)a) | (~mask & (longs)b));
+}
+
+static inline longs pick_longs(longs mask, longs a, longs b)
+{
+    return (mask & a) | (~mask & b);
+}
+
+// The lesser and the greater of numbers that are not NaN.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#if WIDE
+#define least_floats(a, b) ((floats)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define most_floats(a, b) ((floats)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define most_doubles(a, b) ((doubles)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define any(mask) (!_mm256_testz_si256((__m256i)(mask), (__m256i)(mask)))
+#else
+#define least_floats(a, b) ((floats)_mm_min_ps((__m128)(a), (__m128)(b)))
+#define most_floats(a, b) ((floats)_mm_max_ps((__m128)(a), (__m128)(b)))
+#define most_doubles(a, b) ((doubles)_mm_max_pd((__m128d)(a), (__m128d)(b)))
+#define any(mask) (_mm_movemask_epi8((__m128i)(mask)) != 0)
+#endif
+#else
+#define least_floats(a, b) pick_floats((a) < (b), a, b)
+#define most_floats(a, b) pick_floats((a) > (b), a, b)
+#define most_doubles(a, b) pick_doubles((a) > (b), a, b)
+static inline int any_of(longs mask)
+{
+    int64_t found = 0;
+    for (int i = 0; i < DOUBLES; i++)
+        found |= mask[i];
+    return found != 0;
+}
+#define any(mask) any_of((longs)(mask))
+#endif
+
+#endif

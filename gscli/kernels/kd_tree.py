@@ -1,0 +1,163 @@
+"""A k-d tree in C: exact nearest neighbours on a CPU, several times faster than without it.
+
+The points are cut at their median along the widest side of their box until at most `LEAF` are left, so the
+tree is implied by their number. Queries get a tree of their own, and the queries of one leaf go down
+together. Over float32 the search runs in float32 and proves its answer by the second nearest; what lacks that
+proof, and all of float64, is searched in float64, in which distances are defined (`gscli.kernels.distances`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._core import Kernel
+from . import parallel
+
+LEAF = 16  # points in a leaf at most
+MOST = 1 << 31  # points: what a leaf's number times LEAF has room for in an int32
+PACKETS = 1 << 10  # searched at a time, by one thread
+SPLITS = 6  # levels that are cut by one node a task: below there are subtrees enough for 64 threads
+
+POINT = {
+    kind: np.dtype([("x", kind), ("y", kind), ("z", kind), ("row", rows)])
+    for kind, rows in (("f4", "u4"), ("f8", "u8"))
+}
+BOX = {
+    kind: np.dtype([("low", kind, 3), ("high", kind, 3), ("row", "u4"), ("unused", "u4")])
+    for kind in ("f4", "f8")
+}
+LEAVES = {
+    kind: np.dtype([("x", kind, LEAF), ("y", kind, LEAF), ("z", kind, LEAF), ("row", "u4", LEAF)])
+    for kind in ("f4", "f8")
+}
+_SUFFIXES = {"f4": "f32", "f8": "f64"}
+_SPLIT = {
+    kind: Kernel(f"kd_split_{suffix}", POINT[kind], BOX[kind], int, int, int)
+    for kind, suffix in _SUFFIXES.items()
+}
+_GROW = {
+    kind: Kernel(f"kd_grow_{suffix}", POINT[kind], BOX[kind], LEAVES[kind], int, int, int, int)
+    for kind, suffix in _SUFFIXES.items()
+}
+_NEAREST = {
+    kind: Kernel(
+        f"kd_nearest_{suffix}",
+        *(BOX[kind], LEAVES[kind], int, int, BOX[kind], LEAVES[kind], int, int),
+        *(int, int, int, np.float64, np.int64, np.int64),
+    )
+    for kind, suffix in _SUFFIXES.items()
+}
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Points in a k-d tree.
+
+    Attributes:
+        count: how many there are.
+        depth: how many levels of nodes are above the leaves.
+        boxes: (2^(depth + 1) - 1,) records ``low``, ``high``, (3,) each, and the lowest ``row``: of all
+            nodes, level by level.
+        leaves: (2^depth,) records ``x``, ``y``, ``z`` and ``row``, (`LEAF`,) each; what is left of one is
+            filled up with its last point.
+    """
+
+    count: int
+    depth: int
+    boxes: npt.NDArray[Any]
+    leaves: npt.NDArray[Any]
+
+    @property
+    def kind(self) -> str:
+        """The type of the coordinates, ``f4`` or ``f8``."""
+        return self.leaves.dtype["x"].base.str[1:]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The nearest point of each query.
+
+    Attributes:
+        distances: (Q,) float64; infinite where there is none.
+        rows: (Q,) int64, the lowest row at that distance; -1 where there is none.
+        box_tests: distances between boxes that were computed.
+        evaluations: leaves whose points were compared with the queries of a leaf.
+        exact: leaves of queries that were searched in float64.
+    """
+
+    distances: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.int64]
+    box_tests: int
+    evaluations: int
+    exact: int
+
+
+def build(points: npt.NDArray[Any], kind: str) -> Tree:
+    """Put points in a tree.
+
+    Args:
+        points: (N, 3) floats, finite, 0 < N <= `MOST`.
+        kind: how to hold them: ``f4``, where float32 holds every coordinate, or ``f8``.
+    """
+    count = len(points)
+    depth = max(0, (-(-count // LEAF) - 1).bit_length())
+    records = np.empty(count, POINT[kind])
+
+    def fill(part: slice) -> None:
+        for axis, name in enumerate("xyz"):
+            records[name][part] = points[part, axis]
+        records["row"][part] = np.arange(part.start, part.stop)
+
+    parallel.for_each(fill, parallel.blocks(count))
+    boxes, leaves = np.empty((2 << depth) - 1, BOX[kind]), np.empty(1 << depth, LEAVES[kind])
+    top = min(depth, SPLITS)
+    for level in range(top):
+        parallel.for_each(
+            lambda node, level=level: _SPLIT[kind](records, boxes, count, level, node),  # type: ignore[misc]
+            range(1 << level),
+        )
+    parallel.for_each(
+        lambda node: _GROW[kind](records, boxes, leaves, count, depth, top, node), range(1 << top)
+    )
+    return Tree(count, depth, boxes, leaves)
+
+
+def nearest(
+    tree: Tree,
+    queries: Tree,
+    *,
+    elsewhere: bool = False,
+    advance: Callable[[int], object] | None = None,
+) -> Found:
+    """The nearest point of `tree` to each point of `queries`.
+
+    Args:
+        tree, queries: of one kind.
+        elsewhere: leave out points at a query's own position.
+        advance: told of each number of queries that are answered.
+    """
+    if tree.kind != queries.kind:
+        raise TypeError(f"a tree of {tree.kind} cannot be asked by one of {queries.kind}")
+    distances, rows = np.empty(queries.count), np.empty(queries.count, np.int64)
+    work = np.zeros(3, np.int64)
+
+    def search(packets: slice) -> tuple[int, npt.NDArray[np.int64]]:
+        own = np.zeros(3, np.int64)
+        _NEAREST[tree.kind](
+            *(tree.boxes, tree.leaves, tree.count, tree.depth),
+            *(queries.boxes, queries.leaves, queries.count, queries.depth),
+            *(packets.start, packets.stop, elsewhere, distances, rows, own),
+        )
+        first, last = (edge * queries.count >> queries.depth for edge in (packets.start, packets.stop))
+        return last - first, own
+
+    for answered, own in parallel.in_order(search, parallel.blocks(1 << queries.depth, PACKETS)):
+        work += own
+        if advance is not None:
+            advance(answered)
+    return Found(distances, rows, *work.tolist())

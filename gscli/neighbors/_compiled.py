@@ -1,0 +1,57 @@
+"""The k-d tree of compiled kernels, in float32 where that holds the points; see `gscli.kernels.kd_tree`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..kernels import kd_tree, parallel
+
+MOST = kd_tree.MOST
+
+
+class Tree:
+    """A k-d tree over (N, 3) finite points.
+
+    Memory: about 22 bytes per point, 16 more while it is built; twice that in float64.
+    """
+
+    def __init__(self, points: npt.NDArray[Any]) -> None:
+        self._points = points
+        self._narrow = _is_narrow(points)
+        self._trees: dict[str, kd_tree.Tree] = {}
+        self._of("f4" if self._narrow else "f8")
+
+    def nearest(
+        self, queries: Tree, advance: Callable[[int], object] | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """The distance and the row of the nearest point to each of the points of another tree."""
+        found = kd_tree.nearest(*self._alike(queries), advance=advance)
+        return found.distances, found.rows
+
+    def spacing(self, queries: Tree) -> npt.NDArray[np.float64]:
+        """The distance from each of the points of another tree to the nearest point elsewhere."""
+        return kd_tree.nearest(*self._alike(queries), elsewhere=True).distances
+
+    def _alike(self, queries: Tree) -> tuple[kd_tree.Tree, kd_tree.Tree]:
+        """Both trees in the type that holds the points of both."""
+        kind = "f4" if self._narrow and queries._narrow else "f8"
+        return self._of(kind), queries._of(kind)
+
+    def _of(self, kind: str) -> kd_tree.Tree:
+        if kind not in self._trees:
+            self._trees[kind] = kd_tree.build(self._points, kind)
+        return self._trees[kind]
+
+
+def _is_narrow(points: npt.NDArray[Any]) -> bool:
+    """Whether float32 holds every coordinate."""
+    if points.dtype.itemsize == 4:
+        return True
+    with np.errstate(over="ignore", under="ignore"):
+        return all(
+            (points[part].astype(np.float32) == points[part]).all() for part in parallel.blocks(len(points))
+        )
