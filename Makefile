@@ -6,6 +6,7 @@
 #   make oldest            test what touches NumPy and Click with Python 3.10 and the oldest versions that
 #                          pyproject.toml allows; skipped where there is no such Python, unless CI is set
 #   make newest            the same with Python 3.13 and the newest versions
+#   make sanitized         the tests of compiled kernels with those built to notice bad memory and undefined behaviour
 #   make docs              write docs/library.md, run the examples of README and docs and write what they print
 #   make clean             remove what the others made
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k cells" goes to pytest.
@@ -17,9 +18,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml $(wildcard gscli/_core/*.[ch])
 SCENE ?=
 ARGS ?=
+CHECKED := build/sanitized
+COMPILED := tests/_core tests/kernels/test_kd_tree.py tests/neighbors/test_kdtree_engine.py
 VERSIONED := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
 
-.PHONY: demo test lint oldest newest docs clean
+.PHONY: demo test lint oldest newest sanitized docs clean
 
 demo: $(VENV)/core
 	$(BIN)/gscli demo $(if $(SCENE),"$(SCENE)")
@@ -35,6 +38,16 @@ lint: $(VENV)/dev
 oldest newest: $(VENV)/dev
 	$(BIN)/nox --$(if $(CI),error,no-error)-on-missing-interpreters \
 		--session 'tests-$(if $(filter oldest,$@),3.10,3.13)(core, $@)' -- $(VERSIONED) $(ARGS)
+
+sanitized: $(VENV)/dev
+	rm -rf $(CHECKED)
+	mkdir -p $(CHECKED)
+	cp -R gscli tests pyproject.toml README.md LICENSE Makefile $(CHECKED)
+	rm -f $(CHECKED)/gscli/_core/*.so
+	cd $(CHECKED) && CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" \
+		$(CURDIR)/$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet build_ext --inplace
+	cd $(CHECKED) && CI= ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+		$(CURDIR)/$(BIN)/python -m pytest $(COMPILED) $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/python tests/update_library.py
