@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..runtime.libraries import Trouble
 
 REVISION = 1  # of what core.h exports
+Word = ctypes.c_uint64
 
 
 @cache
@@ -58,8 +59,7 @@ class Kernel:
 
     Args:
         name: its name.
-        arguments: what it takes: NumPy dtypes for the elements of C-contiguous arrays, int for integers,
-            float.
+        arguments: what it takes: NumPy dtypes for the elements of arrays, int, float and `Word` for numbers.
     """
 
     def __init__(self, name: str, *arguments: Any) -> None:
@@ -70,20 +70,27 @@ class Kernel:
         """Run without the interpreter's lock.
 
         Raises:
-            ctypes.ArgumentError: an array of another dtype, or one that is not C-contiguous.
+            ctypes.ArgumentError: an array of another dtype, or one that is not as `laid_out` gives it.
         """
         if self._function is None:
             self._function = _bound(self.name, self.arguments)
         self._function(*values)
 
 
+def laid_out(array: Any) -> Any:
+    """The array as kernels take it, C-contiguous and aligned; a copy where it is not."""
+    import numpy as np
+
+    return np.require(array, requirements=("C", "A"))
+
+
 def _bound(name: str, arguments: tuple[Any, ...]) -> Any:
     from numpy.ctypeslib import ndpointer
 
-    numbers = {int: ctypes.c_int64, float: ctypes.c_double}
+    numbers = {int: ctypes.c_int64, float: ctypes.c_double, Word: Word}
     function = getattr(_library(), name)
     function.argtypes = [
-        numbers[kind] if kind in numbers else ndpointer(kind, flags="C_CONTIGUOUS") for kind in arguments
+        numbers[kind] if kind in numbers else ndpointer(kind, flags=("C", "A")) for kind in arguments
     ]
     function.restype = None
     return function

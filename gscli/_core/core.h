@@ -14,14 +14,43 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
+// A template is included once for each TYPE, f32 and f64, and names what it makes by it: T(split) is split_f32.
+#define JOINED(name, type) name##_##type
+#define JOIN(name, type) JOINED(name, type)
+#define T(name) JOIN(name, TYPE)
+typedef float coord_f32;
+typedef double coord_f64;
+
 // Whether this processor has AVX2; kernels that gain by it exist twice and ask.
 int has_avx2(void);
+
+// ---- picks.c
+EXPORT void keep_smallest(const int32_t *order, const int64_t *offsets, const int64_t *k, const uint32_t *keys,
+                          int64_t hashed, uint64_t stream, int64_t first, int64_t last, uint64_t *scratch, uint8_t *kept);
+
+// ---- cells.c
+#define DIGITS 2048 // of a radix sort
+
+// cut: ten numbers, the size of a cell, and by axis the origin, the lowest lattice number and how many there are.
+EXPORT void cell_keys_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
+                          uint64_t *keys);
+EXPORT void cell_words_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
+                           int64_t packs, uint64_t *words);
+EXPORT void mark_cells_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
+                           int64_t packs, int64_t shift, uint8_t *slots);
+EXPORT void cell_keys_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
+                          uint64_t *keys);
+EXPORT void cell_words_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
+                           int64_t packs, uint64_t *words);
+EXPORT void mark_cells_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
+                           int64_t packs, int64_t shift, uint8_t *slots);
+EXPORT void radix_count(const uint64_t *keys, int64_t first, int64_t last, int64_t shift, int64_t *counts);
+EXPORT void radix_move(const uint64_t *keys, const int32_t *rows, int64_t first, int64_t last, int64_t shift,
+                       int64_t *places, uint64_t *sorted_keys, int32_t *sorted_rows);
 
 // ---- kdtree.c: see kernels/kd_tree.py for what the arrays hold
 #define LEAF 16 // points in a leaf at most, and queries in a packet
 
-typedef float coord_f32;
-typedef double coord_f64;
 typedef struct { float x, y, z; uint32_t row; } point_f32;
 typedef struct { double x, y, z; uint64_t row; } point_f64;
 typedef struct { float low[3], high[3]; uint32_t row, unused; } box_f32; // row: the lowest in it

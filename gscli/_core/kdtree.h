@@ -1,17 +1,11 @@
 // What the templates of k-d trees share. The tree is implied by its size: node i of level l holds the points from
 // i * count >> l to (i + 1) * count >> l, and boxes stand level by level.
-//
-// A template is included once for each TYPE, f32 and f64, and names what it makes by it: T(split) is split_f32.
 #ifndef GSCLI_KDTREE_H
 #define GSCLI_KDTREE_H
 
 #include <math.h>
 
 #include "core.h"
-
-#define JOINED(name, type) name##_##type
-#define JOIN(name, type) JOINED(name, type)
-#define T(name) JOIN(name, TYPE)
 
 static inline int64_t start_of(int64_t count, int64_t level, int64_t node)
 {

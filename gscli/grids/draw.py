@@ -43,21 +43,22 @@ class Draw:
         return int(np.count_nonzero(self.rows)) if is_mask else len(self.rows)
 
 
-def ascending(chosen: Any, count: int) -> Any:
-    """Chosen rows among `count` in ascending order; a mask over the input beats sorting many."""
-    if isinstance(chosen, np.ndarray):
-        if len(chosen) == count:
-            return np.arange(count)
-        if len(chosen) < count // 8:
-            return np.sort(chosen).astype(np.int64)
-        kept = np.zeros(count, bool)
-        kept[chosen] = True
+def none_kept(order: Any, rows: int) -> Any:
+    """(rows,) bool, all False, of the kind and on the device of an `order`."""
+    if isinstance(order, np.ndarray):
+        return np.zeros(rows, bool)
+    import torch
+
+    return torch.zeros(rows, dtype=torch.bool, device=order.device)
+
+
+def rows_of(kept: Any) -> Any:
+    """(K,) int64, the rows that are True in (rows,) bool, ascending."""
+    if isinstance(kept, np.ndarray):
         return np.flatnonzero(kept)
     import torch
 
-    mask = torch.zeros(count, dtype=torch.bool, device=chosen.device)
-    mask[chosen.long()] = True
-    return torch.nonzero(mask).squeeze(1)
+    return torch.nonzero(kept).squeeze(1)
 
 
 def on(device: torch.device | None, array: Any) -> Any:

@@ -137,9 +137,7 @@ class TiledGrid:
             grid = self._read(tile)
             counts = None if shared is None else (shared.of(grid.lots(lots)), 0)
             keys = None if tile.keys is None else self._scratch.get(tile.keys)
-            rows, more = grid.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
-            kept[rows] = True
-            forced += more
+            forced += grid.mark(kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
         return Draw(kept, forced)
 
     def _read(self, tile: _Tile) -> VoxelGrid:

@@ -22,7 +22,7 @@ from ..kernels.extent import extent_of
 from ..positions import finite_rows, not_finite
 from ..results import shown
 from . import lattice, picking
-from .draw import Draw, ascending, like, on
+from .draw import Draw, like, none_kept, on, rows_of
 from .methods import Method, method
 from .picking import Pick
 
@@ -245,30 +245,33 @@ class VoxelGrid:
                 raise UsageError(f"the pick {how.pick.name} and the keys given do not go together")
             if keys is not None:
                 keys = keys[to_numpy(self.order)]
-        chosen, forced = self.choose(how, seed=seed, epoch=epoch, keys=keys, counts=counts)
-        return Draw(ascending(chosen, self.rows), forced)
+        kept = none_kept(self.order, self.rows)
+        forced = self.mark(kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
+        return Draw(rows_of(kept), forced)
 
-    def choose(
-        self, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
-    ) -> tuple[Any, int]:
-        """The rows of `draw` in the order of cells, and its forced cells.
+    def mark(
+        self, kept: Any, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
+    ) -> int:
+        """Mark the rows of `draw` in (rows,) bool `kept`; the number of forced cells.
 
         Args:
+            kept: of the kind of the grid's arrays; what is marked already stays.
             how, seed, epoch, counts: as of `draw`.
             keys: (M,) NumPy keys in sorted-row order; None where there are none.
         """
         if not how.picks:
-            return self.order, 0
+            kept[self.order.long() if is_torch(kept) else self.order] = True
+            return 0
         stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
         if how.rule.single and how.target is None and how.pick.uniform:
             position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
-            return self.order[position], 0
+            rows = self.order[position]
+            kept[rows.long() if is_torch(kept) else rows] = True
+            return 0
         k, forced = self.wanted(how, seed=seed, epoch=epoch) if counts is None else counts
-        keys = how.pick.keys(self.order, keys, stream)
-        marked = picks.bottom_k_per_cell(self.offsets, like(self.order, keys), k)
-        # Much faster than order[marked], whose branches are unpredictable.
-        position = np.flatnonzero(marked) if isinstance(marked, np.ndarray) else marked
-        return self.order[position], forced
+        drawn = stream if how.pick.uniform else like(self.order, how.pick.keys(self.order, keys, stream))
+        picks.keep(kept, self.order, self.offsets, k, drawn)
+        return forced
 
     def pick_keys(self, cloud: GaussianCloud, pick: Pick | str) -> npt.NDArray[np.uint32] | None:
         """(rows,) uint32 keys that a pick has for every draw of a cloud; None where all is chance.

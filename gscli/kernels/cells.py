@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from ..errors import UsageError
-from . import parallel
+from . import parallel, radix
 from .axis import Axis, GappedAxis
-
-MAX_INDEX = 2**53  # beyond this, neighbouring cells are the same float64
+from .cell_keys import MAX_INDEX, compress, fits, keys_of, lattice_index, packed, unpacked
 
 
 class Groups(NamedTuple):
@@ -67,7 +67,7 @@ def lattice_span(
 
 def cells_of(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """(N, 3) lattice coordinates of (3, N) positions that `lattice_span` accepted."""
-    return np.stack([_lattice(x, size, corner) for x, corner in zip(xyz, origin, strict=True)]).T
+    return np.stack([lattice_index(x, size, corner) for x, corner in zip(xyz, origin, strict=True)]).T
 
 
 def group_lattice(xyz: Any, size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
@@ -112,40 +112,33 @@ def _group_ids_torch(ids: Any) -> Groups:
 
 def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
     n = xyz.shape[1]
-    row_bits = max(1, (n - 1).bit_length())
+    compiled = _core.available() and n <= radix.MOST
+    row_bits = 0 if compiled else max(1, (n - 1).bit_length())
     axes = [Axis(low, number) for low, number in zip(*span, strict=True)]
-    if not _fits(axes, row_bits):
+    if not fits(axes, row_bits):
         axes = [
             GappedAxis(
                 span.low[axis],
                 span.number[axis],
-                (_lattice(xyz[axis, part], size, origin[axis]) for part in parallel.blocks(n)),
+                (lattice_index(xyz[axis, part], size, origin[axis]) for part in parallel.blocks(n)),
             )
             for axis in range(3)
         ]
-    if _fits(axes, row_bits):
-        words = np.empty(n, np.uint64)
-
-        def pack(part: slice) -> None:
-            key = np.zeros(part.stop - part.start, np.uint64)
-            for x, axis, corner in zip(xyz, axes, origin, strict=True):
-                key = key * np.uint64(axis.number) + axis.rank(_lattice(x[part], size, corner))
-            words[part] = (key << np.uint64(row_bits)) | np.arange(part.start, part.stop, dtype=np.uint64)
-
-        parallel.for_each(pack, parallel.blocks(n))
+    if fits(axes, row_bits):
+        if compiled:
+            keys = keys_of(xyz, size, origin, axes)
+            rows, keys = radix.sort_rows(keys, math.prod(axis.number for axis in axes) - 1)
+            starts = _starts(keys)
+            return Groups(rows, _offsets(starts, n), unpacked(keys[starts], axes))
+        words = packed(xyz, size, origin, axes, row_bits)
         parallel.sort(words)
         return _split_words(words, row_bits, axes)
-    indices = [_lattice(xyz[axis], size, origin[axis]) for axis in range(3)]
-    keys, decode = _compress(indices)
+    indices = [lattice_index(xyz[axis], size, origin[axis]) for axis in range(3)]
+    keys, decode = compress(indices)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     starts = _starts(keys)
     return Groups(order.astype(_row_type(n)), _offsets(starts, n), decode(keys[starts]))
-
-
-def _fits(axes: list[Axis], row_bits: int) -> bool:
-    """Whether a cell and a row fit in one 64-bit word."""
-    return math.prod(axis.number for axis in axes) << row_bits <= 1 << 64
 
 
 def _split_words(words: npt.NDArray[Any], row_bits: int, axes: list[Axis]) -> Groups:
@@ -163,38 +156,7 @@ def _split_words(words: npt.NDArray[Any], row_bits: int, axes: list[Axis]) -> Gr
     parallel.for_each(split, parallel.blocks(n))
     changes[:1] = True
     starts = np.flatnonzero(changes)
-    key = words[starts] >> shift
-    cells = np.empty((len(starts), 3), np.int64)
-    for column, axis in reversed(list(enumerate(axes))):
-        cells[:, column] = axis.index(key % np.uint64(axis.number))
-        key //= np.uint64(axis.number)
-    return Groups(order, _offsets(starts, n), cells)
-
-
-def _compress(indices: list[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], Any]:
-    """Number the occupied cells of a cloud too scattered to pack, keeping lexicographic order.
-
-    Axis ranks are below N, and so are ranks of pairs: every product stays below 2^63.
-    """
-    tables = [np.unique(index) for index in indices]
-    ranks = [np.searchsorted(t, index) for t, index in zip(tables, indices, strict=True)]
-    pairs = ranks[0] * len(tables[1]) + ranks[1]
-    pair_table = np.unique(pairs)
-    keys = np.searchsorted(pair_table, pairs) * len(tables[2]) + ranks[2]
-
-    def decode(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        pair, last = np.divmod(keys, len(tables[2]))
-        first, second = np.divmod(pair_table[pair], len(tables[1]))
-        return np.stack([tables[0][first], tables[1][second], tables[2][last]], axis=1)
-
-    return keys, decode
-
-
-def _lattice(x: npt.NDArray[Any], size: float, origin: float) -> npt.NDArray[Any]:
-    scaled = x.astype(np.float64)
-    scaled -= origin
-    scaled /= size
-    return np.floor(scaled, out=scaled).astype(np.int64)
+    return Groups(order, _offsets(starts, n), unpacked(words[starts] >> shift, axes))
 
 
 def _group_torch(xyz: Any, size: float, origin: npt.NDArray[Any], span: Span) -> Groups:

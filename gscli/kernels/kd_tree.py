@@ -24,15 +24,15 @@ PACKETS = 1 << 10  # searched at a time, by one thread
 SPLITS = 6  # levels that are cut by one node a task: below there are subtrees enough for 64 threads
 
 POINT = {
-    kind: np.dtype([("x", kind), ("y", kind), ("z", kind), ("row", rows)])
+    kind: np.dtype([("x", kind), ("y", kind), ("z", kind), ("row", rows)], align=True)
     for kind, rows in (("f4", "u4"), ("f8", "u8"))
 }
 BOX = {
-    kind: np.dtype([("low", kind, 3), ("high", kind, 3), ("row", "u4"), ("unused", "u4")])
+    kind: np.dtype([("low", kind, 3), ("high", kind, 3), ("row", "u4"), ("unused", "u4")], align=True)
     for kind in ("f4", "f8")
 }
 LEAVES = {
-    kind: np.dtype([("x", kind, LEAF), ("y", kind, LEAF), ("z", kind, LEAF), ("row", "u4", LEAF)])
+    kind: np.dtype([(axis, kind, LEAF) for axis in "xyz"] + [("row", "u4", LEAF)], align=True)
     for kind in ("f4", "f8")
 }
 _SUFFIXES = {"f4": "f32", "f8": "f64"}

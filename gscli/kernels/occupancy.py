@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from . import parallel
 from .cells import Span
 
@@ -24,6 +25,14 @@ Naming = Callable[[npt.NDArray[Any]], Words]
 
 _CHUNK = 1 << 15  # points at a time: the temporaries stay in the processor's cache
 _SIGMAS = 6.0  # how far chance may lead
+_LATTICE = (int, int, np.float64, int)
+_WORDS, _MARKS = (
+    {
+        kind: _core.Kernel(f"{name}_{suffix}", kind, kind, kind, *_LATTICE, *results)
+        for kind, suffix in ((np.float32, "f32"), (np.float64, "f64"))
+    }
+    for name, results in (("cell_words", (np.uint64,)), ("mark_cells", (int, np.uint8)))
+)
 _MIXERS = tuple(np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -46,7 +55,8 @@ def in_memory(xyz: npt.NDArray[Any]) -> Points:
     return Points(thinned, lambda name: count_distinct([named(name, xyz)]))
 
 
-def name_cells(size: float, origin: npt.NDArray[Any], span: Span) -> Naming:
+@dataclass(frozen=True, eq=False)
+class CellNames:
     """Gives points of one cell one word, and those of different cells different ones.
 
     Two cells share a word once in 2^64 pairs if the box has 2^53 cells or more, and never otherwise.
@@ -55,26 +65,56 @@ def name_cells(size: float, origin: npt.NDArray[Any], span: Span) -> Naming:
         size, origin: of the lattice.
         span: from `cells.lattice_span`; all points are in it.
     """
-    packs = math.prod(span.number) < 1 << 53
 
-    def words(xyz: npt.NDArray[Any]) -> Words:
-        key: Any = np.zeros(xyz.shape[1], np.float64 if packs else np.uint64)
-        for axis, (low, number) in enumerate(zip(*span, strict=True)):
-            if origin[axis] == 0.0:
-                cell = np.divide(xyz[axis], size, dtype=np.float64)
+    size: float
+    origin: npt.NDArray[Any]
+    span: Span
+
+    def __call__(self, xyz: npt.NDArray[Any]) -> Words:
+        """(n,) words of (3, n) points."""
+        if (compiled := self._compiled(_WORDS, xyz)) is not None:
+            out = np.empty(xyz.shape[1], np.uint64)
+            compiled(out)
+            return out
+        key: Any = np.zeros(xyz.shape[1], np.float64 if self._packs else np.uint64)
+        for axis, (low, number) in enumerate(zip(*self.span, strict=True)):
+            if self.origin[axis] == 0.0:
+                cell = np.divide(xyz[axis], self.size, dtype=np.float64)
             else:
-                cell = np.subtract(xyz[axis], origin[axis], dtype=np.float64)
-                cell /= size
+                cell = np.subtract(xyz[axis], self.origin[axis], dtype=np.float64)
+                cell /= self.size
             np.floor(cell, out=cell)
-            if packs:
+            if self._packs:
                 cell -= low
                 key *= number
                 key += cell
             else:
                 key = _mixed(key + cell.astype(np.int64).view(np.uint64) * _MIXERS[axis])
-        return _mixed(key.astype(np.int64).view(np.uint64)) if packs else key
+        return _mixed(key.astype(np.int64).view(np.uint64)) if self._packs else key
 
-    return words
+    def mark(self, xyz: npt.NDArray[Any], shift: int, slots: npt.NDArray[np.bool_]) -> None:
+        """Mark the slots that the upper bits of the words of (3, n) points tell."""
+        if (compiled := self._compiled(_MARKS, xyz)) is not None:
+            compiled(shift, slots.view(np.uint8))
+        else:
+            _mark(self, xyz, shift, slots)
+
+    @cached_property
+    def _packs(self) -> bool:
+        return math.prod(self.span.number) < 1 << 53
+
+    @cached_property
+    def _cut(self) -> npt.NDArray[np.float64]:
+        return np.array([self.size, *self.origin, *self.span.low, *self.span.number], np.float64)
+
+    def _compiled(
+        self, kernels: dict[Any, _core.Kernel], xyz: npt.NDArray[Any]
+    ) -> Callable[..., None] | None:
+        """The kernel for such points, with all but its last arguments."""
+        if not _core.available() or xyz.dtype.type not in kernels or not xyz.dtype.isnative:
+            return None
+        columns = map(_core.laid_out, xyz)
+        return partial(kernels[xyz.dtype.type], *columns, 0, xyz.shape[1], self._cut, self._packs)
 
 
 def name_positions(xyz: npt.NDArray[Any]) -> Words:
@@ -116,7 +156,11 @@ def count_distinct(ranges: Iterable[Words]) -> int:
     return count
 
 
-def roughly_distinct(points: Points, name: Naming, slots: int, every: int = 1) -> tuple[int, int]:
+def _mark(name: Naming, xyz: npt.NDArray[Any], shift: int, slots: npt.NDArray[np.bool_]) -> None:
+    slots[(name(xyz) >> np.uint64(shift)).view(np.int64)] = True
+
+
+def roughly_distinct(points: Points, name: CellNames, slots: int, every: int = 1) -> tuple[int, int]:
     """Bounds on how many different words points have; the first is certain, the second but for one in 10^9.
 
     Args:
@@ -124,13 +168,13 @@ def roughly_distinct(points: Points, name: Naming, slots: int, every: int = 1) -
         every: look at one point in so many; the first bound holds for all of them all the same.
     """
     table = np.zeros(slots, bool)
-    shift = np.uint64(64 - (slots.bit_length() - 1))
+    shift = 64 - (slots.bit_length() - 1)
     seen = 0
     for xyz in points.blocks(every):
         seen += xyz.shape[1]
 
         def mark(part: slice, xyz: npt.NDArray[Any] = xyz) -> None:
-            table[(name(xyz[:, part]) >> shift).view(np.int64)] = True
+            name.mark(xyz[:, part], shift, table)
 
         parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
     marked = int(np.count_nonzero(table))

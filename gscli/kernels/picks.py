@@ -1,8 +1,8 @@
 """How many rows each cell keeps, and which.
 
 Every method is a count per cell; every pick is a 32-bit key per row, smallest first. `bottom_k_per_cell`
-turns the two into kept rows. The one exception is the uniform draw of a single row, which needs one
-number per cell instead of one per row (`one_per_cell`).
+turns the two into kept rows, and `keep` does it for a scene. The one exception is the uniform draw of a
+single row, which needs one number per cell instead of one per row (`one_per_cell`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,45 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from . import hashing, parallel
 
+_SMALLEST = _core.Kernel(
+    "keep_smallest",
+    *(np.int32, np.int64, np.int64, np.uint32, int, _core.Word, int, int, np.uint64, np.uint8),
+)
 PACKED_ROWS = (1 << 16) - 1  # the most that one run of several cells may have, see _words_of_64_bits
+
+
+def keep(kept: Any, order: Any, offsets: Any, k: Any, keys: Any) -> None:
+    """Mark the rows of each cell with the smallest keys as kept.
+
+    Args:
+        kept: (rows,) bool; what is True already stays.
+        order: (N,) int32 or int64 rows of the input file in sorted-row order, ascending in each cell.
+        offsets, k: as of `bottom_k_per_cell`.
+        keys: those of `bottom_k_per_cell`, or the stream of random ones.
+    """
+    if not isinstance(order, np.ndarray) or order.dtype != np.int32 or not _core.available():
+        if isinstance(keys, int):
+            keys = random_keys(order, keys)
+        marked = bottom_k_per_cell(offsets, keys, k)
+        if isinstance(marked, np.ndarray):
+            kept[order[np.flatnonzero(marked)]] = True  # faster than order[marked], which branches
+        else:
+            kept[order[marked].long()] = True
+        return
+    hashed = isinstance(keys, int)
+    given, stream = (np.empty(0, np.uint32), keys) if hashed else (_core.laid_out(keys), 0)
+    order, offsets, k = map(_core.laid_out, (order, offsets, k))
+    marks = kept.view(np.uint8)
+
+    def run(cells: slice) -> None:
+        largest = int(np.diff(offsets[cells.start : cells.stop + 1]).max())
+        scratch = np.empty(2 * largest, np.uint64)
+        _SMALLEST(order, offsets, k, given, hashed, stream, cells.start, cells.stop, scratch, marks)
+
+    parallel.for_each(run, _runs_of_cells(offsets, parallel.BLOCK))
 
 
 def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:

@@ -101,10 +101,10 @@ class RungCounts:
         seen = -math.expm1(-0.4 * self._extent.count / self.every / self.wanted)
         return _crossing(lambda i: math.log2(self.in_part(i) / (seen * self.wanted)), i, *ends)[0]
 
-    def _name(self, i: int) -> occupancy.Naming:
+    def _name(self, i: int) -> occupancy.CellNames:
         size = rung(i)
         span = cells.lattice_span(self._extent.low, self._extent.high, size, self._origin)
-        return occupancy.name_cells(size, self._origin, span)
+        return occupancy.CellNames(size, self._origin, span)
 
 
 def _crossing(excess: Callable[[int], float], guess: int, low: int, high: int) -> tuple[int, int]:

@@ -75,7 +75,7 @@ def test_every_exported_function_is_declared_as_it_is() -> None:
     for name, arguments in exported.items():
         for (kind, is_array), given in zip(arguments, kernels[name].arguments, strict=True):
             if not is_array:
-                assert given is {"int64_t": int, "double": float}[kind], name
+                assert given is {"int64_t": int, "double": float, "uint64_t": _core.Word}[kind], name
             elif kind in records:
                 assert np.dtype(given).itemsize == records[kind], (name, kind)
             else:
@@ -91,7 +91,8 @@ def test_an_array_of_another_type_or_layout_is_refused() -> None:
         pytest.skip(f"compiled kernels {found.what}")
     kernel = next(kernel for kernel in declared() if kernel.name == "kd_split_f32")
     points, boxes = (np.zeros(32, kind) for kind in kernel.arguments[:2])
-    for wrong in (points[::2], points.view(np.uint8), np.zeros(32, np.float32)):
+    shifted = np.zeros(points.nbytes + 1, np.uint8)[1:].view(points.dtype)
+    for wrong in (points[::2], points.view(np.uint8), np.zeros(32, np.float32), shifted):
         with pytest.raises(ctypes.ArgumentError):
             kernel(wrong, boxes, 32, 0, 0)
 

@@ -10,6 +10,8 @@ from gscli.errors import InputError, UsageError
 from gscli.grids.voxel_grid import VoxelGrid
 from gscli.kernels import cells, parallel
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 
 def grouped_one_by_one(xyz, size, origin=(0.0, 0.0, 0.0)):
     """The slow twin: one point at a time into a dictionary, with Python's own float arithmetic."""

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from gscli import _core
 from gscli.cloud import GaussianCloud
 from gscli.grids.budget import Budget
 from gscli.grids.tiled_grid import TiledGrid
@@ -183,7 +184,7 @@ def test_a_size_that_a_flyaway_made_larger_says_so():
 
 
 def names(xyz, size, origin=ORIGIN):
-    return occupancy.name_cells(size, origin, lattice_span(xyz.min(1), xyz.max(1), size, origin))
+    return occupancy.CellNames(size, origin, lattice_span(xyz.min(1), xyz.max(1), size, origin))
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, np.array([0.1, -2.0, 0.3])])
@@ -194,6 +195,25 @@ def test_points_have_one_word_just_where_they_are_in_one_cell(name, origin):
     cell = np.floor((xyz.T.astype(np.float64) - origin) / 0.07)
     both = np.unique(np.column_stack([cell, words.astype(np.float64)]), axis=0)
     assert len(both) == len(np.unique(cell, axis=0)) == len(np.unique(words))
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not built")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e-12, 0.1, 0.25, 3.0])
+def test_compiled_words_and_marks_are_those_of_numpy(size, dtype, monkeypatch):
+    rng = np.random.default_rng(1)
+    xyz = np.concatenate([rng.normal(size=(700, 3)), rng.integers(-9, 9, (500, 3)) / 4, -np.zeros((1, 3))])
+    xyz = (xyz * [1, 1e-3, 40]).T.astype(dtype).copy()
+    for origin in (ORIGIN, np.array([0.1, -2.0, 0.3])):
+        name, slots = names(xyz, size, origin), [np.zeros(1 << 12, bool) for _ in range(2)]
+        words = []
+        for compiled, table in zip((True, False), slots, strict=True):
+            monkeypatch.setattr(_core, "available", lambda compiled=compiled: compiled)
+            words.append(name(xyz))
+            name.mark(xyz, 52, table)
+        assert (words[0] == words[1]).all()
+        assert (slots[0] == slots[1]).all()
+        assert slots[0].any()
 
 
 @pytest.mark.parametrize("slots", [1 << 12, 1 << 16, 1 << 20])

@@ -47,6 +47,42 @@ def test_bottom_k_equals_the_slow_twin(shape, key_range):
         assert (picks.bottom_k_per_cell(offsets, keys, k) == expected).all()
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("by", ["few keys", "keys", "chance"])
+def test_the_rows_that_are_kept_are_those_of_the_smallest_keys(shape, by, kernels):
+    rng = np.random.default_rng(3)
+    counts = np.array(SHAPES[shape], np.int64)
+    offsets, stream = cells_of(counts), (1 << 64) - 3
+    order = rng.permutation(offsets[-1]).astype(np.int32)
+    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+        order[first:last].sort()
+    keys = rng.integers(0, 4 if by == "few keys" else 2**32, offsets[-1]).astype(np.uint32)
+    if by == "chance":
+        keys = hashing.row_keys(order.astype(np.uint64), stream).astype(np.uint32)
+    for k in (rng.integers(0, counts + 1), counts, 0 * counts):
+        expected = np.zeros(len(order) + 1, bool)
+        expected[order[bottom_k_one_by_one(offsets, keys, k)]] = True
+        expected[-1] = True  # stayed before
+        kept = np.append(np.zeros(len(order), bool), True)
+        picks.keep(kept, order, offsets, k, stream if by == "chance" else keys)
+        assert (kept == expected).all()
+        again = np.append(np.zeros(len(order), bool), True)
+        picks.keep(again, order.astype(np.int64), offsets, k, stream if by == "chance" else keys)
+        assert (again == expected).all()
+
+
+@pytest.mark.parametrize("shape", ["sorted", "organ pipes", "one value", "saw"])
+def test_no_order_of_keys_is_slow_to_select_from(shape, kernels):
+    """Quadratic selection among these would take minutes."""
+    n = 1 << 18
+    up = np.arange(n, dtype=np.uint32)
+    keys = {"sorted": up, "organ pipes": np.minimum(up, n - up), "one value": 0 * up, "saw": up % 1000}[shape]
+    kept = np.zeros(n, bool)
+    picks.keep(kept, up.astype(np.int32), np.array([0, n]), np.array([n // 2]), keys.astype(np.uint32))
+    order = np.argsort(keys, kind="stable")
+    assert (np.flatnonzero(kept) == np.sort(order[: n // 2])).all()
+
+
 def test_longer_blocks_of_work_leave_runs_of_cells_as_they_are(monkeypatch):
     """A run's rows are numbered in 16 bits, however many rows a thread takes at once."""
     monkeypatch.setattr(parallel, "BLOCK", 4 * B)
