@@ -229,7 +229,7 @@ def _compare(
     )
     if pairs_asked is not None:
         with timings.stage("gaussians"):
-            return with_gaussians(result, clouds, pairs_asked, known, similarity, cut)
+            return with_gaussians(result, clouds, pairs_asked, known, similarity, cut, track)
     return result
 
 

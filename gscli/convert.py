@@ -17,7 +17,7 @@ from .errors import UsageError, did_you_mean
 from .formats import FORMATS, Format, Loss, Source, Target
 from .kernels import parallel, quaternions
 from .kernels.structured import release_pages, take_rows
-from .progress import Timings, Track, silent
+from .progress import Timings, Track, nothing, silent
 from .results.documents import document, seconds
 from .results.shown import shown
 
@@ -132,10 +132,10 @@ def convert(
         with timings.stage("write"), track("converting", len(cloud)) as advance:
             written.write(cloud, advance=advance)
         if lost and (Path(output).is_file() or Path(output).is_dir()):
-            with timings.stage("measure"):
+            with timings.stage("measure"), track("measuring", len(cloud)) as advance:
                 order = written.writer.order
                 ordered = None if order is None else order(cloud, None)
-                largest = differences(cloud, formats.read(output), ordered)
+                largest = differences(cloud, formats.read(output), ordered, advance)
     return Converted(
         read.name,
         files.display_output(output),
@@ -178,13 +178,17 @@ def written_as(name: str) -> tuple[str, Format]:
 
 
 def differences(
-    wanted: GaussianCloud, found: GaussianCloud, order: npt.NDArray[np.int64] | None = None
+    wanted: GaussianCloud,
+    found: GaussianCloud,
+    order: npt.NDArray[np.int64] | None = None,
+    advance: Callable[[int], object] = nothing,
 ) -> dict[str, float]:
     """The largest differences between two clouds of the same rows, of what both of them hold.
 
     Args:
         wanted, found: the clouds.
         order: (N,) the rows of `wanted` in the order in which `found` has them; None where that is the same.
+        advance: told of each number of rows that are compared.
 
     Returns:
         ``position`` in scene units, ``scale`` as a ratio minus one, ``rotation`` in degrees, ``colour``
@@ -219,8 +223,12 @@ def differences(
             release_pages(cloud.rows)
         return out
 
-    over_blocks = np.max([*parallel.in_order(largest, parallel.blocks(len(wanted), BLOCK))], axis=0)
-    return dict(zip(applying, over_blocks.tolist(), strict=True))
+    most = np.zeros(len(applying))
+    parts = parallel.blocks(len(wanted), BLOCK)
+    for part, found_there in zip(parts, parallel.in_order(largest, parts), strict=True):
+        most = np.maximum(most, found_there)
+        advance(part.stop - part.start)
+    return dict(zip(applying, most.tolist(), strict=True))
 
 
 def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -200,19 +200,18 @@ def coprune(
                 path=name,
                 remedy="raise `threshold`, or lower `min_points`",
             )
-    for folder in made:
-        writing.make_folder(folder)
     pruned = []
-    for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
-        other = ascii(Path(names[1 - number]).name)
-        line = f"gscli {__version__} coprune threshold={limit!r} against={other}"
-        target, npy = targets[number], indices[number]
-        with timings.stage("write"):
-            target.write(cloud, index=kept, made_by=line)
-            if npy is not None:
-                write_index(npy, kept, overwrite=overwrite)
-        about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
-        pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
+    with writing.making(made), track("writing", sum(map(len, clouds))) as advance:
+        for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
+            other = ascii(Path(names[1 - number]).name)
+            line = f"gscli {__version__} coprune threshold={limit!r} against={other}"
+            target, npy = targets[number], indices[number]
+            with timings.stage("write"):
+                target.write(cloud, index=kept, made_by=line, advance=advance)
+                if npy is not None:
+                    write_index(npy, kept, overwrite=overwrite)
+            about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
+            pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
     options = {"threshold": str(threshold), "min_points": min_points, "engine": engine, "axes": axes}
     described = devices.describe(where)
     return Copruned(pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from .comparing.spacing import median_spacing
 from .formats import Source
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
+from .progress import Track, silent
 from .results.documents import document
 from .results.shown import shown
 
@@ -105,24 +107,33 @@ class Info:
         )
 
 
-def info(source: str | os.PathLike[str], *, trust_pickle: bool = False, axes: str | None = None) -> Info:
+def info(
+    source: str | os.PathLike[str],
+    *,
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    track: Track = silent,
+) -> Info:
     """Read a scene and describe it. Positions that are not finite are counted, not refused.
 
     Args:
         source: a scene file or folder, or ``-`` for stdin.
         trust_pickle, axes: see `gscli.formats.read`.
+        track: told how far it is; see `gscli.progress.Track`.
     """
     arguments.require_paths(source=source)
     read = Source.of(source)
-    return describe(read.read(trust_pickle=trust_pickle, axes=axes), path=read.name, size=read.bytes)
+    cloud = read.read(trust_pickle=trust_pickle, axes=axes)
+    return describe(cloud, path=read.name, size=read.bytes, track=track)
 
 
-def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -> Info:
+def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None, track: Track = silent) -> Info:
     """Describe a cloud in memory.
 
     Args:
         cloud: what to describe.
         path, size: what `Info` says as its path and bytes.
+        track: told how far it is; see `gscli.progress.Track`.
     """
     xyz = cloud.columns(fields.POSITION)
     valid = finite_rows(xyz)
@@ -133,7 +144,8 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
     too_far = f"no spacing: positions beyond {LARGEST:g} are too far apart to measure"
     names = cloud.fields
     gaussian = fields.is_gaussian(names)
-    not_finite, unrotated = _flawed(cloud) if gaussian else (None, None)
+    with track("describing", len(cloud)) as advance:
+        not_finite, unrotated = _flawed(cloud, advance) if gaussian else (None, None)
     return Info(
         path=path,
         format=cloud.header.format,
@@ -158,7 +170,7 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None) -
     )
 
 
-def _flawed(cloud: GaussianCloud) -> tuple[int, int]:
+def _flawed(cloud: GaussianCloud, advance: Callable[[int], object]) -> tuple[int, int]:
     """How many Gaussians have a finite position and something else that is not, and a quaternion of zero."""
     scales = fields.scale_names(cloud.fields)
     colours = [name for name in cloud.fields if name.startswith(("f_dc_", "f_rest_"))]
@@ -170,6 +182,7 @@ def _flawed(cloud: GaussianCloud) -> tuple[int, int]:
         good &= (block[4 : 4 + len(scales)] < np.inf).all(0)
         not_finite += int(np.count_nonzero(np.isfinite(block[:3]).all(0) & ~good))
         unrotated += int(np.count_nonzero((block[finite][:4] == 0).all(0)))
+        advance(block.shape[1])
     return not_finite, unrotated
 
 

@@ -22,6 +22,11 @@ def nothing(done: int) -> None:
     """The listener that does not care how much is done."""
 
 
+def of_slices(advance: Callable[[int], object]) -> Callable[[slice], object]:
+    """A listener to slices of rows that tells `advance` how many rows each has."""
+    return lambda part: advance(part.stop - part.start)
+
+
 def shared(advance: Callable[[int], object], rows: int, total: int) -> Callable[[int], None]:
     """A listener to parts of `total` that tells `advance` of as large a share of `rows`.
 

@@ -173,10 +173,8 @@ def resample(
             )
             for m in chosen:  # whatever may be refused is, before a folder is made
                 m.total(cut.grid.points)
-        for folder in made:
-            writing.make_folder(folder)
         outputs = []
-        with track("resampling", len(jobs) * len(cloud)) as advance:
+        with writing.making(made), track("resampling", len(jobs) * len(cloud)) as advance:
             for job in jobs:
                 with naming(name), timings.stage("draw"):
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)

@@ -162,11 +162,11 @@ def verify(
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found: list[tuple[str, Claim, tuple[Check, ...]]] = []
     notes: list[str] = []
-    with track("verifying", len(draws), "draws") as advance:
-        for draw, drawing in zip(draws, drawings, strict=True):
-            path = os.fspath(draw)
-            with timings.stage("read"):
-                drawn = drawing.read()
+    for draw, drawing in zip(draws, drawings, strict=True):
+        path = os.fspath(draw)
+        with timings.stage("read"):
+            drawn = drawing.read()
+        with track("verifying", len(cloud) + len(drawn)) as advance:
             if expect is None or said is None:
                 claim = claims.from_comment(drawn, path)
             else:
@@ -176,7 +176,7 @@ def verify(
                 if lattice not in grids:
                     grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
             with timings.stage("check"):
-                checked = check_draw(cloud, drawn, claim, grids[lattice], path)
+                checked = check_draw(cloud, drawn, claim, grids[lattice], path, advance)
                 checks = [*checked.checks]
                 if claim.report is not None:
                     with refusing(path):
@@ -190,7 +190,6 @@ def verify(
                 if (claim.seed, claim.epoch) in group:
                     notes.append(f"{path} is a draw of the same seed and epoch as another: tested once")
                 group[claim.seed, claim.epoch] = checked.rows
-            advance(1)
     uniformity: list[Uniformity] = []
     with timings.stage("statistics"):
         for (lattice, how), group in groups.items():

@@ -32,5 +32,5 @@ def command(source: tuple[str, ...], trust_pickle: bool, axes: str | None, as_js
     if as_json and len(source) > 1:
         raise UsageError("--json is one document, of one SOURCE", remedy="try gscli batch info --json-lines")
     for each in source:
-        found = info(each, trust_pickle=trust_pickle, axes=axes)
+        found = info(each, trust_pickle=trust_pickle, axes=axes, track=show.track(quiet=False))
         show.result(found.to_dict(), report_info.summary(found), as_json=as_json)

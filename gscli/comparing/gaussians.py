@@ -9,6 +9,7 @@ point, so that partners can be looked up in any order; the other cloud is stream
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from .. import fields
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
 from ..kernels.structured import release_pages, take_rows
+from ..progress import nothing, of_slices, shared
 from .columns import Columns
 from .pairing import Pairs
 from .weights import BLOCK, Side, hold
@@ -90,7 +92,13 @@ class Gaussians:
 
 
 def differences(
-    source: Side, target: Side, pairs: Pairs, held: Array | None, spacing: float | None, at_a_time: int = 0
+    source: Side,
+    target: Side,
+    pairs: Pairs,
+    held: Array | None,
+    spacing: float | None,
+    at_a_time: int = 0,
+    advance: Callable[[int], object] = nothing,
 ) -> Gaussians:
     """Hold paired Gaussians against each other.
 
@@ -102,6 +110,7 @@ def differences(
             what it finds in a temporary file.
         spacing: of the target, in scene units.
         at_a_time: bytes of a window.
+        advance: told of each number of pairs that are compared.
 
     Raises:
         GscliError: the temporary file cannot be written.
@@ -161,10 +170,13 @@ def differences(
     with Columns(["shape", *names], count, spooled=held is None) as found:
         parts = parallel.blocks(count, BLOCK)
         if held is not None:
-            parallel.for_each(partial(compare, first=0, held=held), parts)
+            parallel.for_each(partial(compare, first=0, held=held), parts, done=of_slices(advance))
         else:
-            for rows in parallel.blocks(whole, max(1, at_a_time // other.room(1).nbytes)):
-                parallel.for_each(partial(compare, first=rows.start, held=hold(other, rows)), parts)
+            windows = parallel.blocks(whole, max(1, at_a_time // other.room(1).nbytes))
+            told = of_slices(shared(advance, count, count * len(windows)))
+            for rows in windows:
+                window = hold(other, rows)
+                parallel.for_each(partial(compare, first=rows.start, held=window), parts, done=told)
         finite = np.ones(count, bool)
         stats = {}
         for name in ("shape", *names):

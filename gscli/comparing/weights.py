@@ -6,6 +6,7 @@ Columns are read a block at a time, so that a cloud of any size costs no memory 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..cloud import GaussianCloud
 from ..kernels import gaussians, metrics, parallel
 from ..kernels.distances import squared_distances
 from ..kernels.structured import release_pages
+from ..progress import nothing, of_slices
 from .transform import Similarity
 
 __all__ = ["Ratios", "Weighted"]
@@ -139,7 +141,9 @@ def hold(side: Side, rows: slice) -> Array:
     return held
 
 
-def weigh(side: Side, held_too: bool) -> tuple[Mass, Array | None]:
+def weigh(
+    side: Side, held_too: bool, advance: Callable[[int], object] = nothing
+) -> tuple[Mass, Array | None]:
     """Stream a cloud once: its mass, and if `held_too` its (N, K) attributes, a row per Gaussian."""
     blocks = parallel.blocks(len(side.cloud), BLOCK)
     held = side.room(len(side.cloud)) if held_too else None
@@ -172,7 +176,8 @@ def weigh(side: Side, held_too: bool) -> tuple[Mass, Array | None]:
         total[5:7] = weight.sum(), (weight * distances).sum()
         total[7] = np.count_nonzero(bad)
 
-    parallel.for_each(one, range(len(blocks)))
+    told = of_slices(advance)
+    parallel.for_each(one, range(len(blocks)), done=lambda number: told(blocks[number]))
     w, x, y, z, rr, asked, wd, invalid = sums.sum(axis=0).tolist()
     mass = Mass(
         count=len(side.cloud),

@@ -97,6 +97,22 @@ def make_folder(path: str | os.PathLike[str], *, mode: int = 0o777) -> None:
 
 
 @contextmanager
+def making(folders: Iterable[str | os.PathLike[str]]) -> Iterator[None]:
+    """Make folders; where the block raises, those among them that stayed empty are taken away again."""
+    new: list[Path] = []
+    try:
+        for folder in map(Path, folders):
+            new += [path for path in (folder, *folder.parents) if not path.exists()]
+            make_folder(folder)
+        yield
+    except BaseException:
+        for path in new:
+            with suppress(OSError):  # of others, or not empty
+                path.rmdir()
+        raise
+
+
+@contextmanager
 def replacing(
     path: str | os.PathLike[str], *, overwrite: bool, sync: bool = False, sweep: bool = True
 ) -> Iterator[BinaryIO]:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,23 +36,38 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def for_each(work: Callable[[Part], object], parts: Iterable[Part]) -> None:
-    """Call `work` on every part. NumPy releases the interpreter lock inside its loops."""
+def for_each(
+    work: Callable[[Part], object],
+    parts: Iterable[Part],
+    *,
+    done: Callable[[Part], object] | None = None,
+) -> None:
+    """Call `work` on every part, on several threads, and `done` on each once it is, on one at a time.
+
+    NumPy releases the interpreter lock inside its loops.
+    """
     todo = list(parts)
     workers = min(threads(), len(todo))
     if workers <= 1:
         for part in todo:
             work(part)
+            if done is not None:
+                done(part)
         return
     queue: SimpleQueue[Part] = SimpleQueue()
     for part in todo:
         queue.put(part)
     failures: list[BaseException] = []
+    telling = Lock()
 
     def drain() -> None:
         try:
             while not failures:
-                work(queue.get_nowait())
+                part = queue.get_nowait()
+                work(part)
+                if done is not None:
+                    with telling:
+                        done(part)
         except Empty:
             pass
         except BaseException as failure:  # noqa: BLE001  raised again below, by the caller's thread

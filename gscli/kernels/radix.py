@@ -1,4 +1,4 @@
-"""Rows in the order of integers, by compiled kernels: a stable radix sort, on several threads.
+"""Rows in the order of integers, by a stable radix sort of compiled kernels, on several threads.
 
 Each digit takes two passes over the keys: how many of each thread's keys have which digit, which says where
     they go,
@@ -7,17 +7,27 @@ and there they go. So the order never depends on how many threads there are.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from .._core import Kernel
+from .. import _core
 from . import parallel
 
 BITS = 11  # of a digit
 MOST = (1 << 31) - 1  # rows, which are int32
 
-_COUNT = Kernel("radix_count", np.uint64, int, int, int, np.int64)
-_MOVE = Kernel("radix_move", np.uint64, np.int32, int, int, int, np.int64, np.uint64, np.int32)
+_COUNT = _core.Kernel("radix_count", np.uint64, int, int, int, np.int64)
+_MOVE = _core.Kernel("radix_move", np.uint64, np.int32, int, int, int, np.int64, np.uint64, np.int32)
+
+
+def sorted_stably(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint64]]:
+    """As `sort_rows`, for any number of keys, which stay as they are, and without compiled kernels too."""
+    if _core.available() and len(keys) <= MOST:
+        return sort_rows(keys.copy(), int(keys.max()) if len(keys) else 0)
+    rows = np.argsort(keys, kind="stable")
+    return rows, keys[rows]
 
 
 def sort_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..cloud import GaussianCloud
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
 from ..kernels.structured import take_rows
+from ..progress import nothing
 from .claims import Claim, refusing
 from .expected import Expected, expected, values
 
@@ -64,25 +66,40 @@ class Checked:
 
 
 def check_draw(
-    cloud: GaussianCloud, drawn: GaussianCloud, claim: Claim, grid: VoxelGrid, path: str
+    cloud: GaussianCloud,
+    drawn: GaussianCloud,
+    claim: Claim,
+    grid: VoxelGrid,
+    path: str,
+    advance: Callable[[int], object] = nothing,
 ) -> Checked:
     """Every check of one draw but those of what is said of it.
 
     Of equal rows those are meant that the seed draws; which of the others, is not known and left out.
+    `advance` is told of as many rows as the scene and the draw have together.
     """
     with refusing(path):
         keys = grid.pick_keys(cloud, claim.method.pick)
         counts = grid.wanted(claim.method, seed=claim.seed, epoch=claim.epoch)
         again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys, counts=counts)
-    wanted = expected(cloud, again.rows, drawn, path)
+    left = len(cloud) + len(drawn)
+
+    def made(rows: int) -> None:
+        nonlocal left
+        told = min(rows, left)
+        left -= told
+        advance(told)
+
+    wanted = expected(cloud, again.rows, drawn, path, made)
     if set(drawn.fields) != set(wanted.fields):
         nothing = np.empty(0, np.int64)
         return Checked((_columns(drawn, wanted),), nothing, again.forced_cells, wanted.notes)
-    rows, held = values(drawn.rows, wanted.table.dtype)
-    found = np.full(len(rows), rowsets.ABSENT, np.int64)
-    found[held] = rowsets.match(rows[held], wanted.table, likely=wanted.sequence)
-    unsure = np.zeros(len(rows), bool)
-    unsure[held] = rowsets.ambiguous(rows[held], wanted.table, wanted.sequence, found[held])
+    rows, held = values(drawn.rows, wanted.table.dtype, made)
+    found, unsure = np.full(len(rows), rowsets.ABSENT, np.int64), np.zeros(len(rows), bool)
+    whole = rows if held.all() else take_rows(rows, np.flatnonzero(held))
+    found[held] = rowsets.match(whole, wanted.table, likely=wanted.sequence)
+    unsure[held] = rowsets.ambiguous(whole, wanted.table, wanted.sequence, found[held])
+    advance(left)
     source = found.copy()
     source[found >= 0] = wanted.numbers[found[found >= 0]]
     certain = source[(source >= 0) & ~unsure]

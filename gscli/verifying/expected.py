@@ -6,6 +6,7 @@ values are compared, not storage. What a format rounds is compared with what it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,10 @@ from ..cloud import GaussianCloud
 from ..errors import naming
 from ..files import temporaries
 from ..formats import FOLDER, FORMATS, Format, Target, Writer
+from ..kernels import parallel
+from ..progress import nothing, of_slices
+
+BLOCK = 1 << 12  # rows at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -38,17 +43,24 @@ class Expected:
     notes: tuple[str, ...] = ()
 
 
-def expected(cloud: GaussianCloud, rows: npt.NDArray[Any], drawn: GaussianCloud, path: str) -> Expected:
+def expected(
+    cloud: GaussianCloud,
+    rows: npt.NDArray[Any],
+    drawn: GaussianCloud,
+    path: str,
+    advance: Callable[[int], object] = nothing,
+) -> Expected:
     """What the draw of some rows of a scene must hold in the format of a file.
 
     Args:
         cloud: the scene. rows: (K,) those that are drawn.
         drawn: what the file at `path` holds.
+        advance: told of each number of rows of the table that are made.
     """
     form = FORMATS.get(drawn.header.format)
     writer = form.writer
     if writer is None:
-        table, _ = values(cloud.rows, plain(cloud.rows.dtype, cloud.fields))
+        table, _ = values(cloud.rows, plain(cloud.rows.dtype, cloud.fields), advance)
         return Expected(table, np.arange(len(cloud)), rows, cloud.fields)
     lost = Target(path, form, writer).losses(cloud)
     left_out = {name for loss in lost for name in loss.columns}
@@ -64,7 +76,7 @@ def expected(cloud: GaussianCloud, rows: npt.NDArray[Any], drawn: GaussianCloud,
             for each in list(writer.qualities.values()) or [writer]
         ]
         again = max(written, key=lambda cloud: _agreeing(cloud, drawn))
-        table, _ = values(again.rows, plain(again.rows.dtype, again.fields))
+        table, _ = values(again.rows, plain(again.rows.dtype, again.fields), advance)
         notes.append(
             f"{path} is in a format that rounds ({form.name}): held to what writing its draw anew gives"
         )
@@ -74,7 +86,7 @@ def expected(cloud: GaussianCloud, rows: npt.NDArray[Any], drawn: GaussianCloud,
     if form.name != cloud.header.format:
         # some formats have columns of their own
         has = _written(cloud, rows[:0], form, writer, None, path).fields
-    table, _ = values(cloud.rows, plain(cloud.rows.dtype, compared))
+    table, _ = values(cloud.rows, plain(cloud.rows.dtype, compared), advance)
     return Expected(table, np.arange(len(cloud)), rows, has, tuple(notes))
 
 
@@ -83,13 +95,29 @@ def plain(kind: np.dtype[Any], names: tuple[str, ...]) -> np.dtype[Any]:
     return np.dtype([(name, kind[name].base.newbyteorder("="), kind[name].shape) for name in names])
 
 
-def values(rows: npt.NDArray[Any], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def values(
+    rows: npt.NDArray[Any], kind: np.dtype[Any], advance: Callable[[int], object] = nothing
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Rows in a type of `plain`, in which equal values have equal bytes: one NaN, and no -0.
+
+    Args:
+        rows: (N,) structured rows. kind: what `plain` gives.
+        advance: told of each number of rows that are done.
 
     Returns:
         (N,) rows, and (N,) whether the type holds all values of each.
     """
     out, held = np.zeros(len(rows), kind), np.ones(len(rows), bool)
+
+    def fill(part: slice) -> None:
+        _fill(rows[part], out[part], held[part])
+
+    parallel.for_each(fill, parallel.blocks(len(rows), BLOCK), done=of_slices(advance))
+    return out, held
+
+
+def _fill(rows: npt.NDArray[Any], out: npt.NDArray[Any], held: npt.NDArray[np.bool_]) -> None:
+    kind = out.dtype
     for name in kind.names or ():
         stored = np.ascontiguousarray(rows[name])
         try:
@@ -105,7 +133,6 @@ def values(rows: npt.NDArray[Any], kind: np.dtype[Any]) -> tuple[npt.NDArray[Any
             taken += 0.0
         out[name] = taken
         held &= same.reshape(len(rows), -1).all(axis=1) if same.ndim > 1 else same
-    return out, held
 
 
 def _agreeing(one: GaussianCloud, other: GaussianCloud) -> int:
