@@ -41,8 +41,9 @@ def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
     at each step that both have saved. With RUN alone: how far each checkpoint moved from the one before.
 
     Checkpoints are found by their names: iteration_30000/point_cloud.ply, chkpnt30000.pth,
-    ckpt_29999_rank0.pt, step-000029999.ckpt. A file is read once it has not changed between two looks.
-    The newest step comes first, older ones are dropped. The training is not touched.
+    ckpt_29999_rank0.pt, step-000029999.ckpt, epoch=300-step=30000.ckpt. A file is read once it has not
+    changed between two looks. The newest step comes first, older ones are dropped. The training is not
+    touched.
 
     \b
     Examples:

@@ -3,8 +3,8 @@
 A zip file (PyTorch 1.6 and later) holds one pickle, ``data.pkl``, and the bytes of every tensor's
 storage as uncompressed members. The legacy file is a row of pickles (magic number, protocol,
 system, object, storage keys) and then the storages. Both pickles go through `pickles.Unpickler`,
-so nothing in them runs. A tensor's bytes are touched when its values are: optimiser state, two
-thirds of a training checkpoint, never is. Tensors of any device read alike.
+or that of `stand_ins`, so nothing in them runs. A tensor's bytes are touched when its values are:
+optimiser state, two thirds of a training checkpoint, never is. Tensors of any device read alike.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from .bytes import malformed, mapped, table, volume
 from .pickles import Refused, Unpickler, refused
+from .stand_ins import Lenient
 from .zip import MAGIC, Zip, first_member
 
 LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
@@ -143,20 +144,35 @@ def sniff(head: bytes) -> bool:
     return first_member(head).endswith(("/data.pkl", "/.format_version")) or head.startswith(LEGACY_MAGIC)
 
 
-def load(path: Path) -> Any:
+def load(path: Path, *, lenient: Callable[[Any], bool] = lambda _: False) -> Any:
     """The object that was saved, its tensors as `Tensor`.
+
+    Args:
+        path: the file.
+        lenient: whether an object, read with stand-ins for what is not on the list (`stand_ins`), is of a
+            kind that may hold such: those that no reader looks at.
 
     Raises:
         InputError: no such file, damaged, or it names a global that is not on the list.
     """
     with malformed(path, "a PyTorch file"):
+        read = _load_zip if mapped(path)[:4].tobytes() == MAGIC else _load_legacy
         try:
-            return _load_zip(path) if mapped(path)[:4].tobytes() == MAGIC else _load_legacy(path)
+            return read(path, Unpickler)
+        except Refused as error:
+            first = error
+        try:
+            saved = read(path, Lenient)
         except Refused as error:
             raise refused(path, error) from None
+        except Exception:  # noqa: BLE001 (it is refused whatever else it may be)
+            raise refused(path, first) from None
+        if lenient(saved):
+            return saved
+        raise refused(path, first)
 
 
-def _load_zip(path: Path) -> Any:
+def _load_zip(path: Path, reader: type[Unpickler]) -> Any:
     archive = Zip(path, "a PyTorch file")
     root = next((name[: -len("data.pkl")] for name in archive.members if name.endswith("/data.pkl")), None)
     if root is None:
@@ -172,10 +188,10 @@ def _load_zip(path: Path) -> Any:
         return Storage(kind.dtype, count, partial(archive.stored, f"{root}data/{key}"))
 
     stream = io.BytesIO(archive.stored(f"{root}data.pkl").tobytes())
-    return Unpickler(stream, _GLOBALS, storage).load()
+    return reader(stream, _GLOBALS, storage).load()
 
 
-def _load_legacy(path: Path) -> Any:
+def _load_legacy(path: Path, reader: type[Unpickler]) -> Any:
     data = mapped(path)
     where: dict[str, npt.NDArray[np.uint8]] = {}
     kinds: dict[str, tuple[np.dtype[Any], int]] = {}
@@ -197,7 +213,7 @@ def _load_legacy(path: Path) -> Any:
     stream = _Stream(data)
     for _ in range(3):  # the magic number, the protocol, the system
         Unpickler(stream).load()
-    saved = Unpickler(stream, _GLOBALS, storage).load()
+    saved = reader(stream, _GLOBALS, storage).load()
     keys = Unpickler(stream).load()
     for key in keys:
         if type(key) is not str or key not in kinds:  # hashing a deep tuple would overflow the C stack

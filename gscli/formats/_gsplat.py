@@ -33,7 +33,7 @@ _NAMES = {
     "quats": "rotation",
 }
 TAKEN = {*_NAMES, "features", "colors"}  # what `named` understands: no column of its own can be called so
-_RANK = re.compile(r"(.*_rank)(\d+)(\.[^.]+)")
+_RANK = re.compile(r"(.*(?:_rank|-rank=))(\d+)(\.[^.]+)")  # the latter in gaussian-splatting-lightning
 _NERFSTUDIO = re.compile(r"_model\.(?:gauss_params\.)?([A-Za-z_]+)")
 
 
@@ -88,8 +88,8 @@ def siblings(path: Path) -> list[Path]:
     return [found[rank] for rank in sorted(found)]
 
 
-def joined(models: list[Model]) -> Model:
-    """One model of several with the same columns, row after row."""
+def joined(models: list[Model], note: str | None = None) -> Model:
+    """One model of several with the same columns, row after row; `note` says why, if not as ranks."""
     first = models[0]
     if len(models) == 1:
         return first
@@ -101,7 +101,7 @@ def joined(models: list[Model]) -> Model:
         tensor = np.concatenate([p.convert(numbers(p.tensor)) for p in parts])
         model.pieces.append(Piece(parts[0].names, tensor, lambda block: block))
     names = ", ".join(m.path.name for m in models)
-    model.notes.append(f"{len(models)} ranks read as one model: {names}")
+    model.notes.append(note or f"{len(models)} ranks read as one model: {names}")
     return model
 
 

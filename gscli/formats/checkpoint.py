@@ -1,9 +1,9 @@
 """Checkpoints of Gaussian splatting trainers: graphdeco, 2DGS, mip-splatting, LangSplat, Feature 3DGS,
-r2_gaussian and its two-model fork, gsplat, nerfstudio. Read without PyTorch, without a GPU and without
-running them.
+r2_gaussian and its two-model fork, gsplat, nerfstudio, gaussian-splatting-lightning. Read without PyTorch,
+without a GPU and without running them.
 
-What a file holds decides, not its name. Several ranks of gsplat make one model; of a file with
-several models, ``FILE::name`` selects one.
+What a file holds decides, not its name. Several ranks of gsplat, and of gaussian-splatting-lightning, make
+one model; of a file with several models, ``FILE::name`` selects one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..containers import torch_file
 from ..containers.bytes import malformed
 from ..errors import InputError
 from ..runtime import libraries
-from . import _graphdeco, _gsplat, _r2
+from . import _graphdeco, _gsplat, _lightning, _r2
 from ._format import Format
 from ._model import Model, shape_of
 
@@ -40,12 +40,12 @@ def read(
     Raises:
         InputError: damaged, of no known trainer, unsafe, or several models and no `part`.
     """
-    load = _load_trusted if trust_pickle else torch_file.load
+    load = _load_trusted if trust_pickle else _load
     saved = load(path)
     with malformed(path, "a checkpoint"):
         found = models(path, saved)
         model = select(path, found, part)
-        if isinstance(saved, dict) and "splats" in saved:
+        if isinstance(saved, dict) and ("splats" in saved or _lightning.is_checkpoint(saved)):
             ranks = _gsplat.siblings(path)
             if len(ranks) > 1:
                 model = _gsplat.joined([_rank(p, model if p == path else load(p)) for p in ranks])
@@ -63,7 +63,9 @@ def models(path: Path, saved: Any) -> dict[str, Model]:
         return {name: _capture(path, value, name) for name, value in named.items()}
     if isinstance(saved, dict) and isinstance(saved.get("models"), list):
         return {str(i): _capture(path, value, f"model {i}") for i, value in enumerate(saved["models"])}
-    model = _gsplat.gsplat(path, saved) or _gsplat.nerfstudio(path, saved)
+    model = (
+        _gsplat.gsplat(path, saved) or _gsplat.nerfstudio(path, saved) or _lightning.lightning(path, saved)
+    )
     return {"": model or _capture(path, saved, "")}
 
 
@@ -110,9 +112,11 @@ def _capture(path: Path, saved: Any, name: str) -> Model:
 
 
 def _rank(path: Path, saved: Any) -> Model:
-    model = saved if isinstance(saved, Model) else _gsplat.gsplat(path, saved)
+    if isinstance(saved, Model):
+        return saved
+    model = _gsplat.gsplat(path, saved) or _lightning.lightning(path, saved)
     if model is None:
-        raise InputError(f"holds {_described(saved)}, not a rank of a gsplat model", path=path)
+        raise InputError(f"holds {_described(saved)}, not a rank of a model", path=path)
     return model
 
 
@@ -128,6 +132,10 @@ def _described(saved: Any) -> str:
     return f"a {type(saved).__name__}"
 
 
+def _load(path: Path) -> Any:
+    return torch_file.load(path, lenient=_lightning.is_checkpoint)
+
+
 def _load_trusted(path: Path) -> Any:
     libraries.require("torch", "unpickling a trusted file", path=path)
     import torch
@@ -138,7 +146,8 @@ def _load_trusted(path: Path) -> Any:
 
 FORMAT = Format(
     "checkpoint",
-    "training checkpoints: 3DGS, 2DGS, mip-splatting, r2_gaussian, gsplat, nerfstudio",
+    "training checkpoints: 3DGS, 2DGS, mip-splatting, r2_gaussian, gsplat, nerfstudio, "
+    "gaussian-splatting-lightning",
     (".pth", ".pt", ".ckpt"),
     torch_file.sniff,
     read,

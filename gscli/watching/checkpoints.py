@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..errors import InputError
 
-# graphdeco and forks; gsplat; nerfstudio. A number in a folder's name counts for the file in it.
+# graphdeco and forks; gsplat; nerfstudio; gaussian-splatting-lightning.
+# A number in a folder's name counts for the file in it.
 _NAMES = (
     re.compile(r"iteration_(?P<step>\d+)/point_cloud\.ply"),
     re.compile(r"iteration_(?P<step>\d+)/[^/]+\.(?:ply|pickle)"),
@@ -18,6 +19,7 @@ _NAMES = (
     re.compile(r"chkpnt_?(?P<step>\d+)\.pth"),
     re.compile(r"ckpt_(?P<step>\d+)(?:_rank(?P<rank>\d+))?\.pt"),
     re.compile(r"step-(?P<step>\d+)\.ckpt"),
+    re.compile(r"epoch=\d+-step=(?P<step>\d+)(?:-rank=(?P<rank>\d+))?\.ckpt"),
 )
 DEEPEST = 3  # folders below a run that are looked into
 PART = "::"
@@ -53,7 +55,8 @@ def checkpoints(run: str | os.PathLike[str]) -> dict[int, Checkpoint]:
     """The checkpoint of each step in a run's folder; of several for one step, the first kind of the list.
 
     ``iteration_30000/point_cloud.ply``, ``point_cloud_30000.ply``, ``chkpnt30000.pth``,
-    ``ckpt_29999_rank0.pt`` (with all ranks), ``step-000029999.ckpt``, up to three folders down.
+    ``ckpt_29999_rank0.pt`` (with all ranks), ``step-000029999.ckpt``, ``epoch=300-step=30000.ckpt``
+    (likewise), up to three folders down.
 
     Args:
         run: a folder, which need not exist yet; ``FOLDER::part`` takes that model of each file.

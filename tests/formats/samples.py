@@ -239,6 +239,7 @@ def checkpoints(folder: Path) -> dict[str, Path]:
         "checkpoint-zip": trainers.save(folder / "zip.pth", trainers.graphdeco(degree=1)),
         "checkpoint-legacy": trainers.save(folder / "legacy.pth", trainers.graphdeco(degree=1), **legacy),
         "checkpoint-r2": trainers.save(folder / "r2.pth", (trainers.r2_capture(), 1)),
+        "checkpoint-lightning": trainers.save_lightning(folder / "epoch=300-step=30000.ckpt"),
         "pickle": trainers.save_pickle(folder / "point_cloud.pickle", trainers.r2_pickle()),
         "pickle-text": trainers.save_pickle(folder / "text.pickle", trainers.r2_pickle(), 0),
     }

@@ -199,6 +199,115 @@ def test_colour_of_splatfacto_at_degree_0_is_a_sigmoid(tmp_path):
     assert np.allclose(rgb, 1 / (1 + np.exp(-raw)), atol=1e-6)
 
 
+_OF_LIGHTNING = {
+    "means": fields.POSITION,
+    "shs_dc": fields.SH_DC,
+    "opacities": (fields.OPACITY,),
+    "scales": fields.SCALE,
+    "rotations": fields.ROTATION,
+}
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("degree", [0, 3])
+def test_a_lightning_checkpoint_is_read_without_the_classes_of_its_trainer(tmp_path, degree, new):
+    saved = trainers.lightning(degree=degree, active=degree)
+    options = {"_use_new_zipfile_serialization": new}
+    path = trainers.save_lightning(tmp_path / "epoch=300-step=30000.ckpt", saved, **options)
+    assert not {"internal", "internal.models"} & set(sys.modules)
+    cloud = formats.read(path)
+    state = {name: trainers.values(tensor) for name, tensor in saved["state_dict"].items()}
+    for name, named in _OF_LIGHTNING.items():
+        wanted = state[f"gaussian_model.gaussians.{name}"].reshape(trainers.POINTS, -1)
+        assert np.array_equal(columns(cloud, named), wanted)
+    assert fields.sh_degree(cloud.fields) == degree
+    if degree:
+        rest = state["gaussian_model.gaussians.shs_rest"].transpose(0, 2, 1).reshape(trainers.POINTS, -1)
+        assert np.array_equal(columns(cloud, fields.sh_rest(degree)), rest)
+    assert cloud.header.notes == ()
+    assert not {"internal", "internal.models"} & set(sys.modules)
+
+
+def test_an_older_lightning_checkpoint_has_the_same_columns(tmp_path):
+    new = formats.read(trainers.save_lightning(tmp_path / "new.ckpt"))
+    old = formats.read(trainers.save_lightning(tmp_path / "old.ckpt", trainers.lightning(old=True)))
+    assert old.fields == new.fields
+    assert np.array_equal(old.rows, new.rows)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
+def test_the_active_degree_of_a_lightning_checkpoint_counts(tmp_path, old):
+    saved = trainers.lightning(active=1, old=old)
+    cloud = formats.read(trainers.save_lightning(tmp_path / "c.ckpt", saved))
+    assert fields.sh_degree(cloud.fields) == 1
+    assert "SH degree 1 of 3" in cloud.header.notes[0]
+
+
+def test_flat_splats_features_and_filters_of_lightning_become_columns(tmp_path):
+    saved = trainers.lightning(scales=2)
+    more = {
+        "appearance_features": torch.rand(trainers.POINTS, 4),
+        "filter_3d": torch.rand(trainers.POINTS, 1),
+    }
+    for name, tensor in more.items():
+        saved["state_dict"][f"gaussian_model.gaussians.{name}"] = tensor
+    cloud = formats.read(trainers.save_lightning(tmp_path / "c.ckpt", saved))
+    assert fields.scale_names(cloud.fields) == ("scale_0", "scale_1")
+    names = [f"appearance_features_{i}" for i in range(4)]
+    assert np.array_equal(columns(cloud, names), more["appearance_features"].numpy())
+    assert np.array_equal(columns(cloud, ["filter_3D"]), more["filter_3d"].numpy())
+    assert "network" in cloud.header.notes[0]
+
+
+def test_frozen_gaussians_of_lightning_follow_the_others(tmp_path):
+    saved, frozen = trainers.lightning(), trainers.lightning(7, seed=5)
+    for name, tensor in frozen["state_dict"].items():
+        if "gaussians." in name:
+            saved["state_dict"][name.replace("gaussian_model.gaussians.", "frozen_gaussians.")] = tensor
+    cloud = formats.read(trainers.save_lightning(tmp_path / "c.ckpt", saved))
+    wanted = [trainers.values(s["state_dict"]["gaussian_model.gaussians.means"]) for s in (saved, frozen)]
+    assert np.array_equal(columns(cloud, fields.POSITION), np.concatenate(wanted))
+    assert "the last 7 are its frozen Gaussians" in cloud.header.notes[0]
+
+
+def test_ranks_of_lightning_are_one_model(tmp_path):
+    for rank, n in enumerate((10, 20)):
+        path = tmp_path / f"epoch=300-step=30000-rank={rank}.ckpt"
+        trainers.save_lightning(path, trainers.lightning(n, seed=rank))
+    cloud = formats.read(tmp_path / "epoch=300-step=30000-rank=1.ckpt")
+    assert len(cloud) == 30
+    assert "2 ranks read as one model" in cloud.header.notes[0]
+    (tmp_path / "epoch=300-step=30000-rank=0.ckpt").unlink()
+    with pytest.raises(InputError, match="rank 0 is missing"):
+        formats.read(path)
+
+
+def test_opacity_by_direction_is_refused_by_name(tmp_path):
+    saved = trainers.lightning()
+    saved["state_dict"]["gaussian_model.gaussians.opacity_rest"] = torch.zeros(trainers.POINTS, 15, 1)
+    with pytest.raises(InputError, match="opacity depends on the direction"):
+        formats.read(trainers.save_lightning(tmp_path / "c.ckpt", saved))
+
+
+@pytest.mark.parametrize(
+    "lacking", ["pytorch-lightning_version", "state_dict", "global_step", "gaussian_model.gaussians.means"]
+)
+def test_unknown_classes_are_let_pass_in_lightning_checkpoints_of_gaussians_alone(tmp_path, lacking):
+    saved = trainers.lightning()
+    (saved["state_dict"] if lacking in saved["state_dict"] else saved).pop(lacking)
+    with pytest.raises(InputError, match=r"names internal\.models\.vanilla_gaussian\.VanillaGaussian"):
+        formats.read(trainers.save_lightning(tmp_path / "c.ckpt", saved))
+
+
+def test_unknown_classes_are_no_part_of_what_is_read(tmp_path):
+    with trainers.their_classes("internal.models.Lazy") as (lazy,):
+        saved = trainers.lightning()
+        saved["state_dict"]["gaussian_model.gaussians.scales"] = lazy()
+        path = trainers.save(tmp_path / "c.ckpt", saved)
+    with pytest.raises(InputError, match=r"names internal\.models\.Lazy"):
+        formats.read(path)
+
+
 @pytest.mark.parametrize(
     ("saved", "found"),
     [

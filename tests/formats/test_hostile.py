@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import io
 import os
 import pickle
 import re
 import struct
+import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -59,6 +62,80 @@ def test_a_checkpoint_that_runs_a_command_is_refused_by_its_global(tmp_path, pro
     path = tmp_path / "chkpnt30000.pth"
     torch.save((Payload(proof), torch.zeros(3, 3)), path, _use_new_zipfile_serialization=new)
     refused(path, r"names (posix|nt|os)\.system")
+
+
+class Call:
+    """Pickled, it is the call of whatever function with whatever arguments."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("key", ["hyper_parameters", "callbacks", "note"])
+@pytest.mark.parametrize("name", ["os.system", "builtins.eval", "builtins.getattr", "subprocess.Popen"])
+def test_a_command_in_a_lightning_checkpoint_does_not_run_and_is_named(tmp_path, proof, key, name):
+    pytest.importorskip("torch")
+    from tests.formats import trainers
+
+    module, _, attribute = name.rpartition(".")
+    command = f"open({str(proof)!r}, 'w')" if name == "builtins.eval" else f"touch {proof}"
+    hostile = Call(getattr(importlib.import_module(module), attribute), command)
+    with trainers.their_classes("internal.models.Mine") as (mine,):
+        hidden = mine(more=[mine(sh_degree={"deep": (hostile,)})])
+        path = trainers.save(tmp_path / "c.ckpt", {**trainers.lightning(), key: hidden})
+    refused(path, r"names (posix|nt|builtins|__builtin__|commands)\.(system|eval|getattr|Popen)")
+
+
+def test_a_function_of_another_package_is_never_called_nor_looked_up(tmp_path, proof, monkeypatch):
+    pytest.importorskip("torch")
+    from tests.formats import trainers
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "sprung.py").write_text(
+        f"def spring(*_):\n    open({str(proof)!r}, 'w')\n    return dict()\nspring()\n"
+    )
+    module = types.ModuleType("sprung")
+    exec("def spring(*_): return {}", module.__dict__)
+    module.spring.__module__ = "sprung"
+    monkeypatch.setitem(sys.modules, "sprung", module)
+    saved = {**trainers.lightning(), "hyper_parameters": {"gaussian": Call(module.spring, str(proof))}}
+    path = trainers.save(tmp_path / "c.ckpt", saved)
+    del sys.modules["sprung"]
+    assert len(formats.read(path)) == trainers.POINTS
+    assert "sprung" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(b"cinternal\nF\n)R)R", id="the result of a call is called"),
+        pytest.param(b"cinternal\nF\n)\x81)\x81", id="an instance is instantiated"),
+        pytest.param(b"cinternal\nF\n}b", id="a class is given a state"),
+        pytest.param(b"cos\nsystem\n)\x81", id="a function is instantiated"),
+        pytest.param(b"(S'touch x'\nios\nsystem\n", id="INST"),
+        pytest.param(b"(cinternal\nF\nS'x'\no", id="OBJ"),
+        pytest.param(b"ccopyreg\n_reconstructor\n(cinternal\nF\nNtR", id="copyreg"),
+        pytest.param(b"\x82\x01", id="extension"),
+    ],
+)
+def test_programs_around_unknown_classes_are_refused(tmp_path, program):
+    pytest.importorskip("torch")
+    from tests.formats import trainers
+
+    path = trainers.save(tmp_path / "c.ckpt", {**trainers.lightning(), "hyper_parameters": "HERE"})
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    whole = re.compile(rb"X\x04\x00\x00\x00HERE(q.|r....)", re.DOTALL)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, body in members.items():
+            if name.endswith("data.pkl"):
+                body, count = whole.subn(b"cinternal\nF\n)\x81" + b"0" + program, body)
+                assert count == 1
+            archive.writestr(name, body)
+    refused(path, "names")
 
 
 @pytest.mark.parametrize(

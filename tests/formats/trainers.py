@@ -5,8 +5,14 @@ The layouts follow the trainers' ``capture``, ``save_ply`` and checkpoint code; 
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -134,6 +140,83 @@ def nerfstudio(n: int = POINTS, degree: int = 3, old: bool = False) -> dict[str,
         "schedulers": {"means": {"last_epoch": 29_999, "base_lrs": [1.6e-4], "_step_count": 30_000}},
         "scalers": {},
     }
+
+
+_LIGHTNING = {
+    "means": "_xyz",
+    "shs_dc": "_features_dc",
+    "shs_rest": "_features_rest",
+    "scales": "_scaling",
+    "rotations": "_rotation",
+    "opacities": "_opacity",
+}
+
+
+def lightning(
+    n: int = POINTS, degree: int = 3, active: int = 3, scales: int = 3, old: bool = False, seed: int = 0
+) -> dict[str, Any]:
+    """An ``epoch=*-step=*.ckpt`` of gaussian-splatting-lightning, before its own classes come into it."""
+    gaussians = {
+        "means": parameter(n, 3, seed=seed),
+        "shs_dc": parameter(n, 1, 3, seed=seed),
+        "shs_rest": parameter(n, (degree + 1) ** 2 - 1, 3, seed=seed),
+        "opacities": parameter(n, 1, seed=seed),
+        "scales": parameter(n, scales, seed=seed + 1),
+        "rotations": parameter(n, 4, seed=seed),
+    }
+    state = {
+        f"gaussian_model.{_LIGHTNING[name] if old else f'gaussians.{name}'}": tensor.detach()
+        for name, tensor in gaussians.items()
+    }
+    if not old:
+        state["gaussian_model._active_sh_degree"] = torch.tensor(active, dtype=torch.uint8)
+    state["renderer.filter.weight"] = torch.zeros(3, 3)
+    extra = {"max_radii2D": torch.zeros(n), "spatial_lr_scale": 4.2, "active_sh_degree": active}
+    return {
+        "epoch": 300,
+        "global_step": 30_000,
+        "pytorch-lightning_version": "2.5.0",
+        "state_dict": state,
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 300}}}},
+        "callbacks": {},
+        "optimizer_states": [adam(**{name: parameter(n, 3) for name in ("means", "scales")})],
+        "lr_schedulers": [{"last_epoch": 300, "lr_lambdas": [None]}],
+        **({"gaussian_model_extra_state_dict": extra} if old else {}),
+        "hparams_name": "kwargs",
+    }
+
+
+@contextmanager
+def their_classes(*names: str) -> Iterator[list[Any]]:
+    """Classes by these full names, for as long as a file with instances of them is written."""
+    before, made = set(sys.modules), []
+    try:
+        for name in names:
+            module, _, own = name.rpartition(".")
+            parts = module.split(".")
+            for end in range(1, len(parts) + 1):
+                sys.modules.setdefault(".".join(parts[:end]), ModuleType(".".join(parts[:end])))
+            new = dataclasses.make_dataclass(own, [("sh_degree", Any, 3), ("more", Any, None)])
+            new.__module__ = module
+            setattr(sys.modules[module], own, new)
+            made.append(new)
+        yield made
+    finally:
+        for name in set(sys.modules) - before:
+            del sys.modules[name]
+
+
+def save_lightning(path: Path, saved: dict[str, Any] | None = None, **options: Any) -> Path:
+    """Save a checkpoint as Lightning does: with settings of its trainer's own classes, enums and paths."""
+    names = ("internal.models.vanilla_gaussian.VanillaGaussian", "internal.configs.LightGaussian")
+    with their_classes(*names) as (gaussian, light):
+        kinds = enum.Enum("Kinds", "A B", module="internal.configs")
+        sys.modules["internal.configs"].Kinds = kinds  # type: ignore[attr-defined]
+        renderer = light(more=[gaussian(), torch.zeros(2), {"kind": kinds.B}, kinds.A])
+        hyper = {"gaussian": gaussian(more=renderer), "light_gaussian": light(), "class": gaussian}
+        data = {"path": Path("/data/garden"), "parser": renderer, "taken": {1, 2}}
+        both = {"hyper_parameters": hyper, "datamodule_hyper_parameters": data}
+        return save(path, {**(lightning() if saved is None else saved), **both}, **options)
 
 
 def save(path: Path, saved: Any, **options: Any) -> Path:

@@ -26,6 +26,8 @@ def touch(folder, *names):
         ("ckpts/ckpt_6999.pt", 6999),
         ("ply/point_cloud_29999.ply", 29999),
         ("nerfstudio_models/step-000029999.ckpt", 29999),
+        ("checkpoints/epoch=300-step=30000.ckpt", 30000),
+        ("checkpoints/epoch=300-step=30000-rank=0.ckpt", 30000),
         ("outputs/scene/nerfstudio_models/step-000000100.ckpt", 100),
     ],
 )
