@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, fields
+from . import arguments, fields, flaws
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
 from .formats import Source
@@ -145,7 +144,7 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None, t
     names = cloud.fields
     gaussian = fields.is_gaussian(names)
     with track("describing", len(cloud)) as advance:
-        not_finite, unrotated = _flawed(cloud, advance) if gaussian else (None, None)
+        found = flaws.of(cloud, advance=advance) if gaussian else flaws.Flaws()
     return Info(
         path=path,
         format=cloud.header.format,
@@ -160,30 +159,14 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None, t
         render_mode=cloud.render_mode,
         invalid=0 if valid is None else int(np.count_nonzero(~valid)),
         first_invalid=None if valid is None else int(np.argmin(valid)),
-        not_finite=not_finite,
-        unrotated=unrotated,
+        not_finite=found.not_finite,
+        unrotated=found.unrotated,
         low=_triple(xyz.min(1)) if some else None,
         high=_triple(xyz.max(1)) if some else None,
         spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if searchable else None,
         opacity=_quantiles(fields.sigmoid(cloud.columns((fields.OPACITY,))[0])) if gaussian else None,
         scale=_quantiles(_longest_axis(cloud)) if gaussian else None,
     )
-
-
-def _flawed(cloud: GaussianCloud, advance: Callable[[int], object]) -> tuple[int, int]:
-    """How many Gaussians have a finite position and something else that is not, and a quaternion of zero."""
-    scales = fields.scale_names(cloud.fields)
-    colours = [name for name in cloud.fields if name.startswith(("f_dc_", "f_rest_"))]
-    names = (*fields.POSITION, fields.OPACITY, *scales, *fields.ROTATION, *colours)
-    finite = slice(4 + len(scales), None)  # rotation and colours
-    not_finite = unrotated = 0
-    for _, block in cloud.column_blocks(names):
-        good = ~np.isnan(block[3]) & np.isfinite(block[finite]).all(0)
-        good &= (block[4 : 4 + len(scales)] < np.inf).all(0)
-        not_finite += int(np.count_nonzero(np.isfinite(block[:3]).all(0) & ~good))
-        unrotated += int(np.count_nonzero((block[finite][:4] == 0).all(0)))
-        advance(block.shape[1])
-    return not_finite, unrotated
 
 
 def _longest_axis(cloud: GaussianCloud) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from . import arguments, formats
+from . import arguments, flaws, formats
 from . import device as devices
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
@@ -45,7 +45,7 @@ def resample(
     voxel_size: float | None = None,
     points_per_cell: float | None = None,
     origin: Sequence[float] | str | None = None,
-    drop_invalid: bool = False,
+    drop_invalid: bool | str = False,
     grid_file: str | None = None,
     index: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
@@ -69,7 +69,10 @@ def resample(
         ratio, min_per_cell, k, target, pick: see `gscli.grids.methods.Method`.
         seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...; what draws nothing
             at random is drawn once, the same for every seed.
-        voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+        voxel_size, points_per_cell, origin: see `VoxelGrid.from_points`.
+        drop_invalid: leave rows with NaN or infinite positions out instead of refusing them (True, or
+            ``rows``); with ``gaussians``, also Gaussians of which something else is not finite, or whose
+            quaternion is zero, as `gscli.info` counts them.
         grid_file: take the cells from this grid file instead of a lattice; see `gscli.grids.grid_files`. A
             scene folder that has grids is cut by its own, unless an option asks for a lattice.
         index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
@@ -90,7 +93,8 @@ def resample(
     """
     arguments.require_paths(source=source)
     arguments.require_paths(optional=True, output=output, out_dir=out_dir, grid_file=grid_file, index=index)
-    arguments.require_flags(drop_invalid=drop_invalid, overwrite=overwrite, allow_lossy=allow_lossy)
+    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
+    drop = flaws.to_drop(drop_invalid)
     names = arguments.several(method, "method", (str,), "a name, or several")
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=target, pick=pick)
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
@@ -104,7 +108,7 @@ def resample(
         source,
         grid_file,
         lattice=lattice_options(voxel_size, points_per_cell, origin),
-        other={"drop_invalid": drop_invalid, f"pick={picked.name!r}": picked.by_place is not None},
+        other={"drop_invalid": bool(drop), f"pick={picked.name!r}": picked.by_place is not None},
     )
     cells = None
     if mapped is None and voxel_size is None and points_per_cell is None:
@@ -148,7 +152,7 @@ def resample(
                     cloud,
                     picked,
                     cells_per_point=1.0 if voxel_size or mapped or cells else 1.0 / _aim(points_per_cell),
-                    drop_invalid=drop_invalid,
+                    drop_invalid=bool(drop),
                     mapped=mapped is not None,
                     streamed=all(job.target.writer.streams for job in jobs),
                 )
@@ -161,8 +165,9 @@ def resample(
                         "points_per_cell": points_per_cell,
                         "cells": cells,
                         "origin": origin,
-                        "drop_invalid": drop_invalid,
+                        "drop_invalid": bool(drop),
                     },
+                    drop=drop,
                     mapped=None if mapped is None else cutting.Mapped(mapped, source, grid_file is None),
                     where=where,
                     cache=cache,
@@ -183,7 +188,7 @@ def resample(
                     job.target.write(
                         cloud,
                         index=kept,
-                        made_by=provenance(job.method, cut.grid, seed or 0, job.epoch),
+                        made_by=provenance(job.method, cut.grid, seed or 0, job.epoch, drop),
                         advance=advance,
                     )
                     if job.index is not None:
@@ -205,12 +210,13 @@ def resample(
         device=devices.describe(where),
         timings=timings,
         notes=tuple(notes),
+        invalid=cut.flaws,
         options={
             "methods": [m.name for m in chosen],
             "pick": picked.name if any(m.picks for m in chosen) else None,
             "points_per_cell": None if mapped or voxel_size or cells else _aim(points_per_cell),
             "cells": cells,
-            "drop_invalid": drop_invalid,
+            "drop_invalid": drop,
             "grid": None if mapped is None else os.fspath(mapped),
             "repeat": repeat or 1,
             "axes": axes,

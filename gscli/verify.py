@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, fields, files
+from . import arguments, files
 from .cloud import GaussianCloud
 from .errors import GateMissed, UsageError
 from .files import writing
@@ -26,7 +26,7 @@ from .results.shown import shown
 from .verifying import claims
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
-from .verifying.figures import check_comment, check_report
+from .verifying.figures import check_comment, check_report, positions
 
 __all__ = ["Verified", "verify"]
 
@@ -171,7 +171,7 @@ def verify(
                 claim = claims.from_comment(drawn, path)
             else:
                 claim = claims.from_report(said, files.display(expect), path, alone=len(draws) == 1)
-            lattice = (claim.voxel_size, claim.origin)
+            lattice = (claim.voxel_size, claim.origin, claim.drop)
             with timings.stage("grid"):
                 if lattice not in grids:
                     grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
@@ -217,8 +217,8 @@ def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None
         raise UsageError(
             "`grid_file` has no effect: the draws were made from a lattice", remedy="drop `grid_file`"
         )
-    xyz = cloud.columns(fields.POSITION)
     with refusing(path):
+        xyz = positions(cloud, claim)
         return VoxelGrid.from_points(
             xyz.T, voxel_size=claim.voxel_size, origin=claim.origin, drop_invalid=True
         )

@@ -18,6 +18,7 @@ import pytest
 
 from gscli import scene
 from gscli.cli import main
+from gscli.cli._valued_flag import ValuedFlag
 from gscli.formats import FORMATS
 
 from .update_docs import DOCUMENTS, ROOT, SCENE, Example, examples, run, updated
@@ -81,11 +82,13 @@ def test_a_list_of_commands_says_in_full_what_each_is_for(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n, c in COMMANDS.items() if not isinstance(c, click.Group)])
 def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
-    """What ``--help`` calls a file or folder, and every argument."""
+    """What ``--help`` calls a file or folder, every argument, and what follows a flag with a value."""
     ctx = click.Context(COMMANDS[name])
     for parameter in COMMANDS[name].params:
         called = parameter.make_metavar(*[ctx][: len(signature(parameter.make_metavar).parameters)])
-        meant = isinstance(parameter, click.Argument) or re.match("FILE|FOLDER|LOGDIR|REPORT|PATTERN", called)
+        meant = isinstance(parameter, click.Argument | ValuedFlag) or re.match(
+            "FILE|FOLDER|LOGDIR|REPORT|PATTERN", called
+        )
         kinds = [item.type for item in parameter.shell_complete(ctx, "sc")]
         assert (kinds in (["file"], ["dir"])) == bool(meant), parameter.name
 
@@ -99,6 +102,7 @@ def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
         ("resample", "method", "ha", ["half-density", "half"]),
         ("resample", "pick", "o", ["opacity"]),
         ("resample", "origin", "m", ["min"]),
+        ("resample", "drop_invalid", "ga", ["gaussians"]),
         ("batch convert", "to", "sp", ["splat", "spz"]),
         ("batch convert", "to", ".np", ["npy", "npz"]),
     ],

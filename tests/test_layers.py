@@ -24,7 +24,7 @@ FLOORS = (
         "runtime",
     ),  # the ground
     ("_core", "kernels", "containers"),
-    ("cloud", "scratch", "arguments", "positions"),
+    ("cloud", "scratch", "arguments", "positions", "flaws"),
     ("formats", "neighbors", "grids"),
     ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
     ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),

@@ -236,6 +236,7 @@ def test_the_report_has_its_keys(scene, tmp_path):
         "bytes": size,
         "points": N,
         "dropped": 0,
+        "invalid": {"points": 0, "not_finite": None, "unrotated": None},
     }
     (output,) = document["outputs"]
     assert output["method"] == "half-density"

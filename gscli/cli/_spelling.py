@@ -1,16 +1,17 @@
 """How the command line spells an argument of the library.
 
 ``seed`` is ``--seed``, ``source`` is SOURCE, ``device='cpu'`` is ``--device cpu``, and a flag has no value:
-``overwrite=True`` is ``--overwrite``.
+``overwrite=True`` is ``--overwrite``, ``drop_invalid='gaussians'`` is ``--drop-invalid=gaussians``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from ..errors import spell
+from ._valued_flag import ValuedFlag
 
 
 def spellings(command: click.Command) -> dict[str, str]:
@@ -28,7 +29,8 @@ def spelt(argument: str, *commands: click.Command) -> str:
     option = next((own[name] for own in map(spellings, commands) if name in own), None)
     if option is None:
         return argument
-    return option if value in ("", "True", "False") else f"{option} {value.strip(chr(39))}"
+    between = "=" if name in _valued(commands) else " "
+    return option if value in ("", "True", "False") else f"{option}{between}{value.strip(chr(39))}"
 
 
 def translated(text: str) -> str:
@@ -47,6 +49,12 @@ def _commands(command: click.Command) -> Iterator[click.Command]:
         each = command.get_command(ctx, name)
         if each is not None:
             yield from _commands(each)
+
+
+def _valued(commands: Iterable[click.Command]) -> set[str | None]:
+    """The flags whose values stand behind ``=``."""
+    every = (parameter for command in commands for each in _commands(command) for parameter in each.params)
+    return {parameter.name for parameter in every if isinstance(parameter, ValuedFlag)}
 
 
 def _own(command: click.Command) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,20 @@ import click
 from ..grids.methods import ALIASES, DEFAULT, RULES
 from ..grids.picking import PICKS
 from . import options, paths, show
+from ._valued_flag import ValuedFlag
+
+
+class Dropped(options.OneOf):
+    """What a flawed row is dropped for; in job files, true and false as well."""
+
+    def __init__(self) -> None:
+        super().__init__(["rows", "gaussians"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, bool) or value in ("true", "false"):
+            return value in (True, "true")
+        word = super().convert(value, param, ctx)
+        return True if word == "rows" else word
 
 
 @click.command()
@@ -65,7 +79,16 @@ from . import options, paths, show
     metavar="FILE",
     help="Take the cells from a file of ids (.npz with indices, .npy), of SOURCE's folder or elsewhere.",
 )
-@click.option("--drop-invalid", is_flag=True, help="Leave out points with a NaN or infinite position.")
+@click.option(
+    "--drop-invalid",
+    cls=ValuedFlag,
+    type=Dropped(),
+    bare="rows",
+    default=False,
+    metavar="[=rows|gaussians]",
+    help="Leave out points with a NaN or infinite position; with =gaussians, also what else is not finite, "
+    "or has no rotation.",
+)
 @click.option(
     "--index",
     type=paths.DATA,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields
+from .. import fields, flaws
 from ..cloud import GaussianCloud
 from ..kernels import cells, hashing, occupancy
 from ..kernels.extent import Extent, stride
@@ -29,18 +29,22 @@ class SpilledPoints:
     Args:
         cloud: is streamed once.
         pick: whose keys by columns are kept; those by place need cells, and are not.
-        drop_invalid: leave rows with NaN or infinite positions out instead of refusing them.
+        drop_invalid: leave rows with NaN or infinite positions out instead of refusing them; ``gaussians``:
+            and those with any flaw.
         folder: see `scratch.Scratch`.
 
     Attributes:
-        extent: of the points. sample: (3, M) positions of the rows that `gscli.kernels.extent.stride` of
-            all rows leads to, finite or not.
+        flaws: of all rows. extent: of the points.
+        sample: (3, M) positions of the rows that `gscli.kernels.extent.stride` of all rows leads to, finite
+            or not; NaN of what is left out for another flaw.
 
     Raises:
         InputError: positions that are not finite, or a column is missing. GscliError: no room.
     """
 
-    def __init__(self, cloud: GaussianCloud, pick: Pick, drop_invalid: bool, folder: Path | None) -> None:
+    def __init__(
+        self, cloud: GaussianCloud, pick: Pick, drop_invalid: flaws.Dropped, folder: Path | None
+    ) -> None:
         self._folder = folder
         self._xyz = np.dtype(cloud.float_type(fields.POSITION))
         self._keyed = pick.columns(cloud.fields)
@@ -62,25 +66,33 @@ class SpilledPoints:
     ) -> None:
         self._parts.close()
 
-    def _copy(self, cloud: GaussianCloud, pick: Pick, drop_invalid: bool) -> Array:
+    def _copy(self, cloud: GaussianCloud, pick: Pick, drop_invalid: flaws.Dropped) -> Array:
         step, some = stride(len(cloud)), [np.empty((3, 0), self._xyz)]
-        invalid = first = 0
-        for start, columns in cloud.column_blocks((*fields.POSITION, *self._keyed)):
+        looked = flaws.columns(cloud.fields) if drop_invalid == flaws.GAUSSIANS else ()
+        keyed = slice(3, 3 + len(self._keyed))
+        self.flaws = flaws.Flaws(0, 0, 0) if looked else flaws.Flaws()
+        first = 0
+        for start, columns in cloud.column_blocks((*fields.POSITION, *self._keyed, *looked)):
             xyz = columns[:3].astype(self._xyz, copy=False)
-            some.append(xyz[:, -start % step :: step].copy())
+            if looked:
+                flawed, found = flaws.look(xyz, columns[keyed.stop :], looked)
+                xyz[:, flawed] = np.nan
             valid = np.isfinite(xyz).all(0)
+            if not looked:
+                found = flaws.Flaws(int(np.count_nonzero(~valid)))
+            some.append(xyz[:, -start % step :: step].copy())
             kept = np.flatnonzero(valid)
-            if len(kept) < len(valid):
-                first = first if invalid else start + int(np.argmin(valid))
-                invalid += len(valid) - len(kept)
+            if found.points and not self.flaws.points:
+                first = start + int(np.argmin(valid))
+            self.flaws += found
             records = np.empty(len(kept), self._parts.kind)
             records["row"] = kept + start
             records["xyz"] = xyz[:, kept].T
             if pick.by_columns is not None:
-                records["key"] = pick.by_columns(columns[3:])[kept]
+                records["key"] = pick.by_columns(columns[keyed])[kept]
             self._parts.append(records)
-        if invalid and not drop_invalid:
-            raise not_finite(invalid, len(cloud), first)
+        if self.flaws.points and not drop_invalid:
+            raise not_finite(self.flaws.points, len(cloud), first)
         return np.concatenate(some, axis=1)
 
     def _measured(self) -> Extent:

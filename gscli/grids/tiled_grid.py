@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cloud import GaussianCloud
+from ..flaws import Dropped
 from ..kernels import cells as cell_kernels
 from ..kernels import hashing
 from ..results.shown import counted
@@ -45,15 +46,13 @@ class TiledGrid:
     Attributes:
         rows: how many rows the input has. points: how many of them are in a cell.
         voxel_size, origin, why: as of `VoxelGrid`.
-        sample: see `SpilledPoints`.
+        sample, flaws: see `SpilledPoints`.
     """
 
-    def __init__(
-        self, rows: int, points: int, laid: lattice.Lattice, sample: Array, folder: Path | None
-    ) -> None:
-        self.rows, self.points = rows, points
+    def __init__(self, rows: int, points: SpilledPoints, laid: lattice.Lattice, folder: Path | None) -> None:
+        self.rows, self.points = rows, points.extent.count
         self.voxel_size, self.origin, self.why = laid.size, laid.corner, laid.why
-        self.sample = sample
+        self.sample, self.flaws = points.sample, points.flaws
         self._tiles: list[_Tile] = []
         self._sizes: tuple[Array, Array] = (np.empty(0, np.int64), np.empty(0, np.int64))
         self._scratch = Scratch(folder)
@@ -71,6 +70,7 @@ class TiledGrid:
         cells: int | str | None = None,
         origin: Sequence[float] | str | None = None,
         drop_invalid: bool = False,
+        drop: Dropped = False,
     ) -> TiledGrid:
         """Group the points of a cloud by lattice cell; its rows are streamed once.
 
@@ -78,6 +78,7 @@ class TiledGrid:
             folder: where temporary data go, some 40 bytes a point; see `Scratch`.
             pick: of the draws that will be made.
             voxel_size, points_per_cell, cells, origin, drop_invalid: see `VoxelGrid.from_points`.
+            drop: ``gaussians`` for those with any flaw as well, see `gscli.flaws`.
 
         Raises:
             InputError: as `VoxelGrid.from_points` and `VoxelGrid.pick_keys` do.
@@ -85,7 +86,7 @@ class TiledGrid:
             GscliError: the folder is full.
         """
         lattice.check_lattice_options(voxel_size, points_per_cell, origin, cells)
-        with SpilledPoints(cloud, pick, drop_invalid, folder) as points:
+        with SpilledPoints(cloud, pick, drop or drop_invalid, folder) as points:
             laid = lattice.lay(
                 points.extent,
                 points.countable(budget),
@@ -94,7 +95,7 @@ class TiledGrid:
                 cells=cells,
                 origin=origin,
             )
-            grid = cls(len(cloud), points.extent.count, laid, points.sample, folder)
+            grid = cls(len(cloud), points, laid, folder)
             try:
                 for records in points.tiles(laid, budget):
                     grid._add(records, laid, pick)

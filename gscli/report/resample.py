@@ -13,7 +13,7 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     grid = result.grid
     lines = [f"read     {result.path}: {counted(result.points, 'point')} ({result.format})"]
     if result.dropped:
-        lines.append(f"dropped  {counted(result.dropped, 'point')} not finite or in no cell")
+        lines.append(f"dropped  {_dropped(result)}")
     size = "" if grid.voxel_size is None else f"{grid.voxel_size:g} wide: "
     lines.append(f"cells    {size}{grid.why}; grid cache: {result.cache}")
     if grid.occupancy.mean is not None:
@@ -41,3 +41,17 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
     return lines
+
+
+def _dropped(result: Resampled) -> str:
+    """How many rows were left out, and for what."""
+    found = result.invalid
+    if found is None or found.not_finite is None or found.unrotated is None:
+        return f"{counted(result.dropped, 'point')} not finite or in no cell"
+    flaws = (
+        (found.points, "with a position that is not finite"),
+        (found.not_finite, "with another value that is not"),
+        (found.unrotated, "without a rotation"),
+    )
+    told = ", ".join(f"{count:,} {what}" for count, what in flaws if count)
+    return f"{counted(result.dropped, 'Gaussian')}: {told}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from .. import device, fields
+from .. import device, fields, flaws
 from ..cloud import GaussianCloud
 from ..grids import grid_files
 from ..grids.budget import Budget
@@ -38,6 +38,7 @@ class Cut:
     Attributes:
         cache: ``hit``, ``miss`` or ``off``.
         notes: what a user should be told.
+        flaws: of the rows; None with a grid file, for which they are not looked at.
         draw: the grid's `draw`, given the keys of the pick.
     """
 
@@ -45,6 +46,7 @@ class Cut:
     cache: str
     notes: list[str]
     draw: Callable[..., Draw]
+    flaws: flaws.Flaws | None
 
 
 class Mapped(NamedTuple):
@@ -71,6 +73,7 @@ def cut(
     pick: Pick,
     shape: Shape,
     *,
+    drop: flaws.Dropped,
     mapped: Mapped | None,
     where: torch.device | None,
     cache: GridCache | None,
@@ -82,13 +85,16 @@ def cut(
 
     Args:
         pick: the pick of the draws that will be made.
+        drop: which flawed rows are in no cell; the shape says whether any.
         where: the device for what is not in tiles.
         beside: an output, in whose folder temporary files go.
     """
-    xyz, sample = None, None
+    xyz, sample, found = None, None, None
     if mapped is None and budget is None:
         with timings.stage("read"):
             xyz = cloud.columns(fields.POSITION)
+            if drop == flaws.GAUSSIANS:
+                found = flaws.of(cloud, xyz)
             sample = xyz[:, :: stride(len(cloud))].copy()
     cached = "off"
     with ExitStack() as closing:
@@ -98,11 +104,12 @@ def cut(
                 grid = from_file(mapped, len(cloud), where)
             elif xyz is not None:
                 grid, cached = from_positions(xyz, shape, where, cache)
+                found = found or flaws.Flaws(len(cloud) - grid.points)
             else:
                 assert budget is not None
-                grid = TiledGrid.from_cloud(cloud, budget, folder_for(beside), pick=pick, **shape)
+                grid = TiledGrid.from_cloud(cloud, budget, folder_for(beside), pick=pick, drop=drop, **shape)
                 closing.callback(grid.close)
-                sample = grid.sample
+                sample, found = grid.sample, grid.flaws
             device.synchronise(where)
         del xyz
         notes = [] if sample is None else precision_note(sample, grid)
@@ -111,7 +118,7 @@ def cut(
         else:
             with timings.stage("draw"):
                 draw = partial(grid.draw, keys=grid.pick_keys(cloud, pick))
-        yield Cut(grid, cached, notes, draw)
+        yield Cut(grid, cached, notes, draw, found)
 
 
 def from_positions(

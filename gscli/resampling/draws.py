@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..files import writing
+from ..flaws import GAUSSIANS, Dropped
 from ..formats import Source, Target
 from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
 from ..grids.tiled_grid import TiledGrid
@@ -135,11 +136,15 @@ def shared_out(method: Method, grid: VoxelGrid | TiledGrid) -> str | None:
     return f"{method.name} to {counted(total, 'point')}: {', and '.join(sure + drawn) or 'nothing'}"
 
 
-def provenance(method: Method, grid: VoxelGrid | TiledGrid, seed: int, epoch: int) -> str:
+def provenance(
+    method: Method, grid: VoxelGrid | TiledGrid, seed: int, epoch: int, drop: Dropped = False
+) -> str:
     """The comment line that tells how a file was made; the same on every device."""
     parts = [f"gscli {__version__} resample", *method.words(), f"seed={seed} epoch={epoch}"]
     if grid.voxel_size is not None and grid.origin is not None:
         parts.append(f"voxel_size={grid.voxel_size!r} origin=" + ",".join(repr(v) for v in grid.origin))
+    if drop == GAUSSIANS:  # rows without a position are in no cell anyway
+        parts.append(f"drop_invalid={drop}")
     return " ".join(parts)
 
 

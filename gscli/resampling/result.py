@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..flaws import Flaws
 from ..grids.figures import GridFigures
 from ..grids.methods import Method
 from ..progress import Timings
@@ -56,10 +57,12 @@ class Resampled:
 
     Attributes:
         bytes: size of the input; None for stdin and folders.
-        points: rows of the input; dropped: rows left out for positions that are not finite.
+        points: rows of the input; dropped: rows left out for their flaws, or because they are in no cell of a
+            given mapping.
         grid: what it was cut by, in numbers.
         cache: ``hit``, ``miss`` or ``off``.
         notes: what a user should be told.
+        invalid: how many rows had which flaw; None with a given mapping, for which they are not looked at.
     """
 
     path: str
@@ -74,6 +77,7 @@ class Resampled:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    invalid: Flaws | None = None
 
     def _facts(self) -> dict[str, object]:
         told: dict[str, object] = {"input": self.path, "points": self.points, "cells": self.grid.cells}
@@ -93,6 +97,7 @@ class Resampled:
                 "bytes": self.bytes,
                 "points": self.points,
                 "dropped": self.dropped,
+                "invalid": None if self.invalid is None else self.invalid.to_dict(),
             },
             options=self.options,
             outputs=[output.to_dict() for output in self.outputs],

@@ -16,6 +16,7 @@ from .. import files
 from ..cloud import GaussianCloud
 from ..containers.bytes import MAX_JSON, parsed, read_small
 from ..errors import InputError, UsageError, naming
+from ..flaws import GAUSSIANS, Dropped
 from ..grids.lattice import check_lattice_options
 from ..grids.methods import Method
 from ..kernels import hashing
@@ -29,6 +30,7 @@ class Claim:
 
     Attributes:
         voxel_size, origin: the lattice; None for a draw from a given mapping.
+        drop: which flawed rows are in no cell.
         report: the whole report; None where only a comment speaks.
         output: which of its outputs the draw is.
     """
@@ -39,6 +41,7 @@ class Claim:
     epoch: int
     voxel_size: float | None
     origin: tuple[float, float, float] | None
+    drop: Dropped = True
     report: dict[str, Any] | None = None
     output: int = 0
 
@@ -50,6 +53,8 @@ class Claim:
             del words["seed"], words["epoch"]
         if self.voxel_size is not None and self.origin is not None:
             words |= {"voxel_size": repr(self.voxel_size), "origin": ",".join(map(repr, self.origin))}
+        if self.drop == GAUSSIANS:
+            words["drop_invalid"] = GAUSSIANS
         return words
 
 
@@ -76,7 +81,12 @@ def from_comment(cloud: GaussianCloud, path: str) -> Claim:
         how = Method.of_words(said)
         size = float(said["voxel_size"]) if "voxel_size" in said else None
         origin = None if size is None else _corner([float(v) for v in said["origin"].split(",")])
-        return _possible(Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin))
+        drop: Dropped = True
+        if "drop_invalid" in said:
+            drop = GAUSSIANS
+            if said["drop_invalid"] != GAUSSIANS or size is None:
+                raise ValueError("no run drops that")
+        return _possible(Claim("comment", how, int(said["seed"]), int(said["epoch"]), size, origin, drop))
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 
@@ -113,6 +123,9 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
             raise TypeError("an output without method or pick")
         if (aim := content["options"]["points_per_cell"]) is not None:
             _number(aim)
+        drop = content["options"].get("drop_invalid", False)
+        if type(drop) is not bool and (drop != GAUSSIANS or grid["voxel_size"] is None):
+            raise TypeError(f"{reprlib.repr(drop)} is nothing that a run drops")
         seed, epoch = ((output[key] if how.uses_seed else 0) for key in ("seed", "epoch"))
         size = grid["voxel_size"]
         return _possible(
@@ -123,6 +136,7 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
                 _whole(epoch),
                 None if size is None else _number(size),
                 None if size is None else _corner(grid["origin"]),
+                drop or True,  # what has no position is in no cell, whatever was asked for
                 report=content,
                 output=found[0],
             )

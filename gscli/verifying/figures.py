@@ -6,7 +6,9 @@ import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import fields
+import numpy.typing as npt
+
+from .. import fields, flaws
 from ..cloud import GaussianCloud
 from ..grids import lattice
 from ..grids.figures import figures
@@ -42,8 +44,13 @@ def check_report(
     cells = figures(grid).to_dict()
     del cells["why"]  # of the grid that was made again
     dropped = len(cloud) - grid.points
+    invalid = None
+    if claim.voxel_size is not None:
+        found = flaws.of(cloud) if claim.drop == flaws.GAUSSIANS else flaws.Flaws(dropped)
+        invalid = found.to_dict()
+    read = {"format": cloud.header.format, "bytes": size, "points": len(cloud)}
     true: dict[str, Any] = {
-        "input": {"format": cloud.header.format, "bytes": size, "points": len(cloud), "dropped": dropped},
+        "input": {**read, "dropped": dropped, "invalid": invalid},
         "options": _options(said, claim, dropped),
         f"outputs[{claim.output}]": {k: v for k, v in output.to_dict().items() if k not in ("path", "index")},
         "grid": cells,
@@ -70,6 +77,14 @@ def check_comment(claim: Claim, drawn: GaussianCloud) -> Check | None:
     return Check("comment", len(wrong), tuple(wrong[:SHOWN]))
 
 
+def positions(cloud: GaussianCloud, claim: Claim) -> npt.NDArray[Any]:
+    """(3, N) positions of all rows, those of which the claim says that they are in no cell not finite."""
+    xyz = cloud.columns(fields.POSITION)
+    if claim.drop == flaws.GAUSSIANS:
+        flaws.of(cloud, xyz)
+    return xyz
+
+
 def _word(words: Mapping[str, str], name: str) -> str:
     return _SHORT.repr(f"{name}={words[name]}")[1:-1] if name in words else f"no {name[:32]}"
 
@@ -83,7 +98,7 @@ def _options(said: Mapping[str, Any], claim: Claim, dropped: int) -> dict[str, A
     true: dict[str, Any] = {
         "methods": list(dict.fromkeys(output["method"] for output in outputs)),
         "pick": picks[0] if picks else None,
-        "drop_invalid": not mapped if dropped or mapped else bool(options.get("drop_invalid")),
+        "drop_invalid": False if mapped else (options.get("drop_invalid", False) or dropped > 0),
     }
     if mapped:
         true["points_per_cell"] = None
@@ -102,7 +117,7 @@ def _false_size(said: Mapping[str, Any], claim: Claim, cloud: GaussianCloud) -> 
     true = "as given"
     if aim is not None or wanted is not None:
         lattice.check_lattice_options(None, aim, claim.origin, wanted)
-        columns = cloud.columns(fields.POSITION)
+        columns = positions(cloud, claim)
         valid = finite_rows(columns)
         columns = columns if valid is None else columns[:, valid]
         laid = lattice.lay(

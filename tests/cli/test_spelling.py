@@ -21,6 +21,8 @@ def test_options_and_arguments_are_spelt_as_help_shows_them() -> None:
         ("device='torch-cpu'", "--device torch-cpu"),
         ("gaussians=False", "--no-gaussians"),
         ("trust_pickle=True", "--trust-pickle"),
+        ("drop_invalid=True", "--drop-invalid"),
+        ("drop_invalid='gaussians'", "--drop-invalid=gaussians"),
         ("nothing", "nothing"),
     ],
 )
