@@ -21,6 +21,7 @@ from ..errors import InputError
 from .bytes import volume
 
 TRUST_REMEDY = "it is not loaded; if you trust its author, add `trust_pickle=True`"
+MOST_OPCODES = 1_000_000
 _PLAIN_KEYS = (str, int, float, bool, bytes, type(None))
 
 
@@ -118,6 +119,19 @@ class Refused(Exception):
 _DISPATCH: dict[int, Callable[[Any], None]] = pickle._Unpickler.dispatch
 
 
+class _Counted(dict[int, Callable[[Any], None]]):
+    """Opcodes by what they do, each lookup of which counts: ten million take seconds and no scene has so
+    many."""
+
+    left = MOST_OPCODES
+
+    def __getitem__(self, opcode: int) -> Callable[[Any], None]:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"it takes more than {MOST_OPCODES:,} steps, which no scene does")
+        return super().__getitem__(opcode)
+
+
 # The pure Python unpickler: its memo is a dict and its dispatch can be narrowed.
 class Unpickler(pickle._Unpickler):
     """Reads one pickle from a file object, with the globals of `NUMPY` and `more`."""
@@ -132,6 +146,7 @@ class Unpickler(pickle._Unpickler):
         persistent: Callable[[Any], Any] | None = None,
     ) -> None:
         super().__init__(stream, encoding="latin1")
+        self.dispatch = _Counted(self.dispatch)  # type: ignore[misc]
         self._globals = {**NUMPY, **(more or {})}
         self._persistent = persistent
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from gscli import formats
+from gscli.containers import pickles
 from gscli.errors import EngineUnavailable, GscliError, InputError, UsageError
 
 
@@ -170,6 +171,15 @@ def test_trust_runs_what_the_file_says_and_only_then(tmp_path):
 def test_trust_means_nothing_where_there_is_no_pickle(scene_file):
     with pytest.raises(UsageError, match="is no pickle"):
         formats.read(scene_file, trust_pickle=True)
+
+
+@pytest.mark.parametrize("step", [b"]0", b"N\x940", b"]", b"}"])
+def test_a_pickle_of_more_steps_than_any_scene_takes_is_refused_in_time(tmp_path, step):
+    path = tmp_path / "x.pickle"
+    path.write_bytes(b"\x80\x04" + step * pickles.MOST_OPCODES + b"N.")
+    refused(path, "more than 1,000,000 steps")
+    path.write_bytes(b"\x80\x04" + step * 1000 + b"N.")
+    refused(path, "NoneType")
 
 
 @pytest.mark.parametrize(
