@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ OCTREE = b"copc"  # the owner of what holds only for the points in their order
 _EXTRA = struct.Struct("<2xBB32s4x120x32x")  # a described dimension: type, options, name
 _MASKED = slice(26, 90)  # system and software
 _DATE, _SIZES, _COUNTS, _LATTICE, _BOUNDS = 90, 94, 104, 131, 179
+_TIMES = 375  # where LAS 1.5 says which GPS times are the last and the first
+_MINIMUM, _MAXIMUM = 2, 4  # options: the description of a dimension says the least, the greatest value
+_LIMITS = 64  # where it does, in 24 bytes each
+_LIMIT_TYPES = dict(zip(range(1, 11), "QqQqQqQqdd", strict=True))  # by the type of the dimension
 _WAVEFORMS, _EXTENDED = 227, 235  # where the header of LAS 1.3 and of 1.4 says where those start
 
 
@@ -112,6 +116,22 @@ class LasHead:
         head = RECORD.pack(SPECIFICATION, EXTRA_BYTES, len(body))
         return replace(self, records=(*self.records, head + body)) if body else self
 
+    def limited(self, values: Mapping[str, npt.NDArray[Any]]) -> LasHead:
+        """The same whose descriptions, where they say the least and the greatest of a dimension, say it of
+        points.
+
+        Args:
+            values: by dimension what the points store; descriptions of others say no limits any more.
+        """
+        records = list(self.records)
+        for number, record in enumerate(records):
+            if _key(record) == (SPECIFICATION, EXTRA_BYTES):
+                whole = bytearray(record)
+                for at in range(RECORD.size, len(whole) - _EXTRA.size + 1, _EXTRA.size):
+                    whole[at : at + _EXTRA.size] = _limited(whole[at : at + _EXTRA.size], values)
+                records[number] = bytes(whole)
+        return replace(self, records=tuple(records))
+
     def before(
         self,
         *,
@@ -123,6 +143,7 @@ class LasHead:
         returns: npt.NDArray[Any],
         count: int,
         size: int,
+        times: tuple[float, float] | None = None,
         packing: bytes | None = None,
     ) -> bytes:
         """The bytes before points.
@@ -133,6 +154,7 @@ class LasHead:
             bounds: (2, 3), the highest and lowest coordinates.
             returns: (15,) how many points are of each return.
             count: how many points there are. size: how many bytes they take, unless they are packed.
+            times: the last and the first GPS time, where points have one.
             packing: the record of how they are packed.
         """
         records = list(self.records)
@@ -148,6 +170,8 @@ class LasHead:
         struct.pack_into("<6d", fixed, _BOUNDS, *bounds.T.reshape(-1))
         if fixed[25] >= 4:
             struct.pack_into("<16Q", fixed, _EXTENDED + 12, count, *map(int, returns))
+        if fixed[25] >= 5 and len(fixed) >= _TIMES + 16 and times is not None:
+            struct.pack_into("<2d", fixed, _TIMES, *times)
         if packing is None:
             self.place(fixed, points + size)
         return bytes(fixed) + body
@@ -162,6 +186,25 @@ class LasHead:
 def extra_bytes(name: str, kind: int, options: int = 0) -> bytes:
     """The description of a dimension of a type that the specification numbers; 0 is `options` bytes."""
     return _EXTRA.pack(kind, options, name.encode())
+
+
+def _limited(description: bytearray, values: Mapping[str, npt.NDArray[Any]]) -> bytearray:
+    """A description of a dimension with the limits that it says made true, or unsaid."""
+    kind, options, name = _EXTRA.unpack(description)
+    stored = values.get(name.split(b"\0")[0].decode("latin-1"))
+    if not kind or not options & (_MINIMUM | _MAXIMUM):  # of type 0 the options are a number of bytes
+        return description
+    if kind not in _LIMIT_TYPES or stored is None or stored.ndim != 1 or not len(stored):
+        description[3] = options & ~(_MINIMUM | _MAXIMUM)
+        description[_LIMITS : _LIMITS + 48] = bytes(48)
+        return description
+    code = f"<{_LIMIT_TYPES[kind]}"
+    for at, (bit, limit) in enumerate(
+        ((_MINIMUM, np.fmin.reduce(stored)), (_MAXIMUM, np.fmax.reduce(stored)))
+    ):
+        if options & bit:
+            struct.pack_into(code, description, _LIMITS + 24 * at, limit.item())
+    return description
 
 
 def _starts(fixed: bytes) -> list[int]:

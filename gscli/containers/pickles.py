@@ -121,7 +121,8 @@ _DISPATCH: dict[int, Callable[[Any], None]] = pickle._Unpickler.dispatch
 
 class _Counted(dict[int, Callable[[Any], None]]):
     """Opcodes by what they do, each lookup of which counts: ten million take seconds and no scene has so
-    many."""
+    many.
+    """
 
     left = MOST_OPCODES
 

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,9 @@ from ..errors import GscliError, InputError
 from ..files import writing
 from ..kernels.structured import as_bytes
 from ..progress import nothing
-from . import _rows
+from . import _las_grid
 from ._format import Format, Loss, Writer
+from ._las_grid import Native
 from ._rows import selected
 
 _EXTRA_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
@@ -42,17 +43,7 @@ _COMPRESSED = 0x80
 _TAKEN = ("array", "point_format", "scales", "offsets", "sub_fields_dict")  # names of laspy's own in a record
 
 
-_FEWEST_STEPS = 1000  # of the grid, that half of the points must lie apart from the middle one
 _NO_OCTREE = "is a COPC file: what is written of it is plain LAS, as its octree holds for no other points"
-
-
-class Native(NamedTuple):
-    """What a file is written back with: its head, laspy's point format, and the grid of its integers."""
-
-    head: LasHead
-    kind: Any
-    scales: npt.NDArray[np.float64]
-    offsets: npt.NDArray[np.float64]
 
 
 def sniff(head: bytes) -> bool:
@@ -78,7 +69,7 @@ def read(path: Path) -> GaussianCloud:
             header = laspy.LasHeader.read_from(io.BytesIO(head.readable()))
         except laspy.errors.LaspyException as error:
             raise ValueError(str(error)) from None
-        _check_lattice(path, header.scales, header.offsets)
+        _las_grid.check(path, header.scales, header.offsets)
         points = table(
             data if packed is None else mapped(plain),
             header.point_format.dtype(),
@@ -100,18 +91,6 @@ def read(path: Path) -> GaussianCloud:
         return GaussianCloud(rows, Header("las", native=native, notes=notes))
 
 
-def _check_lattice(path: Path, scales: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> None:
-    """Refuse steps between positions that make them equal, or no numbers."""
-    with np.errstate(all="ignore"):
-        reach = np.abs(scales) * 2.0**31 + np.abs(offsets)
-    if not (np.isfinite(reach).all() and scales.all()):
-        raise InputError(
-            f"has positions in steps of {scales.tolist()} from {offsets.tolist()}",
-            path=path,
-            remedy="it is damaged",
-        )
-
-
 def write(
     path: str | os.PathLike[str],
     cloud: GaussianCloud,
@@ -124,7 +103,7 @@ def write(
     import laspy
 
     chosen = selected(cloud, index)
-    _require_reach(chosen)
+    _las_grid.require_reach(chosen)
     native = _native(chosen)
     kind, head = copy.deepcopy(native.kind), native.head
     held = set(kind.dimension_names)
@@ -148,6 +127,7 @@ def write(
                 if as_real and not _near(las, name, given):
                     raise OverflowError("they are beyond 32 bits")
             about = _about(las)
+            head = head.limited({name: las.array[name] for name in kind.extra_dimension_names})
     except (OverflowError, ValueError) as error:  # a file with a scale or an offset that makes no sense
         raise GscliError(
             f"the integers of LAS cannot hold {name} ({error})", remedy="write .ply, which holds any columns"
@@ -180,15 +160,29 @@ def _about(las: Any) -> dict[str, Any]:
         "bounds": np.array([[axis.max() for axis in axes], [axis.min() for axis in axes]]),
         "returns": np.bincount(np.asarray(las.return_number), minlength=16)[1:16],
         "count": len(las),
+        "times": _times(las),
         "size": las.array.nbytes,
     }
+
+
+def _times(las: Any) -> tuple[float, float] | None:
+    """The last and the first GPS time; None where points have none."""
+    if "gps_time" not in las.point_format.dimension_names or not len(las):
+        return None
+    times = np.asarray(las.gps_time)
+    return float(times.max()), float(times.min())
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
     """What LAS cannot hold: comments, some types, and positions that were not on its grid before."""
     lost = []
-    if not _on_grid(cloud) and len(cloud):
-        lost.append(Loss("precision", detail=f"positions in steps of {_scale(cloud):g}", rounds=True))
+    if not _las_grid.on_grid(cloud) and len(cloud):
+        lost.append(
+            Loss("precision", detail=f"positions in steps of {_las_grid.scale_of(cloud):g}", rounds=True)
+        )
+    elif (step := _las_grid.step_too_fine(cloud)) is not None:
+        detail = f"positions in steps of {step:g}, which doubles this far out do not tell apart"
+        lost.append(Loss("precision", detail=detail, rounds=True))
     kept = _kept(cloud)
     lost += [Loss.column(cloud, name) for name in cloud.fields if name not in kept]
     return lost + Loss.comments(cloud)
@@ -198,7 +192,7 @@ def _native(cloud: GaussianCloud) -> Native:
     """What the cloud is written with: its own file's, on another grid if its positions left that."""
     import laspy
 
-    if _on_grid(cloud):
+    if _las_grid.on_grid(cloud):
         native: Native = cloud.header.native
         return native
     if cloud.header.format == "las":
@@ -210,42 +204,9 @@ def _native(cloud: GaussianCloud) -> Native:
             header.write_to(stream)
             head = LasHead.undated(stream.getvalue())
         native = Native(head, header.point_format, header.scales, header.offsets)
-    scale = _scale(cloud) if len(cloud) else 1e-3
+    scale = _las_grid.scale_of(cloud) if len(cloud) else 1e-3
     offsets = np.floor(cloud.xyz.astype(np.float64).min(axis=0)) if len(cloud) else np.zeros(3)
     return native._replace(scales=np.full(3, scale), offsets=offsets)
-
-
-def _require_reach(cloud: GaussianCloud) -> None:
-    """Refuse a position that cannot be written, or that would take the others' places from them.
-
-    Raises:
-        GscliError: naming its row.
-    """
-    if _on_grid(cloud) or not len(cloud):
-        return
-    xyz = _rows.planes(cloud, fields.POSITION)
-    away = np.abs(xyz - np.percentile(xyz, 50, axis=0, method="lower"))
-    apart = np.sort(away.max(axis=1)[away.any(axis=1)])
-    if len(apart) and apart[(len(apart) - 1) // 2] < apart[-1] / 2**31 * _FEWEST_STEPS:
-        row, axis = np.unravel_index(int(away.argmax()), away.shape)
-        raise GscliError(
-            f"row {row} has {'xyz'[axis]} = {xyz[row, axis]:g}, so far out that the integers of LAS, then "
-            f"in steps of {_scale(cloud):g}, cannot tell the other points apart",
-            remedy="write .ply, or drop such rows first",
-        )
-
-
-def _on_grid(cloud: GaussianCloud) -> bool:
-    """Whether the positions are those of a LAS file, which lie on the grid that its header names."""
-    return cloud.header.format == "las" and cloud.header.edited.isdisjoint(fields.POSITION)
-
-
-def _scale(cloud: GaussianCloud) -> float:
-    """The finest power of ten whose steps reach across the cloud in 31 bits."""
-    xyz = cloud.xyz.astype(np.float64)
-    xyz = xyz[np.isfinite(xyz).all(axis=1)]
-    reach = (float(np.ptp(xyz, axis=0).max()) if len(xyz) else 0.0) + 1.0
-    return float(10.0 ** np.ceil(np.log10(reach / (2**31 - 1))))
 
 
 def _kept(cloud: GaussianCloud) -> list[str]:

@@ -122,6 +122,72 @@ def test_dimensions_that_no_record_describes_stay_beside_a_new_one(tmp_path):
     assert np.array_equal(again["ExtraBytes"], cloud["ExtraBytes"])
 
 
+@pytest.mark.parametrize(("scale", "offset"), [(0.01, 0.0), (1e-4, 5e6), (1 / 3, 1e5 / 7), (1e-7, 5e5)])
+def test_the_integers_of_positions_come_out_the_same_whatever_their_grid(tmp_path, scale, offset):
+    source = on_grid(las(tmp_path / "a.las"), scale, offset)
+    assert formats.Target.of(tmp_path / "b.las").losses(gscli.read(source)) == []
+    rows = np.random.default_rng(0).permutation(200)[:77]
+    gscli.write(tmp_path / "b.las", gscli.read(source), index=rows)
+    before, after = laspy.read(source), laspy.read(tmp_path / "b.las")
+    for axis in "XYZ":
+        assert np.array_equal(after[axis], before[axis][rows])
+
+
+def test_a_grid_too_fine_for_doubles_is_a_loss_with_a_name(tmp_path):
+    source = on_grid(las(tmp_path / "a.las"), 1e-9, 5e6)
+    (lost,) = formats.Target.of(tmp_path / "b.las").losses(gscli.read(source))
+    assert "steps of 1e-09, which doubles this far out do not tell apart" in str(lost)
+
+
+def on_grid(path, scale, offset):
+    """The file with its integers, large and small, on another grid."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<6d", data, 131, *[scale] * 3, *[offset] * 3)
+    start = struct.unpack_from("<I", data, 96)[0]
+    xyz = np.random.default_rng(1).integers(-(2**31), 2**31, (200, 3)).astype("<i4")
+    points = np.frombuffer(data, np.uint8, offset=start).reshape(200, -1)
+    points[:, :12] = xyz.view(np.uint8)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_limits_that_the_file_says_are_those_of_the_points_that_are_written(tmp_path, suffix):
+    limited = bytearray(extra(b"Deviation", 3, options=7, no_data=65535))
+    struct.pack_into("<Q16xQ", limited, 64, 0, 65535)
+    source = newest(
+        las(
+            tmp_path / "a.las",
+            minor=4,
+            kind=6,
+            records=[record(b"LASF_Spec", 4, bytes(limited))],
+            extra_bytes=2,
+        )
+    )
+    target, rows = tmp_path / f"b.{suffix}", np.array([7, 3, 150])
+    gscli.write(target, gscli.read(source), index=rows)
+    before, data = gscli.read(source), target.read_bytes()
+    assert np.array_equal(gscli.read(target)["Deviation"], before["Deviation"][rows])
+    times = before["gps_time"][rows]
+    assert struct.unpack_from("<2d", data, 375) == (times.max(), times.min())
+    at = data.index(b"Deviation") - 4
+    assert data[at + 3] == 7
+    least, greatest = struct.unpack_from("<Q16xQ", data, at + 64)
+    assert (least, greatest) == (before["Deviation"][rows].min(), before["Deviation"][rows].max())
+
+
+def newest(path):
+    """The file as LAS 1.5: GPS times in order, and their bounds in the header."""
+    data = bytearray(path.read_bytes())
+    size, start = struct.unpack_from("<HI", data, 94)
+    points = np.frombuffer(data, np.uint8, offset=start).reshape(200, -1)
+    points[:, 22:30] = np.arange(200.0)[:, None].view(np.uint8)
+    data[25] = 5
+    struct.pack_into("<HI", data, 94, size + 18, start + 18)
+    path.write_bytes(data[:size] + struct.pack("<2dH", 199.0, 0.0, 0) + data[size:])
+    return path
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_no_byte_depends_on_the_day(tmp_path, suffix):
     gscli.write(tmp_path / f"b.{suffix}", gscli.read(las(tmp_path / "a.las")))
@@ -199,8 +265,9 @@ def test_positions_that_their_own_grid_does_not_hold_are_refused_in_one_line(tmp
     struct.pack_into("<d", data, 155, 1e9)
     struct.pack_into("<i", data, 227, 2**31 - 1)
     source.write_bytes(data)
+    assert "do not tell apart" in str(formats.Target.of(tmp_path / "b.las").losses(gscli.read(source))[0])
     with pytest.raises(GscliError, match="cannot hold x"):
-        gscli.write(tmp_path / "b.las", gscli.read(source))
+        gscli.write(tmp_path / "b.las", gscli.read(source), allow_lossy=True)
     assert not (tmp_path / "b.las").exists()
 
 
