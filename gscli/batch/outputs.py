@@ -61,20 +61,24 @@ def keep(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
     return kept
 
 
-def complete(paths: Collection[str], kept: Mapping[str, int]) -> bool:
+def complete(paths: Collection[str], kept: Mapping[str, Mapping[str, Any]], *, check: bool = False) -> bool:
     """Whether outputs are there as they were kept.
 
     Args:
         paths: of the outputs.
-        kept: the sizes of the files that they consisted of, by absolute path. What else is in a folder by
-            now does not matter.
+        kept: what `keep` said of the files that they consisted of, by absolute path. What else is in a folder
+            by now does not matter.
+        check: whether to read them and compare digests, and not sizes alone.
     """
     wanted = set(paths)
     covered = {file if file in wanted else os.path.dirname(file) + "/" for file in kept}
     if covered != wanted:
         return False
     try:
-        return all(os.stat(file).st_size == size for file, size in kept.items())
+        return all(
+            os.stat(file).st_size == known["bytes"] and (not check or _sha256(file) == known["sha256"])
+            for file, known in kept.items()
+        )
     except OSError:
         return False
 

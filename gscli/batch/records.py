@@ -127,16 +127,20 @@ class Folder:
                 if name not in kept:
                     (self.path / kind / name).unlink(missing_ok=True)
 
-    def done(self, task: Task) -> Record | None:
-        """The record of a task that is done: same fingerprint, and its outputs there in full size."""
+    def done(self, task: Task, *, check: bool = False) -> Record | None:
+        """The record of a task that is done: same fingerprint, and its outputs there in full size.
+
+        Args:
+            check: whether the outputs are read, too, and must have the digests that were recorded.
+        """
         try:
             record = json.loads(self.record("done", task.id).read_bytes())
             if (record["schema"], record["fingerprint"]) != (SCHEMA, task.fingerprint):
                 return None
             if record["status"] not in ("done", "missed"):
                 return None
-            kept = {os.path.normpath(self.path / o["path"]): o["bytes"] for o in record["outputs"]}
-            if not outputs.complete(task.outputs, kept):
+            kept = {os.path.normpath(self.path / o["path"]): o for o in record["outputs"]}
+            if not outputs.complete(task.outputs, kept, check=check):
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -54,6 +54,7 @@ def look_at(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    check: bool = False,
     part: Part | None = None,
 ) -> Work:
     """Choose this part's tasks and find out what is left to do. Writes nothing.
@@ -62,6 +63,7 @@ def look_at(
 
     Args:
         resume: go on where an earlier run ended, and try its failures again.
+        check: with `resume`, read the outputs that are there, and do again what has not its recorded digest.
         overwrite: start anew where there was a batch, and replace files that are in the way.
 
     Raises:
@@ -83,7 +85,9 @@ def look_at(
             )
     done = {}
     if begun and resume:
-        done = {task.id: brief(record) for task in mine if (record := folder.done(task)) is not None}
+        done = {
+            task.id: brief(record) for task in mine if (record := folder.done(task, check=check)) is not None
+        }
     todo = [task for task in mine if task.id not in done]
     planned = folder.planned()
     for task in todo:
@@ -96,7 +100,7 @@ def look_at(
     if versions.pop(__version__, 0) < len(skipped):
         told = ", ".join(f"{count:,} by gscli {version}" for version, count in sorted(versions.items()))
         warnings.warn(f"done before {told}, which may differ; start anew to do them again", stacklevel=2)
-    return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, overwrite, seen)
+    return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, check, overwrite, seen)
 
 
 @contextmanager
@@ -117,7 +121,9 @@ def opened(
     folder.make()
     with folder.locked(work.part.number, work.part.of) as locks:
         if folder.ages() != work.seen:
-            work = look_at(tasks, folder, resume=work.resume, overwrite=work.anew, part=work.part)
+            work = look_at(
+                tasks, folder, resume=work.resume, overwrite=work.anew, check=work.check, part=work.part
+            )
         if not folder.same_manifest(tasks):
             folder.write_manifest(tasks)
         folder.forget_others(tasks, KINDS if work.anew else ("failed",))

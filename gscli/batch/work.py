@@ -38,6 +38,7 @@ class Work:
         todo: those of them that are not done, largest first.
         skipped: the records of those that are, without the results.
         resume: whether what an earlier run did counts.
+        check: whether outputs of an earlier run were read to see that they are as they were.
         anew: whether the records of inputs that are not in the plan go, done or not.
         seen: the ages of the folder's plan and records when this was found out; None without a plan.
     """
@@ -47,6 +48,7 @@ class Work:
     skipped: tuple[Record, ...] = ()
     part: Part = field(default_factory=Part)
     resume: bool = False
+    check: bool = False
     anew: bool = False
     seen: tuple[int, ...] | None = None
 

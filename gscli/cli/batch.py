@@ -72,7 +72,8 @@ def _run(operation: str, given: Given) -> None:
     )
     folder = running.at(own["out_dir"])
     part = Part(*own["shard"]) if own["shard"] else None
-    work = running.look_at(tasks, folder, resume=own["resume"], overwrite=own["overwrite"], part=part)
+    leave = {name: own[name] for name in ("resume", "check", "overwrite")}
+    work = running.look_at(tasks, folder, part=part, **leave)
     engine = _engine(own)
     if own["dry_run"]:
         show.summary(report.plan(work, folder=own["out_dir"]))
@@ -102,6 +103,8 @@ def _refuse_without_effect(own: dict[str, Any]) -> None:
     show.refuse_mixing()
     if own["dry_run"] and (own["json_lines"] or own["as_json"]):
         raise UsageError("a --dry-run has no results for --json or --json-lines", remedy="leave one out")
+    if own["check"] and not own["resume"]:
+        raise UsageError("--check has no effect without --resume", remedy="add --resume, or drop it")
     for name in ("resume", "overwrite"):
         if own[name] and own["out_dir"] is None:
             raise UsageError(f"--{name} has no effect where nothing is kept", remedy="give --out-dir FOLDER")

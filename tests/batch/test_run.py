@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,22 @@ def test_a_batch_that_another_one_was_quicker_than_replaces_nothing(
         pass
     assert ages(folder) == before
     assert len(before) == 2 * len(tasks)
+
+
+def test_outputs_that_changed_in_place_are_found_by_their_digest_and_done_again(
+    tasks: list[Task], folder: Folder
+) -> None:
+    whole(tasks, folder)
+    output = Path(tasks[1].outputs[0])
+    good, about = output.read_bytes(), output.stat()
+    output.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    os.utime(output, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert whole(tasks, folder, resume=True) == []
+    before = ages(folder)
+    assert whole(tasks, folder, resume=True, check=True) == [tasks[1].id]
+    assert output.read_bytes() == good
+    assert sum(age != before[path] for path, age in ages(folder).items()) == 2
+    assert whole(tasks, folder, resume=True, check=True) == []
 
 
 def test_what_another_run_did_before_this_one_had_the_folder_is_not_done_again(
