@@ -19,7 +19,7 @@ SOURCES := pyproject.toml $(wildcard gscli/_core/*.[ch])
 SCENE ?=
 ARGS ?=
 CHECKED := build/sanitized
-COMPILED := tests/_core tests/neighbors/test_kdtree_engine.py \
+COMPILED := tests/_core tests/neighbors/test_kdtree_engine.py tests/neighbors/test_several.py \
 	$(foreach name,cells cellsize kd_tree picks radix,tests/kernels/test_$(name).py)
 VERSIONED := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
 

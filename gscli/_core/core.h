@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 1 // of the arguments below; __init__.py has the same
+#define REVISION 2 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -70,5 +70,11 @@ EXPORT void kd_nearest_f32(const box_f32 *boxes, const leaf_f32 *leaves, int64_t
 EXPORT void kd_nearest_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t count, int64_t depth,
                            const box_f64 *query_boxes, const leaf_f64 *queries, int64_t query_count, int64_t query_depth,
                            int64_t first, int64_t last, int64_t elsewhere, double *distances, int64_t *rows, int64_t *work);
+EXPORT void kd_several_f32(const box_f32 *boxes, const leaf_f32 *leaves, int64_t count, int64_t depth,
+                           const leaf_f32 *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
+                           int64_t k, int64_t others, double *distances, int64_t *rows);
+EXPORT void kd_several_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t count, int64_t depth,
+                           const leaf_f64 *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
+                           int64_t k, int64_t others, double *distances, int64_t *rows);
 
 #endif

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .._core import Kernel
 from . import parallel
 
-LEAF = 16  # points in a leaf at most
+LEAF = 16  # points in a leaf at most, and neighbours of a query
 MOST = 1 << 31  # points: what a leaf's number times LEAF has room for in an int32
 PACKETS = 1 << 10  # searched at a time, by one thread
 SPLITS = 6  # levels that are cut by one node a task: below there are subtrees enough for 64 threads
@@ -49,6 +49,15 @@ _NEAREST = {
         f"kd_nearest_{suffix}",
         *(BOX[kind], LEAVES[kind], int, int, BOX[kind], LEAVES[kind], int, int),
         *(int, int, int, np.float64, np.int64, np.int64),
+    )
+    for kind, suffix in _SUFFIXES.items()
+}
+
+_SEVERAL = {
+    kind: Kernel(
+        f"kd_several_{suffix}",
+        *(BOX[kind], LEAVES[kind], int, int, LEAVES[kind], int, int),
+        *(int, int, int, int, np.float64, np.int64),
     )
     for kind, suffix in _SUFFIXES.items()
 }
@@ -161,3 +170,33 @@ def nearest(
         if advance is not None:
             advance(answered)
     return Found(distances, rows, *work.tolist())
+
+
+def several(
+    tree: Tree, queries: Tree, k: int, *, others: bool = False
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """The k nearest points of `tree` to each point of `queries`, nearest first, of equal ones the lowest row.
+
+    Args:
+        tree, queries: of one kind.
+        k: 1 to `LEAF`.
+        others: leave out the point that has a query's own row: both trees are over the same points.
+
+    Returns:
+        (Q, k) float64 distances, infinite where there are not so many points; (Q, k) int64 rows, -1 there.
+    """
+    if tree.kind != queries.kind:
+        raise TypeError(f"a tree of {tree.kind} cannot be asked by one of {queries.kind}")
+    if not 1 <= k <= LEAF:
+        raise ValueError(f"between 1 and {LEAF} neighbours are found, not {k}")
+    distances, rows = np.empty((queries.count, k)), np.empty((queries.count, k), np.int64)
+
+    def search(packets: slice) -> None:
+        _SEVERAL[tree.kind](
+            *(tree.boxes, tree.leaves, tree.count, tree.depth),
+            *(queries.leaves, queries.count, queries.depth),
+            *(packets.start, packets.stop, k, others, distances, rows),
+        )
+
+    parallel.for_each(search, parallel.blocks(1 << queries.depth, PACKETS))
+    return distances, rows

@@ -27,7 +27,11 @@ from ._engine import Engine as Engine
 from ._engine import Index as Index
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import torch
+
+__all__ = ["knn", "mean_squared_distance"]
 
 BRUTE_PAIRS = 250_000  # up to here the pairs are faster tried than a tree is built
 FAISS_PAIRS = 10_000_000_000  # estimated from arithmetic rates, not measured: about 1e5 points on either side
@@ -64,6 +68,53 @@ def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -
     if device.type == "cuda":
         return "torch-tree", f"{pairs:,} pairs are too many to try them all"
     return "torch-tree", "it is the one that runs in torch on a CPU"
+
+
+def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
+    """The k nearest points, exactly: of each point among the others, or of each query.
+
+    Args:
+        points: (N, 3) float32 or float64, NumPy or torch; another device than the CPU is copied from.
+        k: 1 to 16.
+        queries: (Q, 3); None asks for each point, which is then none of its own neighbours.
+
+    Returns:
+        (Q, k) float64 distances, ascending; (Q, k) int64 rows of `points`, of equal distances the lowest
+        first. In the kind of the queries and on their device.
+
+    Raises:
+        InputError: fewer points than `k`, or coordinates that are not finite or beyond 1e150.
+        UsageError: a `k` out of range.
+    """
+    from ._several import knn
+
+    return knn(points, k, queries=queries)
+
+
+def mean_squared_distance(points: Any, k: int = 3) -> Any:
+    """The mean of the squared distances from each point to its k nearest others.
+
+    With three it is what 3DGS sizes its first Gaussians by (``distCUDA2`` of simple-knn: Kerbl et al., 2023),
+    on any device:
+
+    >>> import numpy as np
+    >>> mean_squared_distance(np.eye(3), k=2)
+    array([2., 2., 2.])
+
+    Args:
+        points: (N, 3) float32 or float64, NumPy or torch. k: 1 to 16.
+
+    Returns:
+        (N,), of the kind and type of `points` and on their device; computed in float64. Duplicates are
+        neighbours at distance 0.
+
+    Raises:
+        InputError: no more than `k` points, or coordinates that are not finite or beyond 1e150.
+        UsageError: a `k` out of range.
+    """
+    from ._several import mean_squared_distance
+
+    return mean_squared_distance(points, k)
 
 
 def notes() -> list[str]:

@@ -40,7 +40,7 @@ class Neighbors:
 
 def in_kind(found: Neighbors, queries: Any) -> Neighbors:
     """The same answer as NumPy arrays, or as tensors on the device of the queries."""
-    return replace(found, distances=_like(found.distances, queries), rows=_like(found.rows, queries))
+    return replace(found, distances=like(found.distances, queries), rows=like(found.rows, queries))
 
 
 def require_cpu(device: torch.device | None, engine: str) -> None:
@@ -52,7 +52,8 @@ def require_cpu(device: torch.device | None, engine: str) -> None:
         )
 
 
-def _like(values: Any, queries: Any) -> Any:
+def like(values: Any, queries: Any) -> Any:
+    """Values as a NumPy array, or as a tensor on the device of the queries."""
     if is_torch(queries):
         import torch
 

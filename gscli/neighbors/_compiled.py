@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from ..kernels import kd_tree, parallel
-
-MOST = kd_tree.MOST
 
 
 class Tree:
@@ -36,6 +35,12 @@ class Tree:
         """The distance from each of the points of another tree to the nearest point elsewhere."""
         return kd_tree.nearest(*self._alike(queries), elsewhere=True).distances
 
+    def several(
+        self, queries: Tree, k: int, *, others: bool
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """The k nearest points to each of the points of another tree; see `gscli.kernels.kd_tree.several`."""
+        return kd_tree.several(*self._alike(queries), k, others=others)
+
     def _alike(self, queries: Tree) -> tuple[kd_tree.Tree, kd_tree.Tree]:
         """Both trees in the type that holds the points of both."""
         kind = "f4" if self._narrow and queries._narrow else "f8"
@@ -45,6 +50,11 @@ class Tree:
         if kind not in self._trees:
             self._trees[kind] = kd_tree.build(self._points, kind)
         return self._trees[kind]
+
+
+def tree_of(points: npt.NDArray[Any]) -> Tree | None:
+    """A tree of (N, 3) finite points, where there are compiled kernels and not too many points for them."""
+    return Tree(points) if _core.available() and len(points) <= kd_tree.MOST else None
 
 
 def _is_narrow(points: npt.NDArray[Any]) -> bool:

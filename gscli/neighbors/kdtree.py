@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from ..positions import as_array
 from . import _compiled, _pykdtree
 from ._answers import Neighbors, in_kind, require_cpu
@@ -27,7 +26,7 @@ class Index:
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
         require_cpu(device, "kdtree")
         self._points = as_array(targets, "targets")
-        self._tree = _tree(self._points)
+        self._tree = _compiled.tree_of(self._points) or _pykdtree.Tree(self._points)
 
     def nearest(self, queries: Any, *, advance: Callable[[int], object] | None = None) -> Neighbors:
         """The nearest target of each query; see `gscli.neighbors`.
@@ -56,12 +55,6 @@ class Index:
         if isinstance(self._tree, _pykdtree.Tree):
             return self._tree.spacing(points)
         return self._tree.spacing(_compiled.Tree(points))
-
-
-def _tree(points: npt.NDArray[Any]) -> _compiled.Tree | _pykdtree.Tree:
-    if _core.available() and len(points) <= _compiled.MOST:
-        return _compiled.Tree(points)
-    return _pykdtree.Tree(points)
 
 
 ENGINE = Engine("kdtree", "k-d tree on all CPU cores", Index)

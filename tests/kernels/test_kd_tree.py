@@ -137,3 +137,13 @@ def test_trees_of_different_types_do_not_meet() -> None:
     points = np.eye(3)
     with pytest.raises(TypeError, match="a tree of f8 cannot be asked by one of f4"):
         kd_tree.nearest(kd_tree.build(points, "f8"), kd_tree.build(points, "f4"))
+
+
+def test_only_so_many_neighbours_are_found() -> None:
+    tree = kd_tree.build(np.eye(3), "f8")
+    distances, rows = kd_tree.several(tree, tree, 4, others=True)
+    assert np.isinf(distances[:, 2:]).all()
+    assert (rows[:, 2:] == -1).all()
+    for k in (0, 17):
+        with pytest.raises(ValueError, match="between 1 and 16"):
+            kd_tree.several(tree, tree, k)
