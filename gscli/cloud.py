@@ -17,6 +17,7 @@ from .device import to_numpy
 from .errors import InputError, UsageError, did_you_mean
 from .files import render_modes
 from .kernels import structured
+from .kernels.columns import gather
 from .results import shown
 
 if TYPE_CHECKING:
@@ -168,8 +169,7 @@ class GaussianCloud:
         """
         out = np.empty((len(names), len(self)), self.float_type(names))
         for start, block in self.blocks():
-            for axis, name in enumerate(names):
-                out[axis, start : start + len(block)] = block[name]
+            gather(block, names, out, start)
         return out
 
     def column_blocks(self, names: Sequence[str]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
@@ -181,8 +181,7 @@ class GaussianCloud:
         kind = self.float_type(names)
         for start, block in self.blocks():
             out = np.empty((len(names), len(block)), kind)
-            for axis, name in enumerate(names):
-                out[axis] = block[name]
+            gather(block, names, out)
             yield start, out
 
     def float_type(self, names: Sequence[str]) -> type[np.floating[Any]]:

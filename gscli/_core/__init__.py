@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UsageError
 from ..runtime.libraries import Trouble
 
-REVISION = 2  # of what core.h exports
+REVISION = 3  # of what core.h exports
 Word = ctypes.c_uint64
 
 

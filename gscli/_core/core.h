@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 2 // of the arguments below; __init__.py has the same
+#define REVISION 3 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -23,6 +23,14 @@ typedef double coord_f64;
 
 // Whether this processor has AVX2; kernels that gain by it exist twice and ask.
 int has_avx2(void);
+
+// ---- rows.c: columns of float32 at `offsets` in rows of `stride` bytes
+EXPORT void gather_f32(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, int64_t columns,
+                       int64_t first, int64_t length, float *planes);
+EXPORT void gather_f64(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, int64_t columns,
+                       int64_t first, int64_t length, double *planes);
+EXPORT void square_sums(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, int64_t columns,
+                        double *sums);
 
 // ---- picks.c
 EXPORT void keep_smallest(const int32_t *order, const int64_t *offsets, const int64_t *k, const uint32_t *keys,

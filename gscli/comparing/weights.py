@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..kernels import gaussians, metrics, parallel
+from ..kernels.columns import gather, square_sums
 from ..kernels.distances import squared_distances
 from ..kernels.structured import release_pages
 from ..progress import nothing, of_slices
@@ -111,13 +112,8 @@ class Side:
         """
         rest = [name for name in self.cloud.fields if name.startswith("f_rest_")]
         out = np.empty((len(self.names) + 2, len(rows)))
-        for number, name in enumerate(self.names):
-            out[number] = rows[name]
-        energy = np.zeros(len(rows))
-        for name in rest:
-            column = rows[name].astype(np.float64)
-            energy += column * column
-        energy = np.sqrt(energy / (12.0 * math.pi))
+        gather(rows, self.names, out[: len(self.names)])
+        energy = np.sqrt(square_sums(rows, rest) / (12.0 * math.pi))
         with np.errstate(over="ignore", invalid="ignore"):
             out[-2] = energy.astype(np.float32)
             out[-1] = (energy - out[-2]).astype(np.float32)

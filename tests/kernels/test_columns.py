@@ -1,0 +1,59 @@
+"""Columns are taken out of rows value for value, whatever lies between them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gscli.kernels.columns import gather, square_sums
+
+pytestmark = pytest.mark.usefixtures("kernels")
+
+KINDS = {
+    "floats": [("a", "<f4"), ("b", "<f4"), ("c", "<f4"), ("d", "<f4")],
+    "odd places": [("a", "<f4"), ("label", "u1"), ("b", "<f4"), ("c", "<f4"), ("x", "u1", 6), ("d", "<f4")],
+    "other types": [("a", "<f4"), ("b", "<f8"), ("c", "<i2"), ("d", "<f4")],
+    "other byte order": [("a", ">f4"), ("b", ">f4"), ("c", ">f4"), ("d", ">f4")],
+}
+
+
+@pytest.fixture(params=KINDS)
+def rows(request):
+    rng = np.random.default_rng(0)
+    made = np.zeros(1000, KINDS[request.param])
+    for name in "abcd":
+        made[name] = rng.normal(size=1000) * 100
+    if made.dtype["a"].kind == "f":
+        made["a"][:3] = np.nan, -0.0, np.inf
+    return made
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("names", [["a"], ["d", "b"], ["c", "a", "d", "b"]])
+def test_columns_are_gathered_into_their_place(rows, names, kind):
+    out = np.full((len(names), 1203), 7, kind)
+    gather(rows, names, out, 200)
+    gather(rows[::300], names, out, 1199)
+    for plane, name in zip(out, names, strict=True):
+        np.testing.assert_array_equal(plane[200:1199], rows[name].astype(kind)[:999])
+        np.testing.assert_array_equal(plane[1199:], rows[name].astype(kind)[::300])
+        assert (plane[:200] == 7).all()
+        assert np.signbit(plane[201]) == np.signbit(rows[name][1])
+
+
+@pytest.mark.parametrize("names", [[], ["b"], ["d", "b", "c"]])
+def test_squares_are_added_in_float64_in_their_order(rows, names):
+    expected = []
+    for row in rows:
+        total = 0.0
+        for name in names:
+            total += float(row[name]) * float(row[name])
+        expected.append(total)
+    np.testing.assert_array_equal(square_sums(rows, names), expected)
+    assert square_sums(rows[:0], names).shape == (0,)
+
+
+def test_planes_that_are_not_in_one_piece_are_filled_too(rows):
+    out = np.zeros((1000, 2), np.float32).T
+    gather(rows, ["b", "d"], out)
+    np.testing.assert_array_equal(out[1], rows["d"].astype(np.float32))
