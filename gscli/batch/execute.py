@@ -11,7 +11,7 @@ from ..errors import GscliError
 from ..files import writing
 from ..results import documents
 from ..version import __version__
-from . import operations, outputs, records
+from . import digests, operations, outputs, records
 from .records import Folder, Record
 from .tasks import Task
 
@@ -32,6 +32,10 @@ def attempt(task: Task) -> Record:
     """The first half of `execute`: do the task. The record is not kept yet, nor are outputs in it."""
     start = time.perf_counter()
     record = _record(task)
+    if task.check:  # before it is read: what changes from now on is noticed next time
+        for read in record["inputs"]:
+            if digest := digests.of_input(read["path"]):
+                read["sha256"] = digest
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -68,7 +72,7 @@ def finish(task: Task, record: Record, folder: str | None) -> Record:
     try:
         if record["status"] != "failed":
             record["outputs"] = outputs.keep(task.outputs, folder)
-        elif (done := where.done(task)) is not None:
+        elif (done := where.done(task, check=task.check)) is not None:
             return done
         where.finish(record)
     except Exception as error:  # noqa: BLE001 (as above; what is not recorded is done again next time)

@@ -5,16 +5,14 @@ A record lists files: those that were asked for, and every file in a folder that
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..files import writing
-
-_CHUNK = 1 << 17  # stays in the L2 cache
+from . import digests
 
 
 def normal(path: str) -> str:
@@ -54,21 +52,30 @@ def keep(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(1) as aside:  # the disk works while the processor does
         synced = aside.submit(_sync, [*written, *_folders(paths)])
         kept = [
-            {"path": os.path.relpath(file, folder), "bytes": os.path.getsize(file), "sha256": _sha256(file)}
+            {
+                "path": os.path.relpath(file, folder),
+                "bytes": os.path.getsize(file),
+                "sha256": digests.of_file(file),
+            }
             for file in written
         ]
         synced.result()
     return kept
 
 
-def complete(paths: Collection[str], kept: Mapping[str, Mapping[str, Any]], *, check: bool = False) -> bool:
+def complete(
+    paths: Collection[str],
+    kept: Mapping[str, Mapping[str, Any]],
+    *,
+    of: Callable[[str], str] | None = None,
+) -> bool:
     """Whether outputs are there as they were kept.
 
     Args:
         paths: of the outputs.
         kept: what `keep` said of the files that they consisted of, by absolute path. What else is in a folder
             by now does not matter.
-        check: whether to read them and compare digests, and not sizes alone.
+        of: gives the digest of a file, where digests are compared and not sizes alone.
     """
     wanted = set(paths)
     covered = {file if file in wanted else os.path.dirname(file) + "/" for file in kept}
@@ -76,7 +83,7 @@ def complete(paths: Collection[str], kept: Mapping[str, Mapping[str, Any]], *, c
         return False
     try:
         return all(
-            os.stat(file).st_size == known["bytes"] and (not check or _sha256(file) == known["sha256"])
+            os.stat(file).st_size == known["bytes"] and (of is None or of(file) == known["sha256"])
             for file, known in kept.items()
         )
     except OSError:
@@ -102,11 +109,3 @@ def _sync(paths: Sequence[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _sha256(path: str) -> str:
-    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
-    with open(path, "rb", buffering=0) as stream:
-        while size := stream.readinto(chunk):
-            digest.update(chunk[:size])
-    return digest.hexdigest()

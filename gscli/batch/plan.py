@@ -30,6 +30,7 @@ def plan(
     against: Sequence[Found] = (),
     reads: Mapping[str, str] | None = None,
     writes: Collection[str] = (),
+    check: bool = False,
 ) -> list[Task]:
     """The tasks of a batch, one for each input.
 
@@ -41,6 +42,7 @@ def plan(
             relative paths without suffixes.
         reads: the parameters that name a file which every task reads, and that file.
         writes: the parameters that name a folder of outputs.
+        check: whether digests of the inputs are recorded; see `Task`.
 
     Raises:
         UsageError: options that make no sense, or two tasks that would write one file.
@@ -64,6 +66,7 @@ def plan(
                 tuple(outputs.normal(p) for p in kind.outputs(one.path, place, parameters)),
                 parameters,
                 tuple(sorted({*(reads or ()), *writes})),
+                check,
             )
         )
     _refuse_collisions(tasks, folder)

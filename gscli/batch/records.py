@@ -16,15 +16,15 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import GscliError
+from ..errors import GscliError, InputError
 from ..files import temporaries, writing
-from . import outputs
+from . import digests, outputs
 from .tasks import Task
 
 _NAMES = re.compile(r"manifest\.jsonl|summary(-\d+-of-\d+)?\.json")
@@ -127,22 +127,29 @@ class Folder:
                 if name not in kept:
                     (self.path / kind / name).unlink(missing_ok=True)
 
-    def done(self, task: Task, *, check: bool = False) -> Record | None:
+    def done(
+        self, task: Task, *, check: bool = False, of: Callable[[str], str] = digests.of_file
+    ) -> Record | None:
         """The record of a task that is done: same fingerprint, and its outputs there in full size.
 
         Args:
-            check: whether the outputs are read, too, and must have the digests that were recorded.
+            check: whether the outputs are read, too, and must have the digests that were recorded; inputs as
+                well, whatever their ages, if theirs were.
+            of: gives the digest of a file.
         """
         try:
             record = json.loads(self.record("done", task.id).read_bytes())
-            if (record["schema"], record["fingerprint"]) != (SCHEMA, task.fingerprint):
+            if record["schema"] != SCHEMA or record["status"] not in ("done", "missed"):
                 return None
-            if record["status"] not in ("done", "missed"):
+            digested = check and digests.were_kept(record)
+            if not digested and record["fingerprint"] != task.fingerprint:
                 return None
             kept = {os.path.normpath(self.path / o["path"]): o for o in record["outputs"]}
-            if not outputs.complete(task.outputs, kept, check=check):
+            if not outputs.complete(task.outputs, kept, of=of if check else None):
                 return None
-        except (OSError, ValueError, KeyError, TypeError):
+            if digested and not digests.read_alike(record, task, of):
+                return None
+        except (OSError, InputError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return dict(record)
 

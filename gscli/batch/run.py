@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import GscliError, UsageError, WriteRefused
+from ..progress import Track, silent
+from ..results.shown import counted
 from ..version import __version__
-from . import outputs
+from . import digests, outputs
 from .records import KINDS, Folder, Record, brief
 from .tasks import Task, largest_first, shard
 from .work import Part, Summary, Work
@@ -56,6 +60,7 @@ def look_at(
     overwrite: bool = False,
     check: bool = False,
     part: Part | None = None,
+    track: Track = silent,
 ) -> Work:
     """Choose this part's tasks and find out what is left to do. Writes nothing.
 
@@ -63,8 +68,10 @@ def look_at(
 
     Args:
         resume: go on where an earlier run ended, and try its failures again.
-        check: with `resume`, read the outputs that are there, and do again what has not its recorded digest.
+        check: with `resume`, read the outputs that are there, and the inputs whose digests were recorded,
+            and do again what has not its recorded digest.
         overwrite: start anew where there was a batch, and replace files that are in the way.
+        track: told how far the checking is.
 
     Raises:
         WriteRefused: the folder holds a batch, or files with the outputs' names, without leave.
@@ -85,9 +92,7 @@ def look_at(
             )
     done = {}
     if begun and resume:
-        done = {
-            task.id: brief(record) for task in mine if (record := folder.done(task, check=check)) is not None
-        }
+        done = _checked(mine, folder, track) if check else _done(mine, folder)
     todo = [task for task in mine if task.id not in done]
     planned = folder.planned()
     for task in todo:
@@ -96,11 +101,34 @@ def look_at(
         for path in task.outputs:
             outputs.refuse_existing(path, overwrite=overwrite, source=task.source)
     skipped = tuple(done.values())
+    blind = sum(check and not digests.were_kept(record) for record in skipped)
+    if blind:
+        what = f"what {counted(blind, 'input')} held was not recorded, and is believed by size and time"
+        warnings.warn(f"{what}; start anew to record it", stacklevel=2)
     versions = Counter(str(record.get("version")) for record in skipped)
     if versions.pop(__version__, 0) < len(skipped):
         told = ", ".join(f"{count:,} by gscli {version}" for version, count in sorted(versions.items()))
         warnings.warn(f"done before {told}, which may differ; start anew to do them again", stacklevel=2)
     return Work(tuple(mine), tuple(largest_first(todo)), skipped, part, resume, check, overwrite, seen)
+
+
+def _done(tasks: Sequence[Task], folder: Folder) -> dict[str, Record]:
+    """The records of those tasks that are done, without the results."""
+    return {task.id: brief(record) for task in tasks if (record := folder.done(task)) is not None}
+
+
+def _checked(tasks: Sequence[Task], folder: Folder, track: Track) -> dict[str, Record]:
+    """As `_done`, by digests; each file is read once."""
+    found, of = {}, digests.Once()
+    threads = min(8, os.cpu_count() or 1)
+    total = sum(task.bytes for task in tasks)
+    with track("checking", total, "B") as advance, ThreadPoolExecutor(threads) as pool:
+        checked = pool.map(lambda task: folder.done(task, check=True, of=of), tasks)
+        for task, record in zip(tasks, checked, strict=True):
+            if record is not None:
+                found[task.id] = brief(record)
+            advance(task.bytes)
+    return found
 
 
 @contextmanager

@@ -40,6 +40,7 @@ class Task:
         parameters: the operation's options under their Python names, as JSON holds them; options that
             were not given are absent.
         paths: the parameters that hold paths; what these lead to is among the inputs and outputs.
+        check: whether digests of what it reads are recorded, to be compared when a batch is resumed.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Task:
     outputs: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
+    check: bool = False
 
     @property
     def source(self) -> str:
@@ -64,8 +66,12 @@ class Task:
 
         Paths stay out of it, so that a data set may move together with its batch.
         """
-        settings = {name: None if name in self.paths else value for name, value in self.parameters.items()}
-        return _digest([self.operation, settings, [(i.bytes, i.files or i.modified_ns) for i in self.inputs]])
+        looks = [(i.bytes, i.files or i.modified_ns) for i in self.inputs]
+        return _digest([self.operation, self.settings(self.parameters), looks])
+
+    def settings(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters of this task, or of an earlier one of its operation, without the paths among them."""
+        return {name: None if name in self.paths else value for name, value in parameters.items()}
 
     def line(self) -> str:
         """The task as one line of JSON; `from_line` reads it back."""

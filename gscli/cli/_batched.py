@@ -208,7 +208,7 @@ def _own_options(operation: str) -> list[click.Parameter]:
         click.Option(["--scheduler"], metavar="ADDRESS", help="Work on a Dask cluster, as tcp://head:8786."),
         click.Option(["--shard"], type=options.Shard(), help="Only part I of N, balanced by bytes."),
         click.Option(["--resume"], is_flag=True, help="Go on: only what is missing or failed."),
-        click.Option(["--check"], is_flag=True, help="With --resume: do again what has not its SHA-256."),
+        click.Option(["--check"], is_flag=True, help="Record SHA-256 of inputs; --resume holds files to it."),
         click.Option(["--overwrite"], is_flag=True, help="Start anew; replace existing outputs."),
         click.Option(["--dry-run"], is_flag=True, help="Print what would run, and do nothing."),
         options.ToStdout(["--json-lines"], is_flag=True, help="Print a record per input to stdout, as JSON."),

@@ -69,11 +69,12 @@ def _run(operation: str, given: Given) -> None:
         against=patterns.find(given.against),
         reads=given.reads,
         writes=given.writes,
+        check=own["check"],
     )
     folder = running.at(own["out_dir"])
     part = Part(*own["shard"]) if own["shard"] else None
     leave = {name: own[name] for name in ("resume", "check", "overwrite")}
-    work = running.look_at(tasks, folder, part=part, **leave)
+    work = running.look_at(tasks, folder, part=part, track=show.track(own["quiet"]), **leave)
     engine = _engine(own)
     if own["dry_run"]:
         show.summary(report.plan(work, folder=own["out_dir"]))
@@ -103,9 +104,7 @@ def _refuse_without_effect(own: dict[str, Any]) -> None:
     show.refuse_mixing()
     if own["dry_run"] and (own["json_lines"] or own["as_json"]):
         raise UsageError("a --dry-run has no results for --json or --json-lines", remedy="leave one out")
-    if own["check"] and not own["resume"]:
-        raise UsageError("--check has no effect without --resume", remedy="add --resume, or drop it")
-    for name in ("resume", "overwrite"):
+    for name in ("resume", "overwrite", "check"):
         if own[name] and own["out_dir"] is None:
             raise UsageError(f"--{name} has no effect where nothing is kept", remedy="give --out-dir FOLDER")
 

@@ -211,15 +211,6 @@ def test_a_failed_input_is_tried_again_when_resumed(
     assert written(tmp_path / "out") == expected
 
 
-def test_checking_outputs_has_no_effect_where_nothing_is_resumed(
-    batch: Run, scenes: Path, tmp_path: Path
-) -> None:
-    done = batch(*ALL, "out", "--check")
-    assert done.returncode == 2
-    assert "--check has no effect without --resume; add --resume, or drop it" in done.stderr
-    assert batch(*ALL, "out", "--resume", "--check").returncode == 0
-
-
 def test_ctrl_c_lets_what_runs_finish(
     batch: Run, at_the_last: Any, expected: dict[str, bytes], scenes: Path, tmp_path: Path
 ) -> None:

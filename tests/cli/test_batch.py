@@ -105,6 +105,7 @@ def test_a_bad_value_in_a_job_file_is_a_usage_error(folder: Path) -> None:
     [
         ("--resume",),
         ("--overwrite",),
+        ("--check",),
         ("--dry-run", "--json"),
         ("--dry-run", "--json-lines"),
         ("--json", "--json-lines"),
