@@ -174,9 +174,10 @@ def differences(
         else:
             windows = parallel.blocks(whole, max(1, at_a_time // other.room(1).nbytes))
             told = of_slices(shared(advance, count, count * len(windows)))
-            for rows in windows:
-                window = hold(other, rows)
-                parallel.for_each(partial(compare, first=rows.start, held=window), parts, done=told)
+            for rows in windows:  # no name holds a window while the next is made
+                parallel.for_each(
+                    partial(compare, first=rows.start, held=hold(other, rows)), parts, done=told
+                )
         finite = np.ones(count, bool)
         stats = {}
         for name in ("shape", *names):
