@@ -26,7 +26,14 @@ def gather(rows: Array, names: Sequence[str], out: Array, first: int = 0) -> Non
     Args:
         rows: (n,) structured; each of `names` one number a row.
         out: (len(names), N) floats, C-contiguous: out[c, first : first + n] becomes the column names[c].
+
+    Raises:
+        ValueError: it has no room for them.
     """
+    if len(out) != len(names) or not 0 <= first <= out.shape[1] - len(rows):
+        raise ValueError(
+            f"{len(names)} columns of {len(rows)} rows from {first} on do not fit in {out.shape}"
+        )
     offsets = _offsets(rows, names)
     kernel = _GATHER.get(out.dtype.type)
     if offsets is None or kernel is None or not out.flags.c_contiguous:

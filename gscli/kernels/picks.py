@@ -30,7 +30,12 @@ def keep(kept: Any, order: Any, offsets: Any, k: Any, keys: Any) -> None:
         order: (N,) int32 or int64 rows of the input file in sorted-row order, ascending in each cell.
         offsets, k: as of `bottom_k_per_cell`.
         keys: those of `bottom_k_per_cell`, or the stream of random ones.
+
+    Raises:
+        IndexError: an order with other rows than `kept` has, or sizes that do not go together.
     """
+    if isinstance(order, np.ndarray):
+        _require_bounds(kept, order, offsets, k, keys)
     if not isinstance(order, np.ndarray) or order.dtype != np.int32 or not _core.available():
         if isinstance(keys, int):
             keys = random_keys(order, keys)
@@ -51,6 +56,16 @@ def keep(kept: Any, order: Any, offsets: Any, k: Any, keys: Any) -> None:
         _SMALLEST(order, offsets, k, given, hashed, stream, cells.start, cells.stop, scratch, marks)
 
     parallel.for_each(run, _runs_of_cells(offsets, parallel.BLOCK))
+
+
+def _require_bounds(kept: Any, order: Any, offsets: Any, k: Any, keys: Any) -> None:
+    """Refuse what compiled kernels take on trust."""
+    fits = len(k) == len(offsets) - 1 and (isinstance(keys, int) or len(keys) == len(order))
+    fits = (
+        fits and offsets[0] == 0 and offsets[-1] == len(order) and bool((offsets[1:] >= offsets[:-1]).all())
+    )
+    if not fits or (len(order) and not (order.min() >= 0 and order.max() < len(kept))):
+        raise IndexError("these cells are not of these rows")
 
 
 def bottom_k_per_cell(offsets: Any, keys: Any, k: Any) -> Any:

@@ -53,6 +53,12 @@ def test_squares_are_added_in_float64_in_their_order(rows, names):
     assert square_sums(rows[:0], names).shape == (0,)
 
 
+@pytest.mark.parametrize(("shape", "first"), [((2, 999), 0), ((2, 1000), 1), ((1, 1000), 0), ((2, 1000), -1)])
+def test_planes_without_room_are_refused(rows, shape, first):
+    with pytest.raises(ValueError, match=r"2 columns of 1000 rows .* do not fit"):
+        gather(rows, ["a", "b"], np.zeros(shape, np.float32), first)
+
+
 def test_planes_that_are_not_in_one_piece_are_filled_too(rows):
     out = np.zeros((1000, 2), np.float32).T
     gather(rows, ["b", "d"], out)

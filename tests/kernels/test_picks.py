@@ -71,6 +71,29 @@ def test_the_rows_that_are_kept_are_those_of_the_smallest_keys(shape, by, kernel
         assert (again == expected).all()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order": np.array([0, 1, 5], np.int32)},
+        {"order": np.array([0, 1, -7], np.int32)},
+        {"offsets": np.array([0, 2, 4])},
+        {"offsets": np.array([0, 4, 3])},
+        {"k": np.array([1])},
+        {"keys": np.zeros(2, np.uint32)},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_cells_of_other_rows_are_an_error_and_never_written_beyond(wrong, kernels):
+    right = {
+        "order": np.arange(3, dtype=np.int32),
+        "offsets": np.array([0, 2, 3]),
+        "k": np.array([1, 1]),
+        "keys": np.zeros(3, np.uint32),
+    }
+    with pytest.raises(IndexError, match="not of these rows"):
+        picks.keep(np.zeros(5, bool), *(right | wrong).values())
+
+
 @pytest.mark.parametrize("shape", ["sorted", "organ pipes", "one value", "saw"])
 def test_no_order_of_keys_is_slow_to_select_from(shape, kernels):
     """Quadratic selection among these would take minutes."""
