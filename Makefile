@@ -47,7 +47,8 @@ sanitized: $(VENV)/dev
 	rm -f $(CHECKED)/gscli/_core/*.so
 	cd $(CHECKED) && CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" \
 		$(CURDIR)/$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet build_ext --inplace
-	cd $(CHECKED) && CI= ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	cd $(CHECKED) && export CI= ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" && \
+		$(CURDIR)/$(BIN)/python -c "from gscli import _core; assert _core.available(), _core.trouble()" && \
 		$(CURDIR)/$(BIN)/python -m pytest $(COMPILED) $(ARGS)
 
 docs: $(VENV)/dev

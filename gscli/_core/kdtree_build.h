@@ -63,7 +63,8 @@ static T(coord) T(pivot)(const T(point) *points, int64_t begin, int64_t end, int
             T(coord) value = T(on)(&points[i], axis);
             least = value < least ? value : least, most = value > most ? value : most;
         }
-        return least / 2 + most / 2;
+        T(coord) middle = least / 2 + most / 2; // of numbers that lose digits when halved, beyond both
+        return middle < least ? least : middle > most ? most : middle;
     }
     int taken = count > 20000 ? MOST : count > 400 ? 15 : 3;
     T(coord) sample[MOST];

@@ -76,6 +76,6 @@ void keep_smallest(const int32_t *order, const int64_t *offsets, const int64_t *
         memcpy(ranked, words, (size_t)count * sizeof *words);
         uint64_t limit = of_rank(ranked, count, k[cell] - 1);
         for (int64_t i = 0; i < count; i++)
-            kept[rows[i]] = words[i] <= limit;
+            kept[rows[i]] |= words[i] <= limit;
     }
 }

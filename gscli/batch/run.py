@@ -133,12 +133,12 @@ def _checked(tasks: Sequence[Task], folder: Folder, track: Track) -> dict[str, R
 
 @contextmanager
 def opened(
-    tasks: Sequence[Task], work: Work, folder: Folder | None
+    tasks: Sequence[Task], work: Work, folder: Folder | None, *, track: Track = silent
 ) -> Iterator[tuple[Work, tuple[int, ...]]]:
     """Hold a batch's folder and make it ready: plan written, leftovers swept, stale records gone.
 
     Yields the work, and the descriptors that hold the folder, for processes that are to hold it as well. The
-    work is looked at again where another run was here before the folder was held.
+    work is looked at again where another run was here before the folder was held, and `track` told of that.
 
     Raises:
         WriteRefused: that run needs leave to be gone on with (see `look_at`).
@@ -149,9 +149,8 @@ def opened(
     folder.make()
     with folder.locked(work.part.number, work.part.of) as locks:
         if folder.ages() != work.seen:
-            work = look_at(
-                tasks, folder, resume=work.resume, overwrite=work.anew, check=work.check, part=work.part
-            )
+            leave = {"resume": work.resume, "overwrite": work.anew, "check": work.check}
+            work = look_at(tasks, folder, part=work.part, track=track, **leave)
         if not folder.same_manifest(tasks):
             folder.write_manifest(tasks)
         folder.forget_others(tasks, KINDS if work.anew else ("failed",))

@@ -74,13 +74,14 @@ def _run(operation: str, given: Given) -> None:
     folder = running.at(own["out_dir"])
     part = Part(*own["shard"]) if own["shard"] else None
     leave = {name: own[name] for name in ("resume", "check", "overwrite")}
-    work = running.look_at(tasks, folder, part=part, track=show.track(own["quiet"]), **leave)
+    track = show.track(own["quiet"])
+    work = running.look_at(tasks, folder, part=part, track=track, **leave)
     engine = _engine(own)
     if own["dry_run"]:
         show.summary(report.plan(work, folder=own["out_dir"]))
         return
     stop = running.Stop()
-    with running.opened(tasks, work, folder) as (work, locks), _interruptible(stop):
+    with running.opened(tasks, work, folder, track=track) as (work, locks), _interruptible(stop):
         summary = Summary(work)
         with _batch_progress.watching(summary, quiet=own["quiet"], json_lines=own["json_lines"]) as tell:
             for record in running.run(work, engine, folder, stop, summary, locks=locks):

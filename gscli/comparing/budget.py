@@ -21,11 +21,10 @@ BASE = 48 << 20  # bytes of Python and NumPy
 THREAD = 9 << 20  # of a block of rows in flight, for each thread
 NARROW = 12  # of a point's three coordinates in float32
 ANSWER = 12  # of a point's distance and its nearest row; 4 more beyond 2^31 points
-WHOLE = 90  # of a point's part in searching two clouds
-WHOLE_NARROW = 50  # where compiled kernels search positions in float32
+WHOLE, TILE = 90, 160  # of a point's part in searching two clouds; of a point of a tile, with a query for it
+COMPILED_NARROW, COMPILED_WIDE = (58, 160), (110, 260)  # the same by compiled kernels, in float32 or not
 PAIR, ATTRIBUTES = 60, 56  # of a pair's differences; of what is held of a Gaussian, in float32
 CELLS = 3  # of the cells that a point lies in, and whether its answer is proven
-TILE = 160  # of a point of a tile, with a query for it
 SAMPLED = 48  # of a query's row number, copy and share of a standard error
 COLUMN = 10  # of one number for each pair, or a copy of distances
 LEAST = 1 << 16  # points in a piece: less takes ever longer
@@ -67,18 +66,20 @@ def pieces(
     counts = [len(cloud) for cloud in clouds]
     points, larger = sum(counts), max(counts)
     positions = [_position(clouds[0], moved), _position(clouds[1], False)]
-    narrow = positions == [NARROW, NARROW]
+    whole, tile = WHOLE, TILE
+    if _core.available():
+        whole, tile = COMPILED_NARROW if positions == [NARROW, NARROW] else COMPILED_WIDE
     kept = BASE + THREAD * parallel.threads() + sum(cloud.held for cloud in clouds)
     kept += counts[0] * positions[0] + counts[1] * positions[1]
     kept += 8 * min(counts) if listed else 0
     kept += 0 if sampled is None else SAMPLED * sum(min(count, sampled) for count in counts)
     held = ATTRIBUTES * (2 if moved or not all(_is_narrow(cloud, cloud.fields) for cloud in clouds) else 1)
     answers = points * (ANSWER if points < 2**31 else ANSWER + 4)
-    searched = points * (WHOLE_NARROW if narrow and _core.available() else WHOLE)
+    searched = points * whole
     if kept + max(searched, answers + larger * (PAIR + held)) <= limit:
         return None
     to_search, to_pair = points * CELLS, larger * COLUMN
-    needed = kept + answers + max(to_search + LEAST * TILE, to_pair + LEAST * held)
+    needed = kept + answers + max(to_search + LEAST * tile, to_pair + LEAST * held)
     if limit < needed:
         raise too_small(limit, needed, f"{counts[0]:,} and {counts[1]:,} points")
     left = limit - kept - answers

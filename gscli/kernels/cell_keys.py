@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ def lattice_index(x: npt.NDArray[Any], size: float, origin: float) -> npt.NDArra
     return np.floor(scaled, out=scaled).astype(np.int64)
 
 
+def cut(size: float, origin: Any, low: Sequence[int], number: Sequence[int]) -> npt.NDArray[np.float64]:
+    """A lattice as compiled kernels take it: cell size, and by axis the origin, the lowest and how many."""
+    return np.array([size, *origin, *low, *number], np.float64)
+
+
 def fits(axes: list[Axis], row_bits: int) -> bool:
     """Whether a cell and a row fit in one 64-bit word."""
     return math.prod(axis.number for axis in axes) << row_bits <= 1 << 64
@@ -46,11 +52,10 @@ def keys_of(
         return packed(xyz, size, origin, axes, 0)
     keys = np.empty(xyz.shape[1], np.uint64)
     columns = [_core.laid_out(x) for x in xyz]
-    span = [axis.low for axis in axes], [axis.number for axis in axes]
-    cut = np.array([size, *origin, *span[0], *span[1]], np.float64)
+    lattice = cut(size, origin, [axis.low for axis in axes], [axis.number for axis in axes])
 
     def fill(part: slice) -> None:
-        kernel(*columns, part.start, part.stop, cut, keys)
+        kernel(*columns, part.start, part.stop, lattice, keys)
 
     parallel.for_each(fill, parallel.blocks(len(keys)))
     return keys

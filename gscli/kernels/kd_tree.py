@@ -136,6 +136,17 @@ def build(points: npt.NDArray[Any], kind: str) -> Tree:
     return Tree(count, depth, boxes, leaves)
 
 
+def widened(tree: Tree) -> Tree:
+    """The same points in float64."""
+    sizes = np.diff(np.arange((1 << tree.depth) + 1) * tree.count >> tree.depth)
+    there = np.arange(LEAF) < sizes[:, None]
+    points = np.empty((tree.count, 3))
+    rows = tree.leaves["row"][there]
+    for axis, name in enumerate("xyz"):
+        points[rows, axis] = tree.leaves[name][there]
+    return build(points, "f8")
+
+
 def nearest(
     tree: Tree,
     queries: Tree,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from .. import _core
 from . import parallel
+from .cell_keys import MAX_INDEX, cut
 from .cells import Span
 
 Words = npt.NDArray[np.uint64]
@@ -94,18 +95,18 @@ class CellNames:
 
     def mark(self, xyz: npt.NDArray[Any], shift: int, slots: npt.NDArray[np.bool_]) -> None:
         """Mark the slots that the upper bits of the words of (3, n) points tell."""
-        if (compiled := self._compiled(_MARKS, xyz)) is not None:
+        if shift < 64 and (compiled := self._compiled(_MARKS, xyz)) is not None:
             compiled(shift, slots.view(np.uint8))
         else:
             _mark(self, xyz, shift, slots)
 
     @cached_property
     def _packs(self) -> bool:
-        return math.prod(self.span.number) < 1 << 53
+        return math.prod(self.span.number) < MAX_INDEX
 
     @cached_property
     def _cut(self) -> npt.NDArray[np.float64]:
-        return np.array([self.size, *self.origin, *self.span.low, *self.span.number], np.float64)
+        return cut(self.size, self.origin, self.span.low, self.span.number)
 
     def _compiled(
         self, kernels: dict[Any, _core.Kernel], xyz: npt.NDArray[Any]

@@ -35,8 +35,10 @@ def keep(kept: Any, order: Any, offsets: Any, k: Any, keys: Any) -> None:
         IndexError: an order with other rows than `kept` has, or sizes that do not go together.
     """
     if isinstance(order, np.ndarray):
+        keys = keys if isinstance(keys, int) else keys.astype(np.uint32, copy=False)
         _require_bounds(kept, order, offsets, k, keys)
-    if not isinstance(order, np.ndarray) or order.dtype != np.int32 or not _core.available():
+    narrow = isinstance(order, np.ndarray) and order.dtype == np.int32
+    if not (narrow and kept.flags.c_contiguous and _core.available()):
         if isinstance(keys, int):
             keys = random_keys(order, keys)
         marked = bottom_k_per_cell(offsets, keys, k)

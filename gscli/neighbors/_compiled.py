@@ -13,16 +13,13 @@ from ..kernels import kd_tree, parallel
 
 
 class Tree:
-    """A k-d tree over (N, 3) finite points.
+    """A k-d tree over (N, 3) finite points, of which it keeps nothing else.
 
-    Memory: about 22 bytes per point, 16 more while it is built; twice that in float64.
+    Memory: 20 to 40 bytes per point, 16 more while it is built; 35 to 70 and 32 in float64.
     """
 
     def __init__(self, points: npt.NDArray[Any]) -> None:
-        self._points = points
-        self._narrow = _is_narrow(points)
-        self._trees: dict[str, kd_tree.Tree] = {}
-        self._of("f4" if self._narrow else "f8")
+        self._tree = kd_tree.build(points, "f4" if _is_narrow(points) else "f8")
 
     def nearest(
         self, queries: Tree, advance: Callable[[int], object] | None
@@ -30,6 +27,16 @@ class Tree:
         """The distance and the row of the nearest point to each of the points of another tree."""
         found = kd_tree.nearest(*self._alike(queries), advance=advance)
         return found.distances, found.rows
+
+    def nearest_to(
+        self, points: npt.NDArray[Any], advance: Callable[[int], object] | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """As `nearest`, of any number of points."""
+        parts = [points[at : at + kd_tree.MOST] for at in range(0, len(points), kd_tree.MOST)]
+        found = [self.nearest(Tree(part), advance) for part in parts]
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([d for d, _ in found]), np.concatenate([rows for _, rows in found])
 
     def spacing(self, queries: Tree) -> npt.NDArray[np.float64]:
         """The distance from each of the points of another tree to the nearest point elsewhere."""
@@ -42,14 +49,11 @@ class Tree:
         return kd_tree.several(*self._alike(queries), k, others=others)
 
     def _alike(self, queries: Tree) -> tuple[kd_tree.Tree, kd_tree.Tree]:
-        """Both trees in the type that holds the points of both."""
-        kind = "f4" if self._narrow and queries._narrow else "f8"
-        return self._of(kind), queries._of(kind)
-
-    def _of(self, kind: str) -> kd_tree.Tree:
-        if kind not in self._trees:
-            self._trees[kind] = kd_tree.build(self._points, kind)
-        return self._trees[kind]
+        """Both trees in the type that holds the points of both, in which they then stay."""
+        for one, other in ((self, queries), (queries, self)):
+            if (one._tree.kind, other._tree.kind) == ("f4", "f8"):
+                one._tree = kd_tree.widened(one._tree)
+        return self._tree, queries._tree
 
 
 def tree_of(points: npt.NDArray[Any]) -> Tree | None:

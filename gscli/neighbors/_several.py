@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, UsageError
-from ..kernels import parallel
+from ..kernels import kd_tree, parallel
 from ..kernels.distances import squared_distances
 from ..kernels.hashing import is_whole
 from ..positions import as_array
 from ._answers import like
 from ._compiled import tree_of
 
-MOST = 16
+MOST = kd_tree.LEAF
 PAIRS = 1 << 22  # held at a time where every pair is tried
 
 

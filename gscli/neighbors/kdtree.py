@@ -41,8 +41,10 @@ class Index:
             distances, rows = self._tree.nearest(points, advance)
         else:
             other = known._tree if known else None
-            asked = other if isinstance(other, _compiled.Tree) else _compiled.Tree(points)
-            distances, rows = self._tree.nearest(asked, advance)
+            if isinstance(other, _compiled.Tree):
+                distances, rows = self._tree.nearest(other, advance)
+            else:
+                distances, rows = self._tree.nearest_to(points, advance)
         return in_kind(Neighbors(distances, rows, proven=len(points)), points if known else queries)
 
     def spacing(self, queries: Any) -> npt.NDArray[np.float64]:

@@ -92,8 +92,8 @@ def check_draw(
 
     wanted = expected(cloud, again.rows, drawn, path, made)
     if set(drawn.fields) != set(wanted.fields):
-        nothing = np.empty(0, np.int64)
-        return Checked((_columns(drawn, wanted),), nothing, again.forced_cells, wanted.notes)
+        no_rows = np.empty(0, np.int64)
+        return Checked((_columns(drawn, wanted),), no_rows, again.forced_cells, wanted.notes)
     rows, held = values(drawn.rows, wanted.table.dtype, made)
     found, unsure = np.full(len(rows), rowsets.ABSENT, np.int64), np.zeros(len(rows), bool)
     whole = rows if held.all() else take_rows(rows, np.flatnonzero(held))

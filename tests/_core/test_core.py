@@ -19,6 +19,7 @@ import pytest
 import gscli.kernels
 from gscli import _core
 from gscli.errors import UsageError
+from gscli.kernels import kd_tree, radix
 
 ROOM = Path(_core.__file__).parent
 HEADER = (ROOM / "core.h").read_text("utf-8")
@@ -84,6 +85,11 @@ def test_every_exported_function_is_declared_as_it_is() -> None:
 
 def test_both_sides_have_one_revision() -> None:
     assert re.findall(r"#define REVISION (\d+)", HEADER) == [str(_core.REVISION)]
+
+
+def test_both_sides_sort_by_the_same_digits() -> None:
+    assert re.findall(r"#define DIGITS (\d+)", HEADER) == [str(1 << radix.BITS)]
+    assert re.findall(r"#define LEAF (\d+)", HEADER) == [str(kd_tree.LEAF)]
 
 
 def test_an_array_of_another_type_or_layout_is_refused() -> None:

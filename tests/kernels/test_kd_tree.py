@@ -117,6 +117,52 @@ def test_the_work_of_a_packet_stays_small(cloud: str, box_tests: int, evaluation
     assert found.evaluations / packets <= evaluations
 
 
+def adversary(n: int, rest: float) -> npt.NDArray[np.float64]:
+    """Values of which a round of selection leaves almost all; those that are never sampled are `rest`."""
+    values: list[float | None] = [None] * n
+    slots, begin, end, k = list(range(n)), 0, n, n // 2
+    for number in range(30):
+        sample = [slots[begin + i * ((end - begin) // 3)] for i in range(3)]
+        for i, slot in enumerate(sample):
+            if values[slot] is None:
+                values[slot] = -1000.0 + 3 * number + i
+        ranked = sorted(values[slot] or 0.0 for slot in sample)
+        pivot, less = ranked[(k - begin) * 3 // (end - begin)], begin
+        for i in range(begin, end):
+            value = values[slots[i]] or 0.0
+            slots[i], slots[less] = slots[less], slots[i]
+            less += value < pivot
+        if k < less:
+            end = less
+        elif less > begin:
+            begin = less
+        else:
+            begin += 1
+    return np.array([rest if value is None else value for value in values])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rest", [1.0, float(np.float32(1e-45)), 5e-324])
+def test_values_made_to_defeat_the_choice_of_pivots_end_too(kind: str, rest: float) -> None:
+    """Halfway between two of the smallest numbers is none of either."""
+    if rest and not np.array(rest, kind):
+        rest = float(np.float32(1e-45))
+    for n in range(150, 260):
+        points = np.zeros((n, 3), kind)
+        points[:, 0] = adversary(n, rest)
+        tree = kd_tree.build(points, kind)
+        assert sorted(np.concatenate(leaves_of(tree)).tolist()) == list(range(n))
+
+
+def test_a_tree_that_is_widened_holds_the_same_points() -> None:
+    points = np.random.default_rng(0).normal(size=(777, 3)).astype(np.float32)
+    wide = kd_tree.widened(kd_tree.build(points, "f4"))
+    assert wide.kind == "f8"
+    found = kd_tree.nearest(wide, kd_tree.build(points.astype(float), "f8"))
+    np.testing.assert_array_equal(found.rows, np.arange(777))
+    assert not found.distances.any()
+
+
 def test_threads_and_progress_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     points, queries = rng.normal(size=(2, 40_000, 3))

@@ -32,6 +32,28 @@ def test_an_index_is_asked_for_the_points_of_another(case, truth):
     np.testing.assert_array_equal(found.rows, rows)
 
 
+def test_float64_queries_find_the_points_that_were_indexed_whatever_became_of_the_array(truth):
+    rng = np.random.default_rng(3)
+    targets, queries = rng.random((300, 3)).astype(np.float32), rng.random((200, 3))
+    distances, rows = truth(queries, targets)
+    index = kdtree.Index(targets)
+    targets[:] = 0
+    for _ in range(2):
+        found = index.nearest(queries)
+        np.testing.assert_array_equal(found.distances, distances)
+        np.testing.assert_array_equal(found.rows, rows)
+
+
+def test_more_queries_than_a_tree_holds_are_asked_in_parts(truth, monkeypatch):
+    monkeypatch.setattr(kd_tree, "MOST", 150)
+    rng = np.random.default_rng(4)
+    targets, queries = rng.random((100, 3)), rng.random((400, 3))
+    distances, rows = truth(queries, targets)
+    found = kdtree.Index(targets).nearest(queries)
+    np.testing.assert_array_equal(found.distances, distances)
+    np.testing.assert_array_equal(found.rows, rows)
+
+
 @pytest.mark.parametrize("count", [2, 7, 8, 9, 31, 32, 33, 127, 128, 129, 600])
 def test_any_number_of_equally_near_targets_yields_the_lowest_row(count):
     angle = np.arange(count) * (2 * np.pi / count)
