@@ -78,6 +78,20 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
+@pytest.fixture
+def three_scenes(
+    tmp_path: Path, make_scene: Callable[..., GaussianCloud], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with three files in ``scenes``; it is the current one."""
+    from gscli.formats import ply
+
+    (tmp_path / "scenes").mkdir()
+    for number in range(3):
+        ply.write(tmp_path / "scenes" / f"s{number}.ply", make_scene(200 + number, seed=number))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def random_scene(n: int = 500, degree: int = 1, seed: int = 0, normals: bool = True) -> GaussianCloud:
     """Gaussians as a training run leaves them: clustered positions, raw values, float32."""
     rng = np.random.default_rng(seed)

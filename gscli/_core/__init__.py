@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 from ..errors import UsageError
@@ -75,6 +76,23 @@ class Kernel:
         if self._function is None:
             self._function = _bound(self.name, self.arguments)
         self._function(*values)
+
+
+def for_each_type(name: str, arguments: Callable[[str], Sequence[Any]]) -> dict[str, Kernel]:
+    """The two functions of a template of core.h, by the type of their coordinates, ``f4`` and ``f8``.
+
+    Args:
+        name: what their names have in common.
+        arguments: what the one of a type takes, as of `Kernel`.
+    """
+    suffixes = {"f4": "f32", "f8": "f64"}
+    return {kind: Kernel(f"{name}_{suffix}", *arguments(kind)) for kind, suffix in suffixes.items()}
+
+
+def of_columns(kernels: dict[str, Kernel], xyz: Any) -> Callable[..., None] | None:
+    """The kernel for (3, n) points, with their columns as its first arguments; None if there is none."""
+    kernel = kernels.get(xyz.dtype.str[1:]) if available() and xyz.dtype.isnative else None
+    return None if kernel is None else partial(kernel, *map(laid_out, xyz))
 
 
 def laid_out(array: Any) -> Any:

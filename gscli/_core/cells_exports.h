@@ -2,17 +2,6 @@
 
 void JOIN(pack_avx2, TYPE)(const T(coord) *, const T(coord) *, const T(coord) *, int64_t, const lattice *, double *);
 
-static void T(pack)(const T(coord) *x, const T(coord) *y, const T(coord) *z, int64_t count, const lattice *cut, double *packed)
-{
-#if defined(__x86_64__)
-    if (has_avx2()) {
-        JOIN(pack_avx2, TYPE)(x, y, z, count, cut, packed);
-        return;
-    }
-#endif
-    JOIN(pack_plain, TYPE)(x, y, z, count, cut, packed);
-}
-
 // The words of up to BLOCK points from `first` on, before they are scrambled; `packs` where each cell has a number below 2^53.
 static void T(name)(const T(coord) *x, const T(coord) *y, const T(coord) *z, int64_t first, int64_t count, const lattice *cut,
                     int64_t packs, uint64_t *words)
@@ -20,7 +9,7 @@ static void T(name)(const T(coord) *x, const T(coord) *y, const T(coord) *z, int
     x += first, y += first, z += first;
     if (packs) {
         double packed[BLOCK];
-        T(pack)(x, y, z, count, cut, packed);
+        CHOSEN(pack)(x, y, z, count, cut, packed);
         for (int64_t i = 0; i < count; i++)
             words[i] = (uint64_t)(int64_t)packed[i];
         return;

@@ -21,8 +21,13 @@
 typedef float coord_f32;
 typedef double coord_f64;
 
-// Whether this processor has AVX2; kernels that gain by it exist twice and ask.
+// Whether this processor has AVX2; kernels that gain by it exist twice, as name_avx2 and name_plain of a TYPE.
 int has_avx2(void);
+#if defined(__x86_64__)
+#define CHOSEN(name) (has_avx2() ? JOIN(name##_avx2, TYPE) : JOIN(name##_plain, TYPE))
+#else
+#define CHOSEN(name) JOIN(name##_plain, TYPE)
+#endif
 
 // ---- rows.c: columns of float32 at `offsets` in rows of `stride` bytes
 EXPORT void gather_f32(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, int64_t columns,

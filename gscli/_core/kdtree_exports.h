@@ -11,41 +11,26 @@ void JOIN(kd_grow, TYPE)(T(point) *points, T(box) *boxes, T(leaf) *leaves, int64
     T(grow)(points, boxes, leaves, count, depth, level, node);
 }
 
-void JOIN(JOIN(nearest, TYPE), avx2)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
-                                     const T(box) *query_boxes, const T(leaf) *queries, int64_t query_count,
-                                     int64_t query_depth, int64_t first, int64_t last, int64_t elsewhere,
-                                     double *distances, int64_t *rows, int64_t *work);
+void JOIN(nearest_avx2, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
+                              const T(box) *query_boxes, const T(leaf) *queries, int64_t query_count, int64_t query_depth,
+                              int64_t first, int64_t last, int64_t elsewhere, double *distances, int64_t *rows,
+                              int64_t *work);
 
 void JOIN(kd_nearest, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
                             const T(box) *query_boxes, const T(leaf) *queries, int64_t query_count, int64_t query_depth,
                             int64_t first, int64_t last, int64_t elsewhere, double *distances, int64_t *rows, int64_t *work)
 {
-#if defined(__x86_64__)
-    if (has_avx2()) {
-        JOIN(JOIN(nearest, TYPE), avx2)(boxes, leaves, count, depth, query_boxes, queries, query_count, query_depth, first,
-                                        last, elsewhere, distances, rows, work);
-        return;
-    }
-#endif
-    JOIN(JOIN(nearest, TYPE), plain)(boxes, leaves, count, depth, query_boxes, queries, query_count, query_depth, first,
-                                     last, elsewhere, distances, rows, work);
+    CHOSEN(nearest)(boxes, leaves, count, depth, query_boxes, queries, query_count, query_depth, first, last, elsewhere,
+                    distances, rows, work);
 }
 
-void JOIN(JOIN(several, TYPE), avx2)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
-                                     const T(leaf) *queries, int64_t query_count, int64_t query_depth, int64_t first,
-                                     int64_t last, int64_t k, int64_t others, double *distances, int64_t *rows);
+void JOIN(several_avx2, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
+                              const T(leaf) *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
+                              int64_t k, int64_t others, double *distances, int64_t *rows);
 
 void JOIN(kd_several, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth, const T(leaf) *queries,
                             int64_t query_count, int64_t query_depth, int64_t first, int64_t last, int64_t k, int64_t others,
                             double *distances, int64_t *rows)
 {
-#if defined(__x86_64__)
-    if (has_avx2()) {
-        JOIN(JOIN(several, TYPE), avx2)(boxes, leaves, count, depth, queries, query_count, query_depth, first, last, k,
-                                        others, distances, rows);
-        return;
-    }
-#endif
-    JOIN(JOIN(several, TYPE), plain)(boxes, leaves, count, depth, queries, query_count, query_depth, first, last, k, others,
-                                     distances, rows);
+    CHOSEN(several)(boxes, leaves, count, depth, queries, query_count, query_depth, first, last, k, others, distances, rows);
 }

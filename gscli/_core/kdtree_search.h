@@ -34,16 +34,25 @@ static inline double T(between)(const T(box) *a, const T(box) *b)
     return sum;
 }
 
-static inline double T(from_centre)(const T(box) *box, const double centre[3])
+static inline double T(from_point)(const T(box) *box, double x, double y, double z)
 {
-    double sum = 0;
+    double from[3] = {x, y, z}, sum = 0;
     for (int axis = 0; axis < 3; axis++) {
-        double under = (double)box->low[axis] - centre[axis], over = centre[axis] - (double)box->high[axis];
+        double under = (double)box->low[axis] - from[axis], over = from[axis] - (double)box->high[axis];
         double gap = under > over ? under : over;
         gap = gap > 0 ? gap : 0;
         sum += gap * gap;
     }
     return sum;
+}
+
+// From the middle of another box.
+static inline double T(from_middle)(const T(box) *box, const T(box) *other)
+{
+    double middle[3];
+    for (int axis = 0; axis < 3; axis++)
+        middle[axis] = (double)other->low[axis] / 2 + (double)other->high[axis] / 2;
+    return T(from_point)(box, middle[0], middle[1], middle[2]);
 }
 
 static inline int T(is_point)(const T(box) *box)
@@ -113,9 +122,6 @@ static int64_t T(search_exactly)(T(exact) *s, const T(tree) *tree, const T(box) 
     int64_t waiting[64];
     double distance[64];
     int top = 0;
-    double centre[3];
-    for (int axis = 0; axis < 3; axis++)
-        centre[axis] = (double)around->low[axis] / 2 + (double)around->high[axis] / 2;
 #define TOO_FAR(d, box) ((d) > s->limit || ((d) == s->limit && (int64_t)(box)->row >= s->limit_row))
     if (home >= 0)
         T(visit)(s, tree->leaves + home, LEAF_COUNT(home), elsewhere), work[1]++;
@@ -130,7 +136,7 @@ static int64_t T(search_exactly)(T(exact) *s, const T(tree) *tree, const T(box) 
             work[0] += 2;
             int swap = to_right < to_left;
             if (to_left == to_right) {
-                double a = T(from_centre)(left, centre), b = T(from_centre)(right, centre);
+                double a = T(from_middle)(left, around), b = T(from_middle)(right, around);
                 swap = b < a || (a == b && right->row < left->row);
             }
             const T(box) *first = swap ? right : left, *second = swap ? left : right;

@@ -72,9 +72,6 @@ static int search_quickly(quick *s, const tree_f32 *tree, const box_f32 *around,
     int64_t waiting[64];
     float distance[64];
     int top = 0, seen = 0;
-    double centre[3];
-    for (int axis = 0; axis < 3; axis++)
-        centre[axis] = (double)around->low[axis] / 2 + (double)around->high[axis] / 2;
     if (home >= 0)
         look(s, tree->leaves + home, home, LEAF_COUNT(home)), work[1]++;
     waiting[top] = 0, distance[top++] = gap_between(boxes, around);
@@ -88,7 +85,7 @@ static int search_quickly(quick *s, const tree_f32 *tree, const box_f32 *around,
             work[0] += 2;
             int swap = to_right < to_left;
             if (to_left == to_right)
-                swap = from_centre_f32(right, centre) < from_centre_f32(left, centre);
+                swap = from_middle_f32(right, around) < from_middle_f32(left, around);
             float d = swap ? to_right : to_left, e = swap ? to_left : to_right;
             if (e <= s->limit)
                 waiting[top] = 2 * node + 2 - swap, distance[top++] = e;

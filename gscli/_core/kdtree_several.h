@@ -6,18 +6,6 @@ typedef struct {
     int64_t k;
 } T(several);
 
-static inline double T(from_point)(const T(box) *box, double x, double y, double z)
-{
-    double dx = box->low[0] - x > x - box->high[0] ? box->low[0] - x : x - box->high[0];
-    double dy = box->low[1] - y > y - box->high[1] ? box->low[1] - y : y - box->high[1];
-    double dz = box->low[2] - z > z - box->high[2] ? box->low[2] - z : z - box->high[2];
-    dx = dx > 0 ? dx : 0, dy = dy > 0 ? dy : 0, dz = dz > 0 ? dz : 0;
-    double sum = dx * dx;
-    sum += dy * dy;
-    sum += dz * dz;
-    return sum;
-}
-
 // Whether something as near and of so low a row would be among the k.
 static inline int T(welcome)(const T(several) *s, double squared, int64_t row)
 {
@@ -73,5 +61,25 @@ static void T(find_several)(T(several) *s, const T(tree) *tree, double x, double
         }
         if (node >= 0 && node - inner != home)
             T(meet)(s, tree->leaves + (node - inner), LEAF_COUNT(node - inner), x, y, z, own);
+    }
+}
+
+void JOIN(FOR(several), TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth,
+                              const T(leaf) *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
+                              int64_t k, int64_t others, double *distances, int64_t *rows)
+{
+    T(tree) tree = {boxes, leaves, count, depth};
+    T(several) s = {.k = k};
+    for (int64_t i = first; i < last; i++) {
+        int64_t home = (i << depth) >> query_depth; // where the queries are the points themselves
+        int number = (int)size_of(query_count, query_depth, i);
+        for (int j = 0; j < number; j++) {
+            int64_t row = queries[i].row[j];
+            T(find_several)(&s, &tree, queries[i].x[j], queries[i].y[j], queries[i].z[j], others ? row : -1, home);
+            for (int64_t n = 0; n < k; n++) {
+                distances[row * k + n] = sqrt(s.squared[n]);
+                rows[row * k + n] = s.squared[n] < INFINITY ? s.row[n] : -1;
+            }
+        }
     }
 }

@@ -21,58 +21,24 @@ typedef int32_t ints __attribute__((vector_size(BYTES)));
 typedef double doubles __attribute__((vector_size(BYTES)));
 typedef int64_t longs __attribute__((vector_size(BYTES)));
 
-static inline floats all_floats(float x)
-{
-    floats v;
-    for (int i = 0; i < FLOATS; i++)
-        v[i] = x;
-    return v;
-}
+// Of each kind of vector: all lanes alike; and mask ? a : b, where each lane of a mask has all bits set or none.
+#define VECTOR(kind, lane, count, mask)                                                                                \
+    static inline kind all_##kind(lane x)                                                                              \
+    {                                                                                                                  \
+        kind v;                                                                                                        \
+        for (int i = 0; i < (count); i++)                                                                              \
+            v[i] = x;                                                                                                  \
+        return v;                                                                                                      \
+    }                                                                                                                  \
+    static inline kind pick_##kind(mask chosen, kind a, kind b)                                                        \
+    {                                                                                                                  \
+        return (kind)((chosen & (mask)a) | (~chosen & (mask)b));                                                       \
+    }
 
-static inline ints all_ints(int32_t x)
-{
-    ints v;
-    for (int i = 0; i < FLOATS; i++)
-        v[i] = x;
-    return v;
-}
-
-static inline doubles all_doubles(double x)
-{
-    doubles v;
-    for (int i = 0; i < DOUBLES; i++)
-        v[i] = x;
-    return v;
-}
-
-static inline longs all_longs(int64_t x)
-{
-    longs v;
-    for (int i = 0; i < DOUBLES; i++)
-        v[i] = x;
-    return v;
-}
-
-// mask ? a : b, where each lane of a mask has all bits set or none.
-static inline floats pick_floats(ints mask, floats a, floats b)
-{
-    return (floats)((mask & (ints)a) | (~mask & (ints)b));
-}
-
-static inline ints pick_ints(ints mask, ints a, ints b)
-{
-    return (mask & a) | (~mask & b);
-}
-
-static inline doubles pick_doubles(longs mask, doubles a, doubles b)
-{
-    return (doubles)((mask & (longs)a) | (~mask & (longs)b));
-}
-
-static inline longs pick_longs(longs mask, longs a, longs b)
-{
-    return (mask & a) | (~mask & b);
-}
+VECTOR(floats, float, FLOATS, ints)
+VECTOR(ints, int32_t, FLOATS, ints)
+VECTOR(doubles, double, DOUBLES, longs)
+VECTOR(longs, int64_t, DOUBLES, longs)
 
 // The lesser and the greater of numbers that are not NaN.
 #if defined(__x86_64__)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import GscliError, UsageError, WriteRefused
+from ..kernels import parallel
 from ..progress import Track, silent
 from ..results.shown import counted
 from ..version import __version__
@@ -119,12 +119,9 @@ def _done(tasks: Sequence[Task], folder: Folder) -> dict[str, Record]:
 
 def _checked(tasks: Sequence[Task], folder: Folder, track: Track) -> dict[str, Record]:
     """As `_done`, by digests; each file is read once."""
-    found, of = {}, digests.Once()
-    threads = min(8, os.cpu_count() or 1)
-    total = sum(task.bytes for task in tasks)
-    with track("checking", total, "B") as advance, ThreadPoolExecutor(threads) as pool:
-        checked = pool.map(lambda task: folder.done(task, check=True, of=of), tasks)
-        for task, record in zip(tasks, checked, strict=True):
+    found, done = {}, partial(folder.done, check=True, of=digests.Once())
+    with track("checking", sum(task.bytes for task in tasks), "B") as advance:
+        for task, record in zip(tasks, parallel.in_order(done, tasks), strict=True):
             if record is not None:
                 found[task.id] = brief(record)
             advance(task.bytes)

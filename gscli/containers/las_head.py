@@ -117,8 +117,7 @@ class LasHead:
         return replace(self, records=(*self.records, head + body)) if body else self
 
     def limited(self, values: Mapping[str, npt.NDArray[Any]]) -> LasHead:
-        """The same whose descriptions, where they say the least and the greatest of a dimension, say it of
-        points.
+        """The same with those limits of dimensions that descriptions say made true of points.
 
         Args:
             values: by dimension what the points store; descriptions of others say no limits any more.

@@ -120,9 +120,7 @@ _DISPATCH: dict[int, Callable[[Any], None]] = pickle._Unpickler.dispatch
 
 
 class _Counted(dict[int, Callable[[Any], None]]):
-    """Opcodes by what they do, each lookup of which counts: ten million take seconds and no scene has so
-    many.
-    """
+    """Opcodes by what they do, whose lookups are counted: ten million take seconds, and no scene has them."""
 
     left = MOST_OPCODES
 

@@ -15,13 +15,7 @@ from .axis import Axis
 
 MAX_INDEX = 2**53  # beyond this, neighbouring cells are the same float64
 
-_KEYS = {
-    kind: _core.Kernel(
-        f"cell_keys_{suffix}",
-        *(kind, kind, kind, int, int, np.float64, np.uint64),
-    )
-    for kind, suffix in ((np.float32, "f32"), (np.float64, "f64"))
-}
+_KEYS = _core.for_each_type("cell_keys", lambda kind: (*[kind] * 3, int, int, np.float64, np.uint64))
 
 
 def lattice_index(x: npt.NDArray[Any], size: float, origin: float) -> npt.NDArray[Any]:
@@ -46,16 +40,15 @@ def keys_of(
     xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], axes: list[Axis]
 ) -> npt.NDArray[np.uint64]:
     """(N,) `packed` cells without rows, by a compiled kernel where it knows the axes."""
-    kernel = _KEYS.get(xyz.dtype.type)
+    compiled = _core.of_columns(_KEYS, xyz)
     small = math.prod(axis.number for axis in axes) < MAX_INDEX
-    if kernel is None or not (small and xyz.dtype.isnative) or any(type(axis) is not Axis for axis in axes):
+    if compiled is None or not small or any(type(axis) is not Axis for axis in axes):
         return packed(xyz, size, origin, axes, 0)
     keys = np.empty(xyz.shape[1], np.uint64)
-    columns = [_core.laid_out(x) for x in xyz]
     lattice = cut(size, origin, [axis.low for axis in axes], [axis.number for axis in axes])
 
     def fill(part: slice) -> None:
-        kernel(*columns, part.start, part.stop, lattice, keys)
+        compiled(part.start, part.stop, lattice, keys)
 
     parallel.for_each(fill, parallel.blocks(len(keys)))
     return keys

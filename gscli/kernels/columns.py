@@ -13,10 +13,7 @@ from .structured import as_bytes
 
 Array = npt.NDArray[Any]
 
-_GATHER = {
-    kind: _core.Kernel(f"gather_{suffix}", np.uint8, int, int, np.int64, int, int, int, kind)
-    for kind, suffix in ((np.float32, "f32"), (np.float64, "f64"))
-}
+_GATHER = _core.for_each_type("gather", lambda kind: (np.uint8, int, int, np.int64, int, int, int, kind))
 _SQUARES = _core.Kernel("square_sums", np.uint8, int, int, np.int64, int, np.float64)
 
 
@@ -35,7 +32,7 @@ def gather(rows: Array, names: Sequence[str], out: Array, first: int = 0) -> Non
             f"{len(names)} columns of {len(rows)} rows from {first} on do not fit in {out.shape}"
         )
     offsets = _offsets(rows, names)
-    kernel = _GATHER.get(out.dtype.type)
+    kernel = _GATHER.get(out.dtype.str[1:]) if out.dtype.isnative else None
     if offsets is None or kernel is None or not out.flags.c_contiguous:
         for plane, name in zip(out, names, strict=True):
             plane[first : first + len(rows)] = rows[name]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._core import Kernel
+from .._core import for_each_type
 from . import parallel
 
 LEAF = 16  # points in a leaf at most, and neighbours of a query
@@ -35,32 +35,22 @@ LEAVES = {
     kind: np.dtype([(axis, kind, LEAF) for axis in "xyz"] + [("row", "u4", LEAF)], align=True)
     for kind in ("f4", "f8")
 }
-_SUFFIXES = {"f4": "f32", "f8": "f64"}
-_SPLIT = {
-    kind: Kernel(f"kd_split_{suffix}", POINT[kind], BOX[kind], int, int, int)
-    for kind, suffix in _SUFFIXES.items()
-}
-_GROW = {
-    kind: Kernel(f"kd_grow_{suffix}", POINT[kind], BOX[kind], LEAVES[kind], int, int, int, int)
-    for kind, suffix in _SUFFIXES.items()
-}
-_NEAREST = {
-    kind: Kernel(
-        f"kd_nearest_{suffix}",
+_SPLIT = for_each_type("kd_split", lambda kind: (POINT[kind], BOX[kind], int, int, int))
+_GROW = for_each_type("kd_grow", lambda kind: (POINT[kind], BOX[kind], LEAVES[kind], int, int, int, int))
+_NEAREST = for_each_type(
+    "kd_nearest",
+    lambda kind: (
         *(BOX[kind], LEAVES[kind], int, int, BOX[kind], LEAVES[kind], int, int),
         *(int, int, int, np.float64, np.int64, np.int64),
-    )
-    for kind, suffix in _SUFFIXES.items()
-}
-
-_SEVERAL = {
-    kind: Kernel(
-        f"kd_several_{suffix}",
+    ),
+)
+_SEVERAL = for_each_type(
+    "kd_several",
+    lambda kind: (
         *(BOX[kind], LEAVES[kind], int, int, LEAVES[kind], int, int),
         *(int, int, int, int, np.float64, np.int64),
-    )
-    for kind, suffix in _SUFFIXES.items()
-}
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -161,8 +151,7 @@ def nearest(
         elsewhere: leave out points at a query's own position.
         advance: told of each number of queries that are answered.
     """
-    if tree.kind != queries.kind:
-        raise TypeError(f"a tree of {tree.kind} cannot be asked by one of {queries.kind}")
+    _require_alike(tree, queries)
     distances, rows = np.empty(queries.count), np.empty(queries.count, np.int64)
     work = np.zeros(3, np.int64)
 
@@ -183,6 +172,11 @@ def nearest(
     return Found(distances, rows, *work.tolist())
 
 
+def _require_alike(tree: Tree, queries: Tree) -> None:
+    if tree.kind != queries.kind:
+        raise TypeError(f"a tree of {tree.kind} cannot be asked by one of {queries.kind}")
+
+
 def several(
     tree: Tree, queries: Tree, k: int, *, others: bool = False
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -196,8 +190,7 @@ def several(
     Returns:
         (Q, k) float64 distances, infinite where there are not so many points; (Q, k) int64 rows, -1 there.
     """
-    if tree.kind != queries.kind:
-        raise TypeError(f"a tree of {tree.kind} cannot be asked by one of {queries.kind}")
+    _require_alike(tree, queries)
     if not 1 <= k <= LEAF:
         raise ValueError(f"between 1 and {LEAF} neighbours are found, not {k}")
     distances, rows = np.empty((queries.count, k)), np.empty((queries.count, k), np.int64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -27,13 +27,8 @@ Naming = Callable[[npt.NDArray[Any]], Words]
 _CHUNK = 1 << 15  # points at a time: the temporaries stay in the processor's cache
 _SIGMAS = 6.0  # how far chance may lead
 _LATTICE = (int, int, np.float64, int)
-_WORDS, _MARKS = (
-    {
-        kind: _core.Kernel(f"{name}_{suffix}", kind, kind, kind, *_LATTICE, *results)
-        for kind, suffix in ((np.float32, "f32"), (np.float64, "f64"))
-    }
-    for name, results in (("cell_words", (np.uint64,)), ("mark_cells", (int, np.uint8)))
-)
+_WORDS = _core.for_each_type("cell_words", lambda kind: (*[kind] * 3, *_LATTICE, np.uint64))
+_MARKS = _core.for_each_type("mark_cells", lambda kind: (*[kind] * 3, *_LATTICE, int, np.uint8))
 _MIXERS = tuple(np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -73,9 +68,9 @@ class CellNames:
 
     def __call__(self, xyz: npt.NDArray[Any]) -> Words:
         """(n,) words of (3, n) points."""
-        if (compiled := self._compiled(_WORDS, xyz)) is not None:
+        if (compiled := _core.of_columns(_WORDS, xyz)) is not None:
             out = np.empty(xyz.shape[1], np.uint64)
-            compiled(out)
+            compiled(0, len(out), self._cut, self._packs, out)
             return out
         key: Any = np.zeros(xyz.shape[1], np.float64 if self._packs else np.uint64)
         for axis, (low, number) in enumerate(zip(*self.span, strict=True)):
@@ -95,10 +90,10 @@ class CellNames:
 
     def mark(self, xyz: npt.NDArray[Any], shift: int, slots: npt.NDArray[np.bool_]) -> None:
         """Mark the slots that the upper bits of the words of (3, n) points tell."""
-        if shift < 64 and (compiled := self._compiled(_MARKS, xyz)) is not None:
-            compiled(shift, slots.view(np.uint8))
+        if shift < 64 and (compiled := _core.of_columns(_MARKS, xyz)) is not None:
+            compiled(0, xyz.shape[1], self._cut, self._packs, shift, slots.view(np.uint8))
         else:
-            _mark(self, xyz, shift, slots)
+            slots[(self(xyz) >> np.uint64(shift)).view(np.int64)] = True
 
     @cached_property
     def _packs(self) -> bool:
@@ -107,15 +102,6 @@ class CellNames:
     @cached_property
     def _cut(self) -> npt.NDArray[np.float64]:
         return cut(self.size, self.origin, self.span.low, self.span.number)
-
-    def _compiled(
-        self, kernels: dict[Any, _core.Kernel], xyz: npt.NDArray[Any]
-    ) -> Callable[..., None] | None:
-        """The kernel for such points, with all but its last arguments."""
-        if not _core.available() or xyz.dtype.type not in kernels or not xyz.dtype.isnative:
-            return None
-        columns = map(_core.laid_out, xyz)
-        return partial(kernels[xyz.dtype.type], *columns, 0, xyz.shape[1], self._cut, self._packs)
 
 
 def name_positions(xyz: npt.NDArray[Any]) -> Words:
@@ -155,10 +141,6 @@ def count_distinct(ranges: Iterable[Words]) -> int:
         for part in parallel.blocks(len(ordered) - 1):
             count += int(np.count_nonzero(ordered[part] != ordered[part.start + 1 : part.stop + 1]))
     return count
-
-
-def _mark(name: Naming, xyz: npt.NDArray[Any], shift: int, slots: npt.NDArray[np.bool_]) -> None:
-    slots[(name(xyz) >> np.uint64(shift)).view(np.int64)] = True
 
 
 def roughly_distinct(points: Points, name: CellNames, slots: int, every: int = 1) -> tuple[int, int]:

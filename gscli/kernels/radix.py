@@ -1,8 +1,7 @@
 """Rows in the order of integers, by a stable radix sort of compiled kernels, on several threads.
 
 Each digit takes two passes over the keys: how many of each thread's keys have which digit, which says where
-    they go,
-and there they go. So the order never depends on how many threads there are.
+they go, and there they go. So the order never depends on how many threads there are.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,18 +15,13 @@ from click.testing import CliRunner, Result
 
 from gscli.batch import digests
 from gscli.cli import main
-from gscli.formats import ply
 
 WORDS = ("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make_scene: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "scenes").mkdir()
-    for number in range(3):
-        ply.write(tmp_path / "scenes" / f"s{number}.ply", make_scene(200 + number, seed=number))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def folder(three_scenes: Path) -> Path:
+    return three_scenes
 
 
 def batch(*arguments: str) -> Result:

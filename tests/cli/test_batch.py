@@ -28,13 +28,8 @@ workers: 1
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make_scene: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with three scenes in ``scenes``; it is the current one."""
-    (tmp_path / "scenes").mkdir()
-    for number in range(3):
-        ply.write(tmp_path / "scenes" / f"s{number}.ply", make_scene(200 + number, seed=number))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def folder(three_scenes: Path) -> Path:
+    return three_scenes
 
 
 def batch(*arguments: str, **settings: Any) -> Result:
