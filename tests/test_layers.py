@@ -24,8 +24,8 @@ FLOORS = (
         "runtime",
     ),  # the ground
     ("_core", "kernels", "containers"),
-    ("cloud", "scratch", "arguments", "positions", "flaws"),
-    ("formats", "neighbors", "grids"),
+    ("cloud", "scratch", "arguments", "positions", "flaws", "cameras"),
+    ("formats", "neighbors", "grids", "rasterizers"),
     ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
     ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),
     ("report",),

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 3 // of the arguments below; __init__.py has the same
+#define REVISION 5 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -89,5 +89,43 @@ EXPORT void kd_several_f32(const box_f32 *boxes, const leaf_f32 *leaves, int64_t
 EXPORT void kd_several_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t count, int64_t depth,
                            const leaf_f64 *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
                            int64_t k, int64_t others, double *distances, int64_t *rows);
+
+// ---- raster.c: see kernels/splatting.py for what the arrays hold
+#define TILE_WIDTH 32
+#define TILE_HEIGHT 16
+
+typedef struct { // columns of float32 at offsets in rows of `stride` bytes
+    int64_t stride;
+    int64_t degree;       // of harmonics, 0 to 4
+    int64_t raw;          // opacities are logits and scales logarithms
+    int64_t wide;         // positions are float64
+    int64_t position[3], opacity, scales[3], rotation[4], color[3], harmonics[72]; // channel by channel
+} columns_of_rows;
+
+typedef struct {
+    double position[3], rotation[9]; // world to camera; its rows point right, down and forward
+    double fx, fy, cx, cy, near;
+    int64_t width, height;
+    int64_t antialiased, xray, parallel;
+} view_of_scene;
+
+typedef struct { // peak * 2^(kx (dx - shear dy)^2 + ky dy^2) at (u + dx, v + dy), where the exponent is over -reach
+    float u, v, shear, kx, ky, peak, reach, depth, color[3], unused;
+} splat;
+
+typedef struct { // tiles that a splat may reach, the last ones included
+    uint16_t left, right, top, bottom;
+} tile_box;
+
+EXPORT void raster_project(const uint8_t *rows, const columns_of_rows *columns, const view_of_scene *view, int64_t first,
+                           int64_t last, splat *splats, uint32_t *keys, tile_box *boxes, uint32_t *counts, int64_t *seen,
+                           int64_t place);
+EXPORT void raster_order(const int64_t *firsts, const int64_t *counts, int64_t chunks, const uint32_t *keys, int64_t sorted,
+                         uint32_t *order, uint32_t *spare, int64_t total);
+EXPORT void raster_list(const uint32_t *order, int64_t count, const splat *splats, const tile_box *boxes, int64_t columns,
+                        int64_t top, int64_t bottom, uint32_t *next, uint32_t *ids);
+EXPORT void raster_draw(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
+                        const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color, float *alpha,
+                        float *depth);
 
 #endif

@@ -18,6 +18,7 @@
 
 typedef float floats __attribute__((vector_size(BYTES)));
 typedef int32_t ints __attribute__((vector_size(BYTES)));
+typedef uint32_t words __attribute__((vector_size(BYTES)));
 typedef double doubles __attribute__((vector_size(BYTES)));
 typedef int64_t longs __attribute__((vector_size(BYTES)));
 
@@ -35,29 +36,50 @@ typedef int64_t longs __attribute__((vector_size(BYTES)));
         return (kind)((chosen & (mask)a) | (~chosen & (mask)b));                                                       \
     }
 
+static inline floats floats_at(const float *address)
+{
+    floats v;
+    memcpy(&v, address, sizeof v);
+    return v;
+}
+
+static inline void put_floats(float *address, floats v)
+{
+    memcpy(address, &v, sizeof v);
+}
+
 VECTOR(floats, float, FLOATS, ints)
 VECTOR(ints, int32_t, FLOATS, ints)
 VECTOR(doubles, double, DOUBLES, longs)
 VECTOR(longs, int64_t, DOUBLES, longs)
 
-// The lesser and the greater of numbers that are not NaN.
+// The lesser and the greater; the second where one of both is NaN. The square root.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #if WIDE
 #define least_floats(a, b) ((floats)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define most_floats(a, b) ((floats)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define most_doubles(a, b) ((doubles)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define sqrt_floats(a) ((floats)_mm256_sqrt_ps((__m256)(a)))
 #define any(mask) (!_mm256_testz_si256((__m256i)(mask), (__m256i)(mask)))
 #else
 #define least_floats(a, b) ((floats)_mm_min_ps((__m128)(a), (__m128)(b)))
 #define most_floats(a, b) ((floats)_mm_max_ps((__m128)(a), (__m128)(b)))
 #define most_doubles(a, b) ((doubles)_mm_max_pd((__m128d)(a), (__m128d)(b)))
+#define sqrt_floats(a) ((floats)_mm_sqrt_ps((__m128)(a)))
 #define any(mask) (_mm_movemask_epi8((__m128i)(mask)) != 0)
 #endif
 #else
 #define least_floats(a, b) pick_floats((a) < (b), a, b)
 #define most_floats(a, b) pick_floats((a) > (b), a, b)
 #define most_doubles(a, b) pick_doubles((a) > (b), a, b)
+static inline floats sqrt_floats(floats a)
+{
+    for (int i = 0; i < FLOATS; i++)
+        a[i] = __builtin_sqrtf(a[i]);
+    return a;
+}
+
 static inline int any_of(longs mask)
 {
     int64_t found = 0;

@@ -55,7 +55,7 @@ def declared() -> list[_core.Kernel]:
 def sizes() -> dict[str, int]:
     """The size of each record of core.h, were it laid out as C does."""
     found = {}
-    for body, name in re.findall(r"typedef struct \{([^}]*)\} (\w+);", HEADER):
+    for body, name in re.findall(r"typedef struct \{([^}]*)\} (\w+);", re.sub(r"//.*", "", HEADER)):
         fields = []
         for line in filter(None, (line.strip() for line in body.split(";"))):
             kind, names = line.split(maxsplit=1)

@@ -1,0 +1,100 @@
+// Template: splats into the pixels of tiles, `FOR` one width of vectors across a line of pixels.
+
+typedef struct {
+    float through[TILE_HEIGHT * PITCH]; // what a pixel lets through; negative once it is finished. The sum, of an X-ray
+    float color[3][TILE_HEIGHT * PITCH], depth[TILE_HEIGHT * PITCH];
+} tile;
+
+// Whether any pixel takes another Gaussian.
+static int FOR(is_open)(const tile *tile)
+{
+    floats best = all_floats(0);
+    for (int p = 0; p < TILE_HEIGHT * PITCH; p += FLOATS)
+        best = most_floats(floats_at(tile->through + p), best);
+    return any(best > 0.0f);
+}
+
+static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32_t *ids, uint32_t count, int x0, int y0, int width,
+                                   int height, const int xray, const int deep)
+{
+    const floats cut = all_floats(xray ? XRAY_CUT : COLOR_CUT);
+    floats steps;
+    for (int i = 0; i < FLOATS; i++)
+        steps[i] = (float)i;
+    for (uint32_t k = 0; k < count; k++) {
+        if (k + 8 < count)
+            PREFETCH(splats + ids[k + 8]);
+        const splat *s = splats + ids[k];
+        const float u = s->u - (float)x0 - 0.5f, v = s->v - (float)y0 - 0.5f, kx = s->kx, ky = s->ky, peak = s->peak;
+        const float reach = s->reach, shear = s->shear, tall = sqrtf(reach / -ky), flat = 1 / -kx;
+        int begin[TILE_HEIGHT], end[TILE_HEIGHT]; // of the pixels inside the ellipse, line by line
+        float middle[TILE_HEIGHT];
+        for (int y = 0; y < TILE_HEIGHT; y += FLOATS) {
+            floats dy = steps + (float)y - v, half = sqrt_floats(most_floats((reach + ky * dy * dy) * flat, all_floats(0)));
+            floats mid = u + shear * dy;
+            ints from = __builtin_convertvector(least_floats(most_floats(mid - half + 1.0f, all_floats(0)), all_floats(TILE_WIDTH)), ints);
+            ints upto = __builtin_convertvector(least_floats(most_floats(mid + half + 1.0f, all_floats(0)), all_floats((float)width)), ints);
+            memcpy(begin + y, &from, sizeof from), memcpy(end + y, &upto, sizeof upto), put_floats(middle + y, mid);
+        }
+        for (int y = clamped(v - tall + 1, 0, height), last = clamped(v + tall, -1, height - 1); y <= last; y++) {
+            const float dy = (float)y - v, q = ky * dy * dy;
+            for (int x = begin[y]; x < end[y]; x += FLOATS) {
+                const int at = y * PITCH + x;
+                floats dx = steps + (float)x - middle[y];
+                floats a = peak * exp2_near(kx * dx * dx + q), through = floats_at(tile->through + at);
+                a = pick_floats(a >= cut, a, all_floats(0));
+                if (xray) {
+                    put_floats(tile->through + at, through + a);
+                    continue;
+                }
+                a = least_floats(a, all_floats(OPAQUE));
+                floats after = through - through * a;
+                ints goes_on = after > FINISHED;
+                floats weight = pick_floats(goes_on, through * a, all_floats(0));
+                put_floats(tile->through + at, pick_floats(goes_on, after, -absolute(through)));
+                for (int c = 0; c < 3; c++)
+                    put_floats(tile->color[c] + at, floats_at(tile->color[c] + at) + weight * s->color[c]);
+                if (deep)
+                    put_floats(tile->depth + at, floats_at(tile->depth + at) + weight * s->depth);
+            }
+        }
+        if (!xray && k % 32 == 31 && !FOR(is_open)(tile))
+            break;
+    }
+}
+
+// The pixels of tiles[first .. last], whose splats are ids[starts[t] .. starts[t + 1]], nearest first.
+void FOR(raster_draw)(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
+                      const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color, float *alpha, float *depth)
+{
+    const int tiles_across = tile_columns(view);
+    tile tile;
+    for (int64_t i = first; i < last; i++) {
+        const uint32_t t = tiles[i], *list = ids + starts[t], count = starts[t + 1] - starts[t];
+        const int x0 = (int)t % tiles_across * TILE_WIDTH, y0 = (int)t / tiles_across * TILE_HEIGHT;
+        const int width = view->width - x0 < TILE_WIDTH ? (int)view->width - x0 : TILE_WIDTH;
+        const int height = view->height - y0 < TILE_HEIGHT ? (int)view->height - y0 : TILE_HEIGHT;
+        memset(&tile, 0, sizeof tile);
+        for (int p = 0; !view->xray && p < height * PITCH; p++)
+            tile.through[p] = p % PITCH < width;
+        if (view->xray)
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, 1, 0);
+        else if (deep)
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, 0, 1);
+        else
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, 0, 0);
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) {
+                const int64_t at = (y0 + y) * view->width + x0 + x;
+                const int p = y * PITCH + x;
+                const float through = fabsf(tile.through[p]);
+                alpha[at] = view->xray ? through : 1 - through;
+                if (view->xray)
+                    continue;
+                for (int c = 0; c < 3; c++)
+                    color[at * 3 + c] = tile.color[c][p];
+                if (deep)
+                    depth[at] = through < 1 ? tile.depth[p] / (1 - through) : 0;
+            }
+    }
+}

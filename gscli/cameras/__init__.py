@@ -1,0 +1,6 @@
+"""Where to look from: cameras, files of them, and orbits around what a scene is about."""
+
+from .camera import Camera as Camera
+from .camera import digest as digest
+from .orbit import front as front
+from .orbit import orbit as orbit

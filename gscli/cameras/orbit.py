@@ -1,0 +1,98 @@
+"""Cameras around what a scene is about."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .camera import Camera
+
+Array = npt.NDArray[Any]
+
+FOV = 50.0  # degrees, of the narrower side of a picture
+FARTHER = 1.1  # than the box's sphere needs: at its very distance boots and leaves were cut
+SAMPLE = 200_000  # rows that the box is found by
+NEAR = 0.02  # of the distance
+BACKDROP = 4.0  # where the box of 96 % is so many times as large as that of 50 %, it is that of a backdrop
+GOLDEN = math.pi * (3 - math.sqrt(5))
+
+
+def box(xyz: Array) -> tuple[Array, Array]:
+    """The corners of what a scene is about: from the 2nd to the 98th percentile of each axis.
+
+    Where that is over four times as large as the box between the quartiles, a backdrop surrounds what
+    matters, and it is the latter.
+
+    Args:
+        xyz: (N, 3); rows that are not finite do not count.
+
+    Raises:
+        InputError: no row is finite, or they are too far apart.
+    """
+    rows = xyz[:: max(1, len(xyz) // SAMPLE)].astype(np.float64)
+    rows = rows[np.isfinite(rows).all(1)]
+    if not len(rows):
+        raise InputError("has no position that a camera could look at")
+    low, first, last, high = np.percentile(rows, [2, 25, 75, 98], axis=0)
+    if np.linalg.norm(high - low) > BACKDROP * np.linalg.norm(last - first) > 0:
+        low, high = first, last
+    return low, high
+
+
+def orbit(
+    xyz: Array, count: int, width: int, height: int, *, up: Any = (0, -1, 0), fov: float = FOV
+) -> list[Camera]:
+    """Cameras on a Fibonacci spiral above the horizon, around the `box` of a scene.
+
+    Args:
+        xyz: (N, 3) positions. count: how many. width, height: of the pictures.
+        up: (3,) what is upwards. fov: degrees that the narrower side of a picture sees.
+    """
+    low, high = box(xyz)
+    i = np.arange(count) + 0.5
+    heights, turns = 0.9 - 0.75 * i / count, i * GOLDEN
+    return [
+        _camera(f"orbit {n + 1:02}", low, high, turn, rise, (width, height), up, fov)
+        for n, (turn, rise) in enumerate(zip(turns, heights, strict=True))
+    ]
+
+
+def front(xyz: Array, width: int, height: int, *, up: Any = (0, -1, 0), fov: float = FOV) -> Camera:
+    """One camera a little above the horizon, for a single picture."""
+    low, high = box(xyz)
+    return _camera("front", low, high, 0.6, 0.35, (width, height), up, fov)
+
+
+def _camera(
+    name: str, low: Array, high: Array, turn: float, rise: float, size: tuple[int, int], up: Any, fov: float
+) -> Camera:
+    right, across, upwards = _frame(np.asarray(up, np.float64))
+    flat = math.sqrt(1 - rise * rise)
+    way = flat * (math.cos(turn) * right + math.sin(turn) * across) + rise * upwards
+    middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 or 1.0
+    half = math.radians(fov) / 2
+    distance = FARTHER * radius / math.sin(half)
+    pose = np.eye(4)
+    pose[:3, :3] = _looking(-way, upwards)
+    pose[:3, 3] = -pose[:3, :3] @ (middle + distance * way)
+    focal = min(size) / 2 / math.tan(half)
+    return Camera(name, pose, focal, focal, size[0] / 2, size[1] / 2, *size, near=NEAR * distance)
+
+
+def _frame(up: Array) -> Array:
+    """(3, 3) a right-handed frame whose last axis is upwards."""
+    z = up / np.linalg.norm(up)
+    x = np.cross(z, np.eye(3)[np.abs(z).argmin()])
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z])
+
+
+def _looking(forward: Array, up: Array) -> Array:
+    """(3, 3) right, down and forward of a camera."""
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(forward, right), forward])

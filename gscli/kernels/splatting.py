@@ -1,0 +1,193 @@
+"""Gaussians into pictures in C: projected, ordered by depth, listed by tile and drawn tile by tile.
+
+What a Gaussian is to a picture is of Kerbl et al. (2023): EWA projection with a low-pass filter of .3 square
+pixels, alpha = min(.99, opacity exp(-q)) skipped below 1/255, a pixel finished once it would let 1e-4
+through, one order of depth for the whole view. An X-ray adds up what each Gaussian takes from a ray (Zha et
+al. 2024), down to 1e-5. Any number of threads and any width of vectors give the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._core import Kernel
+from ..errors import UsageError
+from . import parallel
+from .structured import as_bytes
+
+Array = npt.NDArray[Any]
+
+TILE = (32, 16)  # pixels, across and down
+CHUNK = 1 << 15  # rows that a thread projects at a time
+TILES = 16  # that a thread draws at a time
+PAIRS = 1 << 26  # of a tile and a Gaussian in it, listed at a time
+
+COLUMNS = np.dtype(
+    [(name, "i8") for name in ("stride", "degree", "raw", "wide")]
+    + [("position", "i8", 3), ("opacity", "i8"), ("scales", "i8", 3), ("rotation", "i8", 4)]
+    + [("color", "i8", 3), ("harmonics", "i8", 72)]
+)
+VIEW = np.dtype(
+    [("position", "f8", 3), ("rotation", "f8", (3, 3))]
+    + [(name, "f8") for name in ("fx", "fy", "cx", "cy", "near")]
+    + [(name, "i8") for name in ("width", "height", "antialiased", "xray", "parallel")]
+)
+SPLAT = np.dtype(
+    [(name, "f4") for name in ("u", "v", "shear", "kx", "ky", "peak", "reach", "depth")]
+    + [("color", "f4", 3), ("unused", "f4")]
+)
+BOX = np.dtype([(name, "u2") for name in ("left", "right", "top", "bottom")])
+
+_PROJECT = Kernel(
+    "raster_project",
+    *(np.uint8, COLUMNS, VIEW, int, int, SPLAT, np.uint32, BOX, np.uint32, np.int64, int),
+)
+_ORDER = Kernel("raster_order", np.int64, np.int64, int, np.uint32, int, np.uint32, np.uint32, int)
+_LIST = Kernel("raster_list", np.uint32, int, SPLAT, BOX, int, int, int, np.uint32, np.uint32)
+_DRAW = Kernel(
+    "raster_draw",
+    *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, int, np.float32, np.float32, np.float32),
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a view shows, float32.
+
+    Attributes:
+        color: (H, W, 3) on black; of an X-ray (0, 0, 3).
+        alpha: (H, W), 0 to 1; of an X-ray the sums along the rays.
+        depth: (H, W) of what is seen, weighted as its colour; 0 where nothing is. (0, 0) where it was not
+            asked for.
+    """
+
+    color: npt.NDArray[np.float32]
+    alpha: npt.NDArray[np.float32]
+    depth: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The splats of a view in the order to draw them, and how many of them each tile has."""
+
+    splats: Array
+    boxes: Array
+    order: npt.NDArray[np.uint32]
+    counts: npt.NDArray[np.int64]
+
+
+def draw(rows: Array, columns: Array, view: Array, *, depth: bool = False) -> Drawn:
+    """One view of Gaussians.
+
+    Args:
+        rows: (N,) structured, read where they lie.
+        columns: (1,) of `COLUMNS`: where in a row they are, float32 (positions float64 if ``wide``), and
+            whether opacities are logits and scales logarithms (``raw``). Harmonics are channel by channel.
+        view: (1,) of `VIEW`.
+        depth: whether to find the depths too; not of an X-ray.
+
+    Raises:
+        ValueError: columns that are not within a row. UsageError: more Gaussians than can be told apart.
+    """
+    width, height, xray = (int(view[name][0]) for name in ("width", "height", "xray"))
+    seen = _project(rows, columns, view)
+    picture = Drawn(
+        np.empty((0, 0, 3) if xray else (height, width, 3), np.float32),
+        np.empty((height, width), np.float32),
+        np.empty((height, width) if depth else (0, 0), np.float32),
+    )
+    across, down = -(-width // TILE[0]), -(-height // TILE[1])
+    pairs = np.zeros(across * down + 1, np.int64)  # before each tile
+    np.cumsum(seen.counts, out=pairs[1:])
+    lines = pairs[::across]
+    top = 0
+    while top < down:  # a band of lines of tiles at a time, so that lists stay small
+        bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + PAIRS, side="right")) - 1)
+        _draw_band(view, seen, pairs, (top, bottom), across, picture)
+        top = bottom
+    return picture
+
+
+def _project(rows: Array, columns: Array, view: Array) -> _Seen:
+    count, stride = len(rows), rows.dtype.itemsize
+    _require_within(columns, stride)
+    if count >= 1 << 32:
+        raise UsageError(f"{count:,} Gaussians are too many to be drawn at once")
+    tiles = -(-int(view["width"][0]) // TILE[0]) * -(-int(view["height"][0]) // TILE[1])
+    splats, keys, boxes = np.empty(count, SPLAT), np.empty(count, np.uint32), np.empty(count, BOX)
+    chunks = parallel.blocks(count, CHUNK)
+    firsts = np.array([chunk.start for chunk in chunks], np.int64)
+    seen = np.zeros(len(chunks), np.int64)
+    flat = as_bytes(rows)
+    tallies: SimpleQueue[npt.NDArray[np.uint32]] = SimpleQueue()  # each at work in one thread at a time
+    every = [np.zeros(tiles + 1, np.uint32) for _ in range(min(parallel.threads(), max(1, len(chunks))))]
+    for tally in every:
+        tallies.put(tally)
+
+    def project(place: int) -> None:
+        tally, chunk = tallies.get(), chunks[place]
+        _PROJECT(flat, columns, view, chunk.start, chunk.stop, splats, keys, boxes, tally, seen, place)
+        tallies.put(tally)
+
+    parallel.for_each(project, range(len(chunks)))
+    total = int(seen.sum())
+    order, spare = np.empty((2, total), np.uint32), np.empty((2, total), np.uint32)
+    in_order = not view["xray"][0]
+    _ORDER(firsts, seen, len(chunks), keys, int(in_order), order, spare, total)
+    counts: npt.NDArray[np.int64] = np.array(every, np.int64).sum(0)[1:]
+    return _Seen(splats, boxes, spare[0] if in_order else order[0], counts)
+
+
+def _draw_band(
+    view: Array, seen: _Seen, pairs: Array, band: tuple[int, int], across: int, picture: Drawn
+) -> None:
+    """Draw the tiles in lines band[0] .. band[1] of tiles."""
+    top, bottom = band
+    first, last = top * across, bottom * across
+    total = int(pairs[last] - pairs[first])
+    if total >= 1 << 32:
+        raise UsageError("more Gaussians fill the picture than can be drawn at once")
+    starts = (
+        (pairs - pairs[first]).clip(0, total).astype(np.uint32)
+    )  # tiles have the numbers of the whole picture
+    following, ids = starts[:-1].copy(), np.empty(total, np.uint32)
+    lines, threads = pairs[first : last + 1 : across] - pairs[first], parallel.threads()
+    cuts = np.searchsorted(lines, total * np.arange(1, threads) / threads)
+    edges = [top, *(top + np.minimum(cuts, bottom - top)).tolist(), bottom]
+
+    def list_lines(part: int) -> None:
+        here = (across, edges[part], edges[part + 1])
+        _LIST(seen.order, len(seen.order), seen.splats, seen.boxes, *here, following, ids)
+
+    parallel.for_each(list_lines, range(threads))
+    tiles = (first + np.argsort(-np.diff(starts[first : last + 1].astype(np.int64)), kind="stable")).astype(
+        np.uint32
+    )
+
+    def draw_tiles(part: slice) -> None:  # the longest lists go first
+        deep = int(picture.depth.size > 0)
+        out = (picture.color, picture.alpha, picture.depth)
+        _DRAW(view, seen.splats, ids, starts, tiles, part.start, part.stop, deep, *out)
+
+    parallel.for_each(draw_tiles, parallel.blocks(len(tiles), TILES))
+
+
+def _require_within(columns: Array, stride: int) -> None:
+    found = columns[0]
+    rest = 3 * ((int(found["degree"]) + 1) ** 2 - 1)
+    singles = [
+        found["opacity"],
+        *found["scales"],
+        *found["rotation"],
+        *found["color"],
+        *found["harmonics"][:rest],
+    ]
+    doubled = 8 if found["wide"] else 4
+    ends = [int(offset) + 4 for offset in singles] + [int(offset) + doubled for offset in found["position"]]
+    if found["stride"] != stride or not 0 <= found["degree"] <= 4 or max(ends) > stride or min(ends) < 4:
+        raise ValueError(f"columns that are not within rows of {stride} bytes")

@@ -1,0 +1,82 @@
+"""What an engine module says of itself: one record, ``RASTERIZER``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cameras import Camera
+from ..registry import Registry
+from ..results.shown import shown
+from ._splats import Splats
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[np.float32]
+
+
+@shown
+@dataclass(frozen=True)
+class Picture:
+    """What a camera sees, float32; None for what was not drawn.
+
+    Attributes:
+        color: (H, W, 3) on black, from 0, and above 1 where a scene says so.
+        alpha: (H, W) how opaque, 0 to 1.
+        depth: (H, W) along the camera's axis, in scene units, of what is seen; 0 where nothing is.
+        xray: (H, W) what a ray loses on its way, in density times scene units.
+    """
+
+    color: Array | None = None
+    alpha: Array | None = None
+    depth: Array | None = None
+    xray: Array | None = None
+
+    def over(self, background: Sequence[float]) -> Array:
+        """(H, W, 3) the colours on a background of another colour than black."""
+        assert self.color is not None
+        assert self.alpha is not None
+        behind: Array = self.color + (1 - self.alpha)[..., None] * np.asarray(background, np.float32)
+        return behind
+
+    def _facts(self) -> dict[str, object]:
+        return {name: values.shape for name, values in vars(self).items() if values is not None}
+
+
+class Scene(Protocol):
+    """Splats that are ready to be drawn."""
+
+    def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
+        """What a camera sees; with `depth`, how far that is too."""
+
+
+class Prepare(Protocol):
+    """Make a `Scene` of splats.
+
+    Args:
+        splats: what to draw.
+        device: what `gscli.device.resolve` returned.
+
+    Raises:
+        UsageError: a device on which the engine does not run.
+        EngineUnavailable: what it needs is missing.
+    """
+
+    def __call__(self, splats: Splats, *, device: torch.device | None = None) -> Scene: ...
+
+
+@dataclass(frozen=True)
+class Rasterizer:
+    """A way to draw: its name, that of its module; one line for people; and what prepares a scene."""
+
+    name: str
+    description: str
+    scene: Prepare
+
+
+RASTERIZERS: Registry[Any] = Registry("gscli.rasterizers", Rasterizer, separator="-", beside=("auto",))

@@ -1,0 +1,71 @@
+"""Compiled kernels: the engine for CPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core, fields
+from ..cameras import Camera
+from ..errors import EngineUnavailable, UsageError
+from ..kernels import splatting
+from ._rasterizer import Picture, Rasterizer
+from ._splats import Splats
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Scene:
+    """Splats, and where compiled kernels find what they need of them."""
+
+    def __init__(self, splats: Splats, *, device: torch.device | None = None) -> None:
+        if device is not None and device.type != "cpu":
+            raise UsageError(
+                f"the core rasterizer runs on the CPU only, not on {device}", remedy="choose `device='cpu'`"
+            )
+        if found := _core.trouble():
+            raise EngineUnavailable(
+                f"the core rasterizer's compiled kernels {found.what}", remedy=found.remedy
+            )
+        self._splats = splats
+        self._columns = _columns(splats)
+
+    def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
+        """What a camera sees; see `gscli.rasterizers.Scene`."""
+        splats = self._splats
+        view = np.zeros(1, splatting.VIEW)
+        view["position"], view["rotation"] = camera.position, camera.world_to_camera[:3, :3]
+        for name in ("fx", "fy", "cx", "cy", "near", "width", "height", "parallel"):
+            view[name] = getattr(camera, name)
+        view["antialiased"], view["xray"] = splats.antialiased, splats.xray
+        if camera.parallel and not splats.xray:
+            raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
+        drawn = splatting.draw(splats.rows, self._columns, view, depth=depth and not splats.xray)
+        if splats.xray:
+            return Picture(xray=drawn.alpha)
+        color = None if splats.degree is None else drawn.color
+        return Picture(color, drawn.alpha, drawn.depth if depth else None)
+
+
+def _columns(splats: Splats) -> splatting.Array:
+    """Where in a row of splats is what, as `splatting.COLUMNS`."""
+    kind, found = splats.rows.dtype, np.zeros(1, splatting.COLUMNS)
+    described: Any = kind.fields
+
+    def offsets(*names: str) -> list[int]:
+        return [described[name][1] for name in names]
+
+    found["stride"], found["raw"], found["degree"] = kind.itemsize, splats.raw, splats.degree or 0
+    found["wide"] = kind[fields.POSITION[0]].itemsize == 8
+    found["position"], found["opacity"] = offsets(*fields.POSITION), offsets(fields.OPACITY)
+    found["scales"], found["rotation"] = offsets(*fields.SCALE), offsets(*fields.ROTATION)
+    if splats.degree is not None:
+        rest = offsets(*fields.sh_rest(splats.degree))
+        found["color"] = offsets(*fields.SH_DC)
+        found["harmonics"][:, : len(rest)] = rest
+    return found
+
+
+RASTERIZER = Rasterizer("core", "compiled kernels on all CPU cores", Scene)

@@ -1,0 +1,75 @@
+"""Bands, chunks and tiles: how a picture is cut to be drawn shows nowhere."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from gscli import _core
+from gscli.kernels import splatting
+from gscli.rasterizers import core
+from tests.drawn import ORBIT, as_splats, cloud, look
+
+pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PAIRS", 1), ("PAIRS", 50), ("CHUNK", 64), ("CHUNK", 65), ("TILES", 1), ("TILES", 7)]
+)
+def test_a_picture_is_the_same_however_it_is_cut(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    scene = core.Scene(as_splats(cloud(500, 1)))
+    camera = look((1.6, -1.2, 0.9), width=203, height=101)
+    wanted = scene.draw(camera, depth=True)
+    monkeypatch.setattr(splatting, name, value)
+    found = scene.draw(camera, depth=True)
+    for part in ("color", "alpha", "depth"):
+        np.testing.assert_array_equal(getattr(found, part), getattr(wanted, part))
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 127, 129])
+def test_gaussians_are_projected_alike_in_any_batch(count: int) -> None:
+    """The last ones of a batch that is not full are those of one that is."""
+    scene = cloud(130, 3)
+    alone = core.Scene(as_splats(scene[:count])).draw(ORBIT)
+    far = scene[count:].with_columns({"opacity": np.full(130 - count, -99, np.float32)})
+    both = scene.with_columns({"opacity": np.concatenate([scene["opacity"][:count], far["opacity"]])})
+    np.testing.assert_array_equal(core.Scene(as_splats(both)).draw(ORBIT).color, alone.color)
+
+
+def test_columns_beyond_a_row_are_refused() -> None:
+    scene = core.Scene(as_splats(cloud(3)))
+    view = np.zeros(1, splatting.VIEW)
+    view["width"] = view["height"] = 8
+    for field, value in (("opacity", 9999), ("opacity", -1), ("degree", 5), ("stride", 4)):
+        columns = scene._columns.copy()
+        columns[field] = value
+        with pytest.raises(ValueError, match="not within rows"):
+            splatting.draw(scene._splats.rows, columns, view)
+
+
+def test_both_sides_have_tiles_of_one_size() -> None:
+    header = (_core.__path__[0] + "/core.h",)
+    with open(*header, encoding="utf-8") as text:
+        said = text.read()
+    assert f"#define TILE_WIDTH {splatting.TILE[0]}\n#define TILE_HEIGHT {splatting.TILE[1]}\n" in said
+    assert ctypes.sizeof(ctypes.c_float) * 12 == splatting.SPLAT.itemsize
+
+
+def test_hostile_bits_give_no_nan() -> None:
+    """Rows of any bits whatsoever, drawn from within and without."""
+    rng = np.random.default_rng(7)
+    for seed in range(30):
+        scene = cloud(200, 1, seed=seed)
+        rows = scene.rows.copy()
+        bits = rows.view(np.uint32).reshape(200, -1)
+        struck = rng.random(bits.shape) < 0.05
+        bits[struck] = rng.integers(0, 1 << 32, int(struck.sum()), dtype=np.uint64).astype(np.uint32)
+        for camera in (ORBIT, look((0.01, 0, 0), (1, 0, 0), near=1e-6)):
+            found = core.Scene(as_splats(type(scene)(rows))).draw(camera, depth=True)
+            for values in (found.color, found.alpha, found.depth):
+                assert values is not None
+                assert np.isfinite(values).all()

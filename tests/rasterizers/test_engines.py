@@ -1,0 +1,142 @@
+"""What every rasterizer promises, asked of every file in gscli/rasterizers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gscli import fields
+from gscli.cloud import GaussianCloud
+from gscli.errors import EngineUnavailable, UsageError
+from gscli.rasterizers import RASTERIZERS, Rasterizer
+from tests.drawn import ORBIT, PARALLEL, SCENES, XRAYS, as_splats, brute, cloud, harmonic, look, psnr
+
+
+@pytest.fixture(params=RASTERIZERS.names())
+def engine(request: pytest.FixtureRequest) -> Rasterizer:
+    found = RASTERIZERS.get(request.param)
+    try:
+        found.scene(as_splats(cloud(1)))
+    except EngineUnavailable as missing:
+        pytest.skip(str(missing))
+    return found
+
+
+def test_the_directory_lists_the_engines() -> None:
+    assert "core" in RASTERIZERS.names()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_picture_is_that_of_every_gaussian_over_every_pixel(engine: Rasterizer, name: str) -> None:
+    scene, camera = SCENES[name]
+    found = engine.scene(as_splats(scene)).draw(camera, depth=True)
+    for part, wanted in brute(scene, camera).items():
+        values = getattr(found, part)
+        assert values.shape == wanted.shape
+        assert values.dtype == np.float32
+        assert psnr(values, wanted) > 110, part
+
+
+@pytest.mark.parametrize("name", XRAYS)
+def test_an_xray_adds_up_what_every_gaussian_takes_from_each_ray(engine: Rasterizer, name: str) -> None:
+    scene, camera = XRAYS[name]
+    found = engine.scene(as_splats(scene, xray=True)).draw(camera)
+    assert found.color is None
+    assert found.xray is not None
+    assert psnr(found.xray, brute(scene, camera, xray=True)["xray"]) > 110
+
+
+@pytest.mark.parametrize("camera", [look((30, -20, 15), fov=3), PARALLEL], ids=["cone", "parallel"])
+def test_an_xray_is_the_integral_along_the_ray(engine: Rasterizer, camera: object) -> None:
+    """Seen from afar, the affine approximation of a perspective is as good as exact."""
+    scene = cloud(60, seed=3)
+    found = engine.scene(as_splats(scene, xray=True)).draw(camera)
+    assert found.xray is not None
+    total = np.zeros((camera.height, camera.width))
+    pose = camera.world_to_camera
+    across, down = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    x, y = (across - camera.cx) / camera.fx, (down - camera.cy) / camera.fy
+    if camera.parallel:
+        origins, ways = np.stack([x, y, np.zeros_like(x)], -1), np.array([0.0, 0, 1])
+    else:
+        origins, ways = np.zeros((*x.shape, 3)), np.stack([x, y, np.ones_like(x)], -1)
+        ways = ways / np.linalg.norm(ways, axis=-1, keepdims=True)
+    for row in range(len(scene)):
+        column = lambda *names: np.array([float(scene[name][row]) for name in names])  # noqa: E731, B023
+        w, i, j, k = column(*fields.ROTATION) / np.linalg.norm(column(*fields.ROTATION))
+        turn = np.array([
+            [1 - 2 * (j * j + k * k), 2 * (i * j - w * k), 2 * (i * k + w * j)],
+            [2 * (i * j + w * k), 1 - 2 * (i * i + k * k), 2 * (j * k - w * i)],
+            [2 * (i * k - w * j), 2 * (j * k + w * i), 1 - 2 * (i * i + j * j)],
+        ])  # fmt: skip
+        squeeze = np.diag(1 / np.exp(column(*fields.SCALE))) @ turn.T @ pose[:3, :3].T
+        middle = pose[:3, :3] @ column(*fields.POSITION) + pose[:3, 3]
+        o, d = (origins - middle) @ squeeze.T, ways @ squeeze.T
+        dd, od, oo = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1)
+        integral = np.sqrt(2 * np.pi / dd) * np.exp(-(oo - od * od / dd) / 2)
+        total += fields.sigmoid(scene["opacity"][row]) * integral
+    assert total.max() > 0.1
+    np.testing.assert_allclose(found.xray, total, atol=0.01 * total.max())
+
+
+def test_a_picture_is_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = engine.scene(as_splats(cloud(40_000, 1, seed=5)))
+    first = scene.draw(ORBIT, depth=True)
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("GSCLI_THREADS", threads)
+        again = scene.draw(ORBIT, depth=True)
+        for part in ("color", "alpha", "depth"):
+            np.testing.assert_array_equal(getattr(again, part), getattr(first, part))
+
+
+def test_nothing_is_drawn_that_was_not_asked_for(engine: Rasterizer) -> None:
+    assert engine.scene(as_splats(cloud(9))).draw(ORBIT).depth is None
+
+
+def test_gaussians_without_colours_have_shadows(engine: Rasterizer) -> None:
+    scene = cloud(60)
+    bare = GaussianCloud.from_columns({n: scene[n] for n in scene.fields if not n.startswith("f_dc")})
+    found = engine.scene(as_splats(bare)).draw(ORBIT)
+    assert found.color is None
+    np.testing.assert_array_equal(found.alpha, engine.scene(as_splats(scene)).draw(ORBIT).alpha)
+
+
+def test_columns_in_any_order_and_with_others_between_are_drawn_alike(engine: Rasterizer) -> None:
+    scene = cloud(200, 2)
+    names = [*reversed(scene.fields)]
+    mixed = GaussianCloud.from_columns(
+        {"label": np.arange(200, dtype=np.uint8)} | {name: scene[name] for name in names}
+    )
+    swapped = GaussianCloud(scene.rows.astype(scene.rows.dtype.newbyteorder(">")))
+    doubled = GaussianCloud.from_columns({name: scene[name].astype(np.float64) for name in scene.fields})
+    wanted = engine.scene(as_splats(scene)).draw(ORBIT)
+    for other in (mixed, swapped, doubled):
+        np.testing.assert_array_equal(engine.scene(as_splats(other)).draw(ORBIT).color, wanted.color)
+
+
+def test_colours_are_laid_over_a_background(engine: Rasterizer) -> None:
+    scene, camera = SCENES["degree 3"]
+    found = engine.scene(as_splats(scene)).draw(camera)
+    assert found.alpha is not None
+    behind = found.over((1.0, 0.5, 0.0))
+    for channel, light in enumerate((1.0, 0.5, 0.0)):
+        np.testing.assert_allclose(
+            behind[..., channel], found.color[..., channel] + (1 - found.alpha) * light, atol=1e-6
+        )
+
+
+def test_a_parallel_beam_of_colours_is_refused(engine: Rasterizer) -> None:
+    with pytest.raises(UsageError, match="parallel beam"):
+        engine.scene(as_splats(cloud(1))).draw(PARALLEL)
+
+
+def test_the_twin_knows_spherical_harmonics() -> None:
+    """They are orthonormal over the sphere, which a Fibonacci lattice integrates."""
+    count = 4000
+    z = 1 - (2 * np.arange(count) + 1) / count
+    angle = np.arange(count) * math.pi * (3 - math.sqrt(5))
+    ways = np.stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z], 1)
+    basis = np.stack([harmonic(d, m, ways) for d in range(5) for m in range(-d, d + 1)])
+    np.testing.assert_allclose(basis @ basis.T * (4 * math.pi / count), np.eye(25), atol=2e-3)
