@@ -12,13 +12,14 @@ import numpy as np
 
 from gscli import VoxelGrid, _core, scene
 from gscli.bench.timing import compare_calls, compare_processes
+from gscli.kernels import images
 from gscli.neighbors import ENGINES
 
 from .tables import GSCLI, markdown, set_aside, show
 
 
 def tables(quick: bool, repeats: int) -> Iterator[str]:
-    """Calls and whole processes on 1M Gaussians, each without and with."""
+    """Calls, two pictures and whole processes on 1M Gaussians, each without and with."""
     points, cells = (3_000, 200) if quick else (1_000_000, 50_000)
     cloud = scene.make(points)
     xyz = np.ascontiguousarray(cloud.xyz)
@@ -37,6 +38,10 @@ def tables(quick: bool, repeats: int) -> Iterator[str]:
     for name, call in calls.items():
         both = {"NumPy and pykdtree": without(call), "compiled": call}
         yield markdown(compare_calls(f"{name}, {points:,} points", both, repeats=repeats))
+    size = 80 if quick else 800
+    a, b = np.random.default_rng(0).random((2, size, size, 3), dtype=np.float32)
+    both = {"NumPy": without(lambda: images.ssim(a, b)), "compiled": lambda: images.ssim(a, b)}
+    yield markdown(compare_calls(f"SSIM of two pictures of {size} x {size}", both, repeats=repeats))
     with tempfile.TemporaryDirectory() as folder:
         a, b, out = (str(Path(folder) / name) for name in ("a.ply", "b.ply", "out.ply"))
         for seed, path in enumerate((a, b)):

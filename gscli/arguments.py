@@ -133,3 +133,15 @@ def told(value: Any) -> str:
 def spelt(value: Any) -> str:
     """A number in short; anything else as Python writes it."""
     return f"{value:g}" if is_number(value) else repr(value)
+
+
+def span(given: float, name: str) -> float:
+    """What the values of images span, as a float.
+
+    Raises:
+        UsageError: it is not positive, or not a size that float32 has.
+    """
+    limits, found = np.finfo(np.float32), float(given)
+    if not float(limits.tiny) <= found <= float(limits.max):
+        raise UsageError(f"`{name}` must be a positive number, not {found:g}")
+    return found

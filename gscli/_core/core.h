@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 5 // of the arguments below; __init__.py has the same
+#define REVISION 6 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -60,6 +60,18 @@ EXPORT void mark_cells_f64(const double *x, const double *y, const double *z, in
 EXPORT void radix_count(const uint64_t *keys, int64_t first, int64_t last, int64_t shift, int64_t *counts);
 EXPORT void radix_move(const uint64_t *keys, const int32_t *rows, int64_t first, int64_t last, int64_t shift,
                        int64_t *places, uint64_t *sorted_keys, int32_t *sorted_rows);
+
+// ---- images.c: sums over rows first to last - 1, added to those by column in `sums`; see kernels/images.py
+#define STRIP 128 // columns of a strip
+
+// errors: as many as columns, for use here; sums: four by column; without alphas those are not read.
+EXPORT void error_sums(const float *a, const float *b, int64_t first, int64_t last, int64_t width, int64_t channels,
+                       const float *alpha_a, const float *alpha_b, int64_t alphas, double least, double *errors,
+                       double *sums);
+// length: values in a row of windows, the next pixel's being `step` further on; constants: the weights of a window
+// from its edge to its middle, C1 and C2; scratch: for strips.
+EXPORT void ssim_sums(const float *a, const float *b, int64_t first, int64_t last, int64_t length, int64_t step,
+                      const double *constants, double *scratch, double *sums);
 
 // ---- kdtree.c: see kernels/kd_tree.py for what the arrays hold
 #define LEAF 16 // points in a leaf at most, and queries in a packet

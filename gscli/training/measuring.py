@@ -15,25 +15,26 @@ from ..runtime import processes
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is asked: ``points`` or ``renders`` of two models, as of a step."""
+    """What is asked: ``points`` or ``renders`` of two models, as of a step.
+
+    Attributes:
+        settings: what the function of `gscli.watching.disagreement` takes besides both arrays.
+    """
 
     kind: str
     step: int
     arrays: tuple[npt.NDArray[Any], npt.NDArray[Any]]
+    settings: dict[str, Any]
 
 
 class MeasuringProcess:
     """One process of its own, with one thread at low priority; it is not shared between threads.
 
-    Args:
-        settings: what `gscli.watching.disagreement.points` takes besides both arrays.
-
     Attributes:
         running: the process; None before it is first needed, and after its end.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self.running: subprocess.Popen[bytes] | None = None
 
     def measure(self, job: Measurement) -> Any:
@@ -46,8 +47,7 @@ class MeasuringProcess:
         assert process.stdin is not None
         assert process.stdout is not None
         shapes = [(array.dtype.str, array.shape) for array in job.arrays]
-        settings = self._settings if job.kind == "points" else {}
-        head = {"kind": job.kind, "arrays": shapes, "settings": settings}
+        head = {"kind": job.kind, "arrays": shapes, "settings": job.settings}
         process.stdin.write(json.dumps(head).encode() + b"\n")
         for array in job.arrays:
             process.stdin.write(array.data)

@@ -78,13 +78,13 @@ class DisagreementMonitor:
             raise UsageError(f"the queue must hold at least one measurement, not {queue}")
         self.dropped = self.failed = self.restarts = 0
         self._log = log
-        self._threshold = threshold
+        self._threshold, self._tag = threshold, tag
         self._size = queue
         self._pending: deque[Measurement] = deque()
         self._results: deque[tuple[dict[str, float], int]] = deque()
         self._wake = threading.Condition()
         self._closing = self._disabled = False
-        self._process = MeasuringProcess(threshold=threshold, tag=tag)
+        self._process = MeasuringProcess()
         self._owner = os.getpid()
         self._thread = threading.Thread(target=self._serve, name="gscli-monitor", daemon=True)
         self._thread.start()
@@ -96,16 +96,21 @@ class DisagreementMonitor:
 
     def __call__(self, centers_a: Any, centers_b: Any, step: int) -> None:
         """Measure two sets of (N, 3) centres, tensors on any device or arrays, as of `step`."""
-        self._submit("points", centers_a, centers_b, step)
+        self._submit("points", centers_a, centers_b, step, threshold=self._threshold, tag=self._tag)
 
-    def renders(self, image_a: Any, image_b: Any, step: int) -> None:
-        """Measure two renders of one camera; see `gscli.watching.disagreement.renders`.
+    def renders(self, image_a: Any, image_b: Any, step: int, *, data_range: float | None = None) -> None:
+        """Measure two renders of one camera, in the convention of splatting trainers.
+
+        PSNR is 10 log10(1 / (MSE + 1e-8)), 80 dB where they are equal; SSIM counts zeros beyond the border.
 
         Args:
-            image_a, image_b: tensors or arrays of one shape, (C, H, W), (H, W, C) or (H, W).
+            image_a, image_b: tensors or arrays of one shape, (C, H, W), (H, W, C) or (H, W); of 0..1, or
+                uint8 of 0..255.
             step: what the scalars are logged at.
+            data_range: what to divide values by, such as the maximum of X-ray renders. They may then be any
+                finite floats.
         """
-        self._submit("renders", image_a, image_b, step)
+        self._submit("renders", image_a, image_b, step, data_range=data_range)
 
     def poll(self) -> None:
         """Hand to `log` what has been measured."""
@@ -149,7 +154,7 @@ class DisagreementMonitor:
     ) -> None:
         self.close()
 
-    def _submit(self, kind: str, a: Any, b: Any, step: int) -> None:
+    def _submit(self, kind: str, a: Any, b: Any, step: int, **settings: Any) -> None:
         self.poll()
         stopped = self._disabled or self._closing
         if stopped:
@@ -162,7 +167,9 @@ class DisagreementMonitor:
                     say.warning("dropped the disagreement of step %d: measuring is too slow", oldest.step)
                 del oldest  # its memory is free before the copies are made
         try:
-            job = Measurement(kind, int(step), (_copied(a), _copied(b)))
+            if settings.get("data_range") is not None:  # JSON takes no tensor
+                settings["data_range"] = float(settings["data_range"])
+            job = Measurement(kind, int(step), (_copied(a), _copied(b)), settings)
         except Exception:  # noqa: BLE001 - a monitor must not end a training run
             self.failed += 1
             say.warning("the models of step %s cannot be measured", step, exc_info=True)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import neighbors
+from ..arguments import span
 from ..comparing.conventions import corgs
 from ..errors import InputError
 from ..kernels import images
@@ -20,6 +21,7 @@ Array = npt.NDArray[Any]
 
 POINTS = "corgs/point"
 RENDERS = "corgs/render"
+LARGEST = float(np.finfo(np.float32).max)
 SLACK = 1.0  # a render may overshoot 0..1 so far; values of 0..255 do not
 
 
@@ -50,34 +52,57 @@ def points(a: Array, b: Array, *, threshold: float = MATCHED_WITHIN, tag: str = 
     return scalars
 
 
-def renders(a: Array, b: Array) -> dict[str, float]:
-    """PSNR and SSIM between two renders of one camera.
+def renders(a: Array, b: Array, *, data_range: float | None = None) -> dict[str, float]:
+    """PSNR and SSIM between two renders of one camera, in the convention of splatting trainers.
+
+    PSNR is 10 log10(1 / (MSE + 1e-8)), so 80 dB where renders are equal; SSIM (Wang et al. 2004; a Gaussian
+    window of 11 pixels, sigma 1.5, every channel on its own) has a window around every pixel, and beyond
+    the border pixels count as zero.
 
     Args:
         a, b: (H, W), (C, H, W) or (H, W, C) with C of 1, 3 or 4; 0..1, or uint8 of 0..255.
+        data_range: what to divide values by, such as the maximum of X-ray renders. They may then be any
+            finite floats.
+
+    Returns:
+        ``corgs/render_psnr_diff`` and ``corgs/render_ssim_diff``.
 
     Raises:
         InputError: shapes that differ or are no image's, integers that are not uint8, or values that
-            are not finite or far outside 0..1.
+            are not finite or, without `data_range`, far outside 0..1; uint8 with it.
+        UsageError: a `data_range` that is not a positive number.
     """
+    wanted = 1.0 if data_range is None else span(data_range, "data_range")
     if a.shape != b.shape:
         raise InputError(f"two renders of one camera have shapes {a.shape} and {b.shape}")
-    a, b = _channels_first(a), _channels_first(b)
-    return {f"{RENDERS}_psnr_diff": images.psnr(a, b), f"{RENDERS}_ssim_diff": images.ssim(a, b)}
+    a, b = (_in_range(_channels_last(image), data_range) for image in (a, b))
+    psnr, ssim = images.trainers_psnr(a, b, wanted), images.trainers_ssim(a, b, wanted)
+    return {f"{RENDERS}_psnr_diff": psnr, f"{RENDERS}_ssim_diff": ssim}
 
 
-def _channels_first(image: Array) -> Array:
+def _channels_last(image: Array) -> Array:
     channels = (1, 3, 4)
-    if image.ndim == 3 and image.shape[0] not in channels and image.shape[2] in channels:
-        image = np.moveaxis(image, 2, 0)
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[0] not in channels) or not image.size:
+    if image.ndim == 3 and image.shape[0] in channels:
+        image = np.moveaxis(image, 0, 2)
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in channels) or not image.size:
         raise InputError(f"an array of shape {image.shape} is no image")
+    return image
+
+
+def _in_range(image: Array, data_range: float | None) -> Array:
+    """The image as floats."""
+    if image.dtype == np.uint8 and data_range is not None:
+        raise InputError("a render of uint8 spans 0..255", remedy="leave out `data_range`")
     if image.dtype == np.uint8:
         return image.astype(np.float32) / np.float32(255)
     if image.dtype.kind != "f":
         raise InputError(f"a render of {image.dtype}: integers must be uint8, of 0..255")
-    if not np.isfinite(image).all():
+    low, high = float(image.min()), float(image.max())
+    if not (low >= -LARGEST and high <= LARGEST):  # which NaN is not either
         raise InputError("a render has values that are not finite")
-    if image.min() < -SLACK or image.max() > 1 + SLACK:
-        raise InputError(f"a render has values of {image.min():g} to {image.max():g} where 0..1 is expected")
+    if data_range is None and (low < -SLACK or high > 1 + SLACK):
+        raise InputError(
+            f"a render has values of {low:g} to {high:g} where 0..1 is expected",
+            remedy="say what they span by `data_range`",
+        )
     return image

@@ -19,7 +19,7 @@ import pytest
 import gscli.kernels
 from gscli import _core
 from gscli.errors import UsageError
-from gscli.kernels import kd_tree, radix
+from gscli.kernels import images, kd_tree, radix
 
 ROOM = Path(_core.__file__).parent
 HEADER = (ROOM / "core.h").read_text("utf-8")
@@ -90,6 +90,16 @@ def test_both_sides_have_one_revision() -> None:
 def test_both_sides_sort_by_the_same_digits() -> None:
     assert re.findall(r"#define DIGITS (\d+)", HEADER) == [str(1 << radix.BITS)]
     assert re.findall(r"#define LEAF (\d+)", HEADER) == [str(kd_tree.LEAF)]
+
+
+def test_both_sides_have_one_window_and_its_room() -> None:
+    text = HEADER + (ROOM / "images.h").read_text("utf-8")
+    found = {name: int(number) for name, number in re.findall(r"#define (\w+) (\d+)", text)}
+    assert [found[name] for name in ("STRIP", "TAPS", "MOMENTS")] == [
+        images.STRIP,
+        images.WINDOW,
+        images.MOMENTS,
+    ]
 
 
 def test_an_array_of_another_type_or_layout_is_refused() -> None:

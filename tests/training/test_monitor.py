@@ -128,6 +128,23 @@ def test_renders_of_an_unknown_range_are_told_not_measured(kind, scale, said, ca
     assert said in caplog.text
 
 
+def test_renders_beyond_0_to_1_are_measured_by_their_range(caplog):
+    image, other = 5 * RNG.random((2, 16, 16)).astype(np.float32)
+    seen = []
+    with DisagreementMonitor(lambda scalars, step: seen.append(scalars)) as monitor:
+        monitor.renders(image, other, 0)
+        monitor.renders(image, other, 1, data_range=np.float32(5))  # no JSON as it is
+        monitor.renders(image, other, 2, data_range=0)
+        monitor.renders(image, other, 3, data_range="five")
+        monitor(*models(), 4)  # the next is measured by its own settings
+    assert monitor.failed == 3
+    assert "of step 0: a render has values" in caplog.text
+    assert "of step 2: data_range must be a positive number" in caplog.text
+    assert "models of step 3 cannot be measured" in caplog.text
+    assert seen[0] == disagreement.renders(image, other, data_range=5.0)
+    assert "corgs/point_rmse" in seen[1]
+
+
 def test_the_models_are_copied_at_the_call():
     torch = pytest.importorskip("torch")
     a = torch.nn.Parameter(torch.from_numpy(models(200)[0]))
