@@ -26,7 +26,15 @@ FLOORS = (
     ("_core", "kernels", "containers"),
     ("cloud", "scratch", "arguments", "positions", "flaws", "cameras"),
     ("formats", "neighbors", "grids", "rasterizers"),
-    ("scene", "resampling", "comparing", "verifying", "watching", "training"),  # what the tools are made of
+    (
+        "scene",
+        "resampling",
+        "comparing",
+        "verifying",
+        "watching",
+        "training",
+        "rendering",
+    ),  # what the tools are made of
     ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),
     ("report",),
     ("batch",),
