@@ -24,7 +24,7 @@ _PUBLIC = {
     "write": "formats",
     "VoxelGrid": "grids.voxel_grid",
 }
-_TOOLS = ("compare", "convert", "coprune", "info", "resample", "verify", "watch")
+_TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "verify", "watch")
 _ROOMS = ("formats", "neighbors", "training")
 __all__ = ["__version__", *_PUBLIC, *_TOOLS, *_ROOMS]
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .formats import write as write
     from .grids.voxel_grid import VoxelGrid as VoxelGrid
     from .info import info as info
+    from .render import render as render
     from .resample import resample as resample
     from .verify import verify as verify
     from .watch import watch as watch

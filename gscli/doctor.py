@@ -10,18 +10,20 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import _core, device, neighbors
+from . import _core, device, neighbors, scene
 from .errors import GscliError, installing
 from .formats import FORMATS
 from .grids import cache
 from .kernels import parallel
+from .rasterizers import RASTERIZERS
 from .runtime import libraries
+from .splats import Splats
 from .version import __version__
 
 EXTRAS = {
     "torch": (("torch",), "--device torch-cpu and cuda, gscli.training"),
     "faiss": (("faiss",), "compare --engine faiss"),
-    "formats": (("laspy", "lazrs", "PIL"), "LAS, LAZ and SOG; see `gscli formats`"),
+    "formats": (("laspy", "lazrs"), "LAS and LAZ; see `gscli formats`"),
     "ply": (("plyfile",), "PLY whose vertices hold lists"),
     "cluster": (("distributed",), "batch --scheduler"),
 }
@@ -32,7 +34,7 @@ class Finding:
     """One thing looked at.
 
     Attributes:
-        kind: ``system``, ``device``, ``engine``, ``format``, ``extra`` or ``cache``.
+        kind: ``system``, ``device``, ``engine``, ``rasterizer``, ``format``, ``extra`` or ``cache``.
         works: whether it can be used here.
         detail: a version, a place, or what is wrong.
         remedy: how to get it, or the rest of it; empty if nothing is missing.
@@ -47,7 +49,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Try everything that may be missing; imports torch if it is there."""
-    return [*_system(), *_devices(), *_engines(), *_formats(), *_extras(), *_cache()]
+    return [*_system(), *_devices(), *_engines(), *_rasterizers(), *_formats(), *_extras(), *_cache()]
 
 
 def _system() -> Iterator[Finding]:
@@ -62,7 +64,7 @@ def _system() -> Iterator[Finding]:
 
 def _kernels() -> Finding:
     if found := _core.trouble():
-        slower = f"{found.what}: gscli takes longer, with the same results"
+        slower = f"{found.what}: gscli takes longer, with the same results, and does not render"
         return Finding("system", "compiled kernels", False, slower, found.remedy)
     return Finding("system", "compiled kernels", True, _core.instructions())
 
@@ -85,6 +87,16 @@ def _engines() -> Iterator[Finding]:
             yield Finding("engine", engine.name, False, error.what, error.remedy or "")
     for note in neighbors.notes():
         yield Finding("engine", "faiss packages", False, note)
+
+
+def _rasterizers() -> Iterator[Finding]:
+    nothing = Splats(np.empty(0, scene.columns(0)), 0)
+    for engine in RASTERIZERS:
+        try:
+            engine.scene(nothing)
+            yield Finding("rasterizer", engine.name, True, engine.description)
+        except GscliError as error:
+            yield Finding("rasterizer", engine.name, False, error.what, error.remedy or "")
 
 
 def _formats() -> Iterator[Finding]:

@@ -29,6 +29,7 @@ EXAMPLES = {
     "doctor": [],
     "formats": [],
     "info": ["{scene}", "--json"],
+    "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
     "verify": ["{scene}", "{out}/drawn.ply"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],

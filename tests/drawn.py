@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gscli import fields
 from gscli.cameras import Camera
 from gscli.cloud import GaussianCloud, Header
-from gscli.rasterizers import Splats
+from gscli.splats import Splats
 
 Array = npt.NDArray[Any]
 

@@ -24,7 +24,7 @@ FLOORS = (
         "runtime",
     ),  # the ground
     ("_core", "kernels", "containers"),
-    ("cloud", "scratch", "arguments", "positions", "flaws", "cameras"),
+    ("cloud", "scratch", "arguments", "positions", "flaws", "cameras", "splats"),
     ("formats", "neighbors", "grids", "rasterizers"),
     (
         "scene",
@@ -35,7 +35,19 @@ FLOORS = (
         "training",
         "rendering",
     ),  # what the tools are made of
-    ("resample", "compare", "coprune", "convert", "info", "verify", "watch", "demo", "doctor", "bench"),
+    (
+        "resample",
+        "compare",
+        "coprune",
+        "convert",
+        "info",
+        "verify",
+        "watch",
+        "render",
+        "demo",
+        "doctor",
+        "bench",
+    ),
     ("report",),
     ("batch",),
     ("cli",),

@@ -91,6 +91,7 @@ def test_the_core_is_light(project: dict[str, Any]) -> None:
         "pyyaml",
         "pykdtree",
         "zstandard",
+        "pillow",
     }
 
 

@@ -14,7 +14,8 @@ from .camera import Camera
 Array = npt.NDArray[Any]
 
 FOV = 50.0  # degrees, of the narrower side of a picture
-FARTHER = 1.1  # than the box's sphere needs: at its very distance boots and leaves were cut
+LARGER = 1.2  # than the box: within its very frame boots and leaves were cut
+FARTHEST = 1e30  # scene units: the footprints of what is seen are float32
 SAMPLE = 200_000  # rows that the box is found by
 NEAR = 0.02  # of the distance
 BACKDROP = 4.0  # where the box of 96 % is so many times as large as that of 50 %, it is that of a backdrop
@@ -38,6 +39,8 @@ def box(xyz: Array) -> tuple[Array, Array]:
     if not len(rows):
         raise InputError("has no position that a camera could look at")
     low, first, last, high = np.percentile(rows, [2, 25, 75, 98], axis=0)
+    if not np.abs([low, high]).max() < FARTHEST:
+        raise InputError(f"has positions of {np.abs([low, high]).max():g}, too far apart to be looked at")
     if np.linalg.norm(high - low) > BACKDROP * np.linalg.norm(last - first) > 0:
         low, high = first, last
     return low, high
@@ -73,13 +76,14 @@ def _camera(
     right, across, upwards = _frame(np.asarray(up, np.float64))
     flat = math.sqrt(1 - rise * rise)
     way = flat * (math.cos(turn) * right + math.sin(turn) * across) + rise * upwards
-    middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 or 1.0
-    half = math.radians(fov) / 2
-    distance = FARTHER * radius / math.sin(half)
-    pose = np.eye(4)
+    pose, tangent = np.eye(4), math.tan(math.radians(fov) / 2)
     pose[:3, :3] = _looking(-way, upwards)
-    pose[:3, 3] = -pose[:3, :3] @ (middle + distance * way)
-    focal = min(size) / 2 / math.tan(half)
+    focal = min(size) / 2 / tangent
+    signs = np.stack(np.meshgrid(*[(-1, 1)] * 3), -1).reshape(-1, 3)
+    corners = LARGER * signs * (high - low) / 2 @ pose[:3, :3].T
+    needs = np.abs(corners[:, :2]) * focal * 2 / size - corners[:, 2:]
+    distance = float(needs.max()) or 1.0
+    pose[:3, 3] = -pose[:3, :3] @ ((low + high) / 2 + distance * way)
     return Camera(name, pose, focal, focal, size[0] / 2, size[1] / 2, *size, near=NEAR * distance)
 
 

@@ -22,7 +22,7 @@ from ..version import __version__
 from ._remedies import remedy
 from ._spelling import spelt
 
-_HELPERS = ("options", "paths", "show")
+_HELPERS = ("options", "paths", "show", "viewpoints")
 
 
 class _Failure(click.ClickException):

@@ -23,6 +23,18 @@ def scene(given: Scene, name: str) -> Source | GaussianCloud:
         raise UsageError(what) from None
 
 
+def read_one(
+    given: Source | GaussianCloud, role: str, trust_pickle: bool, axes: str | None
+) -> tuple[GaussianCloud, str]:
+    """One scene, and what messages and the report call it: a cloud in memory by its part, `role`."""
+    if isinstance(given, Source):
+        return given.read(trust_pickle=trust_pickle, axes=axes), given.name
+    for name, value in (("trust_pickle", trust_pickle), ("axes", axes is not None)):
+        if value:
+            raise UsageError(f"`{name}` has no effect on clouds in memory")
+    return given, role
+
+
 def read(
     scenes: tuple[Source | GaussianCloud, Source | GaussianCloud], trust_pickle: bool, axes: str | None
 ) -> tuple[tuple[GaussianCloud, GaussianCloud], tuple[str, str]]:

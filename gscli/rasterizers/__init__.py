@@ -9,4 +9,3 @@ from ._rasterizer import RASTERIZERS as RASTERIZERS
 from ._rasterizer import Picture as Picture
 from ._rasterizer import Rasterizer as Rasterizer
 from ._rasterizer import Scene as Scene
-from ._splats import Splats as Splats

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from ..cameras import Camera
 from ..registry import Registry
 from ..results.shown import shown
-from ._splats import Splats
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import torch
 
-Array = npt.NDArray[np.float32]
+    from ..cameras import Camera
+    from ..splats import Splats
+
+    Array = npt.NDArray[np.float32]
 
 
 @shown
@@ -41,6 +41,8 @@ class Picture:
         """(H, W, 3) the colours on a background of another colour than black."""
         assert self.color is not None
         assert self.alpha is not None
+        import numpy as np  # the engines are listed without
+
         behind: Array = self.color + (1 - self.alpha)[..., None] * np.asarray(background, np.float32)
         return behind
 

@@ -10,8 +10,8 @@ from .. import _core, fields
 from ..cameras import Camera
 from ..errors import EngineUnavailable, UsageError
 from ..kernels import splatting
+from ..splats import Splats
 from ._rasterizer import Picture, Rasterizer
-from ._splats import Splats
 
 if TYPE_CHECKING:
     import torch

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, files
-from ..cloud import GaussianCloud
+from ..cloud import GaussianCloud, Header
 from ..errors import UsageError
-from ..files import writing
+from ..files import upwards, writing
 from ..formats import Target
 from ..kernels import hashing
 from ..progress import Track, silent
@@ -30,6 +30,7 @@ __all__ = ["make", "write"]
 Array = npt.NDArray[Any]
 
 BLOCK = 1 << 16  # rows that share one random stream
+HEADER = Header(comments=(upwards.comment("z"),))
 
 
 def make(
@@ -47,7 +48,7 @@ def make(
         UsageError: a value out of range.
     """
     made = blocks(points, sh_degree=sh_degree, seed=seed, flyaways=flyaways)
-    return GaussianCloud(np.concatenate([np.empty(0, columns(sh_degree)), *made]))
+    return GaussianCloud(np.concatenate([np.empty(0, columns(sh_degree)), *made]), HEADER)
 
 
 def write(
@@ -85,7 +86,7 @@ def write(
             spool.flush()
             kind = columns(sh_degree)
             rows: Array = np.memmap(spool, kind, "r") if points else np.empty(0, kind)
-            target.write(GaussianCloud(rows))
+            target.write(GaussianCloud(rows, HEADER))
     except OSError as error:
         raise writing.unwritable(path, error) from None
 

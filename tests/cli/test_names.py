@@ -22,6 +22,7 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "coprune": {"as_json", "report", "quiet", "verbose"},
     "demo": set(),
     "info": {"as_json"},
+    "render": {"as_json", "report", "quiet", "verbose"},
     "resample": {"as_json", "report", "quiet", "verbose", "no_cache"},
     "verify": {"as_json", "report", "quiet", "verbose"},
     "watch": {"quiet"},

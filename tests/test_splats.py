@@ -8,7 +8,7 @@ import pytest
 from gscli import fields
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import InputError
-from gscli.rasterizers import Splats
+from gscli.splats import Splats
 from tests.drawn import cloud
 
 

@@ -1,4 +1,4 @@
-"""The Gaussians of a cloud as engines take them."""
+"""Splats: the Gaussians of a cloud as rasterizers take them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields
-from ..cloud import GaussianCloud
-from ..errors import InputError
-from ..files import render_modes
-from ..results.shown import shown
+from . import fields
+from .cloud import GaussianCloud
+from .errors import InputError
+from .files import render_modes
+from .results.shown import shown
 
 Array = npt.NDArray[Any]
 

@@ -1,0 +1,59 @@
+"""The options of whatever is rendered: from where it is seen, and by which engine it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..files import upwards
+from ..rasterizers import RASTERIZERS
+from . import options, paths
+
+views = click.option(
+    "--views",
+    type=int,
+    metavar="N",
+    help="How many, on an orbit around the scene.  [default: 12, or 1 picture]",
+)
+size = click.option(
+    "--size",
+    metavar="WxH",
+    help="Pixels; of --cameras W alone keeps their proportions.  [default: 800x800, or as --cameras says]",
+)
+cameras = click.option(
+    "--cameras",
+    type=paths.INPUT,
+    metavar="FILE",
+    help="See it from these: cameras.json, transforms.json, COLMAP's folder, or meta_data.json of X-rays.",
+)
+up = click.option(
+    "--up",
+    type=options.OneOf(upwards.NAMES),
+    help="Which way is up.  [default: auto, as the file says or its ground lies, or else -y]",
+)
+fov = click.option(
+    "--fov", type=float, metavar="DEGREES", help="What the narrower side of a picture sees.  [default: 50]"
+)
+near = click.option(
+    "--near",
+    type=float,
+    metavar="D",
+    help="Draw nothing nearer, in scene units.  [default: 2% of an orbit's distance, 0.2 of --cameras]",
+)
+rasterizer = click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=lambda _, __, word: [n for n in ("auto", *RASTERIZERS.names()) if n.startswith(word)],
+    help=f"How to draw: {', '.join(RASTERIZERS.names())}.",
+)
+
+
+def where_from(command: Callable[..., Any]) -> Callable[..., Any]:
+    """All options of where a scene is seen from, in their order."""
+    for option in reversed((views, size, cameras, up, fov, near)):
+        command = option(command)
+    return command

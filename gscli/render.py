@@ -1,0 +1,187 @@
+"""Pictures of a scene of Gaussians, from anywhere, without a GPU: what ``gscli render`` does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import arguments, files
+from .cameras import Camera
+from .cloud import GaussianCloud
+from .comparing import scenes
+from .errors import InputError, UsageError, did_you_mean
+from .files import temporaries, writing
+from .formats import Source
+from .kernels import parallel
+from .progress import Timings, Track, silent
+from .rasterizers import RASTERIZERS
+from .rendering import MODES, pictures
+from .rendering.result import Rendered as Rendered
+from .rendering.result import Shot as Shot
+from .rendering.targets import Target
+from .rendering.views import find, wanted
+from .splats import Splats
+
+__all__ = ["Rendered", "Shot", "render"]
+
+
+def render(
+    source: scenes.Scene,
+    output: str | os.PathLike[str],
+    *,
+    views: int | None = None,
+    size: str | Sequence[int] | int | None = None,
+    cameras: str | os.PathLike[str] | None = None,
+    camera: str | int | None = None,
+    mode: str | None = None,
+    background: str | None = None,
+    up: str | None = None,
+    fov: float | None = None,
+    near: float | None = None,
+    file_type: str | None = None,
+    engine: str = "auto",
+    overwrite: bool = False,
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    also_written: Sequence[str] = (),
+    track: Track = silent,
+) -> Rendered:
+    """Draw a scene as its trainer would, one picture or one from each of several cameras.
+
+    Args:
+        source: a file, ``-`` for stdin, a cloud, or an array that `gscli.cloud.as_cloud` makes one of.
+        output: a picture (``.png``, ``.webp``, ``.jpg``, or ``.npy`` for float32), ``-`` for a PNG to stdout,
+            or a folder for one of each camera, called by its name.
+        views: how many cameras on an orbit around the scene; default one for a picture and 12 for a folder.
+        size: pixels, ``(1280, 720)`` or ``1280x720``; of an orbit 800 x 800, of a camera file as it says. A
+            width alone makes squares of the one and keeps the proportions of the other.
+        cameras: a file of cameras instead of an orbit; see `gscli.cameras.files`. camera: one of them, by its
+            name or its number from 0 on.
+        mode: ``rgb``; ``alpha``, how opaque; ``depth``, how far what is seen lies; or ``xray``, what rays
+            lose on their way. The default is what the scene holds, colours or densities.
+        background: of colours; see `gscli.rendering.pictures.background`. The default is black.
+        up: which way is up; see `gscli.cameras.upright`. fov: degrees that the narrower side sees; default
+            50. near: what is no farther is not drawn, in scene units; default 2 % of an orbit's distance, of
+            camera files .2.
+        file_type: of the pictures in a folder, as ``png``, which is the default.
+        engine: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+        overwrite: whether files may be replaced. also_written: paths that the caller is going to write.
+        trust_pickle, axes: see `gscli.formats.read`. track: told how far it is; see `gscli.progress.Track`.
+
+    Raises:
+        InputError: a scene or cameras that cannot be read, or a scene that is no 3D Gaussians.
+        UsageError: an option that cannot be honoured or has no effect.
+        EngineUnavailable: what the engine needs is missing.
+    """
+    arguments.require_paths(output=output)
+    arguments.require_flags(overwrite=overwrite)
+    asked = wanted(views, size, cameras, camera, up, fov, near)
+    if mode is not None and mode not in MODES:
+        raise UsageError(f"`mode` {mode!r} is none there is", remedy=did_you_mean(str(mode), MODES))
+    if background is not None and mode not in (None, "rgb"):
+        raise UsageError(f"`background` has no effect with `mode={mode!r}`", remedy="drop one")
+    behind = pictures.background(background or "black")
+    target = Target.of(output, file_type, transparent=behind.color is None)
+    if not target.folder and (views or 1) > 1:
+        what = f"`views` asks for {views:,} pictures, and {target.name} is one"
+        raise UsageError(what, remedy="name a folder")
+    chosen = RASTERIZERS.get("core" if engine == "auto" else engine)
+    given = scenes.scene(source, "source")
+    read = [given.path] if isinstance(given, Source) else []
+    read += [Path(path) for path in (cameras,) if path is not None]
+    if not target.folder:
+        writing.check_outputs([target.path, *also_written], overwrite=overwrite, sources=read)
+    timings = Timings()
+    with timings.stage("read"):
+        cloud, name = scenes.read_one(given, "source", trust_pickle, axes)
+        splats, mode = _splats(cloud, name, mode)
+        if background is not None and mode != "rgb":
+            raise UsageError(
+                f"`background` has no effect on X-rays, which {name} is seen by", remedy="drop it"
+            )
+        found = find(asked, cloud, name, single=not target.folder)
+        scene = chosen.scene(splats)
+    paths = target.paths(found.cameras, asked.path or name)
+    if target.folder:
+        writing.check_outputs(
+            [*paths, *also_written], overwrite=overwrite, will_be_made=[target.path], sources=read
+        )
+    shots = []
+
+    def drawn() -> Iterator[tuple[Camera, str, npt.NDArray[Any], float]]:
+        for shot_of, path in zip(found.cameras, paths, strict=True):
+            with timings.stage("draw"):
+                picture = scene.draw(shot_of, depth=mode == "depth")
+                opaque = picture.alpha if picture.xray is None else picture.xray
+                seen = 0.0 if opaque is None else float(np.count_nonzero(opaque) / opaque.size)
+                values = pictures.shown(picture, mode, behind)
+            yield shot_of, path, values, seen
+
+    def save(made: tuple[Camera, str, npt.NDArray[Any], float]) -> Shot:
+        shot_of, path, values, seen = made
+        data = pictures.encoded(values, mode, target.suffix)
+        with writing.replacing(path, overwrite=overwrite, sweep=not target.folder) as stream:
+            stream.write(data)
+        size = (shot_of.width, shot_of.height)
+        return Shot(files.display_output(path), shot_of.name, *size, pictures.span(values, mode), seen)
+
+    start = time.perf_counter()
+    with (
+        writing.making([target.path] if target.folder else []),
+        track("rendering", len(paths), "views") as advance,
+    ):
+        if target.folder:
+            temporaries.sweep(Path(target.path), [os.path.basename(path) for path in paths])
+        for shot in parallel.in_order(save, drawn()):  # one is written while the next is drawn
+            shots.append(shot)
+            advance(1)
+    timings["write"] = time.perf_counter() - start - timings["draw"]
+    return Rendered(
+        name,
+        cloud.header.format,
+        len(cloud),
+        mode,
+        behind.name,
+        chosen.name,
+        found.sha256,
+        None if found.up is None else f"{found.up.way}, {found.up.why}",
+        tuple(shots),
+        notes=(*cloud.header.notes, *_notes(shots, mode, target.suffix)),
+        timings=timings,
+        options={
+            "mode": mode,
+            "background": behind.name if mode == "rgb" else None,
+            **asked.to_dict(),
+            "engine": engine,
+            "axes": axes,
+        },
+    )
+
+
+def _splats(cloud: GaussianCloud, name: str, mode: str | None) -> tuple[Splats, str]:
+    """What is drawn of a scene, and the mode that is."""
+    splats = Splats.of(cloud, name, xray=None if mode is None else mode == "xray")
+    if not len(splats):
+        raise InputError("has no points", path=name)
+    found = mode or ("xray" if splats.xray else "rgb")
+    if found == "rgb" and splats.degree is None:
+        other = "xray" if "density" in cloud.fields else "alpha"
+        raise InputError("has no colours", path=name, remedy=f"render it with `mode={other!r}`")
+    return splats, found
+
+
+def _notes(shots: Sequence[Shot], mode: str, suffix: str) -> Iterator[str]:
+    blind = sum(not shot.seen for shot in shots)
+    if blind:
+        which = (
+            "nothing is" if blind == len(shots) else f"from {blind:,} of {len(shots):,} cameras nothing is"
+        )
+        yield f"{which} seen: they look elsewhere, or all is too near"
+    if mode in ("xray", "depth") and suffix != pictures.NUMBERS and len(shots) > 1:
+        yield "each picture has a scale of its own, which the JSON gives as span; .npy keeps the numbers"
