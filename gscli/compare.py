@@ -1,4 +1,7 @@
-"""How far two scenes disagree, centres and Gaussians, exactly: what ``gscli compare`` does."""
+"""How far two scenes disagree, exactly, and how alike they look: what ``gscli compare`` does.
+
+One module: the options of a comparison and the order of its steps are one contract.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import numpy.typing as npt
 from . import arguments, fields, scratch
 from . import device as devices
 from .cloud import GaussianCloud
-from .comparing import budget, gates, options, paint, pairing, scenes, search, turned
+from .comparing import budget, gates, looks, options, paint, pairing, scenes, search, turned
 from .comparing.centers import color_top, compare_centers
 from .comparing.paired import with_gaussians
 from .comparing.result import Compared as Compared
@@ -24,6 +27,7 @@ from .errors import UsageError
 from .files import writing
 from .formats import Source, Target
 from .progress import Timings, Track, silent
+from .rendering.views import wanted
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -45,8 +49,17 @@ def compare(
     engine: str = "auto",
     memory_limit: int | str | None = None,
     device: str = "cpu",
+    render: bool = False,
+    views: int | None = None,
+    size: str | Sequence[int] | int | None = None,
+    cameras: str | os.PathLike[str] | None = None,
+    up: str | None = None,
+    fov: float | None = None,
+    near: float | None = None,
+    rasterizer: str = "auto",
     min_fitness: float | None = None,
     max_rmse: float | None = None,
+    min_psnr: float | None = None,
     require: str | Sequence[str] = (),
     distances: str | os.PathLike[str] | None = None,
     colors: bool = False,
@@ -73,8 +86,11 @@ def compare(
         memory_limit: what the process may take, in bytes or as ``2GB``; a large cloud is cut, with the
             same result.
         device: see `gscli.device.NAMES`.
-        min_fitness, max_rmse: gates on the first threshold. require: another or several, as in
-            `gscli.comparing.gates`.
+        render: also draw both from the same cameras and compare the pictures. views, size, cameras, up, fov,
+            near: from where, as of `gscli.render.render`; an orbit goes around the target. rasterizer: how to
+            draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+        min_fitness, max_rmse: gates on the first threshold. min_psnr: on the mean PSNR of renders, in dB.
+            require: another or several, as in `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
         overwrite, allow_lossy: about `distances`; see `gscli.formats.write`. track: told how far it is.
@@ -87,6 +103,8 @@ def compare(
     """
     arguments.require_paths(optional=True, distances=distances)
     arguments.require_flags(gaussians=gaussians, colors=colors, overwrite=overwrite, allow_lossy=allow_lossy)
+    arguments.require_flags(render=render)
+    asked = wanted(views, size, cameras, None, up, fov, near)
     given = scenes.scene(source, "source"), scenes.scene(target, "target")
     if all(isinstance(scene, Source) and scene.standard for scene in given):
         raise UsageError("stdin can be one of the two scenes, not both")
@@ -101,20 +119,22 @@ def compare(
     written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
     read = [scene.path for scene in given if isinstance(scene, Source)]
-    read += [Path(path) for path in (transform, index) if isinstance(path, (str, os.PathLike))]
+    read += [Path(path) for path in (transform, index, cameras) if isinstance(path, (str, os.PathLike))]
     writing.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
     thresholds = [] if threshold is None else options.thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
     required = arguments.several(require, "require", (str,), "a limit, or several")
-    limits = gates.limits(min_fitness, max_rmse, required)
+    limits = gates.limits(min_fitness, max_rmse, required, min_psnr)
     options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
+    options.check_render(render, asked, rasterizer, limits, memory)
     if memory is not None:
         budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read"):
         clouds, names = scenes.read(given, trust_pickle, axes)
+        ready = looks.prepare(clouds, names, asked, rasterizer, moved) if render else None
     result = _compare(
         clouds,
         names,
@@ -131,6 +151,12 @@ def compare(
         timings=timings,
         track=track,
     )
+    result.options.update(render={**asked.to_dict(), "rasterizer": rasterizer} if render else None)
+    if ready is not None:
+        with timings.stage("render"), track("rendering", len(ready.views.cameras), "views") as advance:
+            seen, worst = looks.measure(ready, names, advance)
+        assert result.evidence is not None
+        result = replace(result, render=seen, evidence=replace(result.evidence, pictures=worst))
     found = result.numbers()
     result = replace(result, gates=tuple(gates.check(limit, found) for limit in limits))
     if output is not None:

@@ -45,7 +45,7 @@ def render(
     fov: float | None = None,
     near: float | None = None,
     file_type: str | None = None,
-    engine: str = "auto",
+    rasterizer: str = "auto",
     overwrite: bool = False,
     trust_pickle: bool = False,
     axes: str | None = None,
@@ -70,7 +70,7 @@ def render(
             50. near: what is no farther is not drawn, in scene units; default 2 % of an orbit's distance, of
             camera files .2.
         file_type: of the pictures in a folder, as ``png``, which is the default.
-        engine: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+        rasterizer: how to draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
         overwrite: whether files may be replaced. also_written: paths that the caller is going to write.
         trust_pickle, axes: see `gscli.formats.read`. track: told how far it is; see `gscli.progress.Track`.
 
@@ -91,7 +91,7 @@ def render(
     if not target.folder and (views or 1) > 1:
         what = f"`views` asks for {views:,} pictures, and {target.name} is one"
         raise UsageError(what, remedy="name a folder")
-    chosen = RASTERIZERS.get("core" if engine == "auto" else engine)
+    chosen = RASTERIZERS.get("core" if rasterizer == "auto" else rasterizer)
     given = scenes.scene(source, "source")
     read = [given.path] if isinstance(given, Source) else []
     read += [Path(path) for path in (cameras,) if path is not None]
@@ -158,7 +158,7 @@ def render(
             "mode": mode,
             "background": behind.name if mode == "rgb" else None,
             **asked.to_dict(),
-            "engine": engine,
+            "rasterizer": rasterizer,
             "axes": axes,
         },
     )

@@ -125,7 +125,7 @@ def test_the_document_says_what_decides_the_pixels(scene: Path, tmp_path: Path) 
     ]
     assert first["options"] == {
         **{"mode": "rgb", "background": "black", "views": None, "cameras": None, "camera": None},
-        **{"size": [40, 30], "up": None, "fov": None, "near": None, "engine": "auto", "axes": None},
+        **{"size": [40, 30], "up": None, "fov": None, "near": None, "rasterizer": "auto", "axes": None},
     }
 
 
@@ -166,7 +166,7 @@ def test_existing_pictures_are_not_replaced_without_leave(scene: Path, tmp_path:
         ({"file_type": "png"}, "no effect on one picture"),
         ({"background": "pink"}, "is no colour"),
         ({"background": "white", "mode": "alpha"}, "no effect with"),
-        ({"engine": "gpu"}, "no rasterizer 'gpu'"),
+        ({"rasterizer": "gpu"}, "no rasterizer 'gpu'"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused_before_anything_is_read(

@@ -10,11 +10,11 @@ from .options import NotOneOf
 
 
 def remedy(error: click.UsageError) -> str | None:
-    """The word that was probably meant, the place where it would be understood, or else where to look."""
+    """The place where a word would be understood, the one that was probably meant, or else where to look."""
     if isinstance(error, NotOneOf) and error.meant is not None:
         return f"did you mean {error.meant}?"
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
-        found = _meant(error) or _elsewhere(error.option_name, error.ctx)
+        found = _elsewhere(error.option_name, error.ctx) or _meant(error)
         if found is not None:
             return found
     near = getattr(error, "possibilities", None)  # of a command of a group, from Click 8.4 on

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths, show, viewpoints
 
 
 @click.command()
@@ -37,17 +37,25 @@ from . import options, paths, show
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of every random sample.")
 @options.engine
+@click.option(
+    "--render",
+    is_flag=True,
+    help="Also draw both from the same cameras, and say how alike the pictures are: PSNR, SSIM.",
+)
+@viewpoints.where_from
+@viewpoints.rasterizer
 @options.memory_limit
 @options.device
 @click.option("--min-fitness", type=options.Share(), help="Exit 6 if less of SOURCE has a match.")
 @click.option(
     "--max-rmse", type=float, metavar="D", help="Exit 6 if the RMSE of SOURCE's matches is larger, or none."
 )
+@click.option("--min-psnr", type=float, metavar="DB", help="Exit 6 if the mean PSNR of --render is less.")
 @click.option(
     "--require",
     multiple=True,
     metavar="'KEY <= X'",
-    help="Exit 6 unless a number of the JSON, from source to mass, keeps a limit; may be repeated.",
+    help="Exit 6 unless a number of the JSON, from source to render, keeps a limit; may be repeated.",
 )
 @click.option(
     "--distances",
@@ -86,8 +94,11 @@ def command(
     These numbers diagnose where and how two models differ. They do not judge appearance: models with
     equal centres can render very differently.
 
+    With --render both are drawn on the CPU, from an orbit around TARGET or from --cameras, on black and on
+    white: 12 views unless --views says otherwise.
+
     Limits (--min-fitness, --max-rmse) read SOURCE to TARGET at the first threshold; --require reads any
-    number from source to mass of the JSON. SOURCE or TARGET may be - for stdin.
+    number from source to render of the JSON. SOURCE or TARGET may be - for stdin.
 
     With --memory-limit, scenes that do not fit are compared in tiles: the same numbers, a little slower.
 
@@ -97,6 +108,8 @@ def command(
       gscli compare a.ply b.ply --threshold 0.05 --threshold 0.1 --json
       gscli compare new.ply ref.ply --min-fitness 0.99 --max-rmse 0.002
       gscli compare new.ply ref.ply --require 'gaussians.w2.p95 <= 0.01' --transform pose.json
+      gscli compare new.ply ref.ply --render --min-psnr 30 --require 'render.ssim.worst >= 0.95'
+      gscli compare new.ply ref.ply --render --cameras transforms.json --html page.html
       gscli compare ref.ply half.ply --pair index:half.npy
       gscli compare city.ply other.ply --memory-limit 2GB
       gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html

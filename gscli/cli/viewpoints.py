@@ -43,7 +43,7 @@ near = click.option(
     help="Draw nothing nearer, in scene units.  [default: 2% of an orbit's distance, 0.2 of --cameras]",
 )
 rasterizer = click.option(
-    "--engine",
+    "--rasterizer",
     default="auto",
     show_default=True,
     metavar="NAME",

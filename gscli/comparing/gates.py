@@ -25,6 +25,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 FITNESS = "source_to_target.at[0].fitness"
 RMSE = "source_to_target.at[0].inlier_rmse"
+PSNR = "render.psnr.mean"
 _LIMIT = re.compile(r"\s*(\w+(?:\.\w+|\[\d+\])*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
 
 
@@ -45,7 +46,8 @@ class Gate:
         metric: which number, as a dotted path into the report.
         comparison: such as ``<=``; limit: the number to compare with.
         value: the number; None where it does not exist.
-        passed: whether it keeps the limit. A number that does not exist keeps none.
+        passed: whether it keeps the limit. A number that does not exist keeps none, unless it stands for
+            another: PSNR is infinite where nothing differs, which JSON has no number for.
     """
 
     metric: str
@@ -65,6 +67,8 @@ class Gate:
     @property
     def found(self) -> str:
         """The number to six digits, or to as many as tell that the limit was kept or missed."""
+        if self.value is None and self.passed:
+            return "no difference"
         if self.value is None:
             return "missing, for nothing matched" if self.metric.endswith("inlier_rmse") else "missing"
         rounded = f"{self.value:.6g}"
@@ -90,8 +94,13 @@ def parse(text: str) -> Limit:
     return Limit(match[1], match[2], bound)
 
 
-def limits(min_fitness: float | None, max_rmse: float | None, require: Sequence[str]) -> list[Limit]:
-    """The limits that options ask for: source -> target at the first threshold, and any number.
+def limits(
+    min_fitness: float | None,
+    max_rmse: float | None,
+    require: Sequence[str],
+    min_psnr: float | None = None,
+) -> list[Limit]:
+    """The limits that options ask for: source -> target at the first threshold, renders, and any number.
 
     Raises:
         UsageError: a limit that no number could be held to.
@@ -107,6 +116,10 @@ def limits(min_fitness: float | None, max_rmse: float | None, require: Sequence[
         if not 0 <= max_rmse < math.inf:
             raise UsageError(f"`max_rmse` must be a number from 0, not {max_rmse:g}")
         found.append(Limit(RMSE, "<=", max_rmse))
+    if min_psnr is not None:
+        if not 0 < min_psnr < math.inf:
+            raise UsageError(f"`min_psnr` must be a number of dB over 0, not {min_psnr:g}")
+        found.append(Limit(PSNR, ">=", min_psnr))
     return [*found, *(parse(text) for text in require)]
 
 
@@ -141,22 +154,33 @@ def check(limit: Limit, report: Any) -> Gate:
         limit: what is asked for, with a path that `require_number` let pass.
         report: dataclasses, mappings and sequences of numbers, any of them None where it does not exist.
     """
-    value = number(limit.metric, report)
-    passed = value is not None and OPERATORS[limit.comparison](value, limit.bound)
+    *above, last = _steps(limit.metric)
+    part = _followed(above, report)
+    value = _number(_followed([last], part))
+    held = getattr(part, "absent", None) if value is None else value
+    passed = held is not None and OPERATORS[limit.comparison](held, limit.bound)
     return Gate(limit.metric, limit.comparison, limit.bound, value, passed)
 
 
 def number(metric: str, report: Any) -> float | None:
     """The number at a path; None where it does not exist, NaN and infinities included."""
-    value = report
-    for step in _steps(metric):
+    return _number(_followed(_steps(metric), report))
+
+
+def _number(value: Any) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _followed(steps: Sequence[str], value: Any) -> Any:
+    """What a path leads to; None where it leads nowhere."""
+    for step in steps:
         if value is None:
             return None
         if isinstance(value, Mapping):
             value = value[step]
         else:
             value = value[int(step)] if isinstance(value, Sequence) else getattr(value, step)
-    return value if value is not None and math.isfinite(value) else None
+    return value
 
 
 def _exactly(value: float) -> str:

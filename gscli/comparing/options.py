@@ -9,6 +9,8 @@ from typing import get_type_hints
 from .. import arguments, neighbors
 from ..errors import UsageError
 from ..kernels import hashing
+from ..rasterizers import RASTERIZERS
+from ..rendering.views import Wanted
 from . import gates, pairing, search
 from .centers import Centers
 from .gates import Limit
@@ -47,3 +49,29 @@ def check(
     types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}
     for limit in limits:
         gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(distances) or 1)
+
+
+def check_render(
+    render: bool, asked: Wanted, rasterizer: str, limits: Sequence[Limit], memory: int | None
+) -> None:
+    """Refuse options of renders where nothing is rendered, and renders that cannot be."""
+    if render:
+        if rasterizer != "auto":
+            RASTERIZERS.get(rasterizer)
+        if memory is not None:
+            raise UsageError(
+                "`render` draws all Gaussians at once, whatever `memory_limit` says", remedy="drop one"
+            )
+        return
+    given = {
+        **{name: value for name, value in asked.to_dict().items() if name != "camera"},
+        "rasterizer": None,
+    }
+    given["rasterizer"] = None if rasterizer == "auto" else rasterizer
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"`{name}` has no effect without `render`", remedy="add `render=True`")
+    for limit in limits:
+        if limit.metric.split(".")[0] == "render":
+            what = "`min_psnr`" if limit.metric == gates.PSNR else f"`require` {limit.metric}"
+            raise UsageError(f"{what} has no effect without `render`", remedy="add `render=True`")

@@ -13,6 +13,8 @@ from ..results.shown import shown
 from .centers import Centers
 from .gates import Gate
 from .gaussians import Gaussians
+from .looks import CAVEAT as LOOKS_CAVEAT
+from .looks import Differing, Looks
 from .pairing import Pairing
 from .search import Nearest
 from .weights import Ratios, Weighted
@@ -25,7 +27,7 @@ CAVEAT = (
     "models with equal centres can render very differently."
 )
 OF_CENTERS = ("thresholds", "source_to_target", "target_to_source", "symmetric", "conventions")
-NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", "mass")
+NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", "mass", "render")
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class Evidence:
     Attributes:
         positions: (N, 3) and (M, 3) of source and target, the source's after the transformation.
         forth, back: what each of them is nearest to in the other.
+        pictures: of the views that differ most, the worst first; empty where nothing was rendered.
     """
 
     positions: tuple[Array, Array]
     forth: Nearest
     back: Nearest
+    pictures: tuple[Differing, ...] = ()
 
     def _facts(self) -> dict[str, object]:
         return {"source": len(self.positions[0]), "target": len(self.positions[1])}
@@ -64,6 +68,7 @@ class Compared:
     Attributes:
         centers: everything about positions.
         pairing, gaussians, weighted, mass: None where Gaussians were not compared.
+        render: how alike both look; None where they were not rendered.
         gates: limits and whether they were kept, in the order asked for.
         evidence: the points behind the numbers, for pictures. It is as large as the clouds, and no part of
             what is copied or pickled: there it is None.
@@ -78,6 +83,7 @@ class Compared:
     mass: Ratios | None
     device: str
     timings: Timings
+    render: Looks | None = None
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +91,11 @@ class Compared:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "evidence": None}
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the numbers do not say."""
+        return (CAVEAT,) if self.render is None else (LOOKS_CAVEAT,)
 
     @property
     def passed(self) -> bool:
@@ -117,6 +128,6 @@ class Compared:
             tiling=None if tiling is None else asdict(tiling),
             device=self.device,
             options=self.options,
-            notes=[*self.notes, CAVEAT],
+            notes=[*self.notes, *self.caveats],
             timings_s=seconds(self.timings),
         )

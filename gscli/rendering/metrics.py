@@ -46,6 +46,11 @@ class Psnr:
     foreground: float | None
     identical: int
 
+    @property
+    def absent(self) -> float | None:
+        """What None stands for where a number is held to a limit: infinite where nothing differs."""
+        return math.inf if self.pooled is None else None
+
 
 @dataclass(frozen=True)
 class Ssim:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..comparing.gaussians import Gaussians, Stat, Wasserstein
-from ..comparing.result import CAVEAT, Compared
+from ..comparing.looks import Looks
+from ..comparing.result import Compared
+from ..rendering.metrics import Psnr
 from ..results.shown import counted
 from . import numbers
 from .verdict import Verdict
@@ -33,7 +35,7 @@ def summary(result: Compared, *, verbose: bool = False) -> list[str]:
     for table in tables(result):
         lines += ["", *_aligned(table)]
     lines.append("")
-    lines += [f"note      {note}" for note in (*result.notes, CAVEAT)]
+    lines += [f"note      {note}" for note in (*result.notes, *result.caveats)]
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     total = sum(result.timings.values())
     lines.append(f"took      {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
@@ -84,6 +86,8 @@ def tables(result: Compared) -> list[Table]:
         rows = tuple((gate.metric, gate.asked, gate.found, _passed(gate.passed)) for gate in result.gates)
         found.append(Table("Limits", ("", "limit", "value", ""), rows, wide=True))
     found += [_distances(result), _conventions(result)]
+    if result.render is not None:
+        found.append(_looks(result.render))
     if result.gaussians is not None:
         found += [_gaussians(result, result.gaussians), _weights(result)]
     return found
@@ -171,6 +175,33 @@ def _gaussians(result: Compared, found: Gaussians) -> Table:
         ("", "mean", "RMS", "p95"),
         rows,
     )
+
+
+def _looks(found: Looks) -> Table:
+    size = "" if found.width is None else f", {found.width} x {found.height}"
+    on = "" if found.background is None else f" on {found.background}"
+    sides = [(on, found.psnr, found.ssim)]
+    if found.on_white is not None:
+        sides.append((" on white", found.on_white.psnr, found.on_white.ssim))
+    rows = []
+    for where, psnr, _ in sides:
+        values = (psnr.mean, psnr.worst, psnr.pooled, psnr.foreground)
+        rows.append((f"PSNR{where}, dB", *(_decibels(value, psnr) for value in values)))
+    for where, _, ssim in sides:
+        shares = ("-" if v is None else numbers.fraction(v, 4) for v in (ssim.mean, ssim.worst))
+        rows.append((f"SSIM{where}", *shares, "", ""))
+    if found.alpha_mae is not None:
+        rows.append(("opacity, mean error", number(found.alpha_mae), "", "", ""))
+    if found.psnr.identical:
+        rows.append(("identical views", f"{found.psnr.identical:,}", "", "", ""))
+    title = f"Renders: {counted(found.views, 'view')}{size}, {found.around}"
+    return Table(title, ("", "mean", "worst", "pooled", "foreground"), tuple(rows), wide=True)
+
+
+def _decibels(value: float | None, psnr: Psnr) -> str:
+    if value is None:
+        return "equal" if psnr.pooled is None else "-"
+    return f"{value:.2f}"
 
 
 def _weights(result: Compared) -> Table:

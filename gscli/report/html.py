@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..comparing.centers import color_top
-from ..comparing.result import CAVEAT, Compared, Evidence
+from ..comparing.result import Compared, Evidence
 from ..errors import UsageError
 from ..files import writing
 from ..kernels import colormap, raster
@@ -17,7 +17,7 @@ from ..results.documents import seconds
 from ..results.shown import markup
 from ..version import __version__
 from . import compare as tables
-from . import histogram, numbers, png
+from . import histogram, looks, numbers, png
 from .style import STYLE
 
 PIXELS = 560
@@ -54,7 +54,8 @@ def page(result: Compared) -> str:
             f"<h1>{markup(title)}</h1>",
             '<p class="soft">How far the first, which is judged, is from the second, the reference.</p>',
             _cards(result),
-            f'<p class="caveat">{markup(CAVEAT)}</p>',
+            *(f'<p class="caveat">{markup(caveat)}</p>' for caveat in result.caveats),
+            looks.section(result),
             "<section>\n<h2>Distances</h2>",
             histogram.svg(
                 [
@@ -98,6 +99,8 @@ def _cards(result: Compared) -> str:
     ]
     if result.gaussians is not None and result.gaussians.w2 is not None:
         cards.append((number(result.gaussians.w2.mean), "mean Wasserstein-2 of Gaussians"))
+    if result.render is not None:
+        cards[:0] = looks.cards(result.render)
     if result.gates:
         missed = sum(not gate.passed for gate in result.gates)
         word = "MISSED" if missed else "passed"

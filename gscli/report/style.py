@@ -27,6 +27,7 @@ section { background: var(--paper); border: 1px solid var(--line); border-radius
 .histogram .grid { stroke: var(--line); } .histogram .axis { stroke: #8a96a5; }
 .histogram .mark { stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 4; }
 .views { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
+.views + .views, .views + .scale { margin-top: 14px; }
 figure { margin: 0; } figcaption { color: var(--soft); font-size: .85rem; margin-top: 4px; }
 .views img { width: 100%; height: auto; display: block; background: var(--tint);
   border: 1px solid var(--line); border-radius: 6px; }

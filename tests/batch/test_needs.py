@@ -33,7 +33,7 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
         ("resample", ["spz"], "out.ply", "{}"),
         ("resample", ["folder/"], "out/", "{}"),
         ("convert", ["ply"], "out.spz", '{"to": "spz", "allow_lossy": true}'),
-        ("convert", ["ply"], "out.csv", '{"to": "csv"}'),
+        ("convert", ["ply"], "out.csv", '{"to": "csv", "allow_lossy": true}'),
         ("compare", ["ply", "npz"], None, "{}"),
     ],
 )

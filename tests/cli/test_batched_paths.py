@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import scene, write
+from gscli import _core, scene, write
 from gscli.batch import operations
 from gscli.cli import main, paths
 from gscli.cli._batched import Batched
@@ -31,6 +31,7 @@ VALUES = {  # of each parameter, as a job file has it
     "grid_file": "cells.npy",
     "pair": "index:rows.npy",
     "transform": "pose.json",
+    "cameras": "cameras.json",
     "out_dir": "out",
     "relative_to": ".",
     "index": "kept",
@@ -38,8 +39,9 @@ VALUES = {  # of each parameter, as a job file has it
     "distances": "far",
 }
 OF_THINNED = {"resample": {"patterns": "ref/*.ply"}}
+RENDERS = _core.available()  # without compiled kernels, cameras have no use
 MORE = {
-    "compare": "threshold: '1'\n",
+    "compare": "threshold: '1'\n" + "render: true\nsize: 20x20\n" * RENDERS,
     "convert": "to: npz\nallow-lossy: true\n",
     "resample": "method: one-per-grid\n",
 }
@@ -48,7 +50,8 @@ FILES = {"patterns": "new/a.ply", "reference": "ref/a.ply", "pair": "rows.npy"}
 
 def path_parameters(operation: str, *kinds: type) -> list[click.Parameter]:
     params = Batched(operation, lambda *_: None).params
-    return [p for p in params if isinstance(p.type, kinds or (paths.Path,))]
+    named = [p for p in params if isinstance(p.type, kinds or (paths.Path,))]
+    return [p for p in named if RENDERS or p.name != "cameras"]
 
 
 def each(*kinds: type) -> list[Any]:
@@ -64,7 +67,7 @@ def value(operation: str, name: str) -> str:
 
 
 def make(folder: Path, seed: int) -> None:
-    """Write a scene, cells, a thinned scene with its row numbers, and a pose; other ones of another seed."""
+    """Write a scene, cells, a thinned scene with its rows, a pose and cameras; other ones of another seed."""
     for name in ("ref", "new"):
         (folder / name).mkdir(parents=True)
     write(folder / "ref/a.ply", scene.make(200, seed=seed))
@@ -74,12 +77,14 @@ def make(folder: Path, seed: int) -> None:
     shift = np.eye(4)
     shift[0, 3] = seed
     (folder / "pose.json").write_text(json.dumps(shift.tolist()))
+    pose = {"position": [0, -6 - seed, 1], "rotation": [[1, 0, 0], [0, 0, 1], [0, -1, 0]]}
+    (folder / "cameras.json").write_text(json.dumps([{**pose, "fx": 9, "fy": 9, "width": 20, "height": 20}]))
 
 
 def batch(operation: str, folder: Path, *more: str) -> Result:
     """Run the job in `folder` from a folder beside it, where files of the same names are no scenes."""
     elsewhere = folder.parent / "elsewhere"
-    for name in ("ref/a.ply", "new/a.ply", "cells.npy", "rows.npy", "pose.json"):
+    for name in ("ref/a.ply", "new/a.ply", "cells.npy", "rows.npy", "pose.json", "cameras.json"):
         (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
         (elsewhere / name).write_text("decoy")
     with pytest.MonkeyPatch.context() as patch:

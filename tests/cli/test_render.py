@@ -77,7 +77,7 @@ def test_what_cannot_be_is_refused_in_its_own_words(run: Callable[..., Result]) 
     failed(run("shot.png", "--views", 2), 2, "--views asks for 2 pictures", "name a folder")
     failed(run("shot.png", "--camera", 2), 2, "--camera has no effect without --cameras")
     failed(run("shot.png", "--cameras", "none.json"), 3, "none.json: no such file")
-    failed(run("shot.png", "--engine", "gpu"), 2, "no rasterizer 'gpu'")
+    failed(run("shot.png", "--rasterizer", "gpu"), 2, "no rasterizer 'gpu'")
     failed(run("none/shot.png"), 1, "there is no folder none")
     assert os.listdir() == []
 
