@@ -16,10 +16,15 @@ Array = npt.NDArray[Any]
 FOV = 50.0  # degrees, of the narrower side of a picture
 LARGER = 1.2  # than the box: within its very frame boots and leaves were cut
 FARTHEST = 1e30  # scene units: the footprints of what is seen are float32
-SAMPLE = 200_000  # rows that the box is found by
+SAMPLE = 50_000  # rows that the box is found by
 NEAR = 0.02  # of the distance
 BACKDROP = 4.0  # where the box of 96 % is so many times as large as that of 50 %, it is that of a backdrop
 GOLDEN = math.pi * (3 - math.sqrt(5))
+
+
+def stride(count: int) -> slice:
+    """Rows to look at, evenly spread over `count` of them, of which the others are like."""
+    return slice(None, None, max(1, count // SAMPLE))
 
 
 def box(xyz: Array) -> tuple[Array, Array]:
@@ -34,7 +39,7 @@ def box(xyz: Array) -> tuple[Array, Array]:
     Raises:
         InputError: no row is finite, or they are too far apart.
     """
-    rows = xyz[:: max(1, len(xyz) // SAMPLE)].astype(np.float64)
+    rows = xyz[stride(len(xyz))].astype(np.float64)
     rows = rows[np.isfinite(rows).all(1)]
     if not len(rows):
         raise InputError("has no position that a camera could look at")

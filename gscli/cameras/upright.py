@@ -12,7 +12,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import upwards
-from .orbit import SAMPLE, box
+from .orbit import box, stride
 
 Array = npt.NDArray[Any]
 
@@ -54,7 +54,7 @@ def up(cloud: GaussianCloud, asked: str = upwards.AUTO) -> Up:
 
 def _ground(cloud: GaussianCloud) -> str | None:
     """The way away from the ground; None where none stands out."""
-    some = cloud[:: max(1, len(cloud) // SAMPLE)]
+    some = cloud[stride(len(cloud))]
     xyz = some.columns(fields.POSITION).T.astype(np.float64)
     try:
         low, high = box(xyz)
@@ -76,7 +76,7 @@ def _ground(cloud: GaussianCloud) -> str | None:
         return None
     level = (areas[good, None] * normals[good] ** 2).sum(0) / total
     axis = int(level.argmax())
-    place = (np.median(xyz[here, axis]) - low[axis]) / ((high - low)[axis] or 1.0)
+    place = (np.quantile(xyz[here, axis], 0.5) - low[axis]) / ((high - low)[axis] or 1.0)
     if level[axis] < LEVEL or GROUND < place < 1 - GROUND:
         return None
     return ("" if place <= GROUND else "-") + "xyz"[axis]

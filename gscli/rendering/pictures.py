@@ -22,6 +22,9 @@ _SAVED: dict[str, dict[str, Any]] = {
     ".webp": {"format": "WEBP", "quality": 90, "method": 2},
     ".jpg": {"format": "JPEG", "quality": 95},
 }
+STRAY = 0.005  # the share of depths at either end that a scale does not care for
+FARTHEST = 0.1  # the shade of what is farthest: nothing is blacker
+TINY = 1e-30
 _HEX = re.compile(r"#([0-9a-fA-F]{6})")
 
 
@@ -93,12 +96,17 @@ def shown(picture: Picture, mode: str, behind: Background) -> Array:
 
 
 def span(values: Array, mode: str) -> tuple[float, float] | None:
-    """What is black and what white where a mode has no fixed values; of depths the nearer is brighter."""
+    """What is black and what white where a mode has no fixed values.
+
+    Of depths, all but the nearest and the farthest half percent lie between, by their inverse: a backdrop
+    a hundred times as far leaves what is near its shades.
+    """
     if mode == "xray":
         return 0.0, float(values.max(initial=0.0))
     if mode == "depth":
         seen = values[values > 0]
-        return (float(seen.max()), float(seen.min())) if len(seen) else (0.0, 0.0)
+        near, far = np.quantile(seen, [STRAY, 1 - STRAY]) if len(seen) else (0.0, 0.0)
+        return float(far), float(near)
     return None
 
 
@@ -119,9 +127,16 @@ def levels(values: Array, mode: str) -> npt.NDArray[np.uint8]:
     ends = span(values, mode)
     if ends is not None:
         black, white = ends
-        drawn = (values > 0) if mode == "depth" else np.ones(values.shape, bool)
-        # The farthest depth is not as black as nothing.
-        scaled = (values - black) / ((white - black) or 1.0)
-        values = np.where(drawn, 0.1 + 0.9 * scaled if mode == "depth" else scaled, 0)
+        if mode == "depth":
+            shade = _between(1 / np.maximum(values, TINY), 1 / max(black, TINY), 1 / max(white, TINY))
+            values = np.where(values > 0, FARTHEST + (1 - FARTHEST) * shade, 0)
+        else:
+            values = _between(values, black, white)
     out: npt.NDArray[np.uint8] = (values.clip(0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return out
+
+
+def _between(values: Array, black: float, white: float) -> Array:
+    """Values from black to white as 0 to 1."""
+    shade: Array = ((values - black) / ((white - black) or 1.0)).clip(0, 1)
+    return shade

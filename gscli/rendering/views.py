@@ -12,6 +12,7 @@ from typing import Any
 from .. import arguments
 from ..cameras import FOV, LARGEST, Camera, digest, front, orbit, upright
 from ..cameras import files as camera_files
+from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
 from ..errors import UsageError, naming
 from ..files import upwards
@@ -136,10 +137,11 @@ def find(asked: Wanted, scene: GaussianCloud, name: str, *, single: bool = False
         size, fov = (width, height or width), asked.fov or FOV
         with naming(name):
             direction = upright.up(scene, asked.up or upwards.AUTO)
+            xyz = scene[stride(len(scene))].xyz
             if single and asked.count is None:
-                found = [front(scene.xyz, *size, up=direction.vector, fov=fov)]
+                found = [front(xyz, *size, up=direction.vector, fov=fov)]
             else:
-                found = orbit(scene.xyz, asked.count or VIEWS, *size, up=direction.vector, fov=fov)
+                found = orbit(xyz, asked.count or VIEWS, *size, up=direction.vector, fov=fov)
     if asked.near is not None:
         found = [replace(camera, near=float(asked.near)) for camera in found]
     return Views(tuple(found), digest(found), direction)
