@@ -7,7 +7,7 @@
 #                          pyproject.toml allows; skipped where there is no such Python, unless CI is set
 #   make newest            the same with Python 3.13 and the newest versions
 #   make sanitized         the tests of compiled kernels with those built to notice bad memory and undefined behaviour
-#   make docs              write docs/library.md, run the examples of README and docs and write what they print
+#   make docs              write docs/library.md, run the examples of README and docs and write what they print, draw pictures
 #   make clean             remove what the others made
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k cells" goes to pytest.
 
@@ -54,6 +54,7 @@ sanitized: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python tests/update_library.py
 	$(BIN)/python tests/update_docs.py
+	$(BIN)/python tests/update_pictures.py
 
 clean:
 	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info .demo gscli/_core/*.so

@@ -1,4 +1,4 @@
-"""A first run without any data: make a scene, thin it three ways, look at what happened."""
+"""A first run without any data: make a scene, thin it three ways, look at it before and after."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files, formats, scene
-from .errors import UsageError
+from . import _core, files, formats, scene
+from .compare import Compared, compare
+from .errors import InputError, UsageError
 from .files import writing
 from .progress import Track, silent
 from .resample import Resampled, resample
+from .splats import Splats
 
 POINTS = 200_000
 METHODS = ("half-density", "one-per-grid", "k-per-grid")
+PAGE = "before-and-after.html"
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,16 @@ class Demo:
         source: the scene, made or given.
         made: whether it was made here.
         runs: one resampling per method of `METHODS`, all written into one folder.
+        compared: the first of them against the scene, with renders where there is something to render; None
+            of a scene without points.
+        page: where the caller is to write that as a page.
     """
 
     source: str
     made: bool
     runs: tuple[Resampled, ...]
+    compared: Compared | None
+    page: str
 
 
 def demo(
@@ -39,7 +47,7 @@ def demo(
     overwrite: bool = False,
     track: Track = silent,
 ) -> Demo:
-    """Thin a scene with every method, into one folder.
+    """Thin a scene with every method, into one folder, and compare it before and after.
 
     Args:
         source: a scene of the user's; None makes one of 200,000 Gaussians.
@@ -48,7 +56,7 @@ def demo(
     """
     if source is not None and files.is_standard(source):
         raise UsageError(
-            "stdin can be read once, and the demo reads a scene three times", remedy="name a file"
+            "stdin can be read once, and the demo reads a scene several times", remedy="name a file"
         )
     if out_dir is None:
         folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
@@ -58,7 +66,10 @@ def demo(
         for path in read:
             files.require_readable(path)
         writing.check_outputs(
-            [folder / f"{name}.ply" for name in (*METHODS, *(["scene"] if source is None else []))],
+            [
+                folder / PAGE,
+                *(folder / f"{name}.ply" for name in (*METHODS, *(["scene"] if source is None else []))),
+            ],
             overwrite=overwrite,
             will_be_made=[folder],
             sources=read,
@@ -79,4 +90,17 @@ def demo(
         )
         for method in METHODS
     )
-    return Demo(os.fspath(source), made, runs)
+    compared = None
+    if runs[0].points:
+        compared = compare(runs[0].outputs[0].path, source, render=_can_be_drawn(source), track=track)
+    return Demo(os.fspath(source), made, runs, compared, os.fspath(folder / PAGE))
+
+
+def _can_be_drawn(source: str | os.PathLike[str]) -> bool:
+    if not _core.available():
+        return False
+    try:
+        splats = Splats.of(formats.read(source))
+    except InputError:
+        return False
+    return splats.xray or splats.degree is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -14,14 +15,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import click
+import numpy as np
 import pytest
+from PIL import Image
 
-from gscli import scene
+from gscli import _core, scene
 from gscli.cli import main
 from gscli.cli._valued_flag import ValuedFlag
 from gscli.formats import FORMATS
 
 from .update_docs import DOCUMENTS, ROOT, SCENE, Example, examples, run, updated
+from .update_pictures import PICTURE, draw
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in DOCUMENTS}
 
@@ -252,3 +256,12 @@ def test_updating_changes_only_what_is_out_of_date(tmp_path: Path) -> None:
     stale = DOCUMENT.replace("\ndone\n", "\nfinished\n").replace("$ true\n", "$ ls\n")
     right = DOCUMENT.replace("took 0.5 s", "took 1.25 s").replace("$ true\n", "$ ls\nscene.ply\n")
     assert updated(stale, tmp_path) == right
+
+
+def test_the_first_picture_is_what_make_docs_draws() -> None:
+    """Within what versions of the library that packs it differ by."""
+    if not _core.available():
+        pytest.skip("compiled kernels are not available")
+    shown, drawn = (np.asarray(Image.open(data), float) for data in (PICTURE, io.BytesIO(draw())))
+    assert shown.shape == drawn.shape
+    assert np.abs(shown - drawn).mean() < 2

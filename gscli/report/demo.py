@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from ..compare import Compared
 from ..demo import Demo
 from ..results.shown import counted
 from . import numbers
@@ -14,6 +15,14 @@ _MEANING = {
     "one-per-grid": "one random point of every cell: density is even now",
     "k-per-grid": "at most 8 points of every cell: only what was over-dense is thinner",
 }
+
+
+def _before_and_after(found: Compared, page: str) -> list[str]:
+    shares = found.centers.target_to_source.at[0]
+    said = f"{numbers.percent(shares.fitness)} of the scene have a point of it within {shares.threshold:.4g}"
+    if found.render is not None and found.render.psnr.mean is not None:
+        said += f", and it looks like the scene to {found.render.psnr.mean:.1f} dB"
+    return [f"Compared {found.source.path} with the scene: {said}.", f"  {page}"]
 
 
 def summary(demo: Demo) -> list[str]:
@@ -36,13 +45,20 @@ def summary(demo: Demo) -> list[str]:
             f"  {_MEANING[output.method.name]}",
             f"  {output.path}",
         ]
+    if demo.compared is not None:
+        lines += ["", *_before_and_after(demo.compared, demo.page)]
     path = first.outputs[0].path
+    drawn = []
+    if demo.compared is not None and demo.compared.render is not None:
+        shot = os.path.join(os.path.dirname(path), "half-density.png")
+        drawn.append(f"  gscli render {shlex.quote(path)} {shlex.quote(shot)}")
     quarter = os.path.join(os.path.dirname(path), "quarter.ply")
     return [
         *lines,
         "",
         "Try next:",
         f"  gscli info {shlex.quote(path)}",
+        *drawn,
         f"  gscli resample {shlex.quote(demo.source)} {shlex.quote(quarter)} --target 25%",
         "  gscli resample --help",
     ]

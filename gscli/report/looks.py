@@ -17,7 +17,7 @@ from . import numbers, png
 Image = npt.NDArray[np.float32]
 
 BRIGHTEST = 0.25  # of the range: differences of this and more have the last colour
-SEEN = 0.02  # of that: what is less is left out
+SEEN = 5  # of the levels: what is less is left out
 
 
 def cards(looks: Looks) -> list[tuple[str, str]]:
@@ -70,11 +70,16 @@ def _picture(image: Image, data_range: float) -> str:
     return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
 
 
-def _difference(a: Image, b: Image, top: float) -> str:
+def difference_levels(a: Image, b: Image, top: float) -> npt.NDArray[np.uint8]:
+    """(H, W) which colour of the palette each pixel's largest difference has, up to `top`."""
     apart = np.abs(np.subtract(a, b))
     apart = apart.max(axis=2) if apart.ndim == 3 else apart
-    levels = colormap.levels(apart.ravel().astype(np.float64), top).reshape(apart.shape)
-    levels[apart < SEEN * top] = raster.EMPTY
+    return colormap.levels(apart.ravel().astype(np.float64), top).reshape(apart.shape)
+
+
+def _difference(a: Image, b: Image, top: float) -> str:
+    levels = difference_levels(a, b, top)
+    levels[levels < SEEN] = raster.EMPTY
     return png.data_uri(png.encode(levels, colormap.palette(), raster.EMPTY))
 
 

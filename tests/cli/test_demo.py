@@ -7,7 +7,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import gscli
-from gscli import doctor
+from gscli import _core, doctor
 from gscli.cli import main
 from gscli.errors import EngineUnavailable
 
@@ -26,7 +26,9 @@ def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
         assert f"{method}: kept {kept:,} points" in result.stderr
         assert 0 < kept < points
     commands = [line.split() for line in result.stderr.splitlines() if line.startswith("  gscli ")]
-    assert len(commands) == 3
+    assert len(commands) == 3 + _core.available()
+    page = (tmp_path / "before-and-after.html").read_text()
+    assert ("How they look" in page) == _core.available()
     for command in commands:
         assert run(*command[1:]).exit_code == 0, command
 
@@ -36,6 +38,19 @@ def test_a_demo_on_a_scene_of_the_users_leaves_it_alone(tmp_path, scene_file):
     result = run("demo", str(scene_file), "--out-dir", str(tmp_path / "out"))
     assert result.stderr.startswith(f"Read {scene_file}: 500 points.")
     assert scene_file.read_bytes() == before
+
+
+def test_a_demo_on_points_alone_compares_them_alone(tmp_path):
+    gscli.write(tmp_path / "points.ply", gscli.GaussianCloud.from_columns(x=[0.0, 1], y=[0.0, 1], z=[0.0, 1]))
+    done = run("demo", str(tmp_path / "points.ply"), "--out-dir", str(tmp_path / "out"))
+    assert done.exit_code == 0
+    assert "How they look" not in (tmp_path / "out" / "before-and-after.html").read_text()
+
+
+def test_a_demo_on_nothing_has_no_page(tmp_path):
+    gscli.write(tmp_path / "none.ply", gscli.GaussianCloud.from_columns(x=[], y=[], z=[]))
+    assert run("demo", str(tmp_path / "none.ply"), "--out-dir", str(tmp_path / "out")).exit_code == 0
+    assert not (tmp_path / "out" / "before-and-after.html").exists()
 
 
 def test_a_demo_does_not_overwrite_without_leave(tmp_path):
