@@ -143,57 +143,51 @@ def harmonic(degree: int, order: int, way: Array) -> Array:
     return (-1) ** m * scale * legendre(degree, m, z) * turn
 
 
-def brute(scene: GaussianCloud, camera: Camera, *, xray: bool = False) -> dict[str, Array]:
-    """Every Gaussian over every pixel in float64, nearest first: colour, alpha and depth, or the X-ray."""
-    pose = np.asarray(camera.world_to_camera)
+def brute(
+    scene: GaussianCloud, camera: Camera, *, xray: bool = False, pixels: Array | None = None
+) -> dict[str, Array]:
+    """Every Gaussian over every pixel in float64, nearest first: colour, alpha and depth, or the X-ray.
+
+    Args:
+        pixels: (P, 2) columns and lines to do alone; the answers are (P, ...) then, and else (H, W, ...).
+    """
+    if pixels is None:
+        grid = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+        found = brute(scene, camera, xray=xray, pixels=np.stack(grid, -1).reshape(-1, 2))
+        return {n: v.reshape(camera.height, camera.width, *v.shape[1:]) for n, v in found.items()}
+    with np.errstate(all="ignore"):
+        middles, inverses, peaks, depths, good = _footprints(scene, camera, xray)
+    order = np.flatnonzero(good)[np.argsort(depths[good], kind="stable")]
+    middles, inverses, peaks, depths = (values[order] for values in (middles, inverses, peaks, depths))
+    color = np.empty((0, 3)) if xray else _shades(scene, camera)[order]
+    out: dict[str, list[Any]] = {"xray": []} if xray else {"color": [], "alpha": [], "depth": []}
+    for pixel in pixels:
+        du, dv = (pixel + 0.5 - middles).T
+        a, b, c = inverses.T
+        shade = peaks * np.exp(-(a * du * du + 2 * b * du * dv + c * dv * dv) / 2)
+        if xray:
+            out["xray"].append(shade[shade >= 1e-5].sum())
+            continue
+        alpha = np.where(shade >= 1 / 255, np.minimum(shade, 0.99), 0)
+        after = np.cumprod(1 - alpha)
+        count = int(np.searchsorted(-after, -1e-4))  # the first that would let no more than that through
+        before = np.concatenate([[1.0], after[:-1]])
+        weights = (before * alpha)[:count]
+        opaque = 1 - (after[count - 1] if count else 1.0)
+        out["color"].append(weights @ color[:count])
+        out["alpha"].append(opaque)
+        out["depth"].append(weights @ depths[:count] / opaque if opaque > 0 else 0.0)
+    return {name: np.array(values) for name, values in out.items()}
+
+
+def _footprints(scene: GaussianCloud, camera: Camera, xray: bool) -> tuple[Array, ...]:
+    """(N, 2) middles, (N, 3) inverse covariances, (N,) peaks and depths, and which are drawn at all."""
     names = [*fields.POSITION, fields.OPACITY, *fields.SCALE, *fields.ROTATION]
     table = np.stack([scene[name].astype(np.float64) for name in names], 1)
-    away = table[:, :3] - camera.position
-    with np.errstate(all="ignore"):
-        seen = away @ pose[:3, :3].T
-        depths = seen[:, 2].astype(np.float32).astype(np.float64)
-        opacities = fields.sigmoid(table[:, 3])
-        scales = np.exp(table[:, 4:7])
-    order = np.argsort(depths, kind="stable")
-    across, down = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-    color, through = np.zeros((camera.height, camera.width, 3)), np.ones((camera.height, camera.width))
-    depth, total = np.zeros_like(through), np.zeros_like(through)
-    open_pixels = np.ones_like(through, bool)
-    for row in order:
-        if not np.isfinite(depths[row]) or depths[row] <= camera.near or np.isnan(opacities[row]):
-            continue
-        with np.errstate(all="ignore"):
-            found = _footprint(camera, seen[row], pose[:3, :3], table[row, 7:], scales[row], xray)
-        if found is None:
-            continue
-        middle, covariance, thin = found
-        du, dv = across - middle[0], down - middle[1]
-        inverse = np.linalg.inv(covariance)
-        power = inverse[0, 0] * du * du + 2 * inverse[0, 1] * du * dv + inverse[1, 1] * dv * dv
-        if xray:
-            shade = opacities[row] * thin * np.exp(-power / 2)
-            total += np.where(shade >= 1e-5, shade, 0)
-            continue
-        told = "SplatRenderMode: mip" in scene.header.comments
-        alpha = opacities[row] * (thin if told else 1.0) * np.exp(-power / 2)
-        alpha = np.where(alpha >= 1 / 255, np.minimum(alpha, 0.99), 0)
-        after = through * (1 - alpha)
-        open_pixels &= after > 1e-4
-        weight = np.where(open_pixels, through * alpha, 0)
-        color += weight[..., None] * _shade(scene, row, away[row])
-        depth += weight * depths[row]
-        through = np.where(open_pixels, after, through)
-    with np.errstate(all="ignore"):
-        deep = np.where(through < 1, depth / (1 - through), 0)
-    return {"xray": total} if xray else {"color": color, "alpha": 1 - through, "depth": deep}
-
-
-def _footprint(camera: Camera, seen: Array, turn: Array, rotation: Array, scales: Array, xray: bool) -> Any:
-    """The middle of a Gaussian in the picture, its covariance there, and what thins it out."""
-    x, y, z = seen
-    if not (np.isfinite(rotation).all() and rotation.any() and np.isfinite(scales).all()):
-        return None
-    w, i, j, k = rotation / np.linalg.norm(rotation)
+    pose = np.asarray(camera.world_to_camera)
+    seen = (table[:, :3] - camera.position) @ pose[:3, :3].T
+    x, y, z = seen.T
+    w, i, j, k = (table[:, 7:] / np.linalg.norm(table[:, 7:], axis=1, keepdims=True)).T
     matrix = np.array(
         [
             [1 - 2 * (j * j + k * k), 2 * (i * j - w * k), 2 * (i * k + w * j)],
@@ -201,52 +195,60 @@ def _footprint(camera: Camera, seen: Array, turn: Array, rotation: Array, scales
             [2 * (i * k - w * j), 2 * (j * k + w * i), 1 - 2 * (i * i + j * j)],
         ]
     )
-    axes = turn @ matrix * scales
+    axes = np.einsum("ab,bcn,nc->nac", pose[:3, :3], matrix, np.exp(table[:, 4:7]))
+    zero, one = np.zeros_like(x), np.ones_like(x)
     if camera.parallel:
-        middle = camera.fx * x + camera.cx, camera.fy * y + camera.cy
-        jacobian = np.array([[camera.fx, 0, 0], [0, camera.fy, 0]])
-        ray = np.array([0.0, 0, 1])
+        middles = np.stack([camera.fx * x + camera.cx, camera.fy * y + camera.cy], 1)
+        rows = [[camera.fx * one, zero, zero], [zero, camera.fy * one, zero], [zero, zero, one]]
     else:
-        middle = camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
-        px = np.clip(
-            x / z,
-            (-0.15 * camera.width - camera.cx) / camera.fx,
-            (1.15 * camera.width - camera.cx) / camera.fx,
-        )
-        py = np.clip(
-            y / z,
-            (-0.15 * camera.height - camera.cy) / camera.fy,
-            (1.15 * camera.height - camera.cy) / camera.fy,
-        )
-        jacobian = np.array([[camera.fx, 0, -camera.fx * px], [0, camera.fy, -camera.fy * py]]) / z
-        ray = np.array([px, py, 1]) / math.sqrt(px * px + py * py + 1)
-    if not np.isfinite(middle).all():
-        return None
-    flat = jacobian @ axes  # (2, 3): its Gram matrix is the covariance
-    covariance = flat @ flat.T
-    area = np.sum(np.cross(flat[0], flat[1]) ** 2)
-    if xray:
-        # sqrt(2 pi det3 / det2) where rays are the third axis: the determinant of what maps axes to rays
-        whole = np.linalg.det(np.vstack([flat, ray @ axes]))
-        return middle, covariance, math.sqrt(2 * math.pi) * abs(whole) / math.sqrt(area)
-    low = covariance + 0.3 * np.eye(2)
-    filtered = area + 0.3 * np.trace(covariance) + 0.09
-    return (middle, low, math.sqrt(max(area / filtered, 2.5e-5))) if np.isfinite(filtered) else None
+        middles = np.stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy], 1)
+        size = np.array([camera.width, camera.height])
+        lens, centre = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
+        px, py = np.clip(
+            seen[:, :2] / z[:, None], (-0.15 * size - centre) / lens, (1.15 * size - centre) / lens
+        ).T
+        ray = np.stack([px, py, one]) / np.sqrt(px * px + py * py + 1)
+        rows = [
+            [camera.fx / z, zero, -camera.fx * px / z],
+            [zero, camera.fy / z, -camera.fy * py / z],
+            list(ray),
+        ]
+    lying = np.einsum("abn,nbc->nac", np.array(rows), axes)  # across and down the picture, and along the ray
+    flat = lying[:, :2]
+    covariance = flat @ flat.transpose(0, 2, 1)
+    area = (np.cross(flat[:, 0], flat[:, 1]) ** 2).sum(1)
+    peaks = fields.sigmoid(table[:, 3])
+    if xray:  # sqrt(2 pi det3 / det2)
+        determinants = area
+        peaks = peaks * math.sqrt(2 * math.pi) * np.abs(np.linalg.det(lying)) / np.sqrt(area)
+    else:
+        determinants = area + 0.3 * np.trace(covariance, axis1=1, axis2=2) + 0.09
+        covariance = covariance + 0.3 * np.eye(2)
+        if "SplatRenderMode: mip" in scene.header.comments:
+            peaks = peaks * np.sqrt(np.maximum(area / determinants, 2.5e-5))
+    (a, b), (_, c) = covariance[:, 0].T, covariance[:, 1].T
+    inverses = np.stack([c, -b, a], 1) / determinants[:, None]
+    depths = z.astype(np.float32).astype(np.float64)
+    good = (depths > camera.near) & np.isfinite(depths) & np.isfinite(peaks) & np.isfinite(middles).all(1)
+    return middles, inverses, peaks, depths, good & np.isfinite(inverses).all(1)
 
 
-def _shade(scene: GaussianCloud, row: int, away: Array) -> Array:
-    """The colour of a Gaussian from where the camera is."""
+def _shades(scene: GaussianCloud, camera: Camera) -> Array:
+    """(N, 3) the colours of Gaussians from where the camera is."""
     degree = fields.sh_degree(scene.fields)
     assert degree is not None
-    way = away[None] / np.linalg.norm(away)
-    basis = [harmonic(d, m, way)[0] for d in range(degree + 1) for m in range(-d, d + 1)]
-    count = len(basis)
-    out = np.empty(3)
-    for channel in range(3):
-        found = [scene[fields.SH_DC[channel]][row]]
-        found += [scene[f"f_rest_{channel * (count - 1) + i}"][row] for i in range(count - 1)]
-        out[channel] = max(0.0, 0.5 + float(np.dot(basis, np.asarray(found, np.float64))))
-    return out
+    ways = scene.xyz.astype(np.float64) - camera.position
+    with np.errstate(all="ignore"):
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        basis = [harmonic(d, m, ways) for d in range(degree + 1) for m in range(-d, d + 1)]
+    rest = fields.sh_rest(degree)
+    out = np.empty((len(scene), 3))
+    for channel, name in enumerate(fields.SH_DC):
+        names = [name, *rest[channel * (len(basis) - 1) : (channel + 1) * (len(basis) - 1)]]
+        out[:, channel] = 0.5 + sum(
+            scene[n].astype(np.float64) * b for n, b in zip(names, basis, strict=True)
+        )
+    return np.maximum(out, 0)
 
 
 def psnr(found: Array, wanted: Array) -> float:

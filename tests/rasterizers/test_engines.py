@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gscli import fields
+from gscli import fields, scene
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, UsageError
 from gscli.rasterizers import RASTERIZERS, Rasterizer
@@ -37,6 +37,16 @@ def test_a_picture_is_that_of_every_gaussian_over_every_pixel(engine: Rasterizer
         assert values.shape == wanted.shape
         assert values.dtype == np.float32
         assert psnr(values, wanted) > 110, part
+
+
+@pytest.mark.parametrize("xray", [False, True])
+def test_a_large_scene_is_right_wherever_one_looks(engine: Rasterizer, xray: bool) -> None:
+    whole = scene.make(60_000, sh_degree=2)
+    camera = look((3.2, -2.4, 1.6), (0, 0, 0.5), width=400, height=300)
+    pixels = np.random.default_rng(0).integers(0, (400, 300), (120, 2))
+    found = engine.scene(as_splats(whole, xray=xray)).draw(camera, depth=True)
+    for part, wanted in brute(whole, camera, xray=xray, pixels=pixels).items():
+        assert psnr(getattr(found, part)[pixels[:, 1], pixels[:, 0]], wanted) > 100, part
 
 
 @pytest.mark.parametrize("name", XRAYS)
@@ -82,11 +92,11 @@ def test_an_xray_is_the_integral_along_the_ray(engine: Rasterizer, camera: objec
 
 
 def test_a_picture_is_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = engine.scene(as_splats(cloud(40_000, 1, seed=5)))
-    first = scene.draw(ORBIT, depth=True)
+    drawn = engine.scene(as_splats(cloud(40_000, 1, seed=5)))
+    first = drawn.draw(ORBIT, depth=True)
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("GSCLI_THREADS", threads)
-        again = scene.draw(ORBIT, depth=True)
+        again = drawn.draw(ORBIT, depth=True)
         for part in ("color", "alpha", "depth"):
             np.testing.assert_array_equal(getattr(again, part), getattr(first, part))
 
