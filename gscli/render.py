@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, files
+from . import arguments, files, rasterizers
 from .cameras import Camera
 from .cloud import GaussianCloud
 from .comparing import scenes
@@ -20,7 +20,6 @@ from .files import temporaries, writing
 from .formats import Source
 from .kernels import parallel
 from .progress import Timings, Track, silent
-from .rasterizers import RASTERIZERS
 from .rendering import MODES, pictures
 from .rendering.result import Rendered as Rendered
 from .rendering.result import Shot as Shot
@@ -91,7 +90,7 @@ def render(
     if not target.folder and (views or 1) > 1:
         what = f"`views` asks for {views:,} pictures, and {target.name} is one"
         raise UsageError(what, remedy="name a folder")
-    chosen = RASTERIZERS.get("core" if rasterizer == "auto" else rasterizer)
+    engine = rasterizers.chosen(rasterizer)
     given = scenes.scene(source, "source")
     read = [given.path] if isinstance(given, Source) else []
     read += [Path(path) for path in (cameras,) if path is not None]
@@ -106,7 +105,7 @@ def render(
                 f"`background` has no effect on X-rays, which {name} is seen by", remedy="drop it"
             )
         found = find(asked, cloud, name, single=not target.folder)
-        scene = chosen.scene(splats)
+        scene = engine.scene(splats)
     paths = target.paths(found.cameras, asked.path or name)
     if target.folder:
         writing.check_outputs(
@@ -148,7 +147,7 @@ def render(
         len(cloud),
         mode,
         behind.name,
-        chosen.name,
+        engine.name,
         found.sha256,
         None if found.up is None else f"{found.up.way}, {found.up.why}",
         tuple(shots),

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from . import arguments
 from .errors import InputError, UsageError
+from .rendering.views import refuse_unless
 from .watching import MATCHED_WITHIN
+from .watching import drawing as drawn
 from .watching.events import EventWriter
 from .watching.state import SUBFOLDER, State
-from .watching.watcher import Measured, Watcher, centers
+from .watching.watcher import Measured, Watcher, read
 
 __all__ = ["Measured", "watch"]
 
@@ -26,6 +28,14 @@ def watch(
     reference: str | os.PathLike[str] | None = None,
     tensorboard: str | os.PathLike[str] | None = None,
     threshold: float = MATCHED_WITHIN,
+    render: bool = False,
+    views: int | None = None,
+    size: str | Sequence[int] | int | None = None,
+    cameras: str | os.PathLike[str] | None = None,
+    up: str | None = None,
+    fov: float | None = None,
+    near: float | None = None,
+    rasterizer: str = "auto",
     every: float = 10.0,
     once: bool = False,
     until: int | None = None,
@@ -45,6 +55,10 @@ def watch(
         tensorboard: write scalars with their steps to ``gscli/`` in this folder, and remember there what
             was measured: started again, it goes on after the last step.
         threshold: a centre is matched when its counterpart is nearer, in scene units.
+        render: also draw the models from the same cameras at every step, and say how alike the pictures are.
+            views, size, cameras, up, fov, near: from where, as of `gscli.render.render`; default 4 views of
+            400 x 400 around the reference, or else the first model drawn. rasterizer: how to draw, one of
+            `gscli.rasterizers.RASTERIZERS`, or ``auto``.
         every: seconds between polls.
         once: measure all steps that are there, oldest first, and end.
         until: end after measuring this step or a later one.
@@ -52,9 +66,9 @@ def watch(
         say: told, in words, of steps dropped or passed over, files that cannot be read, runs that have
             no checkpoint yet and runs that share no step.
 
-    Scalars: see `disagreement.points`, under ``corgs/point`` for two runs, ``successive/point``
-    for one, ``reference/point`` for one against the reference, and ``reference_a/point`` and
-    ``reference_b/point`` for two.
+    Scalars: see `disagreement.points` and `drawing.Drawing.renders`, under ``corgs/point`` and
+    ``corgs/render`` for two runs, ``successive/`` for one, ``reference/`` for one against the reference,
+    and ``reference_a/`` and ``reference_b/`` for two.
 
     Raises:
         UsageError: numbers that make no sense, no run, or more than two.
@@ -73,10 +87,19 @@ def watch(
         raise UsageError(f"`every` must be {LONGEST:,} seconds at most, not {every:g}")
     if once and (until is not None or timeout is not None):
         raise UsageError("`once` ends by itself", remedy="drop `until` and `timeout`")
-    fixed = None if reference is None else centers(os.fspath(reference))
-    memory = State.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold)
+    arguments.require_flags(render=render)
+    views_asked = {"views": views, "size": size, "cameras": cameras, "up": up, "fov": fov, "near": near}
+    refuse_unless(render, **views_asked, rasterizer=None if rasterizer == "auto" else rasterizer)
+    about, drawing = None, None
+    if render:
+        asked = drawn.asked(views, size, cameras, up, fov, near)
+        about, drawing = {**asked.to_dict(), "rasterizer": rasterizer}, drawn.Drawing(asked, rasterizer)
+    fixed = None if reference is None else read(os.fspath(reference), whole=render)
+    memory = State.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold, about)
+    if drawing is not None:
+        drawing.cameras = memory.cameras
     patience = 1 if once else PATIENCE
-    watcher = Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience)
+    watcher = Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience, drawing)
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)
     try:
         for measured in _follow(watcher, every, once, until, timeout):

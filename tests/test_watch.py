@@ -455,7 +455,10 @@ def test_the_command_prints_one_line_of_json_for_each_step(runs):
     assert [line["step"] for line in lines] == [1, 2]
     assert lines[0]["scalars"]["corgs/point_fitness"] == 0
     assert lines[0]["scalars"]["corgs/point_rmse"] is None  # infinite: nothing matched
-    assert set(lines[0]) == {"schema", "version", "step", "scalars", "paths", "timings_s"}
+    assert set(lines[0]) == {
+        *("schema", "version", "step", "scalars", "paths", "cameras_sha256", "timings_s")
+    }
+    assert lines[0]["cameras_sha256"] is None
 
 
 def test_infinite_numbers_reach_tensorboard_as_they_are(runs, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,19 @@ class Camera:
         lens = {"fx": self.fx * x, "fy": self.fy * y, "cx": self.cx * x, "cy": self.cy * y}
         changed: Any = {"width": width, "height": height, **lens}
         return replace(self, **changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in JSON's own types, as `from_dict` takes it."""
+        return {**asdict(self), "world_to_camera": self.world_to_camera.tolist()}
+
+    @classmethod
+    def from_dict(cls, said: dict[str, Any]) -> Camera:
+        """The camera that `to_dict` told of.
+
+        Raises:
+            UsageError: it is none. TypeError: it has other names.
+        """
+        return cls(**{**said, "world_to_camera": np.array(said["world_to_camera"], np.float64)})
 
     def _facts(self) -> dict[str, object]:
         where = ", ".join(f"{x:.4g}" for x in self.position)

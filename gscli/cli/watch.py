@@ -8,7 +8,7 @@ import click
 
 from ..errors import UsageError
 from ..watching import MATCHED_WITHIN
-from . import options, paths, show
+from . import options, paths, show, viewpoints
 
 
 @click.command()
@@ -27,6 +27,14 @@ from . import options, paths, show
     show_default=True,
     help="A centre is matched when its counterpart is nearer, in scene units.",
 )
+@click.option(
+    "--render",
+    is_flag=True,
+    help="Also draw the models from the same cameras, 4 views of 400x400 unless told otherwise, and say how "
+    "alike the pictures are.",
+)
+@viewpoints.where_from
+@viewpoints.rasterizer
 @click.option(
     "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."
 )
@@ -50,6 +58,7 @@ def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
       gscli watch run_a/ run_b/ --tensorboard logs/ --every 10
       gscli watch run/point_cloud_gs1 run/point_cloud_gs2 --until 30000
       gscli watch run/ --reference final.ply --once
+      gscli watch run_a/ run_b/ --render --cameras run_a/cameras.json --size 400
     """
     from ..results.documents import dumps
     from ..watch import watch

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import rasterizers
 from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..errors import InputError, UsageError
-from ..rasterizers import RASTERIZERS, Picture
+from ..rasterizers import Picture
 from ..rasterizers import Scene as Drawn
 from ..rendering.metrics import Alike, Likeness, Psnr, Ssim, ViewAlike
 from ..rendering.views import Views, Wanted, find
@@ -109,7 +110,7 @@ def prepare(
         InputError: a scene that is no 3D Gaussians, colours held against densities, or no cameras.
         UsageError: a `transform` that no camera can follow. EngineUnavailable: the engine cannot run here.
     """
-    chosen = RASTERIZERS.get("core" if rasterizer == "auto" else rasterizer)
+    engine = rasterizers.chosen(rasterizer)
     splats = [Splats.of(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     for each, name in zip(splats, names, strict=True):
         if not each.xray and each.degree is None:
@@ -123,8 +124,8 @@ def prepare(
         raise UsageError("`render` cannot follow a `transform` that mirrors", remedy="drop `render`")
     views = find(wanted, clouds[1], names[1])
     around = f"from {wanted.path}" if views.up is None else f"around the target; {views.told}"
-    drawn = (chosen.scene(splats[0]), chosen.scene(splats[1]))
-    return Ready(drawn, splats[0].xray, chosen.name, views, around, moved)
+    drawn = (engine.scene(splats[0]), engine.scene(splats[1]))
+    return Ready(drawn, splats[0].xray, engine.name, views, around, moved)
 
 
 def measure(

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import get_type_hints
 
-from .. import arguments, neighbors
+from .. import arguments, neighbors, rasterizers
 from ..errors import UsageError
 from ..kernels import hashing
-from ..rasterizers import RASTERIZERS
-from ..rendering.views import Wanted
+from ..rendering.views import Wanted, refuse_unless
 from . import gates, pairing, search
 from .centers import Centers
 from .gates import Limit
@@ -56,21 +55,14 @@ def check_render(
 ) -> None:
     """Refuse options of renders where nothing is rendered, and renders that cannot be."""
     if render:
-        if rasterizer != "auto":
-            RASTERIZERS.get(rasterizer)
+        rasterizers.chosen(rasterizer)
         if memory is not None:
             raise UsageError(
                 "`render` draws all Gaussians at once, whatever `memory_limit` says", remedy="drop one"
             )
         return
-    given = {
-        **{name: value for name, value in asked.to_dict().items() if name != "camera"},
-        "rasterizer": None,
-    }
-    given["rasterizer"] = None if rasterizer == "auto" else rasterizer
-    for name, value in given.items():
-        if value is not None:
-            raise UsageError(f"`{name}` has no effect without `render`", remedy="add `render=True`")
+    given = {name: value for name, value in asked.to_dict().items() if name != "camera"}
+    refuse_unless(render, **given, rasterizer=None if rasterizer == "auto" else rasterizer)
     for limit in limits:
         if limit.metric.split(".")[0] == "render":
             what = "`min_psnr`" if limit.metric == gates.PSNR else f"`require` {limit.metric}"

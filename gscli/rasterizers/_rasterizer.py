@@ -82,3 +82,14 @@ class Rasterizer:
 
 
 RASTERIZERS: Registry[Any] = Registry("gscli.rasterizers", Rasterizer, separator="-", beside=("auto",))
+DEFAULT = "core"  # what ``auto`` stands for
+
+
+def chosen(name: str) -> Rasterizer:
+    """The engine of a name, or the one that ``auto`` stands for.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    found: Rasterizer = RASTERIZERS.get(DEFAULT if name == "auto" else name)
+    return found

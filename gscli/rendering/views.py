@@ -99,6 +99,17 @@ def wanted(
     return Wanted(views, _size(size), path, None if camera is None else str(camera), up, fov, near)
 
 
+def refuse_unless(render: bool, **given: Any) -> None:
+    """Refuse options of renders, by their names, where nothing is rendered; None was not given.
+
+    Raises:
+        UsageError: see above.
+    """
+    for name, value in given.items():
+        if value is not None and not render:
+            raise UsageError(f"`{name}` has no effect without `render`", remedy="add `render=True`")
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 

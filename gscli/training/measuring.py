@@ -15,10 +15,10 @@ from ..runtime import processes
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is asked: ``points`` or ``renders`` of two models, as of a step.
+    """What is asked: ``points``, ``renders`` or all of two ``models``, as of a step.
 
     Attributes:
-        settings: what the function of `gscli.watching.disagreement` takes besides both arrays.
+        settings: what the function of `gscli.training.monitor_process` takes besides both arrays.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class MeasuringProcess:
         self.running: subprocess.Popen[bytes] | None = None
 
     def measure(self, job: Measurement) -> Any:
-        """What the process answers: ``scalars`` or an ``error``.
+        """What the process answers: ``scalars``, of models with ``cameras`` and ``trouble``; or an ``error``.
 
         Raises:
             OSError: it ended instead. ValueError: it answered something else.

@@ -1,4 +1,7 @@
-"""DisagreementMonitor: how far two models disagree while they train, computed beside the training."""
+"""DisagreementMonitor: how far two models disagree while they train, computed beside the training.
+
+One module: the calls that fill the queue and the thread that empties it share one lock.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +24,9 @@ from ..errors import UsageError
 from ..results.shown import shown
 from ..watching import MATCHED_WITHIN
 from ..watching.disagreement import POINTS
+from ..watching.drawing import asked
 from .measuring import Measurement, MeasuringProcess
+from .models import table
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,6 +57,9 @@ class DisagreementMonitor:
         tag: what the names of the centres' scalars begin with.
         queue: how many measurements may wait. One more drops the oldest before it is copied, so that
             memory is bounded by `queue` + 1 copies.
+        views, size, cameras, up, fov, near: from where `models` are drawn, as of `gscli.render.render`;
+            default 4 views of 400 x 400 around the first model that is drawn, from where they stay.
+        harmonics: whether they are drawn with colours that depend on the direction of view.
 
     Attributes:
         dropped: measurements that a newer one pushed out of the queue, or that waited when the monitor
@@ -69,6 +78,13 @@ class DisagreementMonitor:
         threshold: float = MATCHED_WITHIN,
         tag: str = POINTS,
         queue: int = 4,
+        views: int | None = None,
+        size: str | Sequence[int] | int | None = None,
+        cameras: str | os.PathLike[str] | None = None,
+        up: str | None = None,
+        fov: float | None = None,
+        near: float | None = None,
+        harmonics: bool = False,
     ) -> None:
         if not (callable(log) or hasattr(log, "add_scalar")):
             raise UsageError("log is neither callable nor has it add_scalar")
@@ -79,6 +95,10 @@ class DisagreementMonitor:
         self.dropped = self.failed = self.restarts = 0
         self._log = log
         self._threshold, self._tag = threshold, tag
+        self._views = asdict(asked(views, size, cameras, up, fov, near))
+        self._harmonics = harmonics
+        self._cameras: list[dict[str, Any]] = []
+        self._told: set[str] = set()  # troubles
         self._size = queue
         self._pending: deque[Measurement] = deque()
         self._results: deque[tuple[dict[str, float], int]] = deque()
@@ -96,7 +116,34 @@ class DisagreementMonitor:
 
     def __call__(self, centers_a: Any, centers_b: Any, step: int) -> None:
         """Measure two sets of (N, 3) centres, tensors on any device or arrays, as of `step`."""
-        self._submit("points", centers_a, centers_b, step, threshold=self._threshold, tag=self._tag)
+        settings = {"threshold": self._threshold, "tag": self._tag}
+        self._submit(
+            lambda: Measurement("points", int(step), (_copied(centers_a), _copied(centers_b)), settings), step
+        )
+
+    def models(self, model_a: Any, model_b: Any, step: int) -> None:
+        """Measure two models by their centres and by pictures of them, drawn in the monitor's process.
+
+        All of ``corgs/point_*`` and ``corgs/render_*`` come of it, and one place in the queue is taken. What
+        is copied is 56 bytes a Gaussian of each model, 236 with harmonics of degree 3.
+
+        Args:
+            model_a, model_b: as `gscli.training.models.table` takes them: gsplat's parameters, or the model
+                of the reference code, its forks, or r2_gaussian.
+            step: what the scalars are logged at.
+        """
+
+        def job() -> Measurement:
+            tables = [table(model, harmonics=self._harmonics) for model in (model_a, model_b)]
+            settings = {
+                "names": [names for _, names in tables],
+                "threshold": self._threshold,
+                "tag": self._tag,
+                "asked": self._views,
+            }
+            return Measurement("models", int(step), (tables[0][0], tables[1][0]), settings)
+
+        self._submit(job, step)
 
     def renders(self, image_a: Any, image_b: Any, step: int, *, data_range: float | None = None) -> None:
         """Measure two renders of one camera, in the convention of splatting trainers.
@@ -110,7 +157,13 @@ class DisagreementMonitor:
             data_range: what to divide values by, such as the maximum of X-ray renders. They may then be any
                 finite floats.
         """
-        self._submit("renders", image_a, image_b, step, data_range=data_range)
+
+        def job() -> Measurement:
+            span = None if data_range is None else float(data_range)  # JSON takes no tensor
+            pair = (_copied(image_a), _copied(image_b))
+            return Measurement("renders", int(step), pair, {"data_range": span})
+
+        self._submit(job, step)
 
     def poll(self) -> None:
         """Hand to `log` what has been measured."""
@@ -154,7 +207,8 @@ class DisagreementMonitor:
     ) -> None:
         self.close()
 
-    def _submit(self, kind: str, a: Any, b: Any, step: int, **settings: Any) -> None:
+    def _submit(self, make: Callable[[], Measurement], step: Any) -> None:
+        """Put a measurement into the queue, which makes the copies that it needs."""
         self.poll()
         stopped = self._disabled or self._closing
         if stopped:
@@ -167,9 +221,7 @@ class DisagreementMonitor:
                     say.warning("dropped the disagreement of step %d: measuring is too slow", oldest.step)
                 del oldest  # its memory is free before the copies are made
         try:
-            if settings.get("data_range") is not None:  # JSON takes no tensor
-                settings["data_range"] = float(settings["data_range"])
-            job = Measurement(kind, int(step), (_copied(a), _copied(b)), settings)
+            job = make()
         except Exception:  # noqa: BLE001 - a monitor must not end a training run
             self.failed += 1
             say.warning("the models of step %s cannot be measured", step, exc_info=True)
@@ -202,6 +254,8 @@ class DisagreementMonitor:
                     return
                 job = self._pending.popleft()
             try:
+                if job.kind == "models":
+                    job.settings["cameras"] = self._cameras
                 answer = self._process.measure(job)
             except (OSError, ValueError) as error:
                 self.failed += 1
@@ -220,6 +274,11 @@ class DisagreementMonitor:
                 self.failed += 1
                 say.warning("the disagreement of step %d: %s", job.step, answer["error"])
             else:
+                self._cameras = answer.get("cameras", self._cameras)
+                trouble = answer.get("trouble")
+                if trouble is not None and trouble not in self._told:
+                    self._told.add(trouble)
+                    say.warning("the models of step %d are not drawn: %s", job.step, trouble)
                 self._results.append((answer["scalars"], job.step))
 
 

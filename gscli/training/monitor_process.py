@@ -15,19 +15,64 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
+from ..cameras import Camera
 from ..errors import GscliError
+from ..rendering.views import Wanted
 from ..watching import disagreement
+from ..watching.drawing import Drawing
+from . import models
+
+Array = npt.NDArray[Any]
 
 NICENESS = 10
-MEASURES: dict[str, Callable[..., dict[str, float]]] = {
-    "points": disagreement.points,
-    "renders": disagreement.renders,
-}
+
+
+class Models:
+    """Measures models by their points and their pictures, from cameras that stay once there are some."""
+
+    def __init__(self) -> None:
+        self._drawing: Drawing | None = None
+
+    def __call__(
+        self,
+        a: Array,
+        b: Array,
+        *,
+        names: tuple[list[str], list[str]],
+        threshold: float,
+        tag: str,
+        asked: dict[str, Any],
+        cameras: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Scalars, the cameras, and what stood in the way of pictures.
+
+        Args:
+            a, b: as `gscli.training.models.table` gives them; names: of their columns.
+            threshold, tag: see `disagreement.points`.
+            asked: from where to draw, as of `gscli.rendering.views.Wanted`; cameras: from where instead, as a
+                process before this one did.
+        """
+        pair = [models.cloud(table, columns) for table, columns in zip((a, b), names, strict=True)]
+        scalars = disagreement.points(pair[0].xyz, pair[1].xyz, threshold=threshold, tag=tag)
+        try:
+            if self._drawing is None:
+                before = [Camera.from_dict(camera) for camera in cameras]
+                self._drawing = Drawing(Wanted(**asked), cameras=before)
+            scalars |= self._drawing.renders(pair[0], pair[1], ("model a", "model b"))
+        except GscliError as error:
+            return {"scalars": scalars, "trouble": str(error), "cameras": cameras}
+        return {"scalars": scalars, "cameras": [camera.to_dict() for camera in self._drawing.cameras]}
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer every request of `source` on `sink`."""
+    measures: dict[str, Callable[..., dict[str, Any]]] = {
+        "points": lambda *arrays, **settings: {"scalars": disagreement.points(*arrays, **settings)},
+        "renders": lambda *arrays, **settings: {"scalars": disagreement.renders(*arrays, **settings)},
+        "models": Models(),
+    }
     while (line := source.readline()) not in (b"", b"\n"):
         request = json.loads(line)
         arrays = []
@@ -42,7 +87,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             arrays.append(array)
         answer: dict[str, Any]
         try:
-            answer = {"scalars": MEASURES[request["kind"]](*arrays, **request["settings"])}
+            answer = measures[request["kind"]](*arrays, **request["settings"])
         except (GscliError, TypeError, ValueError, MemoryError) as error:
             answer = {"error": str(error)}
         sink.write(json.dumps(answer).encode() + b"\n")

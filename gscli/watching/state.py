@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..cameras import Camera
 from ..errors import InputError, UsageError
 from ..files import writing
 
@@ -22,12 +23,14 @@ class State:
 
     Attributes:
         step: the last step, and `path` of it the file (of one run, to compare the next one with).
+        cameras: from where models are drawn, once that is known; None where they are not.
     """
 
     file: Path | None
     about: dict[str, Any]
     step: int | None = None
     path: str | None = None
+    cameras: tuple[Camera, ...] = ()
 
     @classmethod
     def open(
@@ -36,12 +39,15 @@ class State:
         runs: list[str],
         reference: str | os.PathLike[str] | None,
         threshold: float,
+        drawn: dict[str, Any] | None = None,
     ) -> State:
-        about = {
+        about: dict[str, Any] = {
             "runs": [os.path.realpath(run) for run in runs],
             "reference": None if reference is None else os.path.realpath(reference),
             "threshold": threshold,
         }
+        if drawn is not None:
+            about["render"] = json.loads(json.dumps(drawn))  # as it is read again
         if tensorboard is None:
             return cls(None, about)
         memory = cls(Path(tensorboard) / SUBFOLDER / STATE, about)
@@ -52,11 +58,12 @@ class State:
                 known = json.loads(memory.file.read_text())
                 same = known["about"] == about
                 memory.step, memory.path = int(known["step"]), known["path"]
-            except (ValueError, KeyError, TypeError) as error:
+                memory.cameras = tuple(Camera.from_dict(camera) for camera in known.get("cameras", ()))
+            except (ValueError, KeyError, TypeError, UsageError) as error:
                 raise InputError(f"is damaged ({error})", path=memory.file, remedy="delete it") from None
             if not same:
                 raise UsageError(
-                    "other runs or another threshold were watched into this folder",
+                    "other runs or another threshold, or other views, were watched into this folder",
                     path=tensorboard,
                     remedy="give each watch a folder of its own",
                 )
@@ -64,6 +71,8 @@ class State:
 
     def save(self) -> None:
         if self.file is not None:
-            content = {"about": self.about, "step": self.step, "path": self.path}
+            content: dict[str, Any] = {"about": self.about, "step": self.step, "path": self.path}
+            if self.cameras:
+                content["cameras"] = [camera.to_dict() for camera in self.cameras]
             with writing.replacing(self.file, overwrite=True) as stream:
                 stream.write(json.dumps(content).encode())

@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields, formats
+from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError
 from ..results.documents import document
 from . import disagreement
 from .checkpoints import Checkpoint, checkpoints
+from .drawing import Drawing
 from .state import State
 
 SCHEMA = "gscli/watch/1"
@@ -24,12 +26,17 @@ SCHEMA = "gscli/watch/1"
 
 @dataclass(frozen=True)
 class Measured:
-    """The scalars of one step, by the files they come from; none for the first step of a lone run."""
+    """The scalars of one step, by the files they come from; none for the first step of a lone run.
+
+    Attributes:
+        cameras_sha256: of the cameras that models were drawn from; None where they were not.
+    """
 
     step: int
     scalars: dict[str, float]
     paths: tuple[str, ...]
     seconds: float
+    cameras_sha256: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document; numbers that do not exist are null."""
@@ -38,6 +45,7 @@ class Measured:
             step=self.step,
             scalars=self.scalars,
             paths=self.paths,
+            cameras_sha256=self.cameras_sha256,
             timings_s={"measure": round(self.seconds, 4)},
         )
 
@@ -47,11 +55,12 @@ class Watcher:
     """The runs as of the last two polls."""
 
     runs: list[str]
-    reference: npt.NDArray[Any] | None
+    reference: Model | None
     threshold: float
     memory: State
     say: Callable[[str], object]
     patience: int
+    drawing: Drawing | None = None
     steps: list[dict[int, Checkpoint]] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
@@ -61,7 +70,8 @@ class Watcher:
     measured: tuple[str, ...] = ()
     late_after: int | None = None
     unread: GscliError | None = None
-    before: tuple[str, npt.NDArray[Any]] | None = None
+    before: Model | None = None
+    undrawn: set[str] = field(default_factory=set)
 
     def look(self) -> None:
         """Poll: which files are there, and which of them have not changed since the last time."""
@@ -147,45 +157,85 @@ class Watcher:
         for run in self.steps:
             path = run[step].path
             try:
-                models.append((path, centers(path)))
+                models.append(read(path, whole=self.drawing is not None))
             except GscliError as error:
                 self.failures[path] = self.failures.get(path, 0) + 1
                 self.unread = error
                 if self.failures[path] == self.patience or not run[step].files[0].exists():
                     self.say(f"step {step} is left out: {error}")
                 return None
-        pairs: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
+        pairs: list[tuple[str, Model, Model]] = []
         if len(models) == 2:
-            pairs.append((disagreement.POINTS, models[0][1], models[1][1]))
+            pairs.append(("corgs", models[0], models[1]))
         else:
             earlier = self._before(step)
             if earlier is not None:
-                pairs.append(("successive/point", earlier, models[0][1]))
+                pairs.append(("successive", earlier, models[0]))
         if self.reference is not None:
-            for suffix, (_, model) in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
-                pairs.append((f"reference{suffix}/point", model, self.reference))
+            for suffix, model in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
+                pairs.append((f"reference{suffix}", model, self.reference))
         scalars: dict[str, float] = {}
         for tag, a, b in pairs:
-            scalars |= disagreement.points(a, b, threshold=self.threshold, tag=tag)
-        self.memory.step, self.memory.path = step, os.path.abspath(models[0][0])
-        self.before, self.measured = models[0], tuple(path for path, _ in models)
-        return Measured(step, scalars, self.measured, time.perf_counter() - start)
+            scalars |= disagreement.points(a.xyz, b.xyz, threshold=self.threshold, tag=f"{tag}/point")
+            scalars |= self._drawn(tag, a, b, step)
+        self.memory.step, self.memory.path = step, os.path.abspath(models[0].path)
+        self.before, self.measured = models[0], tuple(model.path for model in models)
+        seconds, cameras = time.perf_counter() - start, None if self.drawing is None else self.drawing.sha256
+        return Measured(step, scalars, self.measured, seconds, cameras)
 
-    def _before(self, step: int) -> npt.NDArray[Any] | None:
+    def _drawn(self, tag: str, a: Model, b: Model, step: int) -> dict[str, float]:
+        """How alike two models look; nothing, which is said once, where they cannot be drawn."""
+        if self.drawing is None:
+            return {}
+        assert a.cloud is not None
+        assert b.cloud is not None
+        around = None if self.reference is None else self.reference.cloud
+        try:
+            found = self.drawing.renders(
+                a.cloud, b.cloud, (a.path, b.path), around=around, tag=f"{tag}/render"
+            )
+        except InputError as error:
+            if error.what not in self.undrawn:
+                self.undrawn.add(error.what)
+                self.say(f"step {step} is not rendered: {error}")
+            return {}
+        self.memory.cameras = self.drawing.cameras
+        return found
+
+    def _before(self, step: int) -> Model | None:
         """The model measured before, from memory or, after a restart, from its file if that still is."""
         if self.before is None and self.memory.path is not None:
             try:
-                self.before = (self.memory.path, centers(self.memory.path))
+                self.before = read(self.memory.path, whole=self.drawing is not None)
             except GscliError as error:
                 self.say(f"step {step} has nothing to be compared with: {error}")
-        return None if self.before is None else self.before[1]
+        return self.before
 
 
-def centers(path: str) -> npt.NDArray[Any]:
-    """(N, 3) positions of a scene file, at least one and all finite."""
-    xyz = formats.read(path, only=fields.POSITION).xyz
+@dataclass(frozen=True)
+class Model:
+    """A model that was read.
+
+    Attributes:
+        xyz: (N, 3) its positions, at least one and all finite.
+        cloud: all of it; None where that was not asked for.
+    """
+
+    path: str
+    xyz: npt.NDArray[Any]
+    cloud: GaussianCloud | None
+
+
+def read(path: str, *, whole: bool) -> Model:
+    """The model of a scene file, `whole` or its positions alone.
+
+    Raises:
+        InputError: it cannot be read, has no points, or some that are not finite.
+    """
+    cloud = formats.read(path, only=None if whole else fields.POSITION)
+    xyz = cloud.xyz
     if not len(xyz):
         raise InputError("has no points", path=path)
     if not np.isfinite(xyz).all():
         raise InputError("has positions that are not finite", path=path)
-    return xyz
+    return Model(path, xyz, cloud if whole else None)
