@@ -24,7 +24,7 @@ _PUBLIC = {
     "write": "formats",
     "VoxelGrid": "grids.voxel_grid",
 }
-_TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "verify", "watch")
+_TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "verify", "view", "watch")
 _ROOMS = ("formats", "neighbors", "training")
 __all__ = ["__version__", *_PUBLIC, *_TOOLS, *_ROOMS]
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .render import render as render
     from .resample import resample as resample
     from .verify import verify as verify
+    from .view import view as view
     from .watch import watch as watch
 else:
     ModuleType = type(sys)

@@ -32,6 +32,7 @@ EXAMPLES = {
     "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
     "verify": ["{scene}", "{out}/drawn.ply"],
+    "view": ["{scene}", "{out}/view.html", "--turns", "4", "--size", "48"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
 

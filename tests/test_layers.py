@@ -44,6 +44,7 @@ FLOORS = (
         "verify",
         "watch",
         "render",
+        "view",
         "demo",
         "doctor",
         "bench",

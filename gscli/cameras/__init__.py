@@ -6,3 +6,4 @@ from .camera import digest as digest
 from .orbit import FOV as FOV
 from .orbit import front as front
 from .orbit import orbit as orbit
+from .orbit import turntable as turntable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ FARTHEST = 1e30  # scene units: the footprints of what is seen are float32
 SAMPLE = 50_000  # rows that the box is found by
 NEAR = 0.02  # of the distance
 BACKDROP = 4.0  # where the box of 96 % is so many times as large as that of 50 %, it is that of a backdrop
+FRONT = 0.6, 0.35  # the angle and the sine of the elevation of a single picture
 GOLDEN = math.pi * (3 - math.sqrt(5))
 
 
@@ -72,24 +74,67 @@ def orbit(
 def front(xyz: Array, width: int, height: int, *, up: Any = (0, -1, 0), fov: float = FOV) -> Camera:
     """One camera a little above the horizon, for a single picture."""
     low, high = box(xyz)
-    return _camera("front", low, high, 0.6, 0.35, (width, height), up, fov)
+    return _camera("front", low, high, *FRONT, (width, height), up, fov)
+
+
+def turntable(
+    xyz: Array,
+    turns: int,
+    rises: Sequence[float],
+    width: int,
+    height: int,
+    *,
+    up: Any = (0, -1, 0),
+    fov: float = FOV,
+) -> list[Camera]:
+    """Cameras in circles around the `box` of a scene, all at one distance: nothing grows while it is turned.
+
+    Args:
+        xyz: (N, 3) positions.
+        turns: how many to a circle. rises: the sine of each circle's elevation; one circle after the other.
+        width, height, up, fov: as of `orbit`.
+    """
+    low, high = box(xyz)
+    circle = np.arange(turns) * (2 * math.pi / turns) + FRONT[0]
+    ways = [
+        (f"turn {i + 1:02}, rise {rise:g}", turn, rise)
+        for rise in rises
+        for i, turn in enumerate(circle.tolist())
+    ]
+    alone = [_camera(*way[:1], low, high, *way[1:], (width, height), up, fov) for way in ways]
+    far = max(_distance(camera, low, high) for camera in alone)
+    return [_camera(*way[:1], low, high, *way[1:], (width, height), up, fov, far) for way in ways]
 
 
 def _camera(
-    name: str, low: Array, high: Array, turn: float, rise: float, size: tuple[int, int], up: Any, fov: float
+    name: str,
+    low: Array,
+    high: Array,
+    turn: float,
+    rise: float,
+    size: tuple[int, int],
+    up: Any,
+    fov: float,
+    distance: float | None = None,
 ) -> Camera:
+    """A camera at an angle and the sine of an elevation; as near as sees the whole box, unless it is said."""
     right, across, upwards = _frame(np.asarray(up, np.float64))
     flat = math.sqrt(1 - rise * rise)
     way = flat * (math.cos(turn) * right + math.sin(turn) * across) + rise * upwards
     pose, tangent = np.eye(4), math.tan(math.radians(fov) / 2)
     pose[:3, :3] = _looking(-way, upwards)
     focal = min(size) / 2 / tangent
-    signs = np.stack(np.meshgrid(*[(-1, 1)] * 3), -1).reshape(-1, 3)
-    corners = LARGER * signs * (high - low) / 2 @ pose[:3, :3].T
-    needs = np.abs(corners[:, :2]) * focal * 2 / size - corners[:, 2:]
-    distance = float(needs.max()) or 1.0
+    if distance is None:
+        signs = np.stack(np.meshgrid(*[(-1, 1)] * 3), -1).reshape(-1, 3)
+        corners = LARGER * signs * (high - low) / 2 @ pose[:3, :3].T
+        needs = np.abs(corners[:, :2]) * focal * 2 / size - corners[:, 2:]
+        distance = float(needs.max()) or 1.0
     pose[:3, 3] = -pose[:3, :3] @ ((low + high) / 2 + distance * way)
     return Camera(name, pose, focal, focal, size[0] / 2, size[1] / 2, *size, near=NEAR * distance)
+
+
+def _distance(camera: Camera, low: Array, high: Array) -> float:
+    return float(np.linalg.norm(camera.position - (low + high) / 2))
 
 
 def _frame(up: Array) -> Array:

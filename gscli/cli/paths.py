@@ -112,4 +112,5 @@ class Output(Path):
 INPUT, IN_SOURCE, PAIR = Input(), InSource(), Pair()
 TARGET, TARGET_FOLDER = Output(product=True, binary=True), Output(product=True, folder=True)
 OUTPUT, DATA, OUTPUT_FOLDER = Output(), Output(binary=True), Output(folder=True)
+PAGE = Output(product=True)
 FOLDER, PATTERN = Folder(), Pattern()

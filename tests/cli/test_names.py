@@ -25,6 +25,7 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "render": {"as_json", "report", "quiet", "verbose"},
     "resample": {"as_json", "report", "quiet", "verbose", "no_cache"},
     "verify": {"as_json", "report", "quiet", "verbose"},
+    "view": {"as_json", "report", "quiet", "verbose", "page"},
     "watch": {"quiet"},
 }
 THERE = {"also_written", "cache", "say", "track"}  # what a caller in Python hands over, and a command makes

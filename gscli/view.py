@@ -1,0 +1,194 @@
+"""A scene, or two side by side, from all around: the frames of a page that is turned by dragging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import arguments, rasterizers
+from .cameras import FOV, digest, turntable, upright
+from .cameras.orbit import stride
+from .cloud import GaussianCloud
+from .comparing.scenes import Scene as Given
+from .comparing.scenes import read as read_two
+from .comparing.scenes import read_one, scene
+from .errors import InputError, UsageError, naming
+from .files import size_of, upwards, writing
+from .formats import Source
+from .kernels import images, parallel
+from .progress import Timings, Track, silent
+from .rasterizers import Picture
+from .rendering import pictures
+from .rendering.viewed import BRIGHTER, Scene
+from .rendering.viewed import Viewed as Viewed
+from .rendering.views import wanted
+from .splats import Splats
+
+__all__ = ["Viewed", "view"]
+
+TURNS = 36
+RISES = (0.2, 0.55)  # sines of the elevations
+SIZE = 560
+
+Array = npt.NDArray[np.float32]
+
+
+def view(
+    scenes: Given | Sequence[Given],
+    *,
+    turns: int = TURNS,
+    size: str | Sequence[int] | int | None = None,
+    background: str = "black",
+    up: str | None = None,
+    fov: float | None = None,
+    near: float | None = None,
+    rasterizer: str = "auto",
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    also_written: Sequence[str] = (),
+    overwrite: bool = False,
+    track: Track = silent,
+) -> Viewed:
+    """Draw a scene from all around, at two elevations; with a reference, both and their difference.
+
+    Args:
+        scenes: one or two, each a file, ``-`` for stdin, or a cloud. The second is the reference: cameras go
+            around that, then.
+        turns: frames to a circle, 4 to 360.
+        size: pixels, as of `gscli.render.render`; default 560 x 560.
+        background: of colours, see `gscli.rendering.pictures.background`; not ``transparent``.
+        up, fov, near, rasterizer: as of `gscli.render.render`.
+        trust_pickle, axes: see `gscli.formats.read`.
+        also_written: paths that the caller is going to write. overwrite: whether it may replace files.
+        track: told how far it is; see `gscli.progress.Track`.
+
+    Raises:
+        InputError: a scene that cannot be read or is no 3D Gaussians, or colours beside densities.
+        UsageError: an option that cannot be honoured. EngineUnavailable: the engine cannot run here.
+    """
+    arguments.require_flags(overwrite=overwrite)
+    asked = wanted(None, SIZE if size is None else size, None, None, up, fov, near)
+    if not isinstance(turns, int) or isinstance(turns, bool) or not 4 <= turns <= 360:
+        raise UsageError(f"`turns` must be a whole number from 4 to 360, not {arguments.told(turns)}")
+    behind = pictures.background(background)
+    if behind.color is None:
+        raise UsageError("`background` of a page cannot be transparent", remedy="choose a colour")
+    engine = rasterizers.chosen(rasterizer)
+    several: list[Any] = list(scenes) if isinstance(scenes, (list, tuple)) else [scenes]
+    if not 1 <= len(several) <= 2:
+        raise UsageError(f"a page shows one scene or two, not {len(several)}")
+    given = [scene(each, role) for each, role in zip(several, ("source", "target"), strict=False)]
+    read = [each.path for each in given if isinstance(each, Source)]
+    if len([each for each in given if isinstance(each, Source) and each.standard]) > 1:
+        raise UsageError("stdin can be one of the two scenes, not both")
+    writing.check_outputs(also_written, overwrite=overwrite, sources=read)
+    timings = Timings()
+    with timings.stage("read"):
+        clouds, names = _read(given, trust_pickle, axes)
+        splats = [_splats(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
+        if len({each.xray for each in splats}) > 1:
+            raise InputError(f"holds other than {names[1]} does, of colours and densities", path=names[0])
+        direction = upright.up(clouds[-1], asked.up or upwards.AUTO)
+        assert asked.size is not None
+        width, height = asked.size[0], asked.size[1] or asked.size[0]
+        with naming(names[-1]):
+            around = clouds[-1][stride(len(clouds[-1]))].xyz
+            cameras = turntable(
+                around, turns, RISES, width, height, up=direction.vector, fov=asked.fov or FOV
+            )
+        if asked.near is not None:
+            cameras = [replace(camera, near=float(asked.near)) for camera in cameras]
+        drawn = [engine.scene(each) for each in splats]
+    brightest = 1.0
+    if splats[0].xray:
+        brightest = max(_largest(each.draw(camera)) for each in drawn for camera in cameras[:: turns // 4])
+
+    def frames() -> Iterator[list[Array]]:
+        for camera in cameras:
+            with timings.stage("draw"):
+                yield [_seen(each.draw(camera), behind, brightest) for each in drawn]
+
+    panels: list[list[bytes]] = [[] for _ in range(1 if len(drawn) == 1 else 3)]
+    psnr: list[float | None] = []
+    with track("rendering", len(cameras), "views") as advance:
+        for found, decibels in parallel.in_order(_encoded, frames()):
+            for panel, frame in zip(panels, found, strict=True):
+                panel.append(frame)
+            psnr += decibels
+            advance(1)
+    shown = zip(names, clouds, given, strict=True)
+    return Viewed(
+        tuple(Scene(name, cloud.header.format, len(cloud), _bytes(each)) for name, cloud, each in shown),
+        turns,
+        RISES,
+        width,
+        height,
+        f"{direction.way}, {direction.why}",
+        engine.name,
+        splats[0].xray,
+        digest(cameras),
+        tuple(map(tuple, panels)),
+        tuple(psnr),
+        notes=tuple(note for cloud in clouds for note in cloud.header.notes),
+        timings=timings,
+        options={
+            **{
+                "turns": turns,
+                "size": [width, height],
+                "background": None if splats[0].xray else behind.name,
+            },
+            **{"up": up, "fov": fov, "near": near, "rasterizer": rasterizer, "axes": axes},
+        },
+    )
+
+
+def _read(
+    given: Sequence[Source | GaussianCloud], trust_pickle: bool, axes: str | None
+) -> tuple[list[GaussianCloud], list[str]]:
+    if len(given) == 1:
+        cloud, name = read_one(given[0], "source", trust_pickle, axes)
+        return [cloud], [name]
+    both, names = read_two((given[0], given[1]), trust_pickle, axes)
+    return list(both), list(names)
+
+
+def _bytes(given: Source | GaussianCloud) -> int | None:
+    return size_of(given.path) if isinstance(given, Source) else None
+
+
+def _splats(cloud: GaussianCloud, name: str) -> Splats:
+    found = Splats.of(cloud, name)
+    if not len(found):
+        raise InputError("has no points", path=name)
+    if not found.xray and found.degree is None:
+        raise InputError("has no colours", path=name)
+    return found
+
+
+def _largest(picture: Picture) -> float:
+    return 0.0 if picture.xray is None else float(picture.xray.max())
+
+
+def _seen(picture: Picture, behind: pictures.Background, brightest: float) -> Array:
+    """What a frame shows, 0 to 1."""
+    if picture.xray is not None:
+        gray: Array = (picture.xray / np.float32(brightest or 1)).clip(0, 1)
+        return gray
+    assert behind.color is not None
+    color: Array = picture.over(behind.color).clip(0, 1)
+    return color
+
+
+def _encoded(found: list[Array]) -> tuple[list[bytes], list[float | None]]:
+    """The frames of a view and, of two scenes, their difference; and how far these are apart."""
+    shown = found
+    decibels: list[float | None] = []
+    if len(found) == 2:
+        apart = np.abs(found[0] - found[1])
+        shown = [*found, (apart * BRIGHTER).clip(0, 1)]
+        decibels.append(images.psnr(float(np.mean(apart.astype(np.float64) ** 2)), 1.0))
+    return [pictures.encoded(frame, "rgb", ".webp") for frame in shown], decibels
