@@ -132,7 +132,7 @@ def record(job: Path) -> dict[str, Any]:
 
 def test_what_the_help_calls_a_file_is_one_by_its_type() -> None:
     words = {"FILE", "FOLDER", "PATTERN", "LOGDIR", "REPORT", "SOURCE", "TARGET", "OUTPUT", "DRAW", "RUN"}
-    words |= {"FIRST", "SECOND"}
+    words |= {"FIRST", "SECOND", "PAGE"}
     for command in commands().values():
         for parameter in command.params:
             is_argument = isinstance(parameter, click.Argument)
