@@ -138,6 +138,7 @@ def compare(
     result = _compare(
         clouds,
         names,
+        (scenes.size(given[0]), scenes.size(given[1])),
         thresholds=thresholds,
         pair=pair,
         gaussians=gaussians,
@@ -168,6 +169,7 @@ def compare(
 def _compare(
     clouds: tuple[GaussianCloud, GaussianCloud],
     names: tuple[str, str],
+    sizes: tuple[int | None, int | None],
     *,
     thresholds: Sequence[float | str],
     pair: str | None,
@@ -230,8 +232,8 @@ def _compare(
     if lacking and gaussians:
         notes.append(f"centres only: {lacking[0]} has no opacity, scales and rotation")
     result = Compared(
-        Input(names[0], source.header.format, len(source), centers.spacings[0]),
-        Input(names[1], target.header.format, len(target), centers.spacings[1]),
+        Input(names[0], source.header.format, len(source), centers.spacings[0], sizes[0]),
+        Input(names[1], target.header.format, len(target), centers.spacings[1], sizes[1]),
         centers,
         pairing=None,
         gaussians=None,
@@ -251,7 +253,7 @@ def _compare(
             "engine": engine,
             "memory_limit": memory_limit,
         },
-        evidence=Evidence((positions[0], positions[1]), forth, back),
+        evidence=Evidence((positions[0], positions[1]), forth, back, clouds),
     )
     if pairs_asked is not None:
         with timings.stage("gaussians"):

@@ -110,7 +110,8 @@ def test_the_gate_lets_only_good_scenes_in(folder: Path, worse: bool) -> None:
         scene.write(folder / "new" / "yard.ply", 800, sh_degree=0, seed=99, overwrite=True)
     done = run(folder, "bash", "-e", "-c", step)
     assert done.returncode == (MISSED if worse else 0), done.stderr
-    assert sorted(p.name for p in (folder / "compared" / "pages").iterdir()) == ["hall.html", "yard.html"]
+    pages = sorted(p.name for p in (folder / "compared" / "pages").iterdir())
+    assert pages == ["hall.html", "index.html", "yard.html"]
 
 
 def test_a_short_soak_of_kills_loses_nothing(folder: Path) -> None:

@@ -158,8 +158,9 @@ def _compare(task: Task) -> Answer:
     )
     if page is not None:
         from ..report import html
+        from ..report.ran import Ran
 
-        html.write(page, result, overwrite=True)
+        html.write(page, result, overwrite=True, ran=Ran.now())
     first = result.centers.source_to_target.at[0]
     figures = {"threshold": first.threshold, "fitness": first.fitness, "inlier_rmse": first.inlier_rmse}
     return Answer(result.to_dict(), figures, tuple(str(gate) for gate in result.gates if not gate.passed))

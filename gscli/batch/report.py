@@ -58,8 +58,12 @@ def complaint(record: dict[str, Any]) -> str:
     return f"failed   {record['error'].replace(os.path.join(os.getcwd(), ''), '')}"
 
 
-def table(summary: Summary) -> list[str]:
-    """The closing table: every input where they are few, otherwise what went wrong, and the totals."""
+def table(summary: Summary, index: str | None = None) -> list[str]:
+    """The closing table: every input where they are few, otherwise what went wrong, and the totals.
+
+    Args:
+        index: the page that leads to all pages, if there is one.
+    """
     few = len(summary.records) <= TABLE_ROWS
     rows = summary.records if few else []
     lines = _columns(sorted(rows, key=lambda record: str(record["inputs"][0]["path"])))
@@ -78,6 +82,8 @@ def table(summary: Summary) -> list[str]:
     took = f"{duration(summary.seconds)}"
     if new and summary.seconds:
         took += f", {new / summary.seconds:.3g} inputs/s, {numbers.size(summary.bytes)} read"
+    if index is not None:
+        lines.append(f"pages    {_near(index)}")
     return [*lines, f"batch    {_inputs(summary.work.tasks)}: {', '.join(counts)}; {took}"]
 
 

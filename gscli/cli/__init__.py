@@ -19,6 +19,7 @@ import click
 
 from ..errors import GscliError, UsageError, most_like, printable
 from ..version import __version__
+from . import show
 from ._remedies import remedy
 from ._spelling import spelt
 
@@ -82,6 +83,7 @@ class _Commands(click.Group):
             if arg == "" or (arg.startswith("--") and arg.endswith("=")):
                 option = arg[:-1] or (before if before.startswith("-") else "an argument")
                 raise UsageError(f"{option} is empty", remedy="check the variables that it comes from")
+        ctx.meta[show.TYPED] = ("gscli", *args)
         return super().parse_args(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

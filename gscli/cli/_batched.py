@@ -34,7 +34,7 @@ Examples:
 {examples}
 """
 _EXAMPLES = {
-    "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir compared/",),
+    "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir out/ --html pages/",),
     "convert": (
         "'scenes/*.ply' --to spz --allow-lossy --out-dir small/",
         "'runs/*/ckpt.pth::gs1' --to ply --out-dir scenes/",
@@ -225,7 +225,8 @@ def _folder_of(option: click.Option) -> click.Option:
     """An option that names an output file, as one that names a folder with a file for each input."""
     ours = copy.copy(option)
     ours.type, ours.metavar = paths.OUTPUT_FOLDER, "FOLDER"
-    ours.help = f"{option.help} Here a folder of such files, laid out as --out-dir."
+    also = ", and index.html for all of them" if option.name == "html" else ""
+    ours.help = f"{option.help} Here a folder of such files, laid out as --out-dir{also}."
     return ours
 
 

@@ -53,10 +53,11 @@ class _Batch(click.Group):
 
 def _run(operation: str, given: Given) -> None:
     """Plan, run and report a batch."""
-    from ..batch import patterns, report
+    from ..batch import index, patterns, report
     from ..batch import run as running
     from ..batch.plan import plan
     from ..batch.work import Part, Summary
+    from ..report.ran import Ran
 
     own = given.own
     _refuse_without_effect(own)
@@ -77,6 +78,9 @@ def _run(operation: str, given: Given) -> None:
     track = show.track(own["quiet"])
     work = running.look_at(tasks, folder, part=part, track=track, **leave)
     engine = _engine(own)
+    pages = None if "html" not in given.parameters else index.path(given.parameters["html"], work.part)
+    if pages is not None:
+        index.refuse(pages, tasks, work)
     if own["dry_run"]:
         show.summary(report.plan(work, folder=own["out_dir"]))
         return
@@ -89,14 +93,18 @@ def _run(operation: str, given: Given) -> None:
     kept = None
     if folder is not None:
         kept = os.fspath(folder.path / ("summary.json" if part is None else f"summary-{part}.json"))
-    show.result(
-        summary.to_dict(),
-        [translated(line) for line in report.table(summary)],
-        as_json=own["as_json"],
-        report=kept,
-        quiet=own["quiet"],
-        overwrite=True,
-    )
+    try:
+        if pages is not None and folder is not None:
+            index.write(pages, summary, folder, Ran.now(show.typed()), spelt=translated)
+    finally:
+        show.result(
+            summary.to_dict(),
+            [translated(line) for line in report.table(summary, pages)],
+            as_json=own["as_json"],
+            report=kept,
+            quiet=own["quiet"],
+            overwrite=True,
+        )
     _conclude(summary, stop, own["out_dir"])
 
 

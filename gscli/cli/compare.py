@@ -65,7 +65,10 @@ from . import options, paths, show, viewpoints
 )
 @click.option("--colors", is_flag=True, help="In --distances, replace the colours by a scale of distance.")
 @click.option(
-    "--html", type=paths.OUTPUT, metavar="FILE", help="Write a page with histograms, views and all tables."
+    "--html",
+    type=paths.OUTPUT,
+    metavar="FILE",
+    help="Write a page with histograms, upright views and all tables.",
 )
 @options.overwrite
 @options.allow_lossy
@@ -130,8 +133,9 @@ def command(
     )
     if html is not None:
         from ..report import html as page
+        from ..report.ran import Ran
 
-        page.write(html, result, overwrite=overwrite)
+        page.write(html, result, overwrite=overwrite, ran=Ran.now(show.typed()))
     show.result(
         result.to_dict(),
         report_compare.summary(result, verbose=verbose),

@@ -22,6 +22,14 @@ from . import options, paths
 if TYPE_CHECKING:
     from ..comparing.gates import Gate
 
+TYPED = "gscli.typed"  # in the meta of contexts: the words of the command line
+
+
+def typed() -> tuple[str, ...]:
+    """The words of the command line, as they were typed."""
+    words: tuple[str, ...] = click.get_current_context().meta[TYPED]
+    return words
+
 
 def track(quiet: bool) -> Track:
     """A progress bar on a terminal, nothing elsewhere."""

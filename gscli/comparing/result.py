@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from ..cloud import GaussianCloud
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
@@ -32,12 +33,18 @@ NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", 
 
 @dataclass(frozen=True)
 class Input:
-    """A cloud that was compared; `spacing` is None where all positions are equal."""
+    """A cloud that was compared.
+
+    Attributes:
+        spacing: None where all positions are equal.
+        bytes: the size of its file; None of stdin, folders and what is in memory.
+    """
 
     path: str
     format: str
     points: int
     spacing: float | None
+    bytes: int | None = None
 
 
 @shown
@@ -49,11 +56,13 @@ class Evidence:
         positions: (N, 3) and (M, 3) of source and target, the source's after the transformation.
         forth, back: what each of them is nearest to in the other.
         pictures: of the views that differ most, the worst first; empty where nothing was rendered.
+        clouds: source and target as they were read, which tell which way is up.
     """
 
     positions: tuple[Array, Array]
     forth: Nearest
     back: Nearest
+    clouds: tuple[GaussianCloud, GaussianCloud]
     pictures: tuple[Differing, ...] = ()
 
     def _facts(self) -> dict[str, object]:

@@ -23,6 +23,11 @@ def scene(given: Scene, name: str) -> Source | GaussianCloud:
         raise UsageError(what) from None
 
 
+def size(scene: Source | GaussianCloud) -> int | None:
+    """Bytes of a file; None of stdin, folders and what is in memory."""
+    return scene.bytes if isinstance(scene, Source) else None
+
+
 def read_one(
     given: Source | GaussianCloud, role: str, trust_pickle: bool, axes: str | None
 ) -> tuple[GaussianCloud, str]:

@@ -4,88 +4,77 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ..comparing.centers import color_top
-from ..comparing.result import Compared, Evidence
+from ..comparing.result import Compared
 from ..errors import UsageError
-from ..files import writing
-from ..kernels import colormap, raster
+from ..files import upwards, writing
 from ..results.documents import seconds
-from ..results.shown import markup
+from ..results.shown import counted, markup
 from ..version import __version__
 from . import compare as tables
-from . import histogram, looks, numbers, png
-from .style import STYLE
-
-PIXELS = 560
-SIDES = (("x", "y", "z"), ("x", "z", "y"), ("y", "z", "x"))  # across, up, towards the viewer
+from . import histogram, looks, numbers, views
+from .ran import Ran
+from .style import document
 
 
-def write(path: str | os.PathLike[str], result: Compared, *, overwrite: bool) -> None:
+def write(path: str | os.PathLike[str], result: Compared, *, overwrite: bool, ran: Ran | None = None) -> None:
     """Write the page to a file, or to stdout for ``-``."""
     with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(page(result).encode("utf-8", "xmlcharrefreplace"))
+        stream.write(page(result, ran=ran).encode("utf-8", "xmlcharrefreplace"))
 
 
-def page(result: Compared) -> str:
+def page(result: Compared, *, ran: Ran | None = None, up: str = upwards.AUTO) -> str:
     """The page as text.
 
+    Args:
+        result: what `gscli.compare` returned.
+        ran: when and how it was run; by default that is not told.
+        up: which way is up in its views; see `gscli.cameras.upright`.
+
     Raises:
-        UsageError: a copy of a result, which has no points to draw.
+        UsageError: a copy of a result, which has no points to draw; a way that is none.
     """
     if result.evidence is None:
         raise UsageError(
             "a comparison that was copied or pickled has no points to draw",
             remedy="draw the one that compare returned",
         )
-    found = (result.evidence.forth, result.evidence.back)
     names = _names(result.source.path, result.target.path)
     title = f"{names[0]} against {names[1]}"
-    top = color_top(result.centers.source_to_target, result.centers.target_to_source)
-    return "\n".join(
-        (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{markup(title)} · gscli compare</title>",
-            f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
-            f"<h1>{markup(title)}</h1>",
-            '<p class="soft">How far the first, which is judged, is from the second, the reference.</p>',
-            _cards(result),
-            *(f'<p class="caveat">{markup(caveat)}</p>' for caveat in result.caveats),
-            looks.section(result),
-            "<section>\n<h2>Distances</h2>",
-            histogram.svg(
-                [
-                    (_direction(0, names), found[0].distances),
-                    (_direction(1, names), found[1].distances),
-                ],
-                [(f"threshold {tables.number(t)}", t) for t in result.centers.thresholds],
-                top,
-            ),
-            "</section>",
-            f"<section>\n<h2>Where they differ</h2>\n{_scale(top)}",
-            "".join(_views(result.evidence, side, names, top) for side in (0, 1)),
-            "</section>",
-            "<section>\n<h2>Numbers</h2>",
-            '<div class="tables">' + "".join(_table(table) for table in tables.tables(result)) + "</div>",
-            f"</section>\n<section>\n<h2>What was run</h2>\n{_run(result)}\n</section>",
-            "</main>\n</body>\n</html>\n",
-        )
+    scale, way = views.Scale.of(result), views.which_way_up(result, result.evidence, up)
+    return document(
+        f"{title} · gscli compare",
+        f"<h1>{markup(names[0])} <small>against</small> {markup(names[1])}</h1>",
+        '<p class="soft">How far the first, which is judged, is from the second, the reference.</p>',
+        _verdict(result),
+        _cards(result),
+        *(f'<p class="caveat">{markup(caveat)}</p>' for caveat in result.caveats),
+        looks.section(result),
+        _distances(result, names, scale),
+        views.section(result, result.evidence, names, scale, way),
+        "<section>\n<h2>Numbers</h2>",
+        '<div class="tables">' + "".join(_table(table) for table in tables.tables(result)) + "</div>",
+        f"</section>\n<section>\n<h2>What was run</h2>\n{_run(result, ran or Ran())}\n</section>",
     )
 
 
 def _names(*paths: str) -> list[str]:
-    """File names; whole paths where the names are one."""
-    names = [os.path.basename(path) or path for path in paths]
-    return names if len(set(names)) > 1 else list(paths)
+    """File names; with as many of the folders they are in as tell them apart."""
+    parts = [path.rstrip("/").split("/") for path in paths]
+    most = max(map(len, parts))
+    lengths = range(1, most + 1) if len(set(paths)) > 1 else (1,)
+    tails = (["/".join(part[-length:]) for part in parts] for length in lengths)
+    return next((found for found in tails if len(set(found)) > 1 or most == 1), None) or [
+        part[-1] or path for part, path in zip(parts, paths, strict=True)
+    ]
 
 
-def _direction(side: int, names: list[str]) -> str:
-    a, b = ("source", "target") if side == 0 else ("target", "source")
-    return f"{names[side]} → nearest of {names[1 - side]} ({a} → {b})"
+def _verdict(result: Compared) -> str:
+    told = tables.verdict(result)
+    kind = "" if told.good is None else " passed" if told.good else " MISSED"
+    return f'<p class="verdict{kind}">{_text(told.split(maxsplit=1)[1])}</p>'
 
 
 def _cards(result: Compared) -> str:
@@ -93,6 +82,7 @@ def _cards(result: Compared) -> str:
     at, number = c.source_to_target.at[0], tables.number
     cards = [
         (numbers.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
+        (numbers.percent(c.target_to_source.at[0].fitness), "of the target matched by the source"),
         (numbers.fraction(c.symmetric.at[0].fscore, 4), "F-score, both ways"),
         (number(c.symmetric.chamfer), "Chamfer: mean distance, both ways"),
         (number(c.symmetric.hausdorff), "Hausdorff: largest distance"),
@@ -113,39 +103,19 @@ def _cards(result: Compared) -> str:
     )
 
 
-def _scale(top: float) -> str:
-    palette = colormap.palette()
-    stops = ",".join(f"#{colour.tobytes().hex()}" for colour in palette[:: len(palette) // 10])
-    ticks = "".join(f"<span>{tables.number(top * share)}</span>" for share in (0, 0.25, 0.5, 0.75))
-    return (
-        f'<div class="scale"><div style="background:linear-gradient(90deg,{stops})"></div>'
-        f"<p>{ticks}<span>{tables.number(top)} and more</span></p></div>"
-        '<p class="soft">Distance to the nearest point of the other, scene units. '
-        "Each pixel shows the largest of the points behind it. All views have one scale.</p>"
-    )
-
-
-def _views(evidence: Evidence, side: int, names: list[str], top: float) -> str:
-    found = (evidence.forth, evidence.back)[side]
-    xyz = evidence.positions[side] if found.asked is None else evidence.positions[side][found.asked]
-    middle, edge = raster.frame(evidence.positions)
-    levels = colormap.levels(found.distances, top)
-    dot = 3 if len(xyz) < 500 else 2 if len(xyz) < 8_000 else 1 if len(xyz) < 150_000 else 0
-    what = "target misses or places elsewhere" if side == 0 else "source misses or places elsewhere"
-    out = [f"<h3>{markup(names[side])}: what the {what}</h3>", '<div class="views">']
-    for across, up, towards in SIDES:
-        i, j = ("xyz".index(axis) for axis in (across, up))
-        a, b = ((xyz[:, k].astype(np.float64) - middle[k]) / edge + 0.5 for k in (i, j))
-        picture, outside = raster.view(a, b, levels, PIXELS, dot)
-        uri = png.data_uri(png.encode(picture, colormap.palette(), raster.EMPTY))
-        rest = f"; {outside:,} points outside" if outside else ""
-        alt = markup(f"{names[side]} seen along {towards}, coloured by distance")
-        out.append(
-            f'<figure><img src="{uri}" alt="{alt}" width="{PIXELS}" height="{PIXELS}">'
-            f"<figcaption>along {towards}: {across} to the right, {up} up; {edge:.4g} wide{rest}</figcaption>"
-            "</figure>"
-        )
-    return "\n".join((*out, "</div>"))
+def _distances(result: Compared, names: Sequence[str], scale: views.Scale) -> str:
+    assert result.evidence is not None
+    series = [result.evidence.forth.distances, result.evidence.back.distances]
+    drawn = []
+    for size, word in (("wide", "threshold"), ("narrow", "d <")):
+        marks = [(f"{word} {tables.number(t)}", t) for t in result.centers.thresholds]
+        drawn.append(histogram.svgs(series, marks, scale.colours, size=size))
+    out = ["<section>\n<h2>Distances</h2>"]
+    for side, pictures in enumerate(zip(*drawn, strict=True)):
+        a, b = ("source", "target") if side == 0 else ("target", "source")
+        out.append(f"<h3>{markup(names[side])} → nearest of {markup(names[1 - side])} ({a} → {b})</h3>")
+        out += pictures
+    return "\n".join((*out, "</section>"))
 
 
 def _table(table: tables.Table) -> str:
@@ -163,12 +133,20 @@ def _table(table: tables.Table) -> str:
     return f"<div{' class=wide' if table.wide else ''}><h3>{_text(table.title)}</h3>{body}</div>"
 
 
-def _run(result: Compared) -> str:
-    rows: list[tuple[str, str]] = [*tables.facts(result)]
-    rows += [(name, _value(value)) for name, value in result.options.items() if value is not None]
+def _run(result: Compared, ran: Ran) -> str:
+    rows = ran.rows()
+    for role, cloud in (("source", result.source), ("target", result.target)):
+        size = "" if cloud.bytes is None else f", {counted(cloud.bytes, 'byte')}"
+        spacing = "none" if cloud.spacing is None else tables.number(cloud.spacing)
+        what = f"{counted(cloud.points, 'point')}, spacing {spacing} ({cloud.format}{size})"
+        rows.append((role, f"{cloud.path}: {what}"))
+    rows += [fact for fact in tables.facts(result) if fact[0] not in ("source", "target")]
+    given = [f"{name} {_value(value)}" for name, value in result.options.items() if value is not None]
+    rows.append(("options", "; ".join(given)))
     rows += [("device", result.device), ("version", f"gscli {__version__}")]
     stages = seconds(result.timings)
-    rows.append(("seconds", ", ".join(f"{stage} {value:.2f}" for stage, value in stages.items())))
+    told = ", ".join(f"{stage} {value:.2f}" for stage, value in stages.items())
+    rows.append(("seconds", f"{sum(stages.values()):.2f} ({told})"))
     rows += [("note", note) for note in result.notes]
     return (
         "<dl>" + "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in rows) + "</dl>"

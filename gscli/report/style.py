@@ -1,42 +1,78 @@
-"""How the pages look: dark on light, the system's font, one column that fits a telephone."""
+"""How pages look: light or dark as the system is, in its font, one column that fits a telephone and paper.
 
-STYLE = """
-:root { color-scheme: light; --ink: #1d2733; --soft: #5b6776; --line: #dde3ea; --paper: #fff;
-  --tint: #f5f7fa; }
+Every pair of colours that text is written in has a contrast of 4.5 to 1 at least.
+"""
+
+from __future__ import annotations
+
+from ..results.shown import markup
+
+LIGHT = {
+    "ink": "#1b2430",
+    "soft": "#566273",
+    "line": "#dbe1e8",
+    "edge": "#8a96a5",
+    "paper": "#ffffff",
+    "tint": "#f4f6f9",
+    "good": "#17673b",
+    "bad": "#a3122a",
+    "care": "#fdf6e6",
+    "link": "#0b57a4",
+}
+DARK = {
+    "ink": "#e4e9ef",
+    "soft": "#9eaab8",
+    "line": "#333d49",
+    "edge": "#6d7988",
+    "paper": "#1b222b",
+    "tint": "#12171d",
+    "good": "#6ccf95",
+    "bad": "#ff8a94",
+    "care": "#302a1c",
+    "link": "#7db8f5",
+}
+_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif'
+_RULES = """
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--tint); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+body { margin: 0; background: var(--tint); color: var(--ink); font: 16px/1.5 FONT; }
 main { max-width: 1080px; margin: 0 auto; padding: 28px 20px 56px; }
 h1 { font-size: 1.55rem; line-height: 1.25; margin: 0 0 6px; overflow-wrap: anywhere; }
-h2 { font-size: 1.1rem; margin: 0 0 12px; }
-h3 { font-size: .95rem; margin: 18px 0 8px; }
-p { margin: 0 0 10px; } .soft { color: var(--soft); font-size: .9rem; }
+h1 small { font-weight: 400; font-size: 1.1rem; color: var(--soft); }
+h2 { font-size: 1.15rem; margin: 0 0 12px; }
+h3 { font-size: .95rem; margin: 18px 0 8px; overflow-wrap: anywhere; }
+p { margin: 0 0 10px; overflow-wrap: anywhere; } .soft { color: var(--soft); font-size: .9rem; }
+a { color: var(--link); overflow-wrap: anywhere; }
 section { background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
   padding: 20px; margin-top: 18px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 12px;
+.verdict { font-weight: 600; margin: 14px 0 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: 12px;
   margin-top: 18px; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
   padding: 14px 16px; }
 .card b { display: block; font-size: 1.3rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.card small { color: var(--soft); font-size: .85rem; }
-.histogram { width: 100%; max-width: 900px; height: auto; display: block; margin: 0 auto; }
-.histogram text { font: 14px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
-  fill: var(--ink); }
-.histogram .tick { fill: var(--soft); font-size: 13px; } .histogram .title { font-weight: 600; }
-.histogram .label { font-size: 13px; }
-.histogram .grid { stroke: var(--line); } .histogram .axis { stroke: #8a96a5; }
+.card small { color: var(--soft); font-size: .85rem; line-height: 1.35; display: block; margin-top: 4px; }
+.histogram { width: 100%; height: auto; display: block; margin: 0 auto; }
+.histogram.narrow { display: none; }
+.histogram text { font: 13px FONT; fill: var(--ink); stroke: var(--paper); stroke-width: 4px;
+  stroke-linejoin: round; paint-order: stroke; }
+.histogram .tick { fill: var(--soft); }
+.histogram .grid { stroke: var(--line); } .histogram .axis { stroke: var(--edge); }
 .histogram .mark { stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 4; }
 .views { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
 .views + .views, .views + .scale { margin-top: 14px; }
 figure { margin: 0; } figcaption { color: var(--soft); font-size: .85rem; margin-top: 4px; }
 .views img { width: 100%; height: auto; display: block; background: var(--tint);
   border: 1px solid var(--line); border-radius: 6px; }
-.scale { max-width: 520px; margin: 0 0 6px; }
-.scale div { height: 14px; border-radius: 4px; } .scale p { display: flex; justify-content: space-between;
-  margin: 2px 0 0; font-size: .85rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.scale { max-width: 720px; margin: 0 0 8px; }
+.scale div, .share { height: 14px; border-radius: 4px; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; }
+.scale p { position: relative; height: 1.4rem; margin: 2px 0 0; font-size: .85rem; color: var(--soft);
+  font-variant-numeric: tabular-nums; white-space: nowrap; }
+.scale span { position: absolute; transform: translateX(-50%); } .scale .least { transform: none; }
+.scale .top { transform: translateX(-100%); } .scale .threshold { color: var(--ink); font-weight: 600; }
 .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr));
   gap: 8px 36px; }
-.tables > .wide { grid-column: 1 / -1; max-width: 720px; }
+.tables > * { min-width: 0; } .tables > .wide { grid-column: 1 / -1; max-width: 720px; }
 .wrap { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem;
   font-variant-numeric: tabular-nums; }
@@ -44,12 +80,51 @@ th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--lin
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { color: var(--soft); font-weight: 600; }
 td.deep { padding-left: 16px !important; color: var(--soft); }
-.passed { color: #17673b; font-weight: 600; } .MISSED { color: #a3122a; font-weight: 600; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 0;
+.pairs td { vertical-align: top; white-space: nowrap; } .pairs td:first-child { white-space: normal;
+  min-width: 12rem; overflow-wrap: anywhere; } .pairs small { display: block; color: var(--soft); }
+.pairs .share { height: 6px; min-width: 72px; margin-top: 4px; }
+.pairs th { vertical-align: bottom; }
+.passed { color: var(--good); font-weight: 600; }
+.MISSED, .failed { color: var(--bad); font-weight: 600; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 18px; margin: 0;
   font-size: .9rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.caveat { border-left: 4px solid #dca63a; padding: 6px 14px; background: #fdf7ea;
+.caveat { border-left: 4px solid #c98f1b; padding: 6px 14px; background: var(--care);
   border-radius: 0 6px 6px 0; margin-top: 18px; }
 @media (max-width: 640px) { main { padding: 18px 12px 40px; } section { padding: 14px; }
-  table { font-size: .85rem; } th, td { padding: 4px; } }
+  h1 { font-size: 1.3rem; } table { font-size: .85rem; } th, td { padding: 4px 6px; white-space: nowrap; }
+  td:first-child { white-space: normal; min-width: 6.5rem; }
+  .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .card { padding: 10px 12px; } .views { grid-template-columns: minmax(0, 1fr); }
+  .histogram.wide { display: none; } .histogram.narrow { display: block; }
+  .scale .more { display: none; } dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
+  dd { margin-bottom: 6px; } }
+@media print { body { background: none; font-size: 11pt; } main { max-width: none; padding: 0; }
+  section, .card { border-color: #bbb; } .wrap { overflow: visible; }
+  h2, h3 { break-after: avoid; } figure, tr, .card, .scale, .histogram, .views { break-inside: avoid; } }
 """
+
+
+def _colours(named: dict[str, str]) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in named.items())
+
+
+STYLE = (
+    f"\n:root {{ color-scheme: light dark; {_colours(LIGHT)} }}"
+    f"\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {_colours(DARK)} }} }}"
+    + _RULES.replace("FONT", _FONT)
+)
+
+
+def document(title: str, *body: str) -> str:
+    """A whole page: its title as text, what is in it as markup."""
+    return "\n".join(
+        (
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{markup(title)}</title>",
+            f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+            *body,
+            "</main>\n</body>\n</html>\n",
+        )
+    )

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from gscli import scene
 from gscli.cli import main
 from gscli.cli._batched import Batched
 from gscli.formats import ply
@@ -255,8 +258,91 @@ def test_what_a_job_file_leaves_out_is_left_out(folder: Path, left_out: str, com
 def test_pages_of_a_comparison_lie_in_a_folder(folder: Path) -> None:
     words = ("compare", "scenes/*.ply", "--reference", "scenes/*.ply", "--html", "pages", "--workers", "1")
     assert batch(*words).exit_code == 2  # what is written has to be recorded somewhere
-    assert batch(*words, "--out-dir", "out").exit_code == 0
-    assert sorted(p.name for p in (folder / "pages").iterdir()) == ["s0.html", "s1.html", "s2.html"]
+    done = batch(*words, "--out-dir", "out")
+    assert done.exit_code == 0
+    assert "pages    pages/index.html" in done.stdout
+    names = ["index.html", "s0.html", "s1.html", "s2.html"]
+    assert sorted(p.name for p in (folder / "pages").iterdir()) == names
+
+
+WITH_INDEX = ("compare", "scenes/*.ply", "--reference", "scenes/s0.ply", "--no-gaussians", "--workers", "1")
+WITH_INDEX += ("--threshold", "0.2", "--out-dir", "out", "--html", "pages")
+
+
+def pairs(page: Path) -> list[tuple[str, str, str]]:
+    """Of each pair in an index the name, the state and where it leads."""
+    row = re.compile(
+        r'<tr><td>(?:<a href="([^"]*)">)?([^<]*)(?:</a>)?<small>.*?<span class="\w+">([\w ]+)</span>'
+    )
+    return [(name, state, link) for link, name, state in row.findall(page.read_text())]
+
+
+def test_an_index_leads_to_every_page_the_worst_pair_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    scenes = folder / "scenes"
+    scene.write(scenes / "a <b> & ü%.ply", 150, sh_degree=0, seed=9, flyaways=0)
+    (scenes / "broken.ply").write_bytes((scenes / "s1.ply").read_bytes()[:-100])
+    (scenes / "near.ply").write_bytes((scenes / "s0.ply").read_bytes())
+    done = batch(*WITH_INDEX, "--min-fitness", "0.9")
+    assert done.exit_code == 1
+    page = folder / "pages" / "index.html"
+    found = pairs(page)
+    assert found[0] == ("broken.ply", "failed", "")
+    assert [state for _, state, _ in found] == ["failed", "missed", "missed", "missed", "done", "done"]
+    assert {name for name, *_ in found[4:]} == {"s0.ply", "near.ply"}
+    assert all((page.parent / unquote(link)).is_file() for *_, link in found[1:])
+    assert ("a &lt;b&gt; &amp; ü%.ply", "missed", "a%20%3Cb%3E%20%26%20%C3%BC%25.html") in found
+    text = page.read_text()
+    assert "1 failed, 3 missed, 2 done" in text
+    assert "its body holds" in text
+    assert "not &gt;= 0.9" in text
+    assert "<dt>date</dt><dd>1970-01-02 00:00:00 UTC</dd>" in text
+    assert "gscli batch compare &#x27;scenes/*.ply&#x27; --reference scenes/s0.ply" in text
+    assert not re.search("<script|http|url\\(", text)
+    scores = [
+        float(s) for s in re.findall(r"<td>([\d.]+)</td><td>[\d.e-]+</td><td>[\d.e-]+</td><td>0.2</td>", text)
+    ]
+    assert scores[:3] == sorted(scores[:3])
+    (scenes / "broken.ply").write_bytes((scenes / "s0.ply").read_bytes())
+    assert batch(*WITH_INDEX, "--min-fitness", "0.9", "--resume").exit_code == 6
+    assert "3 missed, 3 done" in page.read_text()
+    assert len(pairs(page)) == 6
+
+
+def test_an_index_replaces_nothing_without_leave(folder: Path) -> None:
+    (folder / "pages").mkdir()
+    page = folder / "pages" / "index.html"
+    page.write_text("mine")
+    refused = batch(*WITH_INDEX)
+    assert refused.exit_code == 4
+    assert "index.html: exists already; add --overwrite" in refused.stderr
+    assert page.read_text() == "mine"
+    assert not (folder / "out").exists()
+    assert batch(*WITH_INDEX, "--overwrite").exit_code == 0
+    assert len(pairs(page)) == 3
+
+
+def test_a_page_and_the_index_cannot_be_one_file(folder: Path) -> None:
+    (folder / "scenes/s2.ply").rename(folder / "scenes/index.ply")
+    refused = batch(*WITH_INDEX)
+    assert refused.exit_code == 2
+    assert "would be the page of" in refused.stderr
+    assert "--relative-to" in refused.stderr
+    assert batch(*WITH_INDEX, "--relative-to", ".").exit_code == 0
+    assert (folder / "pages/scenes/index.html").is_file()
+    assert ("index.ply", "done", "scenes/index.html") in pairs(folder / "pages/index.html")
+
+
+def test_each_part_has_an_index_and_the_whole_one_of_all(folder: Path) -> None:
+    for number in (1, 2):
+        assert batch(*WITH_INDEX, "--shard", f"{number}/2").exit_code == 0
+    parts = [pairs(folder / "pages" / f"index-{number}-of-2.html") for number in (1, 2)]
+    assert sorted(len(part) for part in parts) == [1, 2]
+    assert not (folder / "pages/index.html").exists()
+    assert batch(*WITH_INDEX, "--resume").exit_code == 0
+    assert sorted(pairs(folder / "pages/index.html")) == sorted(parts[0] + parts[1])
 
 
 @pytest.mark.parametrize("name", ["npz", ".npz", "NPZ"])

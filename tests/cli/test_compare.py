@@ -80,7 +80,8 @@ def test_the_json_has_every_number(run, two):
     result = run("compare", "a.ply", "b.ply", "--threshold", "0.05", "-t", "1spacing", "--json")
     found = json.loads(result.stdout)
     assert found["schema"] == "gscli/compare/1"
-    assert list(found["source"]) == ["path", "format", "points", "spacing"]
+    assert list(found["source"]) == ["path", "format", "points", "spacing", "bytes"]
+    assert found["source"]["bytes"] == (run.folder / "a.ply").stat().st_size
     assert found["thresholds"] == [0.05, found["target"]["spacing"]]
     for side in ("source_to_target", "target_to_source"):
         assert {"mean", "rms", "median", "p95", "p99", "max", "at"} <= set(found[side])

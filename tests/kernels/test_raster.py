@@ -62,3 +62,27 @@ def test_colours_run_from_none_to_the_top_and_stay_there():
     assert len(colormap.palette()) == colormap.SIZE < raster.EMPTY + 1
     assert colormap.levels(np.array([0.0, 1.0, 2.0, 9.0]), 2.0).tolist() == [0, 127, 254, 254]
     assert colormap.levels(np.array([0.0, 0.0]), 0.0).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("threshold", [1e-300, 0.03, 1.0, 1e9])
+def test_the_scale_of_pages_breaks_at_the_threshold(threshold):
+    values = threshold * np.array([0.0, 0.5, 0.999, 1.0, 2.0, 10.0, 100.0, 1e7])
+    levels = colormap.judged(values, threshold, 2)
+    assert levels.tolist() == [0, 51, 101, 102, 125, 178, 254, 254]
+    assert colormap.judged(np.array([0.0]), threshold, 1).tolist() == [0]
+
+
+def test_the_warm_colours_reach_the_largest_in_whole_decades():
+    found = [colormap.decades(0.5, largest) for largest in (0.0, 0.5, 0.6, 5.0, 5.1, 60.0, 1e300)]
+    assert found == [1, 1, 1, 1, 2, 3, colormap.DECADES]
+
+
+def test_every_colour_of_a_page_is_told_from_light_and_dark_paper_and_calm_from_warm():
+    palette = colormap.judging_palette().astype(float) / 255
+    linear = np.where(palette <= 0.04045, palette / 12.92, ((palette + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    assert (1.05 / (luminance + 0.05)).min() > 2
+    assert ((luminance + 0.05) / 0.06).min() > 2  # #1b222b and darker
+    blue, red = palette[:, 2], palette[:, 0]
+    assert ((blue > red) == (np.arange(colormap.SIZE) < colormap.CALM)).all()
+    assert len(np.unique(colormap.judging_palette(), axis=0)) > 200
