@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from ..errors import UsageError
 from ..files import writing
 from ..kernels import colormap
 from ..report import compare as tables
-from ..report import numbers
+from ..report import numbers, views
 from ..report.ran import Ran
 from ..report.style import document
 from ..results.shown import counted, markup
@@ -26,6 +27,8 @@ from .work import Part, Summary, Work
 
 STEM = "index"
 STATES = ("failed", "not begun", "missed", "done")  # the worst first
+ICON = re.compile(rb'<link rel="icon" href="(data:image/png;base64,[A-Za-z0-9+/=]+)">')
+BEGINNING = 1 << 16  # bytes of a page that its picture is looked for in
 HEADS = ("source matched", "target matched", "F-score", "Chamfer", "Hausdorff", "threshold")
 
 
@@ -184,10 +187,25 @@ def _line(row: Row, bases: tuple[str, str], folder: str) -> str:
     if row.page is not None:
         link = quote(os.fsencode(os.path.relpath(row.page, folder)))
         name = f'<a href="{link}">{name}</a>'
+    picture = _picture(row)
+    if picture is not None:
+        name = f'<img src="{picture}" alt="" width="{views.SMALL}" height="{views.SMALL}">{name}'
     told = f"<small>{markup(row.told)}</small>" if row.told else ""
     cells = "".join(f"<td>{cell}</td>" for cell in _cells(row.figures))
     state = f'<td><span class="{"passed" if row.state == "done" else "MISSED"}">{row.state}</span></td>'
     return f"<tr><td>{name}<small>against {against}</small>{told}</td>{state}{cells}</tr>"
+
+
+def _picture(row: Row) -> str | None:
+    """The small picture of a pair that its page has, if there are both."""
+    if row.page is None:
+        return None
+    try:
+        with open(row.page, "rb") as stream:
+            found = ICON.search(stream.read(BEGINNING))
+    except OSError:
+        return None
+    return None if found is None else found[1].decode("ascii")
 
 
 def _cells(figures: Figures | None) -> list[str]:

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 TYPED = "gscli.typed"  # in the meta of contexts: the words of the command line
 
 
-def typed() -> tuple[str, ...]:
-    """The words of the command line, as they were typed."""
-    words: tuple[str, ...] = click.get_current_context().meta[TYPED]
-    return words
+def typed() -> tuple[str, ...] | None:
+    """The words of the command line, as they were typed; None where a command was called without one."""
+    return click.get_current_context().meta.get(TYPED)
 
 
 def track(quiet: bool) -> Track:

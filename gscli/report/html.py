@@ -57,6 +57,7 @@ def page(result: Compared, *, ran: Ran | None = None, up: str = upwards.AUTO) ->
         "<section>\n<h2>Numbers</h2>",
         '<div class="tables">' + "".join(_table(table) for table in tables.tables(result)) + "</div>",
         f"</section>\n<section>\n<h2>What was run</h2>\n{_run(result, ran or Ran())}\n</section>",
+        icon=views.thumbnail(result.evidence, scale, way),
     )
 
 

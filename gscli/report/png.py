@@ -29,7 +29,7 @@ def encode(levels: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8], empty:
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
             _chunk(b"PLTE", colours.tobytes()),
             _chunk(b"tRNS", bytes([255] * empty + [0])),
-            _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)),
+            _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)),
             _chunk(b"IEND", b""),
         )
     )

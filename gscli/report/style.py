@@ -83,6 +83,7 @@ td.deep { padding-left: 16px !important; color: var(--soft); }
 .pairs td { vertical-align: top; white-space: nowrap; } .pairs td:first-child { white-space: normal;
   min-width: 12rem; overflow-wrap: anywhere; } .pairs small { display: block; color: var(--soft); }
 .pairs .share { height: 6px; min-width: 72px; margin-top: 4px; }
+.pairs img { float: left; margin: 2px 12px 2px 0; background: var(--tint); border-radius: 4px; }
 .pairs th { vertical-align: bottom; }
 .passed { color: var(--good); font-weight: 600; }
 .MISSED, .failed { color: var(--bad); font-weight: 600; }
@@ -97,6 +98,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .card { padding: 10px 12px; } .views { grid-template-columns: minmax(0, 1fr); }
   .histogram.wide { display: none; } .histogram.narrow { display: block; }
+  .pairs th { white-space: normal; } .pairs img { width: 44px; height: 44px; }
   .scale .more { display: none; } dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: 6px; } }
 @media print { body { background: none; font-size: 11pt; } main { max-width: none; padding: 0; }
@@ -116,13 +118,14 @@ STYLE = (
 )
 
 
-def document(title: str, *body: str) -> str:
-    """A whole page: its title as text, what is in it as markup."""
+def document(title: str, *body: str, icon: str | None = None) -> str:
+    """A whole page: its title as text, what is in it as markup, and the address of a small picture of it."""
     return "\n".join(
         (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{markup(title)}</title>",
+            *([] if icon is None else [f'<link rel="icon" href="{icon}">']),
             f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
             *body,
             "</main>\n</body>\n</html>\n",

@@ -21,7 +21,7 @@ from . import png
 
 Array = npt.NDArray[Any]
 
-PIXELS = 560
+PIXELS, SMALL = 560, 72
 DOTS = (500, 3), (8_000, 2), (150_000, 1)  # so many points, at most, have dots of this radius
 
 
@@ -117,6 +117,27 @@ def section(result: Compared, evidence: Evidence, names: Sequence[str], scale: S
     )
 
 
+def thumbnail(evidence: Evidence, scale: Scale, up: Up) -> str:
+    """The address of a small picture of both from the front, the largest distances on top."""
+    front = sides(up.vector)[0]
+    middle, edge = raster.frame(evidence.positions)
+    across, above, levels = [], [], []
+    for side, found in enumerate((evidence.forth, evidence.back)):
+        centred = (_asked(evidence, side).astype(np.float64) - middle) / edge
+        across.append(centred @ front.across + 0.5)
+        above.append(centred @ front.up + 0.5)
+        levels.append(scale.levels(found.distances))
+    together = np.concatenate
+    picture, _ = raster.view(together(across), together(above), together(levels), SMALL, 0)
+    return png.data_uri(png.encode(picture, colormap.judging_palette(), raster.EMPTY))
+
+
+def _asked(evidence: Evidence, side: int) -> Array:
+    """(N, 3) positions of the points whose nearest was asked for."""
+    found = (evidence.forth, evidence.back)[side]
+    return evidence.positions[side] if found.asked is None else evidence.positions[side][found.asked]
+
+
 def _bar(scale: Scale) -> str:
     palette, calm = colormap.judging_palette(), 100 * colormap.CALM / colormap.SIZE
     stops = [f"{_hex(palette[0])} 0", f"{_hex(palette[colormap.CALM - 1])} {calm:.1f}%"]
@@ -134,7 +155,7 @@ def _bar(scale: Scale) -> str:
 
 def _views(evidence: Evidence, side: int, names: Sequence[str], scale: Scale, up: Up) -> str:
     found = (evidence.forth, evidence.back)[side]
-    xyz = evidence.positions[side] if found.asked is None else evidence.positions[side][found.asked]
+    xyz = _asked(evidence, side)
     middle, edge = raster.frame(evidence.positions)
     levels = scale.levels(found.distances)
     dot = next((radius for most, radius in DOTS if len(xyz) < most), 0)

@@ -271,9 +271,8 @@ WITH_INDEX += ("--threshold", "0.2", "--out-dir", "out", "--html", "pages")
 
 def pairs(page: Path) -> list[tuple[str, str, str]]:
     """Of each pair in an index the name, the state and where it leads."""
-    row = re.compile(
-        r'<tr><td>(?:<a href="([^"]*)">)?([^<]*)(?:</a>)?<small>.*?<span class="\w+">([\w ]+)</span>'
-    )
+    name = r'<tr><td>(?:<img [^>]*>)?(?:<a href="([^"]*)">)?([^<]*)(?:</a>)?<small>'
+    row = re.compile(name + r'.*?<span class="\w+">([\w ]+)</span>')
     return [(name, state, link) for link, name, state in row.findall(page.read_text())]
 
 
@@ -296,6 +295,7 @@ def test_an_index_leads_to_every_page_the_worst_pair_first(
     assert ("a &lt;b&gt; &amp; ü%.ply", "missed", "a%20%3Cb%3E%20%26%20%C3%BC%25.html") in found
     text = page.read_text()
     assert "1 failed, 3 missed, 2 done" in text
+    assert text.count('<img src="data:image/png;base64,') == 5
     assert "its body holds" in text
     assert "not &gt;= 0.9" in text
     assert "<dt>date</dt><dd>1970-01-02 00:00:00 UTC</dd>" in text

@@ -133,6 +133,15 @@ def levels_of(uri):
     return levels[levels != raster.EMPTY]
 
 
+def test_its_icon_is_a_small_picture_of_both(page, result):
+    (uri,) = re.findall(r'<link rel="icon" href="([^"]+)">', page)
+    shown = levels_of(uri)
+    assert len(shown) > 200
+    scale = views.Scale.of(result)
+    ends = [found.distances.max() for found in (result.evidence.forth, result.evidence.back)]
+    assert shown.max() <= scale.levels(np.array(ends)).max()
+
+
 @pytest.mark.parametrize("absurd", [1e9, 1e-300, 1e308])
 def test_an_absurd_threshold_does_not_press_the_histogram_flat(make_scene, absurd):
     a, b = make_scene(600, seed=0), make_scene(500, seed=1)
