@@ -34,7 +34,11 @@ HEADS = ("source matched", "target matched", "F-score", "Chamfer", "Hausdorff", 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a pair came to, at the first threshold."""
+    """What a pair came to, at the first threshold.
+
+    Attributes:
+        psnr: the mean of its renders in dB, infinite where all are equal; None where nothing was rendered.
+    """
 
     fitness: float
     of_target: float
@@ -42,6 +46,7 @@ class Figures:
     chamfer: float
     hausdorff: float
     threshold: float
+    psnr: float | None
 
     @classmethod
     def of(cls, result: dict[str, Any]) -> Figures:
@@ -55,7 +60,15 @@ class Figures:
             both["chamfer"],
             both["hausdorff"],
             at["threshold"],
+            _psnr(result["render"]),
         )
+
+
+def _psnr(render: dict[str, Any] | None) -> float | None:
+    if render is None:
+        return None
+    mean: float | None = render["psnr"]["mean"]
+    return math.inf if mean is None else mean
 
 
 @dataclass(frozen=True)
@@ -77,15 +90,11 @@ class Row:
     figures: Figures | None = None
 
     @property
-    def order(self) -> tuple[int, float, float, str]:
-        """Sorts the worst to the top: by state, then by F-score, then by distance."""
+    def order(self) -> tuple[int, tuple[float, ...], str]:
+        """Sorts the worst to the top: by state, then by PSNR, by F-score, and by distance."""
         f = self.figures
-        return (
-            STATES.index(self.state),
-            0.0 if f is None else f.fscore,
-            0.0 if f is None else -f.chamfer,
-            self.source,
-        )
+        badness = () if f is None else (math.inf if f.psnr is None else f.psnr, f.fscore, -f.chamfer)
+        return STATES.index(self.state), badness, self.source
 
 
 def path(folder: str, part: Part) -> str:
@@ -157,16 +166,18 @@ def page(rows: Sequence[Row], where: str, ran: Ran) -> str:
     bases = _above([row.source for row in rows]), _above([row.target for row in rows])
     about = [*ran.rows(), *zip(("judged in", "references in"), bases, strict=True)]
     about.append(("version", f"gscli {__version__}"))
+    rendered = any(row.figures is not None and row.figures.psnr is not None for row in rows)
+    by, heads = ("PSNR", ("PSNR, dB", *HEADS)) if rendered else ("F-score", HEADS)
     return document(
         f"{title} · gscli batch compare",
         "<h1>Comparisons</h1>",
         '<p class="soft">Each scene that was judged, and its reference. The worst pairs come first: those '
-        "that failed or missed a limit, then by F-score. Bars are shares of points that have a match.</p>",
+        f"that failed or missed a limit, then by {by}. Bars are shares of points that have a match.</p>",
         f'<p class="verdict {"MISSED" if bad else "passed"}">{markup(told)}</p>',
         '<section>\n<div class="wrap"><table class="pairs">',
-        f"<thead><tr><th>pair</th><th></th>{''.join(f'<th>{head}</th>' for head in HEADS)}</tr></thead>",
+        f"<thead><tr><th>pair</th><th></th>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>",
         "<tbody>",
-        *(_line(row, bases, os.path.dirname(where)) for row in rows),
+        *(_line(row, bases, os.path.dirname(where), rendered) for row in rows),
         "</tbody></table></div>\n</section>",
         "<section>\n<h2>What was run</h2>\n<dl>",
         *(f"<dt>{markup(name)}</dt><dd>{markup(text)}</dd>" for name, text in about),
@@ -179,7 +190,7 @@ def _above(paths: Sequence[str]) -> str:
     return os.path.commonpath([os.path.dirname(path.rstrip("/")) for path in paths]) if paths else ""
 
 
-def _line(row: Row, bases: tuple[str, str], folder: str) -> str:
+def _line(row: Row, bases: tuple[str, str], folder: str, rendered: bool) -> str:
     name, against = (
         markup(os.path.relpath(path, base))
         for path, base in zip((row.source, row.target), bases, strict=True)
@@ -191,7 +202,7 @@ def _line(row: Row, bases: tuple[str, str], folder: str) -> str:
     if picture is not None:
         name = f'<img src="{picture}" alt="" width="{views.SMALL}" height="{views.SMALL}">{name}'
     told = f"<small>{markup(row.told)}</small>" if row.told else ""
-    cells = "".join(f"<td>{cell}</td>" for cell in _cells(row.figures))
+    cells = "".join(f"<td>{cell}</td>" for cell in _cells(row.figures, rendered))
     state = f'<td><span class="{"passed" if row.state == "done" else "MISSED"}">{row.state}</span></td>'
     return f"<tr><td>{name}<small>against {against}</small>{told}</td>{state}{cells}</tr>"
 
@@ -208,10 +219,12 @@ def _picture(row: Row) -> str | None:
     return None if found is None else found[1].decode("ascii")
 
 
-def _cells(figures: Figures | None) -> list[str]:
+def _cells(figures: Figures | None, rendered: bool) -> list[str]:
     if figures is None:
-        return [""] * len(HEADS)
+        return [""] * (len(HEADS) + rendered)
+    psnr = "-" if figures.psnr is None else "equal" if figures.psnr == math.inf else f"{figures.psnr:.2f}"
     return [
+        *([psnr] if rendered else []),
         *(f"{numbers.percent(share)}{_share(share)}" for share in (figures.fitness, figures.of_target)),
         numbers.fraction(figures.fscore, 4),
         *(tables.number(value) for value in (figures.chamfer, figures.hausdorff, figures.threshold)),

@@ -149,6 +149,9 @@ def _compare(task: Task) -> Answer:
     page, distances = (
         next((path for path in task.outputs if path.endswith(suffix)), None) for suffix in (".html", ".ply")
     )
+    up = settings.get("up")
+    if page is not None and not settings.get("render"):
+        settings.pop("up", None)  # it is about the page alone
     result = compare(
         task.source,
         task.inputs[1].path,
@@ -160,7 +163,7 @@ def _compare(task: Task) -> Answer:
         from ..report import html
         from ..report.ran import Ran
 
-        html.write(page, result, overwrite=True, ran=Ran.now())
+        html.write(page, result, overwrite=True, ran=Ran.now(), up=up)
     first = result.centers.source_to_target.at[0]
     figures = {"threshold": first.threshold, "fitness": first.fitness, "inlier_rmse": first.inlier_rmse}
     return Answer(result.to_dict(), figures, tuple(str(gate) for gate in result.gates if not gate.passed))

@@ -98,7 +98,7 @@ def command(
     equal centres can render very differently.
 
     With --render both are drawn on the CPU, from an orbit around TARGET or from --cameras, on black and on
-    white: 12 views unless --views says otherwise.
+    white: 12 views unless --views says otherwise. --up is about the views of --html, too.
 
     Limits (--min-fitness, --max-rmse) read SOURCE to TARGET at the first threshold; --require reads any
     number from source to render of the JSON. SOURCE or TARGET may be - for stdin.
@@ -123,6 +123,9 @@ def command(
     from ..report import compare as report_compare
 
     budget.refuse_page(html, settings["memory_limit"])
+    up = settings["up"]
+    if html is not None and not settings["render"]:
+        settings["up"] = None  # it is about the page alone
     result = compare(
         source,
         target,
@@ -135,7 +138,7 @@ def command(
         from ..report import html as page
         from ..report.ran import Ran
 
-        page.write(html, result, overwrite=overwrite, ran=Ran.now(show.typed()))
+        page.write(html, result, overwrite=overwrite, ran=Ran.now(show.typed()), up=up)
     show.result(
         result.to_dict(),
         report_compare.summary(result, verbose=verbose),

@@ -19,13 +19,20 @@ from .ran import Ran
 from .style import document
 
 
-def write(path: str | os.PathLike[str], result: Compared, *, overwrite: bool, ran: Ran | None = None) -> None:
-    """Write the page to a file, or to stdout for ``-``."""
+def write(
+    path: str | os.PathLike[str],
+    result: Compared,
+    *,
+    overwrite: bool,
+    ran: Ran | None = None,
+    up: str | None = None,
+) -> None:
+    """Write the `page` to a file, or to stdout for ``-``."""
     with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(page(result, ran=ran).encode("utf-8", "xmlcharrefreplace"))
+        stream.write(page(result, ran=ran, up=up).encode("utf-8", "xmlcharrefreplace"))
 
 
-def page(result: Compared, *, ran: Ran | None = None, up: str = upwards.AUTO) -> str:
+def page(result: Compared, *, ran: Ran | None = None, up: str | None = None) -> str:
     """The page as text.
 
     Args:
@@ -43,7 +50,7 @@ def page(result: Compared, *, ran: Ran | None = None, up: str = upwards.AUTO) ->
         )
     names = _names(result.source.path, result.target.path)
     title = f"{names[0]} against {names[1]}"
-    scale, way = views.Scale.of(result), views.which_way_up(result, result.evidence, up)
+    scale, way = views.Scale.of(result), views.which_way_up(result, result.evidence, up or upwards.AUTO)
     return document(
         f"{title} · gscli compare",
         f"<h1>{markup(names[0])} <small>against</small> {markup(names[1])}</h1>",

@@ -12,7 +12,7 @@ from ..comparing.result import Compared
 from ..kernels import colormap, raster
 from ..rendering import pictures
 from ..results.shown import markup
-from . import numbers, png
+from . import numbers, png, style
 
 Image = npt.NDArray[np.float32]
 
@@ -85,10 +85,10 @@ def _difference(a: Image, b: Image, top: float) -> str:
 
 def _scale(top: float) -> str:
     palette = colormap.palette()
-    stops = ",".join(f"#{colour.tobytes().hex()}" for colour in palette[:: len(palette) // 10])
-    ticks = "".join(f"<span>{top * share:.4g}</span>" for share in (0, 0.5))
+    places = [n / 10 for n in range(11)]
+    stops = [(f"#{palette[round(at * (len(palette) - 1))].tobytes().hex()}", at) for at in places]
+    ticks = ((0.0, "0", "least"), (0.5, f"{top / 2:.4g}", "more"), (1.0, f"≥ {top:.4g}", "top"))
     return (
-        f'<div class="scale"><div style="background:linear-gradient(90deg,{stops})"></div>'
-        f"<p>{ticks}<span>{top:.4g} and more</span></p></div>\n"
+        f"{style.scale(stops, ticks)}\n"
         '<p class="soft">The largest difference of a channel, of values from 0 to 1.</p>\n'
     )

@@ -5,6 +5,8 @@ Every pair of colours that text is written in has a contrast of 4.5 to 1 at leas
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..results.shown import markup
 
 LIGHT = {
@@ -45,7 +47,7 @@ a { color: var(--link); overflow-wrap: anywhere; }
 section { background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
   padding: 20px; margin-top: 18px; }
 .verdict { font-weight: 600; margin: 14px 0 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: 12px;
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
   margin-top: 18px; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
   padding: 14px 16px; }
@@ -116,6 +118,21 @@ STYLE = (
     f"\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {_colours(DARK)} }} }}"
     + _RULES.replace("FONT", _FONT)
 )
+
+
+def scale(stops: Iterable[tuple[str, float]], ticks: Iterable[tuple[float, str, str]]) -> str:
+    """A bar of colours with distances, or whatever else they are the colours of, below it.
+
+    Args:
+        stops: colours and where they are, from 0 to 1.
+        ticks: where they are, what they say, and their kinds: ``least``, ``threshold``, ``more``, ``top``.
+    """
+    colours = ",".join(f"{colour} {100 * at:.1f}%" for colour, at in stops)
+    told = "".join(
+        f'<span class="{kind}" style="left:{100 * at:.1f}%">{text}</span>' for at, text, kind in ticks
+    )
+    bar = f'<div style="background:linear-gradient(90deg,{colours})"></div>'
+    return f'<div class="scale">{bar}<p>{told}</p></div>'
 
 
 def document(title: str, *body: str, icon: str | None = None) -> str:

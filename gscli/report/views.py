@@ -17,7 +17,7 @@ from ..comparing.result import Compared, Evidence
 from ..kernels import colormap, raster
 from ..results.shown import counted, markup
 from . import compare as tables
-from . import png
+from . import png, style
 
 Array = npt.NDArray[Any]
 
@@ -139,17 +139,16 @@ def _asked(evidence: Evidence, side: int) -> Array:
 
 
 def _bar(scale: Scale) -> str:
-    palette, calm = colormap.judging_palette(), 100 * colormap.CALM / colormap.SIZE
-    stops = [f"{_hex(palette[0])} 0", f"{_hex(palette[colormap.CALM - 1])} {calm:.1f}%"]
-    for level in np.linspace(colormap.CALM, colormap.SIZE - 1, 9).astype(int):
-        stops.append(f"{_hex(palette[level])} {100 * level / (colormap.SIZE - 1):.1f}%")
-    told = "".join(
-        f'<span class="{which}" style="left:{100 * place:.1f}%">{text}</span>'
-        for place, text, which in scale.ticks()
-    )
-    return (
-        f'<div class="scale"><div style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
-        f"<p>{told}</p></div>"
+    palette, calm = colormap.judging_palette(), colormap.CALM
+    levels = [0, calm - 1, *np.linspace(calm, colormap.SIZE - 1, 9).astype(int).tolist()]
+    places = [
+        0.0,
+        calm / colormap.SIZE,
+        calm / colormap.SIZE,
+        *(level / (colormap.SIZE - 1) for level in levels[3:]),
+    ]
+    return style.scale(
+        ((_hex(palette[level]), at) for level, at in zip(levels, places, strict=True)), scale.ticks()
     )
 
 

@@ -311,6 +311,25 @@ def test_an_index_leads_to_every_page_the_worst_pair_first(
     assert len(pairs(page)) == 6
 
 
+def test_an_index_of_renders_is_sorted_by_them_and_says_what_is_equal(folder: Path) -> None:
+    words = ("--render", "--views", "2", "--size", "40x30", "--up", "z")
+    done = batch("compare", "scenes/*.ply", "--reference", "scenes/s0.ply", *WITH_INDEX[4:], *words)
+    assert done.exit_code == 0, done.output
+    text = (folder / "pages/index.html").read_text()
+    assert "<th>PSNR, dB</th>" in text
+    told = re.findall(r'class="passed">done</span></td><td>([^<]*)</td>', text)
+    assert told[-1] == "equal"
+    assert [float(psnr) for psnr in told[:-1]] == sorted(float(psnr) for psnr in told[:-1])
+    assert "Up is z, as asked for" in (folder / "pages/s1.html").read_text()
+
+
+def test_pages_of_a_batch_stand_as_asked_for_without_renders_too(folder: Path) -> None:
+    assert batch(*WITH_INDEX, "--up", "x").exit_code == 0
+    assert "Up is x, as asked for" in (folder / "pages/s1.html").read_text()
+    refused = batch(*WITH_INDEX[:-2], "--up", "x", "--overwrite")
+    assert "--up has no effect without --render" in refused.stdout + refused.stderr
+
+
 def test_an_index_replaces_nothing_without_leave(folder: Path) -> None:
     (folder / "pages").mkdir()
     page = folder / "pages" / "index.html"

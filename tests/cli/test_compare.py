@@ -283,6 +283,17 @@ def test_bad_input_is_refused(run):
         )
 
 
+def test_a_page_says_what_was_typed_and_stands_as_asked_for(run, two):
+    done = run("compare", "a.ply", "b.ply", "-q", "--html", "page.html", "--up", "-x", "-t", "0.5")
+    assert done.returncode == 0, done.stderr
+    page = (run.folder / "page.html").read_text()
+    assert "<dd>gscli compare a.ply b.ply -q --html page.html --up -x -t 0.5</dd>" in page
+    assert "Up is -x, as asked for" in page
+    size = (run.folder / "a.ply").stat().st_size
+    assert f"(ply, {size:,} bytes)" in page
+    failed(run("compare", "a.ply", "b.ply", "--up", "z"), 2, "--up has no effect without --render")
+
+
 def test_neither_torch_nor_scipy_is_loaded(run, two):
     args = ["compare", "a.ply", "b.ply", "-q", "--html", "p.html"]
     code = f"import sys; from gscli.cli import main; main({args}, standalone_mode=False); "
