@@ -87,7 +87,7 @@ def svgs(
     decades = [max(1.0, math.log10(max(zeros, int(counts.max()), 1)) * 1.08) for zeros, counts in counted_in]
     left = 12 + CHARACTER * max(len(f"{10**power:,}") for high in decades for power in _powers(high))
     axis = Axis.of(edges, left, left + (ZERO if any_zero else 0), width, marks)
-    fills = colours(np.concatenate([np.sqrt(edges[1:] * edges[:-1]), np.zeros(1)]))
+    fills = colours(np.concatenate([np.sqrt(edges[1:]) * np.sqrt(edges[:-1]), np.zeros(1)]))
     flags, rows = _flags(marks, axis)
     out = []
     for (zeros, counts), high in zip(counted_in, decades, strict=True):

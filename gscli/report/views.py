@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,15 +63,15 @@ class Scale:
         every = -(-self.decades // 3)
         powers = [10**n for n in range(self.decades, 0, -every)][::-1]
         *between, top = [2, 5, 10] if self.decades == 1 else powers
+        beyond = [step for step in between if math.isfinite(t * step)]
         more = [
-            (calm + (1 - calm) * math.log10(step) / self.decades, number(t * step), "more")
-            for step in between
+            (calm + (1 - calm) * math.log10(step) / self.decades, number(t * step), "more") for step in beyond
         ]
         return [
             (0.0, "0", "least"),
             (calm, number(t), "threshold"),
             *more,
-            (1.0, f"≥ {number(t * top)}", "top"),
+            (1.0, f"≥ {number(min(t * top, sys.float_info.max))}", "top"),
         ]
 
 

@@ -154,6 +154,7 @@ def test_an_absurd_threshold_does_not_press_the_histogram_flat(make_scene, absur
     assert bars[0] == bars[1]
     assert marks == [4, 0]
     assert all(0 <= x <= 900 for x in uprights)
+    assert not re.search(r"\b(?:nan|inf)\b|≥ -", re.sub('"data:[^"]*"', "", page))
     arrowed = f"threshold {absurd:.4g} →" if absurd > 1 else f"← threshold {absurd:.4g}"
     assert page.count(f">{arrowed}<") == 2
 
