@@ -60,7 +60,7 @@ def page(result: Compared, *, ran: Ran | None = None, up: str | None = None) -> 
         *(f'<p class="caveat">{markup(caveat)}</p>' for caveat in result.caveats),
         looks.section(result),
         _distances(result, names, scale),
-        views.section(result, result.evidence, names, scale, way),
+        views.section(result.evidence, names, scale, way, up or upwards.AUTO),
         "<section>\n<h2>Numbers</h2>",
         '<div class="tables">' + "".join(_table(table) for table in tables.tables(result)) + "</div>",
         f"</section>\n<section>\n<h2>What was run</h2>\n{_run(result, ran or Ran())}\n</section>",

@@ -101,17 +101,18 @@ def which_way_up(result: Compared, evidence: Evidence, asked: str) -> Up:
     return upright.up(target, asked)
 
 
-def section(result: Compared, evidence: Evidence, names: Sequence[str], scale: Scale, up: Up) -> str:
-    """The views of both, with the scale of their colours."""
+def section(evidence: Evidence, names: Sequence[str], scale: Scale, up: Up, asked: str) -> str:
+    """The views of both, with the scale of their colours; which way is up, and which was asked for."""
     t = tables.number(scale.threshold)
+    other = "" if up.way == asked else "; --up chooses another"
     return "\n".join(
         (
             "<section>\n<h2>Where they differ</h2>",
             _bar(scale),
             f'<p class="soft">Distance to the nearest point of the other, in scene units: calm below the '
             f"threshold of {t}, and warm from there on; linear up to it, and logarithmic beyond. Each pixel "
-            f"shows the largest of the points behind it. All views have one scale. Up is {up.way}, {up.why}."
-            "</p>",
+            "shows the largest of the points behind it. All views have one scale. "
+            f"Up is {up.way}, {up.why}{other}.</p>",
             *(_views(evidence, side, names, scale, up) for side in (0, 1)),
             "</section>",
         )

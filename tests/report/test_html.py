@@ -245,10 +245,10 @@ def test_a_tower_stands_upright_and_the_page_says_what_up_is(make_scene):
     for part in "xz":
         scene.rows[part] *= np.where(base, 3, 0.1)
     found = compare(scene, scene)
-    assert "Up is -y, as trained scenes usually have it" in (page := html.page(found))
+    assert "Up is -y, as trained scenes usually have it; --up chooses another." in (page := html.page(found))
     assert "from the front: x to the right, -y up" in page
     assert "from above: x to the right, z up" in page
-    assert "Up is y, as asked for" in html.page(found, up="y")
+    assert "Up is y, as asked for." in html.page(found, up="y")
     points = compare(scene.xyz, scene.xyz)
     assert "Up is z, as point clouds usually have it" in html.page(points)
     assert "Up is -y" in html.page(compare(scene, scene.xyz))
