@@ -7,7 +7,6 @@ nothing heavy: ``gscli --help`` loads them all.
 from __future__ import annotations
 
 import pkgutil
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import click
 
 from ..errors import GscliError, UsageError, most_like, printable
 from ..version import __version__
-from . import show
+from . import _interrupts, show
 from ._remedies import remedy
 from ._spelling import spelt
 
@@ -97,8 +96,8 @@ class _Commands(click.Group):
         except MemoryError as error:
             raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None
         except KeyboardInterrupt:
-            click.echo("gscli: interrupted", err=True)
-            ctx.exit(128 + signal.SIGINT)
+            _interrupts.tell()
+            ctx.exit(_interrupts.STATUS)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -125,8 +124,10 @@ def main() -> None:
 
 
 def run(*arguments: str) -> None:
-    """The installed program: `main`, with an interrupt at any moment ending quietly in status 130."""
+    """The installed program: `main`, which an interrupt at any moment ends in status 130, and soon."""
     try:
+        _interrupts.end_soon()
         main(arguments or None, prog_name="gscli")
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        _interrupts.tell()
+        sys.exit(_interrupts.STATUS)

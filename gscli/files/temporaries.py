@@ -28,6 +28,7 @@ SUFFIX = ".gscli-tmp"
 DAY = 86_400.0  # seconds
 _NAME = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}{re.escape(SUFFIX)}", re.DOTALL)
 _LOCK, _OLD, _NEW = "lock", "old", "new"  # what a temporary folder holds
+_ours: dict[Path, Path] = {}  # what this process is making, and for which target
 _OPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -45,12 +46,14 @@ def file_beside(target: Path, mode: int) -> Iterator[tuple[Path, int]]:
         if held is not False and os.fstat(number).st_nlink:
             break
         os.close(number)  # swept between its birth and its lock
+    _ours[path] = target
     lock = os.dup(number) if held else None
     try:
         yield path, number
     finally:
         with suppress(OSError):
             path.unlink()
+        _ours.pop(path, None)
         if lock is not None:
             os.close(lock)
 
@@ -72,11 +75,13 @@ def folder_beside(target: Path, mode: int = 0o777) -> Iterator[tuple[Path, Path]
         if _lock(number) is not False and os.fstat(number).st_nlink:
             break
         os.close(number)
+    _ours[path] = target
     try:
         (path / _NEW).mkdir()
         yield path / _NEW, path / _OLD
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        _ours.pop(path, None)
         os.close(number)
 
 
@@ -187,17 +192,29 @@ def remove_leftover(path: Path, target: Path) -> bool:
             held = _lock(number)
             if held is False or (held is None and time.time() - os.fstat(number).st_mtime < DAY):
                 return False
-            if not folder:
-                path.unlink()
-                return True
-            if (path / _OLD).is_dir() and not os.path.lexists(target):
-                (path / _OLD).rename(target)
-            shutil.rmtree(path)
+            _remove(path, target, folder=folder)
         finally:
             os.close(number)
     except OSError:
         return False
     return True
+
+
+def remove_ours() -> None:
+    """Remove what this process is making, in the middle of it: for one that ends without unwinding."""
+    for path, target in [*_ours.items()]:
+        with suppress(OSError):
+            _remove(path, target, folder=path.is_dir())
+
+
+def _remove(path: Path, target: Path, *, folder: bool) -> None:
+    """Remove a temporary; a folder that was moved away from `target`, with nothing there now, moves back."""
+    if not folder:
+        path.unlink()
+        return
+    if (path / _OLD).is_dir() and not os.path.lexists(target):
+        (path / _OLD).rename(target)
+    shutil.rmtree(path)
 
 
 def _lock(number: int) -> bool | None:
