@@ -132,7 +132,7 @@ def compare(
     if memory is not None:
         budget.require_tiles(engine, where)
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         clouds, names = scenes.read(given, trust_pickle, axes)
         ready = looks.prepare(clouds, names, asked, rasterizer, moved) if render else None
     result = _compare(
@@ -161,7 +161,7 @@ def compare(
     found = result.numbers()
     result = replace(result, gates=tuple(gates.check(limit, found) for limit in limits))
     if output is not None:
-        with timings.stage("write"):
+        with timings.stage("write", track):
             _write_distances(output, clouds[0], result, colors)
     return result
 
@@ -195,7 +195,7 @@ def _compare(
             listed=(pair or "").startswith("index:"),
             sampled=max_queries,
         )
-    with timings.stage("read"):
+    with timings.stage("read", track):
         positions = [search.positions(c, name) for c, name in zip(clouds, names, strict=True)]
         if moved is not None:
             positions[0] = moved.apply(positions[0])

@@ -124,7 +124,7 @@ def convert(
     if not dry_run:
         formats.check_outputs([written], also_written, sources=[read.path], overwrite=overwrite)
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[written.format])
     lost = written.losses(cloud)
     largest = {}

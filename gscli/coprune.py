@@ -178,7 +178,7 @@ def coprune(
 
     names = sources[0].name, sources[1].name
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         clouds = formats.read_all(sources, trust_pickle=trust_pickle, axes=axes)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     forth, back, spacings, used, _ = search.search_both(

@@ -122,7 +122,8 @@ def info(
     """
     arguments.require_paths(source=source)
     read = Source.of(source)
-    cloud = read.read(trust_pickle=trust_pickle, axes=axes)
+    with track("reading", None):
+        cloud = read.read(trust_pickle=trust_pickle, axes=axes)
     return describe(cloud, path=read.name, size=read.bytes, track=track)
 
 

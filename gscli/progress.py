@@ -11,11 +11,25 @@ __all__ = ["Timings", "Track", "silent"]
 
 
 class Track(Protocol):
-    """Called with a label and a total; yields a function that is told of each finished part."""
+    """Called with a label and a total; yields a function that is told of each finished part.
+
+    The total is None where nobody knows how much there is to do. Work may lie within work, and parts come
+    from several threads.
+    """
 
     def __call__(
-        self, label: str, total: int, unit: str = ...
+        self, label: str, total: int | None, unit: str = ...
     ) -> AbstractContextManager[Callable[[int], object]]: ...
+
+
+DOING = {  # stages as people are told of them
+    "read": "reading",
+    "grid": "finding cells",
+    "draw": "drawing",
+    "write": "writing",
+    "metrics": "summing up",
+    "statistics": "testing chances",
+}
 
 
 def nothing(done: int) -> None:
@@ -50,7 +64,7 @@ def shared(advance: Callable[[int], object], rows: int, total: int) -> Callable[
 
 
 @contextmanager
-def silent(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
+def silent(label: str, total: int | None, unit: str = "points") -> Iterator[Callable[[int], object]]:
     """The `Track` that shows nothing.
 
     Args:
@@ -70,10 +84,11 @@ class Timings(dict[str, float]):
     """
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time that the block takes to the stage of that name."""
+    def stage(self, name: str, track: Track = silent) -> Iterator[None]:
+        """Add the time that the block takes to the stage of that name, and tell `track` of it."""
         start = time.perf_counter()
         try:
-            yield
+            with track(DOING.get(name, name), None):
+                yield
         finally:
             self[name] = self.get(name, 0.0) + time.perf_counter() - start

@@ -97,7 +97,7 @@ def render(
     if not target.folder:
         writing.check_outputs([target.path, *also_written], overwrite=overwrite, sources=read)
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         cloud, name = scenes.read_one(given, "source", trust_pickle, axes)
         splats, mode = _splats(cloud, name, mode)
         if background is not None and mode != "rgb":

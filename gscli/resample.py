@@ -137,7 +137,7 @@ def resample(
     )
 
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[job.target.format for job in jobs])
         size = read.bytes  # before it is replaced, perhaps
     name = read.name
@@ -174,6 +174,7 @@ def resample(
                     budget=allowed,
                     beside=jobs[0].target.path,
                     timings=timings,
+                    track=track,
                 )
             )
             for m in chosen:  # whatever may be refused is, before a folder is made

@@ -155,7 +155,7 @@ def verify(
     read += [Path(path) for path in (expect, grid_file) if path is not None]
     writing.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         cloud = scene.read(trust_pickle=trust_pickle, axes=axes)
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
@@ -164,7 +164,7 @@ def verify(
     notes: list[str] = []
     for draw, drawing in zip(draws, drawings, strict=True):
         path = os.fspath(draw)
-        with timings.stage("read"):
+        with timings.stage("read", track):
             drawn = drawing.read()
         with track("verifying", len(cloud) + len(drawn)) as advance:
             if expect is None or said is None:
@@ -172,7 +172,7 @@ def verify(
             else:
                 claim = claims.from_report(said, files.display(expect), path, alone=len(draws) == 1)
             lattice = (claim.voxel_size, claim.origin, claim.drop)
-            with timings.stage("grid"):
+            with timings.stage("grid", track):
                 if lattice not in grids:
                     grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
             with timings.stage("check"):
@@ -191,7 +191,7 @@ def verify(
                     notes.append(f"{path} is a draw of the same seed and epoch as another: tested once")
                 group[claim.seed, claim.epoch] = checked.rows
     uniformity: list[Uniformity] = []
-    with timings.stage("statistics"):
+    with timings.stage("statistics", track):
         for (lattice, how), group in groups.items():
             if len(group) > 1:
                 for test in _uniformity(grids[lattice], list(group.values())):

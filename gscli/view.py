@@ -87,7 +87,7 @@ def view(
         raise UsageError("stdin can be one of the two scenes, not both")
     writing.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         clouds, names = _read(given, trust_pickle, axes)
         splats = [_splats(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
         if len({each.xray for each in splats}) > 1:

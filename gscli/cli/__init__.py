@@ -18,7 +18,7 @@ import click
 
 from ..errors import GscliError, UsageError, most_like, printable
 from ..version import __version__
-from . import _interrupts, show
+from . import _bars, _interrupts, show
 from ._remedies import remedy
 from ._spelling import spelt
 
@@ -106,6 +106,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
         issubclass(category, RuntimeWarning) and " encountered in " in told
     ):  # NumPy's, about no file of anybody's
         told = f"some values are too large to calculate with, or no numbers, and stay so ({told})"
+    _bars.wipe()
     click.echo(printable(f"gscli: warning: {told}"), err=True)
 
 

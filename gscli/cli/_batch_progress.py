@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +11,7 @@ from typing import Any
 import click
 
 from .. import files
-from ..errors import printable
-from . import show
+from . import _bars, show
 from ._spelling import translated
 
 LINE_SECONDS = 10.0  # between two lines of progress in a log
@@ -48,17 +46,15 @@ def _nothing() -> Iterator[Tell]:
 
 @contextmanager
 def _bar(summary: Any) -> Iterator[Tell]:
-    from tqdm import tqdm
-
     from ..batch.report import complaint
 
-    with tqdm(total=len(summary.work.todo), unit=" inputs", leave=False, file=sys.stderr) as bar:
+    with _bars.stage("0 failed", len(summary.work.todo), "inputs") as stage:
 
         def told(record: dict[str, Any]) -> None:
             if record["status"] == "failed":
-                tqdm.write(printable(translated(complaint(record))), file=sys.stderr)
-            bar.set_postfix_str(f"{summary.count('failed')} failed", refresh=False)
-            bar.update()
+                show.remark(translated(complaint(record)))
+            stage.label = f"{summary.count('failed')} failed"
+            stage.advance(1)
 
         yield told
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,7 @@ import click
 from .. import files
 from ..errors import GateMissed, UsageError, printable
 from ..progress import Track, silent
-from . import options, paths
+from . import _bars, options, paths
 
 if TYPE_CHECKING:
     from ..comparing.gates import Gate
@@ -31,21 +30,13 @@ def typed() -> tuple[str, ...] | None:
 
 
 def track(quiet: bool) -> Track:
-    """A progress bar on a terminal, nothing elsewhere."""
-    return silent if quiet or not on_terminal() else _bar
+    """What a command is at and how far it is, on a terminal; nothing elsewhere."""
+    return silent if quiet or not on_terminal() else _bars.track
 
 
 def on_terminal() -> bool:
     """Whether somebody sees stderr as it is written; it may also be closed."""
     return sys.stderr is not None and sys.stderr.isatty()
-
-
-@contextmanager
-def _bar(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
-    from tqdm import tqdm
-
-    with tqdm(total=total, desc=label, unit=f" {unit}", unit_scale=True, leave=False, delay=0.5) as bar:
-        yield bar.update
 
 
 def refuse_mixing() -> None:
@@ -113,6 +104,7 @@ def _tell(line: str, *, aside: bool) -> None:
 
 def remark(line: str) -> None:
     """Tell people something while a command is at work."""
+    _bars.wipe()
     click.echo(printable(line), err=True)
 
 

@@ -215,7 +215,7 @@ def compare_centers(
     values = tuple(threshold.in_scene_units(spacings[1], names[1]) for threshold in wanted)
     origins = [threshold.origin for threshold in wanted]
     why = origins[0] if len(set(origins)) == 1 else ", ".join(origins)
-    with timings.stage("metrics"):
+    with timings.stage("metrics", track):
         there = _directed(forth, source, target, values)
         again = _directed(back, target, source, values)
         both = _symmetric(there, again)

@@ -30,6 +30,7 @@ from ..results.shown import counted
 # Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
 MAX_RATIO = 100
 SMALL = 32 << 20  # bytes that may be unpacked whatever the ratio
+SMALL_SCENE = 128 << 20  # bytes of rows that may be made whatever the ratio
 
 MAX_COLUMNS = 4096  # of one scene, in any format
 MAX_JSON = 4 << 20  # bytes; parsed, they may take fifty times as many
@@ -197,6 +198,21 @@ def check_expansion(path: Path, packed: int, unpacked: int) -> None:
     if unpacked > max(SMALL, MAX_RATIO * packed):
         raise InputError(
             f"claims to unpack {packed:,} bytes to {unpacked:,}, which no scene does",
+            path=path,
+            remedy="it is damaged or a decompression bomb",
+        )
+
+
+def check_scene(path: Path, packed: int, points: int, degree: int) -> None:
+    """Refuse splats that take more than 128 MiB and more than a hundredfold of the bytes they are made from.
+
+    Raises:
+        InputError: a decompression bomb, or a header that claims too much.
+    """
+    unpacked = 4 * (14 + 3 * ((degree + 1) ** 2 - 1)) * points
+    if unpacked > max(SMALL_SCENE, MAX_RATIO * packed):
+        raise InputError(
+            f"claims {points:,} splats of SH degree {degree} in {packed:,} bytes, which no scene does",
             path=path,
             remedy="it is damaged or a decompression bomb",
         )

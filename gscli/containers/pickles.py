@@ -137,6 +137,7 @@ class Unpickler(pickle._Unpickler):
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_DISPATCH)
     stack: list[Any]
+    read: Callable[[int], bytes]
 
     def __init__(
         self,
@@ -196,6 +197,14 @@ class Unpickler(pickle._Unpickler):
         self._plain_keys()
         _DISPATCH[pickle.DICT[0]](self)
 
+    def load_bytearray8(self) -> None:
+        """Read what is there before room is made for it."""
+        size = int.from_bytes(self.read(8), "little")
+        data = self.read(size)
+        if len(data) < size:
+            raise EOFError(f"{size:,} bytes where {len(data):,} are left")
+        self.stack.append(bytearray(data))
+
     def load_unwanted(self) -> None:
         raise ValueError("it holds sets or instances, which no scene does")
 
@@ -204,6 +213,7 @@ class Unpickler(pickle._Unpickler):
     dispatch[pickle.SETITEM[0]] = load_setitem
     dispatch[pickle.SETITEMS[0]] = load_setitems
     dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
     for _opcode in (
         pickle.ADDITEMS,
         pickle.FROZENSET,

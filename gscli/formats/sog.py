@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import MAX_JSON, SMALL, check_expansion, malformed, parsed, read_small
+from ..containers.bytes import MAX_JSON, SMALL, check_expansion, check_scene, malformed, parsed, read_small
 from ..containers.zip import Zip, first_member
 from ..errors import InputError
 from ..files import render_modes
@@ -65,6 +65,7 @@ def read(path: Path) -> GaussianCloud:
         count = meta["count"] if version == 2 else meta["means"]["shape"][0]
         if type(count) is not int or not 0 < count < 1 << 28:
             raise InputError(f"claims {reprlib.repr(count)} splats", path=path, remedy="it is damaged")
+        check_scene(path, _size(path), count, 3 if meta.get("shN") else 0)
         pictures = {
             key: [_picture(path, fetch(name), count) for name in meta[key]["files"][:most]]
             for key, most in _SMALLEST
@@ -85,6 +86,14 @@ def read(path: Path) -> GaussianCloud:
         mode = _MODES.get(str(meta.get("model", "antialiased" if meta.get("antialias") else None)))
         comments = () if mode is None else (render_modes.comment(mode),)
         return GaussianCloud(rows, Header("sog", comments))
+
+
+def _size(path: Path) -> int:
+    """The bytes of a SOG file, or of the pictures in its folder."""
+    if path.is_dir() or path.suffix == ".json":
+        folder = path if path.is_dir() else path.parent
+        return sum(file.stat().st_size for file in folder.glob("*.webp"))
+    return path.stat().st_size
 
 
 def _members(path: Path) -> Fetch:

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers import gzip, zstd
-from ..containers.bytes import check_expansion, gunzip, malformed, mapped, require_end, table
+from ..containers.bytes import check_expansion, check_scene, gunzip, malformed, mapped, require_end, table
 from ..errors import GscliError, InputError
 from ..files import axes as frames
 from ..files import render_modes, writing
@@ -90,6 +90,7 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
         header = _header(path, _plain_head(data[:4096].tobytes()))
         widths = header.widths()
         check_expansion(path, len(data), header.points * sum(widths))
+        check_scene(path, len(data), header.points, header.degree)
         if header.version == 4:
             streams, records = zstd.unpack(path, data, header.streams, [header.points * w for w in widths])
         else:

@@ -24,7 +24,7 @@ from ..grids.picking import Pick
 from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels.extent import stride
-from ..progress import Timings
+from ..progress import Timings, Track
 from ..scratch import folder_for
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def cut(
     budget: Budget | None,
     beside: str,
     timings: Timings,
+    track: Track,
 ) -> Iterator[Cut]:
     """Cut a scene into the cells of a grid file or of a lattice, in tiles if there is a budget.
 
@@ -91,7 +92,7 @@ def cut(
     """
     xyz, sample, found = None, None, None
     if mapped is None and budget is None:
-        with timings.stage("read"):
+        with timings.stage("read", track):
             xyz = cloud.columns(fields.POSITION)
             if drop == flaws.GAUSSIANS:
                 found = flaws.of(cloud, xyz)
@@ -99,7 +100,7 @@ def cut(
     cached = "off"
     with ExitStack() as closing:
         grid: VoxelGrid | TiledGrid
-        with timings.stage("grid"):
+        with timings.stage("grid", track):
             if mapped is not None:
                 grid = from_file(mapped, len(cloud), where)
             elif xyz is not None:
@@ -116,7 +117,7 @@ def cut(
         if isinstance(grid, TiledGrid):
             draw: Callable[..., Draw] = grid.draw
         else:
-            with timings.stage("draw"):
+            with timings.stage("draw", track):
                 draw = partial(grid.draw, keys=grid.pick_keys(cloud, pick))
         yield Cut(grid, cached, notes, draw, found)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import importlib
 import io
+import json
 import os
 import pickle
 import re
 import struct
+import subprocess
 import sys
 import types
 import zipfile
@@ -294,3 +296,69 @@ def test_a_sog_cannot_name_files_outside_of_its_folder(tmp_path):
         '{"version":2,"count":4,"means":{"mins":[0,0,0],"maxs":[1,1,1],"files":["../a.webp","b"]},"quats":{}}'
     )
     refused(tmp_path / "meta.json", "outside of its folder")
+
+
+COST = """
+import resource, sys, time
+from gscli import formats
+from gscli.errors import GscliError
+formats.FORMATS.names(), [form.name for form in formats.FORMATS]
+taken = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+before, start = taken(), time.process_time()
+try:
+    formats.read(sys.argv[1])
+except GscliError as error:
+    print(error, file=sys.stderr)
+print(time.process_time() - start, taken() - before)
+"""
+SECONDS, BYTES = 2.0, 300 << 20  # as in `tests/fuzz.py`
+
+
+def cheap(path: Path) -> str:
+    """Hold that reading a file takes little, and return what is said of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", COST, path], capture_output=True, text=True, timeout=120, check=True
+    )
+    seconds, size = map(float, done.stdout.split())
+    assert seconds < 2 * SECONDS  # of processor time, on a machine that does other things
+    assert size < BYTES
+    return done.stderr
+
+
+def test_the_length_of_a_pickled_array_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "x.pickle").write_bytes(b"\x80\x05\x96" + struct.pack("<Q", 3 << 30) + b"abc.")
+    assert "cannot be read as a pickle" in cheap(tmp_path / "x.pickle")
+
+
+@pytest.mark.parametrize("megabytes", [0.1, 0.5, 1, 2])
+def test_a_small_spz_of_many_splats_is_cheap(tmp_path: Path, megabytes: float) -> None:
+    """Its 92 bytes a splat are ninety times its own, and 344 are made of them."""
+    size = int(megabytes * 1e6)
+    points = max(32 << 20, 90 * size) // 92
+    noise = np.random.default_rng(0).bytes(size * 9 // 10)
+    body = bytes(92 * points - len(noise)) + noise
+    packed = gzip.compress(struct.pack("<4sIIBBBB", b"NGSP", 3, points, 4, 12, 0, 0) + body)
+    assert 92 * points <= max(32 << 20, 100 * len(packed))
+    (tmp_path / "x.spz").write_bytes(packed)
+    assert cheap(tmp_path / "x.spz").count("which no scene does") == (megabytes > 0.1)
+
+
+@pytest.mark.parametrize("degree", [0, 3])
+def test_a_small_sog_of_many_splats_is_cheap(tmp_path: Path, degree: int) -> None:
+    image = pytest.importorskip("PIL.Image")
+    side = 2896  # pixels: 32 MB
+    picture = io.BytesIO()
+    image.new("RGBA", (side, side)).save(picture, "webp", lossless=True)
+    names = ["a.webp", "b.webp"]
+    book, bounds = {"codebook": [0.0] * 256}, {"mins": [0.0] * 3, "maxs": [1.0] * 3}
+    meta = {"version": 2, "count": side * side, "means": {**bounds, "files": names}}
+    meta |= {key: {**book, "files": names[:1]} for key in ("scales", "quats", "sh0")}
+    if degree:
+        palette = io.BytesIO()
+        image.new("RGBA", (64 * 15, 64)).save(palette, "webp", lossless=True)
+        (tmp_path / "palette.webp").write_bytes(palette.getvalue())
+        meta["shN"] = {**book, "count": 64, "bands": degree, "files": ["palette.webp", "a.webp"]}
+    for name in names:
+        (tmp_path / name).write_bytes(picture.getvalue())
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    assert "which no scene does" in cheap(tmp_path / "meta.json")

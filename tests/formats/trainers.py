@@ -189,20 +189,23 @@ def lightning(
 @contextmanager
 def their_classes(*names: str) -> Iterator[list[Any]]:
     """Classes by these full names, for as long as a file with instances of them is written."""
-    before, made = set(sys.modules), []
+    added: set[str] = set()  # and nothing that a library imports meanwhile
+    made = []
     try:
         for name in names:
             module, _, own = name.rpartition(".")
             parts = module.split(".")
             for end in range(1, len(parts) + 1):
-                sys.modules.setdefault(".".join(parts[:end]), ModuleType(".".join(parts[:end])))
+                if (above := ".".join(parts[:end])) not in sys.modules:
+                    sys.modules[above] = ModuleType(above)
+                    added.add(above)
             new = dataclasses.make_dataclass(own, [("sh_degree", Any, 3), ("more", Any, None)])
             new.__module__ = module
             setattr(sys.modules[module], own, new)
             made.append(new)
         yield made
     finally:
-        for name in set(sys.modules) - before:
+        for name in added:
             del sys.modules[name]
 
 
