@@ -23,7 +23,7 @@ from .version import __version__
 EXTRAS = {
     "torch": (("torch",), "--device torch-cpu and cuda, gscli.training"),
     "faiss": (("faiss",), "compare --engine faiss"),
-    "formats": (("laspy", "lazrs"), "LAS and LAZ; see `gscli formats`"),
+    "formats": (("laspy", "lazrs", "laszip"), "LAS and LAZ; see `gscli formats`"),
     "ply": (("plyfile",), "PLY whose vertices hold lists"),
     "cluster": (("distributed",), "batch --scheduler"),
 }

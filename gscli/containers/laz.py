@@ -1,6 +1,7 @@
 """LAZ to LAS, in a process of its own: over damaged data the decoder ends the process it runs in.
 
-The decoder (lazrs) gets the points alone and a bound on its memory; header and records are copied.
+The decoder gets a bound on its memory and gives the points alone; header and records are copied. It is lazrs,
+or, over versions of the coders that lazrs does not know, laszip.
 """
 
 from __future__ import annotations
@@ -40,10 +41,15 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
 
     Raises:
         InputError: it is damaged.
-        EngineUnavailable: lazrs is missing or broken.
+        EngineUnavailable: the decoder is missing or broken.
     """
-    libraries.require("lazrs", "LAZ", path=path)
     data = mapped(path)
+    layout = _layout(path, data)
+    newest = _newest(layout)
+    decoder = "lazrs" if newest <= _NEWEST else "laszip"
+    libraries.require(
+        decoder, "LAZ" if newest <= _NEWEST else f"LAZ by version {newest} of LASzip's coders", path=path
+    )
     start = int(table(data, "<u4", 1, 96, path, "header fields")[0])
     head = bytearray(data[:start])
     head[104] &= ~_PACKED_BITS & 0xFF
@@ -60,7 +66,8 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
         if not source.exists():  # spooled stdin: a descriptor of this process alone
             source = folder / "points.laz"
             source.write_bytes(data.data)
-        arguments = [source, target, start, _layout(path, data).hex(), points, _ROOM + _COPIES * points]
+        bound = _ROOM + _COPIES * points
+        arguments = [decoder, source, target, start, layout.hex(), points, bound]
         status = processes.run("gscli.containers.laz_process:main", *map(str, arguments))
         if status or target.stat().st_size != start + points:
             raise InputError("has damaged LAZ data", path=path, remedy="check that it is intact")
@@ -76,25 +83,17 @@ def _layout(path: Path, data: npt.NDArray[np.uint8]) -> bytes:
         owner, kind, length = RECORD.unpack(table(data, "u1", RECORD.size, at, path, "record bytes").data)
         body = table(data, "u1", length, at + RECORD.size, path, "record bytes")
         if (owner.rstrip(b"\0"), kind) == PACKING:
-            return _known(path, body.tobytes())
+            return body.tobytes()
         at += RECORD.size + length
     raise InputError("has no record of how its points are packed", path=path, remedy="it is damaged")
 
 
-def _known(path: Path, layout: bytes) -> bytes:
-    """The record, if lazrs knows the versions that it names."""
+def _newest(layout: bytes) -> int:
+    """The newest version of a coder that the record names."""
     (count,) = struct.unpack_from("<H", layout.ljust(_ITEMS + 2, b"\0"), _ITEMS)
     items = layout[_ITEMS + 2 :][: 6 * count]
-    newest = max(
-        (version for *_, version in struct.iter_unpack("<3H", items[: len(items) // 6 * 6])), default=0
-    )
-    if newest > _NEWEST:
-        raise InputError(
-            f"is packed by version {newest} of LASzip's coders, and lazrs reads up to {_NEWEST}",
-            path=path,
-            remedy="unpack it to .las with LASzip, or pack it anew with version 3",
-        )
-    return layout
+    whole = items[: len(items) // 6 * 6]
+    return max((version for *_, version in struct.iter_unpack("<3H", whole)), default=0)
 
 
 def write(

@@ -7,10 +7,11 @@ from contextlib import suppress
 from ..runtime import processes
 
 
-def main(source: str, target: str, start: str, layout: str, size: str, limit: str) -> None:
+def main(decoder: str, source: str, target: str, start: str, layout: str, size: str, limit: str) -> None:
     """Append the points of a LAZ file, unpacked, to a file.
 
     Args:
+        decoder: ``lazrs`` or ``laszip``.
         source, target: the files.
         start: where the packed points begin.
         layout: the record that tells how they are packed, in hexadecimal.
@@ -19,12 +20,17 @@ def main(source: str, target: str, start: str, layout: str, size: str, limit: st
     """
     processes.end_with_parent()
     _bound(int(limit))
-    import lazrs
-
+    points = bytearray(int(size))
     with open(source, "rb") as stream, open(target, "ab") as out:
-        stream.seek(int(start))
-        points = bytearray(int(size))
-        lazrs.LasZipDecompressor(stream, bytes.fromhex(layout)).decompress_many(points)
+        if decoder == "laszip":
+            import laszip
+
+            laszip.LasUnZipper(stream).decompress_into(points)
+        else:
+            import lazrs
+
+            stream.seek(int(start))
+            lazrs.LasZipDecompressor(stream, bytes.fromhex(layout)).decompress_many(points)
         out.write(points)
 
 

@@ -18,6 +18,7 @@ PROOFS = {  # by the name that is imported, something that the library and nothi
     "distributed": "Client",
     "faiss": "IndexFlatL2",
     "laspy": "LasData",
+    "laszip": "LasUnZipper",
     "lazrs": "LasZipDecompressor",
     "plyfile": "PlyData",
     "pykdtree.kdtree": "KDTree",

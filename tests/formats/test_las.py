@@ -1,6 +1,7 @@
 """LAS and LAZ: what stands around the points stays byte for byte, and no point takes the places of others."""
 
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import gscli
 from gscli import formats
 from gscli.cloud import GaussianCloud
-from gscli.errors import GscliError, InputError
+from gscli.errors import EngineUnavailable, GscliError, InputError
 
 laspy = pytest.importorskip("laspy")
 SUFFIXES = [
@@ -271,12 +272,35 @@ def test_positions_that_their_own_grid_does_not_hold_are_refused_in_one_line(tmp
     assert not (tmp_path / "b.las").exists()
 
 
-def test_laz_of_a_version_that_lazrs_does_not_know_is_not_called_damaged(tmp_path):
+@pytest.fixture
+def of_version_4(tmp_path):
+    """LAZ by version 4 of LASzip's coders: those of version 3 but where channels of a scanner alternate."""
     pytest.importorskip("lazrs")
     gscli.write(tmp_path / "a.laz", gscli.read(las(tmp_path / "a.las", minor=4, kind=6)))
     data = bytearray((tmp_path / "a.laz").read_bytes())
     at = data.find(b"laszip encoded") + 52
     struct.pack_into("<H", data, at + 34 + 4, 4)
     (tmp_path / "b.laz").write_bytes(data)
-    with pytest.raises(InputError, match=r"version 4 of LASzip.*unpack it to \.las"):
-        gscli.read(tmp_path / "b.laz")
+    return tmp_path / "b.laz"
+
+
+def test_laz_of_a_version_that_lazrs_does_not_know_is_read_by_laszip(tmp_path, of_version_4):
+    pytest.importorskip("laszip")
+    assert (gscli.read(of_version_4).rows == gscli.read(tmp_path / "a.laz").rows).all()
+
+
+def test_damaged_laz_of_that_version_is_refused_in_one_line(of_version_4):
+    pytest.importorskip("laszip")
+    data = of_version_4.read_bytes()
+    for size in (len(data) - 9, len(data) * 3 // 4):
+        of_version_4.write_bytes(data[:size])
+        with pytest.raises(InputError):
+            gscli.read(of_version_4)
+
+
+def test_without_laszip_that_version_says_what_it_needs(monkeypatch, of_version_4):
+    monkeypatch.setitem(sys.modules, "laszip", None)
+    with pytest.raises(
+        EngineUnavailable, match=r"version 4 of LASzip's coders needs laszip.*pip install laszip"
+    ):
+        gscli.read(of_version_4)
