@@ -23,13 +23,20 @@ POINTS = 3000
 
 
 class Told:
-    """A `Track` that keeps what it is told."""
+    """A `Track` that keeps what it is told: stages with their totals, and those of which nobody knows one."""
 
     def __init__(self) -> None:
         self.stages: dict[str, tuple[int, list[int]]] = {}
+        self.clocks: set[str] = set()
 
     @contextmanager
-    def __call__(self, label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
+    def __call__(
+        self, label: str, total: int | None, unit: str = "points"
+    ) -> Iterator[Callable[[int], object]]:
+        if total is None:
+            self.clocks.add(label)
+            yield lambda _: None
+            return
         _, parts = self.stages.setdefault(label, (total, []))
         yield parts.append
 
@@ -84,6 +91,7 @@ def test_what_is_told_adds_up(name: str, files: tuple[Path, Path], tmp_path: Pat
     run, stages = tools(*files, tmp_path)[name]
     run(told)
     assert list(told.stages) == stages
+    assert "reading" in told.clocks
     for total, parts in told.stages.values():
         assert sum(parts) == total > 0
         assert min(parts) >= 0
@@ -97,7 +105,7 @@ def test_a_folder_that_was_made_in_vain_goes_again(
     (tmp_path / "there").mkdir()
 
     @contextmanager
-    def stopping(label: str, total: int, unit: str = "points") -> Iterator[Callable[[int], object]]:
+    def stopping(label: str, total: int | None, unit: str = "points") -> Iterator[Callable[[int], object]]:
         if label in ("resampling", "writing"):
             raise KeyboardInterrupt
         yield lambda _: None
