@@ -16,7 +16,7 @@ import numpy.typing as npt
 from . import arguments, fields, scratch
 from . import device as devices
 from .cloud import GaussianCloud
-from .comparing import budget, gates, looks, options, paint, pairing, scenes, search, turned
+from .comparing import budget, drawn, gates, options, paint, pairing, scenes, search, turned
 from .comparing.centers import color_top, compare_centers
 from .comparing.paired import with_gaussians
 from .comparing.result import Compared as Compared
@@ -134,7 +134,7 @@ def compare(
     timings = Timings()
     with timings.stage("read", track):
         clouds, names = scenes.read(given, trust_pickle, axes)
-        ready = looks.prepare(clouds, names, asked, rasterizer, moved) if render else None
+        ready = drawn.prepare(clouds, names, asked, rasterizer, moved) if render else None
     result = _compare(
         clouds,
         names,
@@ -155,7 +155,7 @@ def compare(
     result.options.update(render={**asked.to_dict(), "rasterizer": rasterizer} if render else None)
     if ready is not None:
         with timings.stage("render"), track("rendering", len(ready.views.cameras), "views") as advance:
-            seen, worst = looks.measure(ready, names, advance)
+            seen, worst = drawn.measure(ready, names, advance)
         assert result.evidence is not None
         result = replace(result, render=seen, evidence=replace(result.evidence, pictures=worst))
     found = result.numbers()

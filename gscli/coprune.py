@@ -9,102 +9,27 @@ keeps what Open3D's `evaluate_registration` matches, d < T.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import arguments, files, formats, neighbors
 from . import device as devices
 from .comparing import conventions, search
-from .comparing.search import Engine
+from .comparing.pruned import Agreement, Copruned, Pruned
 from .comparing.spacing import beyond_scene, parse_threshold
 from .errors import GateMissed, UsageError
 from .files import writing
 from .formats import Source, Target
 from .progress import Timings, Track, silent
 from .resampling.draws import write_index
-from .results.documents import document, seconds
-from .results.shown import counted, shown
+from .results.shown import counted
 from .version import __version__
 
 __all__ = ["Copruned", "Pruned", "coprune", "masks"]
 
-SCHEMA = "gscli/coprune/1"
 MIN_POINTS = 5000
-
-
-@shown
-@dataclass(frozen=True)
-class Pruned:
-    """One of the two models: what it had and what is left.
-
-    Attributes:
-        rows: (K,) int64 ascending, the rows kept.
-        output: the file written; index: the file of row numbers, if one was asked for.
-    """
-
-    path: str
-    format: str
-    points: int
-    kept: int
-    spacing: float | None
-    output: str
-    index: str | None
-    rows: npt.NDArray[np.int64]
-
-    def _facts(self) -> dict[str, object]:
-        return {"path": self.path, "points": self.points, "kept": self.kept}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its part of the JSON document, without the rows."""
-        return {
-            "path": self.path,
-            "format": self.format,
-            "points": self.points,
-            "spacing": self.spacing,
-            "kept": {"points": self.kept, "fraction": self.kept / self.points},
-            "output": self.output,
-            "index": self.index,
-        }
-
-
-@shown
-@dataclass(frozen=True)
-class Copruned:
-    """What a run of `coprune` read, matched and wrote; `threshold` is in scene units."""
-
-    first: Pruned
-    second: Pruned
-    threshold: float
-    min_points: int
-    engine: Engine
-    device: str
-    timings: Timings
-    notes: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def _facts(self) -> dict[str, object]:
-        models = (self.first, self.second)
-        kept = {model.path: f"{model.kept:,} of {counted(model.points, 'point')}" for model in models}
-        return {**kept, "threshold": self.threshold}
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON document."""
-        return document(
-            SCHEMA,
-            first=self.first.to_dict(),
-            second=self.second.to_dict(),
-            threshold=self.threshold,
-            min_points=self.min_points,
-            engine=asdict(self.engine),
-            device=self.device,
-            options=self.options,
-            notes=self.notes,
-            timings_s=seconds(self.timings),
-        )
 
 
 def masks(forth: Any, back: Any, threshold: float) -> tuple[Any, Any]:
@@ -131,6 +56,7 @@ def coprune(
     index: str | os.PathLike[str] | None = None,
     engine: str = "auto",
     device: str = "cpu",
+    render: bool = False,
     overwrite: bool = False,
     allow_lossy: bool = False,
     trust_pickle: bool = False,
@@ -149,6 +75,7 @@ def coprune(
         min_points: write nothing unless each model keeps at least so many.
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
         engine, device: see `gscli.compare.compare`.
+        render: also say how alike both look from 12 cameras around the second, before and after.
         overwrite, allow_lossy: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
         also_written: paths that the caller is going to write.
@@ -160,7 +87,7 @@ def coprune(
     """
     arguments.require_paths(first=first, second=second, out_dir=out_dir)
     arguments.require_paths(optional=True, index=index)
-    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
+    arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
     wanted = parse_threshold(threshold)
     if min_points < 0:
         raise UsageError(f"`min_points` must be 0 or more, not {min_points}")
@@ -181,6 +108,10 @@ def coprune(
     with timings.stage("read", track):
         clouds = formats.read_all(sources, trust_pickle=trust_pickle, axes=axes)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
+        if render:
+            from .comparing import drawn  # takes as long to import as the rest
+
+            drawn.prepare((clouds[0], clouds[1]), names)
     forth, back, spacings, used, _ = search.search_both(
         *xyz, engine=engine, where=where, names=names, timings=timings, track=track
     )
@@ -200,6 +131,12 @@ def coprune(
                 path=name,
                 remedy="raise `threshold`, or lower `min_points`",
             )
+    agreement = None
+    if render:
+        with timings.stage("render"):
+            whole, around = (clouds[0], clouds[1]), (clouds[1], "the second")
+            left = clouds[0].take(rows[0]), clouds[1].take(rows[1])
+            agreement = Agreement(*(drawn.between(pair, names, around, track) for pair in (whole, left)))
     pruned = []
     with writing.making(made), track("writing", sum(map(len, clouds))) as advance:
         for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
@@ -214,7 +151,9 @@ def coprune(
             pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
     options = {"threshold": str(threshold), "min_points": min_points, "engine": engine, "axes": axes}
     described = devices.describe(where)
-    return Copruned(pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options)
+    return Copruned(
+        pruned[0], pruned[1], limit, min_points, used, described, timings, tuple(notes), options, agreement
+    )
 
 
 def _plan(

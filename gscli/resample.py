@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 from . import arguments, flaws, formats
 from . import device as devices
-from .cloud import GaussianCloud
 from .errors import UsageError, naming
 from .files import writing
 from .formats import Source
@@ -21,7 +20,7 @@ from .grids.picking import RANDOM
 from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
 from .resampling import cutting
-from .resampling.draws import PlannedDraw, check_draws, plan, provenance, shared_out, write_index
+from .resampling.draws import check_draws, dangling, plan, provenance, shared_out, write_index
 from .resampling.result import Output as Output
 from .resampling.result import Resampled as Resampled
 
@@ -54,6 +53,7 @@ def resample(
     device: str = "cpu",
     memory_limit: int | str | None = None,
     cache: GridCache | None = None,
+    render: bool = False,
     overwrite: bool = False,
     allow_lossy: bool = False,
     also_written: Sequence[str] = (),
@@ -83,6 +83,7 @@ def resample(
         memory_limit: what the process may take, in bytes or as ``2GB``. A scene that needs more is cut in
             tiles, by way of temporary files in the folder of the first output; the output is the same.
         cache: where to keep grids between runs; None keeps none. Grids in tiles are not kept.
+        render: also draw the scene and every draw from 12 cameras around the scene, and compare the pictures.
         overwrite: replace existing files.
         allow_lossy: whether what the output's format cannot hold may be lost.
         also_written: paths that the caller is going to write; no output may be one of them.
@@ -93,7 +94,7 @@ def resample(
     """
     arguments.require_paths(source=source)
     arguments.require_paths(optional=True, output=output, out_dir=out_dir, grid_file=grid_file, index=index)
-    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
+    arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
     drop = flaws.to_drop(drop_invalid)
     names = arguments.several(method, "method", (str,), "a name, or several")
     chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=target, pick=pick)
@@ -103,6 +104,10 @@ def resample(
     memory = arguments.size(memory_limit, "memory_limit")
     if memory is not None and device != "cpu":
         raise UsageError(f"`memory_limit` has no effect with `device={device!r}`", remedy="drop one")
+    if render:
+        from .comparing import drawn  # takes as long to import as the rest
+
+        drawn.refuse_in_pieces(memory)
     where = devices.resolve(device)
     mapped = grid_files.choose_mapping(
         source,
@@ -141,6 +146,8 @@ def resample(
         cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[job.target.format for job in jobs])
         size = read.bytes  # before it is replaced, perhaps
     name = read.name
+    if render:
+        drawn.seen(cloud, name)
     with ExitStack() as closing:
         with naming(name):
             if cells is not None:
@@ -185,6 +192,11 @@ def resample(
                 with naming(name), timings.stage("draw"):
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
                     kept = draw.kept
+                look = None
+                if render:
+                    with timings.stage("render"):
+                        pair, around = (cloud.take(kept), cloud), (cloud, "the input")
+                        look = drawn.between(pair, (job.target.path, name), around, track)
                 with timings.stage("write"):
                     job.target.write(
                         cloud,
@@ -194,11 +206,11 @@ def resample(
                     )
                     if job.index is not None:
                         write_index(job.index, kept, overwrite=overwrite)
-                outputs.append(_output(job, len(draw), draw.forced_cells, len(cloud), seed or 0))
+                outputs.append(job.output(len(draw), len(cloud), draw.forced_cells, seed or 0, look))
                 del draw, kept  # before the next takes as much
     grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
     notes += [told for m in chosen if (told := shared_out(m, cut.grid)) is not None]
-    notes += _dangling_note(cloud, jobs, outputs)
+    notes += dangling(cloud, jobs, outputs)
     return Resampled(
         path=name,
         format=cloud.header.format,
@@ -229,19 +241,3 @@ def resample(
 
 def _aim(points_per_cell: float | None) -> float:
     return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
-
-
-def _output(job: PlannedDraw, kept: int, forced_cells: int, points: int, seed: int) -> Output:
-    fraction = kept / points if points else 0.0
-    return Output(job.target.path, kept, job.method, seed, job.epoch, fraction, forced_cells, job.index)
-
-
-def _dangling_note(cloud: GaussianCloud, jobs: Sequence[PlannedDraw], outputs: Sequence[Output]) -> list[str]:
-    """Tell what was copied as it is and numbers rows that are no longer where they were."""
-    stale: dict[str, None] = {}
-    for job, output in zip(jobs, outputs, strict=True):
-        if job.target.format.name == cloud.header.format and output.points < len(cloud):
-            stale.update(dict.fromkeys(job.target.writer.references_rows(cloud)))
-    if not stale:
-        return []
-    return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]

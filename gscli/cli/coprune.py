@@ -42,6 +42,7 @@ from . import options, paths, show
 )
 @options.engine
 @options.device
+@options.render
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle

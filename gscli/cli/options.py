@@ -229,6 +229,7 @@ memory_limit = click.option(
     metavar="SIZE",
     help="Take at most so much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
 )
+render = click.option("--render", is_flag=True, help="Draw before and after: PSNR, SSIM of 12 views.")
 no_cache = click.option("--no-cache", cls=OfOneRun, is_flag=True, help="Neither use nor keep grids on disk.")
 threshold = click.option(
     "-t",

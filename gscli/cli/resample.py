@@ -98,6 +98,7 @@ class Dropped(options.OneOf):
 @options.device
 @options.memory_limit
 @options.no_cache
+@options.render
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle

@@ -12,6 +12,7 @@ from ..kernels import hashing
 from ..rendering.views import Wanted, refuse_unless
 from . import gates, pairing, search
 from .centers import Centers
+from .drawn import refuse_in_pieces
 from .gates import Limit
 from .result import NUMBERS, OF_CENTERS, Compared
 from .spacing import parse_threshold
@@ -56,10 +57,7 @@ def check_render(
     """Refuse options of renders where nothing is rendered, and renders that cannot be."""
     if render:
         rasterizers.chosen(rasterizer)
-        if memory is not None:
-            raise UsageError(
-                "`render` draws all Gaussians at once, whatever `memory_limit` says", remedy="drop one"
-            )
+        refuse_in_pieces(memory)
         return
     given = {name: value for name, value in asked.to_dict().items() if name != "camera"}
     refuse_unless(render, **given, rasterizer=None if rasterizer == "auto" else rasterizer)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ..comparing.gaussians import Gaussians, Stat, Wasserstein
 from ..comparing.looks import Looks
 from ..comparing.result import Compared
-from ..rendering.metrics import Psnr
 from ..results.shown import counted
 from . import numbers
 from .verdict import Verdict
@@ -186,7 +185,7 @@ def _looks(found: Looks) -> Table:
     rows = []
     for where, psnr, _ in sides:
         values = (psnr.mean, psnr.worst, psnr.pooled, psnr.foreground)
-        rows.append((f"PSNR{where}, dB", *(_decibels(value, psnr) for value in values)))
+        rows.append((f"PSNR{where}, dB", *(numbers.decibels(value, psnr) for value in values)))
     for where, _, ssim in sides:
         shares = ("-" if v is None else numbers.fraction(v, 4) for v in (ssim.mean, ssim.worst))
         rows.append((f"SSIM{where}", *shares, "", ""))
@@ -196,12 +195,6 @@ def _looks(found: Looks) -> Table:
         rows.append(("identical views", f"{found.psnr.identical:,}", "", "", ""))
     title = f"Renders: {counted(found.views, 'view')}{size}, {found.around}"
     return Table(title, ("", "mean", "worst", "pooled", "foreground"), tuple(rows), wide=True)
-
-
-def _decibels(value: float | None, psnr: Psnr) -> str:
-    if value is None:
-        return "equal" if psnr.pooled is None else "-"
-    return f"{value:.2f}"
 
 
 def _weights(result: Compared) -> Table:

@@ -15,6 +15,10 @@ def summary(result: Copruned, *, verbose: bool = False) -> list[str]:
     for model in (result.first, result.second):
         share = numbers.percent(model.kept / model.points, 1)
         lines.append(f"wrote    {model.output}: {model.kept:,} of {counted(model.points, 'point')}, {share}")
+    if result.render is not None:
+        before, after = result.render.before, result.render.after
+        lines.append(f"looks    before: {numbers.looks(before)}")
+        lines.append(f"         after: {numbers.looks(after)}; {before.views} views {before.around}")
     lines += [f"note     {note}" for note in result.notes]
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     total = sum(result.timings.values())

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..comparing.looks import Looks
+    from ..rendering.metrics import Psnr
 
 
 def percent(share: float, digits: int = 2) -> str:
@@ -36,3 +41,21 @@ def interval(low: float, high: float) -> str:
     if 0 < extent < math.inf:
         digits = min(17, max(6, 4 + math.floor(math.log10(farthest)) - math.floor(math.log10(extent))))
     return f"{low:.{digits}g} .. {high:.{digits}g}"
+
+
+def decibels(value: float | None, psnr: Psnr) -> str:
+    """One of the numbers of a PSNR; ``equal`` where nothing differs."""
+    if value is None:
+        return "equal" if psnr.pooled is None else "-"
+    return f"{value:.2f}"
+
+
+def looks(found: Looks) -> str:
+    """How alike two scenes look, in a few words."""
+    psnr, ssim = found.psnr, found.ssim
+    if psnr.pooled is None:
+        return "equal in every pixel"
+    told = f"PSNR {decibels(psnr.mean, psnr)} dB, at worst {decibels(psnr.worst, psnr)}"
+    if ssim.mean is not None and ssim.worst is not None:
+        told += f"; SSIM {fraction(ssim.mean, 4)}, at worst {fraction(ssim.worst, 4)}"
+    return told

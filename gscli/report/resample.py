@@ -32,6 +32,9 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             kept = "one" if least == 1 else f"the minimum of {least:,}"
             line += f"; {counted(output.forced_cells, 'cell')} forced to keep {kept}"
         lines.append(line)
+        if output.render is not None:
+            views = f"{output.render.views} views"
+            lines.append(f"looks    {numbers.looks(output.render)}, of {views} {output.render.around}")
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())
     limit = result.options.get("memory_limit")

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cloud import GaussianCloud
 from ..errors import UsageError
 from ..files import writing
 from ..flaws import GAUSSIANS, Dropped
@@ -21,6 +22,10 @@ from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing, parallel, shares
 from ..results.shown import counted
 from ..version import __version__
+from .result import Output
+
+if TYPE_CHECKING:
+    from ..comparing.looks import Looks
 
 MOST_REPEATS = 1_000_000  # a file each
 
@@ -33,6 +38,12 @@ class PlannedDraw:
     epoch: int
     target: Target
     index: str | None
+
+    def output(self, kept: int, points: int, forced_cells: int, seed: int, render: Looks | None) -> Output:
+        """What came of it: so many rows of so many."""
+        fraction = kept / points if points else 0.0
+        about = self.method, seed, self.epoch, fraction, forced_cells, self.index
+        return Output(self.target.path, kept, *about, render)
 
 
 def asked_for(options: Mapping[str, Any]) -> list[Method]:
@@ -134,6 +145,17 @@ def shared_out(method: Method, grid: VoxelGrid | TiledGrid) -> str | None:
     )
     drawn = [f"{which}, drawn at random"] if lucky else []
     return f"{method.name} to {counted(total, 'point')}: {', and '.join(sure + drawn) or 'nothing'}"
+
+
+def dangling(cloud: GaussianCloud, jobs: Sequence[PlannedDraw], outputs: Sequence[Output]) -> list[str]:
+    """Tell what was copied as it is and numbers rows that are no longer where they were."""
+    stale: dict[str, None] = {}
+    for job, output in zip(jobs, outputs, strict=True):
+        if job.target.format.name == cloud.header.format and output.points < len(cloud):
+            stale.update(dict.fromkeys(job.target.writer.references_rows(cloud)))
+    if not stale:
+        return []
+    return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]
 
 
 def provenance(

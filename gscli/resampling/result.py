@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ..flaws import Flaws
 from ..grids.figures import GridFigures
@@ -12,12 +12,19 @@ from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
 
+if TYPE_CHECKING:
+    from ..comparing.looks import Looks
+
 SCHEMA = "gscli/resample/1"
 
 
 @dataclass(frozen=True)
 class Output:
-    """One file written: which draw it holds and how much was kept."""
+    """One file written: which draw it holds and how much was kept.
+
+    Attributes:
+        render: how alike the draw and the input look; None where they were not rendered.
+    """
 
     path: str
     points: int
@@ -27,6 +34,7 @@ class Output:
     fraction: float
     forced_cells: int
     index: str | None = None
+    render: Looks | None = None
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -47,6 +55,7 @@ class Output:
             "epoch": self.epoch if how.uses_seed else None,
             "kept": self.kept,
             "index": self.index,
+            "render": None if self.render is None else asdict(self.render),
         }
 
 
