@@ -57,6 +57,7 @@ def compare(
     fov: float | None = None,
     near: float | None = None,
     rasterizer: str = "auto",
+    data_range: float | None = None,
     min_fitness: float | None = None,
     max_rmse: float | None = None,
     min_psnr: float | None = None,
@@ -88,7 +89,8 @@ def compare(
         device: see `gscli.device.NAMES`.
         render: also draw both from the same cameras and compare the pictures. views, size, cameras, up, fov,
             near: from where, as of `gscli.render.render`; an orbit goes around the target. rasterizer: how to
-            draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+            draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``. data_range: what X-rays span; default
+            the largest value of the target's.
         min_fitness, max_rmse: gates on the first threshold. min_psnr: on the mean PSNR of renders, in dB.
             require: another or several, as in `gscli.comparing.gates`.
         distances: also write the source, every field as stored, with a column ``distance``.
@@ -128,13 +130,15 @@ def compare(
     required = arguments.several(require, "require", (str,), "a limit, or several")
     limits = gates.limits(min_fitness, max_rmse, required, min_psnr)
     options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
-    options.check_render(render, asked, rasterizer, limits, memory)
+    options.check_render(render, asked, rasterizer, data_range, limits, memory)
     if memory is not None:
         budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read", track):
         clouds, names = scenes.read(given, trust_pickle, axes)
-        ready = drawn.prepare(clouds, names, asked, rasterizer, moved) if render else None
+        ready = (
+            drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range) if render else None
+        )
     result = _compare(
         clouds,
         names,
@@ -152,8 +156,10 @@ def compare(
         timings=timings,
         track=track,
     )
-    result.options.update(render={**asked.to_dict(), "rasterizer": rasterizer} if render else None)
+    result.options.update(render=None)
     if ready is not None:
+        told = {name: value for name, value in ready.views.to_dict().items() if name != "camera"}
+        result.options.update(render={**told, "rasterizer": rasterizer, "data_range": data_range})
         with timings.stage("render"), track("rendering", len(ready.views.cameras), "views") as advance:
             seen, worst = drawn.measure(ready, names, advance)
         assert result.evidence is not None

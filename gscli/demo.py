@@ -100,7 +100,7 @@ def _can_be_drawn(source: str | os.PathLike[str]) -> bool:
     if not _core.available():
         return False
     try:
-        splats = Splats.of(formats.read(source))
+        Splats.of(formats.read(source)).require_looks("")
     except InputError:
         return False
-    return splats.xray or splats.degree is not None
+    return True

@@ -53,11 +53,11 @@ def sh_rest(degree: int) -> tuple[str, ...]:
 
 
 def sh_degree(names: Sequence[str]) -> int | None:
-    """The SH degree that the columns hold; None without colour or with a count that fits no degree."""
+    """The SH degree that the columns hold; None without colour or with other f_rest than a degree has."""
     if not set(SH_DC) <= set(names):
         return None
-    rest = sum(1 for name in names if re.fullmatch(r"f_rest_\d+", name))
-    return next((degree for degree in range(MAX_SH_DEGREE + 1) if len(sh_rest(degree)) == rest), None)
+    rest = {name for name in names if re.fullmatch(r"f_rest_\d+", name)}
+    return next((degree for degree in range(MAX_SH_DEGREE + 1) if set(sh_rest(degree)) == rest), None)
 
 
 def scale_names(names: Sequence[str]) -> tuple[str, ...]:

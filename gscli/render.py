@@ -15,7 +15,7 @@ from . import arguments, files, rasterizers
 from .cameras import Camera
 from .cloud import GaussianCloud
 from .comparing import scenes
-from .errors import InputError, UsageError, did_you_mean
+from .errors import UsageError, did_you_mean
 from .files import temporaries, writing
 from .formats import Source
 from .kernels import parallel
@@ -25,7 +25,7 @@ from .rendering.result import Rendered as Rendered
 from .rendering.result import Shot as Shot
 from .rendering.targets import Target
 from .rendering.views import find, wanted
-from .splats import Splats
+from .splats import DENSITY, Splats
 
 __all__ = ["Rendered", "Shot", "render"]
 
@@ -105,6 +105,7 @@ def render(
                 f"`background` has no effect on X-rays, which {name} is seen by", remedy="drop it"
             )
         found = find(asked, cloud, name, single=not target.folder)
+        found.require_for(splats)
         scene = engine.scene(splats)
     paths = target.paths(found.cameras, asked.path or name)
     if target.folder:
@@ -156,7 +157,7 @@ def render(
         options={
             "mode": mode,
             "background": behind.name if mode == "rgb" else None,
-            **asked.to_dict(),
+            **found.to_dict(),
             "rasterizer": rasterizer,
             "axes": axes,
         },
@@ -166,12 +167,10 @@ def render(
 def _splats(cloud: GaussianCloud, name: str, mode: str | None) -> tuple[Splats, str]:
     """What is drawn of a scene, and the mode that is."""
     splats = Splats.of(cloud, name, xray=None if mode is None else mode == "xray")
-    if not len(splats):
-        raise InputError("has no points", path=name)
     found = mode or ("xray" if splats.xray else "rgb")
-    if found == "rgb" and splats.degree is None:
-        other = "xray" if "density" in cloud.fields else "alpha"
-        raise InputError("has no colours", path=name, remedy=f"render it with `mode={other!r}`")
+    if found == "rgb" or not len(splats):
+        other = "xray" if DENSITY in cloud.fields else "alpha"
+        splats.require_looks(name, remedy=f"render it with `mode={other!r}`")
     return splats, found
 
 

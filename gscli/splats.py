@@ -76,6 +76,28 @@ class Splats:
             xray=through,
         )
 
+    def require_looks(self, name: str, *, remedy: str | None = None) -> Splats:
+        """These, where there is something to see of them.
+
+        Raises:
+            InputError: there are none, or they have neither colours nor densities.
+        """
+        if not len(self):
+            raise InputError("has no points", path=name)
+        if not self.xray and self.degree is None:
+            raise InputError("has no colours to be drawn in", path=name, remedy=remedy)
+        return self
+
+    def require_kind_of(self, other: Splats, names: tuple[str, str]) -> None:
+        """Refuse to hold colours against densities.
+
+        Raises:
+            InputError: one has the ones and the other has the others.
+        """
+        if self.xray != other.xray:
+            kinds = ["densities" if each.xray else "colours" for each in (self, other)]
+            raise InputError(f"holds {kinds[0]}, and {names[1]} {kinds[1]}", path=names[0])
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -95,7 +117,7 @@ def _require_gaussians(cloud: GaussianCloud, opacity: str, name: str | None) -> 
         raise InputError(
             "has no opacity, scales and rotation: points alone cannot be rendered",
             path=name,
-            remedy="render a scene of Gaussians",
+            remedy="give a scene of Gaussians; points are compared and thinned without pictures",
         )
     if scales == 2 or render_modes.told(comments) == render_modes.FLAT:
         raise InputError("holds flat splats of 2DGS, which are drawn by other rules than 3DGS", path=name)

@@ -16,7 +16,7 @@ from .cloud import GaussianCloud
 from .comparing.scenes import Scene as Given
 from .comparing.scenes import read as read_two
 from .comparing.scenes import read_one, scene
-from .errors import InputError, UsageError, naming
+from .errors import UsageError, naming
 from .files import size_of, upwards, writing
 from .formats import Source
 from .kernels import images, parallel
@@ -89,9 +89,8 @@ def view(
     timings = Timings()
     with timings.stage("read", track):
         clouds, names = _read(given, trust_pickle, axes)
-        splats = [_splats(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
-        if len({each.xray for each in splats}) > 1:
-            raise InputError(f"holds other than {names[1]} does, of colours and densities", path=names[0])
+        splats = [Splats.of(c, name).require_looks(name) for c, name in zip(clouds, names, strict=True)]
+        splats[0].require_kind_of(splats[-1], (names[0], names[-1]))
         direction = upright.up(clouds[-1], asked.up or upwards.AUTO)
         assert asked.size is not None
         width, height = asked.size[0], asked.size[1] or asked.size[0]
@@ -141,7 +140,13 @@ def view(
                 "size": [width, height],
                 "background": None if splats[0].xray else behind.name,
             },
-            **{"up": up, "fov": fov, "near": near, "rasterizer": rasterizer, "axes": axes},
+            **{
+                "up": direction.way,
+                "fov": asked.fov or FOV,
+                "near": near,
+                "rasterizer": rasterizer,
+                "axes": axes,
+            },
         },
     )
 
@@ -158,15 +163,6 @@ def _read(
 
 def _bytes(given: Source | GaussianCloud) -> int | None:
     return size_of(given.path) if isinstance(given, Source) else None
-
-
-def _splats(cloud: GaussianCloud, name: str) -> Splats:
-    found = Splats.of(cloud, name)
-    if not len(found):
-        raise InputError("has no points", path=name)
-    if not found.xray and found.degree is None:
-        raise InputError("has no colours", path=name)
-    return found
 
 
 def _largest(picture: Picture) -> float:

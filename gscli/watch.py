@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from . import arguments
@@ -36,6 +37,7 @@ def watch(
     fov: float | None = None,
     near: float | None = None,
     rasterizer: str = "auto",
+    data_range: float | None = None,
     every: float = 10.0,
     once: bool = False,
     until: int | None = None,
@@ -58,7 +60,8 @@ def watch(
         render: also draw the models from the same cameras at every step, and say how alike the pictures are.
             views, size, cameras, up, fov, near: from where, as of `gscli.render.render`; default 4 views of
             400 x 400 around the reference, or else the first model drawn. rasterizer: how to draw, one of
-            `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+            `gscli.rasterizers.RASTERIZERS`, or ``auto``. data_range: what X-rays span; default the largest
+            value of the first two models drawn.
         every: seconds between polls.
         once: measure all steps that are there, oldest first, and end.
         until: end after measuring this step or a later one.
@@ -89,15 +92,19 @@ def watch(
         raise UsageError("`once` ends by itself", remedy="drop `until` and `timeout`")
     arguments.require_flags(render=render)
     views_asked = {"views": views, "size": size, "cameras": cameras, "up": up, "fov": fov, "near": near}
-    refuse_unless(render, **views_asked, rasterizer=None if rasterizer == "auto" else rasterizer)
+    refuse_unless(
+        render, **views_asked, rasterizer=None if rasterizer == "auto" else rasterizer, data_range=data_range
+    )
     about, drawing = None, None
     if render:
         asked = drawn.asked(views, size, cameras, up, fov, near)
-        about, drawing = {**asked.to_dict(), "rasterizer": rasterizer}, drawn.Drawing(asked, rasterizer)
+        drawing = drawn.Drawing(asked, rasterizer, data_range=data_range)
+        file = None if cameras is None else os.path.realpath(cameras)
+        about = {**asdict(asked), "path": file, "rasterizer": rasterizer, "data_range": data_range}
     fixed = None if reference is None else read(os.fspath(reference), whole=render)
     memory = State.open(tensorboard, [os.fspath(run) for run in runs], reference, threshold, about)
-    if drawing is not None:
-        drawing.cameras = memory.cameras
+    if drawing is not None and memory.drawing is not None:
+        drawing.settled = memory.drawing
     patience = 1 if once else PATIENCE
     watcher = Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience, drawing)
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gscli import _core, formats, render
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, InputError, UsageError, WriteRefused
 from gscli.render import Rendered
-from tests.drawn import brute, cloud, psnr
+from gscli.rendering.targets import stems
+from tests.drawn import brute, cloud, look, psnr
 
 needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 SMALL = {"size": (40, 30)}
@@ -107,7 +110,7 @@ def test_densities_are_seen_through_of_their_own_accord(tmp_path: Path) -> None:
     assert result.options["background"] is None
     with pytest.raises(UsageError, match="background"):
         render(bare, tmp_path / "y.npy", background="white", **SMALL)
-    with pytest.raises(InputError, match="has no colours; render it with mode='xray'"):
+    with pytest.raises(InputError, match="has no colours to be drawn in; render it with mode='xray'"):
         render(bare, tmp_path / "y.npy", mode="rgb", **SMALL)
 
 
@@ -124,8 +127,8 @@ def test_the_document_says_what_decides_the_pixels(scene: Path, tmp_path: Path) 
         *("notes", "timings_s"),
     ]
     assert first["options"] == {
-        **{"mode": "rgb", "background": "black", "views": None, "cameras": None, "camera": None},
-        **{"size": [40, 30], "up": None, "fov": None, "near": None, "rasterizer": "auto", "axes": None},
+        **{"mode": "rgb", "background": "black", "views": 1, "cameras": None, "camera": None},
+        **{"size": [40, 30], "up": "-y", "fov": 50.0, "near": None, "rasterizer": "auto", "axes": None},
     }
 
 
@@ -199,3 +202,36 @@ def test_without_compiled_kernels_it_says_so(
     monkeypatch.setattr(_core, "trouble", lambda: Trouble("are not built", "reinstall gscli"))
     with pytest.raises(EngineUnavailable, match="compiled kernels are not built; reinstall gscli"):
         render(scene, tmp_path / "shot.png")
+
+
+def test_twenty_thousand_pictures_of_one_name_are_told_apart_at_once() -> None:
+    some = look((1, 2, 3), width=2, height=2)
+    names = stems([replace(some, name=f"{n}/rgb.png") for n in range(20_000)])
+    assert names[:3] == ["rgb", "rgb_2", "rgb_3"]
+    assert len(set(names)) == 20_000
+
+
+def test_names_differ_on_disks_that_take_large_letters_for_small_and_fit_them() -> None:
+    some = look((1, 2, 3), width=2, height=2)
+    names = stems([replace(some, name=name) for name in ("A.png", "a.png", "a_2", "\u5bb6" * 120)])
+    assert names[:3] == ["A", "a_2", "a_2_2"]
+    assert len(names[3].encode()) == 99
+
+
+def test_harmonics_counted_from_one_are_refused(tmp_path: Path) -> None:
+    made = cloud(50, 1)
+    columns = {n if "rest" not in n else f"f_rest_{int(n[7:]) + 1}": made[n] for n in made.fields}
+    with pytest.raises(InputError, match="harmonics of no degree"):
+        render(GaussianCloud.from_columns(columns), tmp_path / "a.png")
+
+
+@needs_core
+def test_an_xray_too_dense_for_numbers_is_bright(tmp_path: Path) -> None:
+    made = cloud(50)
+    dense = np.full(50, 1e38, np.float32)
+    names = [n for n in made.fields if n != "opacity" and not n.startswith("f_dc")]
+    bare = GaussianCloud.from_columns({n: made[n] for n in names}, density=dense)
+    result = render(bare, tmp_path / "a.png", size=(30, 20))
+    shown = np.asarray(Image.open(tmp_path / "a.png"))
+    assert shown.max() == 255
+    assert np.isfinite(result.shots[0].span).all()

@@ -83,7 +83,7 @@ def test_densities_are_seen_through() -> None:
     found = view(bare, **SMALL)
     assert found.xray
     assert pixels(found.frames[0][0]).max() > 100
-    with pytest.raises(InputError, match="holds other than target does"):
+    with pytest.raises(InputError, match="holds densities, and target colours"):
         view((bare, made), **SMALL)
 
 

@@ -2,14 +2,24 @@
 #define Py_LIMITED_API 0x030A0000
 #include <Python.h>
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "core.h"
+
+static int avx2; // set once, when the module is made
 
 int has_avx2(void)
 {
+    return avx2;
+}
+
+// GSCLI_AVX2=0 does without, so that a processor that has it tests what others run.
+static void look_at_processor(void)
+{
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2");
-#else
-    return 0;
+    const char *asked = getenv("GSCLI_AVX2");
+    avx2 = __builtin_cpu_supports("avx2") && !(asked && strcmp(asked, "0") == 0);
 #endif
 }
 
@@ -26,6 +36,7 @@ static const char *instructions(void)
 
 static int fill(PyObject *module)
 {
+    look_at_processor();
     if (PyModule_AddIntConstant(module, "REVISION", REVISION) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "INSTRUCTIONS", instructions());

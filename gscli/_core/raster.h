@@ -15,6 +15,7 @@
 
 #define COLOR_CUT (1.0f / 255) // what is less opaque is not drawn (Kerbl et al. 2023)
 #define XRAY_CUT 1e-5f
+#define XRAY_MOST 3e38f // of a sum: infinity is no picture
 #define OPAQUE 0.99f // at most, of one Gaussian
 #define FINISHED 1e-4f // a pixel that would let no more through takes no further Gaussian
 #define LOW_PASS 0.3f // added to the diagonal of a footprint's covariance, square pixels

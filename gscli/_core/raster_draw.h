@@ -44,7 +44,7 @@ static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32
                 floats a = peak * exp2_near(kx * dx * dx + q), through = floats_at(tile->through + at);
                 a = pick_floats(a >= cut, a, all_floats(0));
                 if (xray) {
-                    put_floats(tile->through + at, through + a);
+                    put_floats(tile->through + at, least_floats(through + a, all_floats(XRAY_MOST)));
                     continue;
                 }
                 a = least_floats(a, all_floats(OPAQUE));

@@ -15,7 +15,7 @@ from ..results.shown import shown
 
 Array = npt.NDArray[np.float64]
 
-LARGEST = 16_384  # pixels a side
+LARGEST = 16_383  # pixels a side: what a WebP holds
 NEAR = 0.2  # of Kerbl et al. (2023), in scene units
 
 
@@ -60,8 +60,7 @@ class Camera:
             raise self._wrong("numbers that are not finite")
         if pose.shape != (4, 4) or not np.isfinite(pose).all():
             raise self._wrong("a pose that is not 4 x 4 finite numbers")
-        turn = pose[:3, :3]
-        if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3) or np.linalg.det(turn) < 0:
+        if not is_rotation(pose[:3, :3]):
             raise self._wrong("a pose that is no rotation")
 
     def _wrong(self, what: str) -> UsageError:
@@ -71,8 +70,7 @@ class Camera:
     def position(self) -> Array:
         """(3,) where it stands."""
         pose = self.world_to_camera
-        place: Array = -pose[:3, :3].T @ pose[:3, 3]
-        return place
+        return -applied(pose[:3, :3].T, pose[:3, 3])
 
     def resized(self, width: int, height: int) -> Camera:
         """The same view in a picture of another size."""
@@ -97,6 +95,18 @@ class Camera:
     def _facts(self) -> dict[str, object]:
         where = ", ".join(f"{x:.4g}" for x in self.position)
         return {"name": self.name, "position": where, "size": f"{self.width} x {self.height}"}
+
+
+def is_rotation(matrix: Array) -> bool:
+    """Whether a (3, 3) matrix is one, to the few digits that files have."""
+    return np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3) and bool(np.linalg.det(matrix) > 0)
+
+
+def applied(matrix: Array, vector: Array) -> Array:
+    """A (3, 3) matrix times (3,) or (N, 3) vectors, in one order of sums everywhere, unlike BLAS."""
+    x, y, z = (vector[..., i, None] * matrix[:, i] for i in range(3))
+    found: Array = x + y + z
+    return found
 
 
 def digest(cameras: Sequence[Camera]) -> str:

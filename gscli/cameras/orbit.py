@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .camera import Camera
+from .camera import Camera, applied
 
 Array = npt.NDArray[Any]
 
@@ -22,6 +22,7 @@ NEAR = 0.02  # of the distance
 BACKDROP = 4.0  # where the box of 96 % is so many times as large as that of 50 %, it is that of a backdrop
 FRONT = 0.6, 0.35  # the angle and the sine of the elevation of a single picture
 GOLDEN = math.pi * (3 - math.sqrt(5))
+DIGITS = 12  # of sines, whose last ones are others on other machines
 
 
 def stride(count: int) -> slice:
@@ -120,33 +121,37 @@ def _camera(
     """A camera at an angle and the sine of an elevation; as near as sees the whole box, unless it is said."""
     right, across, upwards = _frame(np.asarray(up, np.float64))
     flat = math.sqrt(1 - rise * rise)
-    way = flat * (math.cos(turn) * right + math.sin(turn) * across) + rise * upwards
-    pose, tangent = np.eye(4), math.tan(math.radians(fov) / 2)
+    way = flat * (_rounded(math.cos(turn)) * right + _rounded(math.sin(turn)) * across) + rise * upwards
+    pose, tangent = np.eye(4), _rounded(math.tan(math.radians(fov) / 2))
     pose[:3, :3] = _looking(-way, upwards)
     focal = min(size) / 2 / tangent
     if distance is None:
         signs = np.stack(np.meshgrid(*[(-1, 1)] * 3), -1).reshape(-1, 3)
-        corners = LARGER * signs * (high - low) / 2 @ pose[:3, :3].T
+        corners = applied(pose[:3, :3], LARGER * signs * (high - low) / 2)
         needs = np.abs(corners[:, :2]) * focal * 2 / size - corners[:, 2:]
         distance = float(needs.max()) or 1.0
-    pose[:3, 3] = -pose[:3, :3] @ ((low + high) / 2 + distance * way)
+    pose[:3, 3] = -applied(pose[:3, :3], (low + high) / 2 + distance * way)
     return Camera(name, pose, focal, focal, size[0] / 2, size[1] / 2, *size, near=NEAR * distance)
 
 
 def _distance(camera: Camera, low: Array, high: Array) -> float:
-    return float(np.linalg.norm(camera.position - (low + high) / 2))
+    return math.hypot(*(camera.position - (low + high) / 2))
+
+
+def _rounded(number: float) -> float:
+    return round(number, DIGITS)
 
 
 def _frame(up: Array) -> Array:
     """(3, 3) a right-handed frame whose last axis is upwards."""
-    z = up / np.linalg.norm(up)
+    z = up / math.hypot(*up)
     x = np.cross(z, np.eye(3)[np.abs(z).argmin()])
-    x /= np.linalg.norm(x)
+    x /= math.hypot(*x)
     return np.stack([x, np.cross(z, x), z])
 
 
 def _looking(forward: Array, up: Array) -> Array:
     """(3, 3) right, down and forward of a camera."""
     right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
+    right /= math.hypot(*right)
     return np.stack([right, np.cross(forward, right), forward])

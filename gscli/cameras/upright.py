@@ -12,6 +12,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import upwards
+from ..splats import DENSITY
 from .orbit import box, stride
 
 Array = npt.NDArray[Any]
@@ -47,7 +48,8 @@ def up(cloud: GaussianCloud, asked: str = upwards.AUTO) -> Up:
     if (said := upwards.told(cloud.header.comments)) is not None:
         return Up(said, "as the file says")
     if not fields.is_gaussian(cloud.fields):
-        return Up("z", "as point clouds usually have it")
+        what = "scanners" if DENSITY in cloud.fields else "point clouds"
+        return Up("z", f"as {what} usually have it")
     ground = _ground(cloud)
     return Up("-y", "as trained scenes usually have it") if ground is None else Up(ground, "by its ground")
 

@@ -44,6 +44,7 @@ from . import options, paths, show, viewpoints
 )
 @viewpoints.where_from
 @viewpoints.rasterizer
+@viewpoints.data_range
 @options.memory_limit
 @options.device
 @click.option("--min-fitness", type=options.Share(), help="Exit 6 if less of SOURCE has a match.")

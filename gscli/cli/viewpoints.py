@@ -50,6 +50,12 @@ rasterizer = click.option(
     shell_complete=lambda _, __, word: [n for n in ("auto", *RASTERIZERS.names()) if n.startswith(word)],
     help=f"How to draw: {', '.join(RASTERIZERS.names())}.",
 )
+data_range = click.option(
+    "--data-range",
+    type=float,
+    metavar="X",
+    help="What X-rays span, for PSNR and SSIM.  [default: the largest value of the reference's]",
+)
 
 
 def where_from(command: Callable[..., Any]) -> Callable[..., Any]:

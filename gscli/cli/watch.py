@@ -35,6 +35,7 @@ from . import options, paths, show, viewpoints
 )
 @viewpoints.where_from
 @viewpoints.rasterizer
+@viewpoints.data_range
 @click.option(
     "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."
 )

@@ -37,6 +37,7 @@ class Ready:
     views: Views
     around: str
     moved: Transform | None
+    data_range: float | None
 
 
 def prepare(
@@ -46,6 +47,7 @@ def prepare(
     rasterizer: str = "auto",
     moved: Transform | None = None,
     around: tuple[GaussianCloud, str] | None = None,
+    data_range: float | None = None,
 ) -> Ready:
     """Make both scenes ready, which refuses what cannot be drawn before anything takes long.
 
@@ -55,25 +57,27 @@ def prepare(
         rasterizer: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
         moved: what the source is moved by.
         around: what an orbit goes around, and what to call it; the target if None.
+        data_range: what X-rays span; None for the largest value of the target.
 
     Raises:
         InputError: a scene that is no 3D Gaussians, colours held against densities, or no cameras.
-        UsageError: a `transform` that no camera can follow. EngineUnavailable: the engine cannot run here.
+        UsageError: a `transform` that no camera can follow, or a `data_range` of colours.
+        EngineUnavailable: the engine cannot run here.
     """
     engine = rasterizers.chosen(rasterizer)
     splats = [seen(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
-    if splats[0].xray != splats[1].xray:
-        kinds = ["densities" if each.xray else "colours" for each in splats]
-        raise InputError(
-            f"holds {kinds[0]}, and {names[1]} {kinds[1]}: they look like nothing to compare", path=names[0]
-        )
-    if moved is not None and (moved.require_similarity(), np.linalg.det(moved.matrix[:3, :3]))[1] < 0:
-        raise UsageError("`render` cannot follow a `transform` that mirrors", remedy="drop `render`")
+    splats[0].require_kind_of(splats[1], names)
+    if data_range is not None and not splats[0].xray:
+        raise UsageError("`data_range` has no effect on colours, whose range is 1", remedy="drop it")
+    if moved is not None and (moved.similarity() is None or np.linalg.det(moved.matrix[:3, :3]) < 0):
+        what = "`render` cannot follow a `transform` that stretches or mirrors"
+        raise UsageError(what, remedy="drop `render`")
     center, called = (clouds[1], "the target") if around is None else around
     views = find(wanted, center, names[1])
+    views.require_for(splats[1])
     where = f"from {wanted.path}" if views.up is None else f"around {called}; {views.told}"
     drawn = (engine.scene(splats[0]), engine.scene(splats[1]))
-    return Ready(drawn, splats[0].xray, engine.name, views, where, moved)
+    return Ready(drawn, splats[0].xray, engine.name, views, where, moved, data_range)
 
 
 def refuse_in_pieces(memory_limit: int | None) -> None:
@@ -88,12 +92,9 @@ def seen(cloud: GaussianCloud, name: str) -> Splats:
     """The Gaussians of a scene that has what its looks are of: colours, or densities.
 
     Raises:
-        InputError: it is no 3D Gaussians, or has no colours.
+        InputError: it is no 3D Gaussians, or has neither.
     """
-    splats = Splats.of(cloud, name)
-    if not splats.xray and splats.degree is None:
-        raise InputError("has no colours to be rendered", path=name, remedy="drop `render`")
-    return splats
+    return Splats.of(cloud, name).require_looks(name, remedy="drop `render`")
 
 
 def between(
@@ -127,28 +128,41 @@ def measure(
     Raises:
         InputError: neither scene is seen from any camera.
     """
-    on_black, on_white = Likeness(), None if ready.xray else Likeness()
+    data_range = _data_range(ready, names[1]) if ready.xray else None
+    on_black, on_white = Likeness(data_range=data_range), None if ready.xray else Likeness()
     kept: list[tuple[float, int, Image, Image]] = []
     for number, camera in enumerate(ready.views.cameras):
         here, there = _drawn(ready, camera)
         a, b = _shown(here), _shown(there)
-        on_black.add(camera.name, a, here.alpha, b, there.alpha)
+        error = on_black.add(camera.name, a, here.alpha, b, there.alpha)
         if on_white is not None:
             on_white.add(camera.name, here.over((1, 1, 1)), here.alpha, there.over((1, 1, 1)), there.alpha)
-        kept.append((-_squared(a, b), number, a, b))
+        kept.append((-error, number, a, b))
         kept.sort(key=lambda view: view[:2])
         del kept[PICTURES:]
         advance(1)
     black = on_black.alike()
-    if not black.covered and (not ready.xray or not black.data_range):
-        raise InputError(
-            f"is seen from none of {counted(len(black.views), 'camera')}, nor is {names[1]}",
-            path=names[0],
-            remedy="give `cameras` that look at them, or a smaller `near`",
-        )
+    if not ready.xray and not black.covered:
+        raise _unseen(ready, f"is seen from none of {{}}, nor is {names[1]}", names[0])
     white = None if on_white is None else on_white.alike()
     pictures = tuple(Differing(black.views[number], a, b) for _, number, a, b in kept)
     return _looks(ready, black, white), pictures
+
+
+def _data_range(ready: Ready, name: str) -> float:
+    """What X-rays span: what was said, or else the largest value of the target, whatever is judged."""
+    if ready.data_range is not None:
+        return ready.data_range
+    target = ready.scenes[1]
+    largest = max(float(_shown(target.draw(camera)).max()) for camera in ready.views.cameras)
+    if not largest > 0:
+        raise _unseen(ready, "is seen from none of {}", name)
+    return largest
+
+
+def _unseen(ready: Ready, what: str, name: str) -> InputError:
+    said = what.format(counted(len(ready.views.cameras), "camera"))
+    return InputError(said, path=name, remedy="give `cameras` that look at it, or a smaller `near`")
 
 
 def _looks(ready: Ready, black: Alike, white: Alike | None) -> Looks:
@@ -198,9 +212,3 @@ def _shown(picture: Picture) -> Image:
     found = picture.color if picture.xray is None else picture.xray
     assert found is not None
     return found
-
-
-def _squared(a: Image, b: Image) -> float:
-    """By how much two pictures differ, for which to show."""
-    difference = np.subtract(a, b).ravel()
-    return float(difference @ difference)

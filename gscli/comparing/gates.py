@@ -139,6 +139,9 @@ def require_number(metric: str, parts: Mapping[str, Any], length: int) -> None:
         inner = _inner(kind, length)
         if step not in inner:
             what = f"`require` {metric}: the report has no {step} there"
+            if get_origin(_present(kind)) is Sequence:
+                what = f"`require` {metric}: what is listed there cannot be required"
+                raise UsageError(what, remedy="require a number over all, such as render.psnr.worst")
             raise UsageError(what, remedy=did_you_mean(step, inner))
         kind = inner[step]
     if _present(kind) not in (int, float):

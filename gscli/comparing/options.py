@@ -7,6 +7,7 @@ from numbers import Real
 from typing import get_type_hints
 
 from .. import arguments, neighbors, rasterizers
+from ..arguments import span
 from ..errors import UsageError
 from ..kernels import hashing
 from ..rendering.views import Wanted, refuse_unless
@@ -52,15 +53,31 @@ def check(
 
 
 def check_render(
-    render: bool, asked: Wanted, rasterizer: str, limits: Sequence[Limit], memory: int | None
+    render: bool,
+    asked: Wanted,
+    rasterizer: str,
+    data_range: float | None,
+    limits: Sequence[Limit],
+    memory: int | None,
 ) -> None:
     """Refuse options of renders where nothing is rendered, and renders that cannot be."""
+    if data_range is not None:
+        span(data_range, "data_range")
     if render:
         rasterizers.chosen(rasterizer)
         refuse_in_pieces(memory)
         return
-    given = {name: value for name, value in asked.to_dict().items() if name != "camera"}
-    refuse_unless(render, **given, rasterizer=None if rasterizer == "auto" else rasterizer)
+    refuse_unless(
+        render,
+        views=asked.count,
+        size=asked.size,
+        cameras=asked.path,
+        up=asked.up,
+        fov=asked.fov,
+        near=asked.near,
+        rasterizer=None if rasterizer == "auto" else rasterizer,
+        data_range=data_range,
+    )
     for limit in limits:
         if limit.metric.split(".")[0] == "render":
             what = "`min_psnr`" if limit.metric == gates.PSNR else f"`require` {limit.metric}"

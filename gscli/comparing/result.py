@@ -104,7 +104,7 @@ class Compared:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the numbers do not say."""
-        return (CAVEAT,) if self.render is None else (LOOKS_CAVEAT,)
+        return (CAVEAT,) if self.render is None else (CAVEAT, LOOKS_CAVEAT)
 
     @property
     def passed(self) -> bool:

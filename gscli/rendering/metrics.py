@@ -78,7 +78,6 @@ class ViewAlike:
         ssim: None where they are smaller than 11 x 11 pixels.
         alpha_mae: mean absolute difference of alphas; None without them.
         covered: the share of pixels where either alpha is above 1/255; None without them.
-        data_range: what SSIM was measured with.
     """
 
     name: str
@@ -87,7 +86,6 @@ class ViewAlike:
     ssim: float | None
     alpha_mae: float | None
     covered: float | None
-    data_range: float
 
 
 @shown
@@ -98,7 +96,7 @@ class Alike:
     Attributes:
         alpha_mae: mean absolute difference of alphas over all pixels of all views; None without them.
         covered: the share of these pixels where either alpha is above 1/255; None without them.
-        data_range: what values span, by which PSNR is measured.
+        data_range: what values span, by which both are measured.
         views: in the order in which they were given.
     """
 
@@ -121,17 +119,14 @@ class _View:
     pixels: int
     errors: images.Errors
     ssim: float | None
-    data_range: float
 
 
 class Likeness:
     """Collects how alike pictures are, one view after another.
 
     Colours, (H, W, 3), are clipped to 0..1 as they would be if saved, but not rounded; their range is 1.
-    X-ray images, (H, W), are taken as they are, and their range is the largest value of both models in any
-    view. That is known at the end, while SSIM needs a range at once: it takes the largest value of both
-    models in its own view, which `ViewAlike.data_range` says. Where a `data_range` is given, it is that of
-    everything.
+    X-ray images, (H, W), are taken as they are, and what they span has to be said: the largest value of the
+    reference, say, but nothing that depends on what is judged, which could gain by an artefact.
 
     Args:
         data_range: what values span. Then colours too are taken as they are.
@@ -152,7 +147,7 @@ class Likeness:
         alpha: Image | None,
         reference: Image,
         reference_alpha: Image | None,
-    ) -> None:
+    ) -> float:
         """Measure one view.
 
         Args:
@@ -160,10 +155,12 @@ class Likeness:
             picture, reference: (H, W, 3) colours or (H, W) X-ray images, floats; float32 is fastest.
             alpha, reference_alpha: (H, W) floats of 0..1; None, both, where there are none.
 
+        Returns:
+            The mean squared error of its values.
+
         Raises:
             InputError: pictures of different sizes, of no known kind or of another than those before;
-                values that are not finite; X-ray images that differ, and none of whose values is positive,
-                without `data_range`.
+                values that are not finite; X-ray images without `data_range`.
         """
         kind = (picture.ndim, alpha is not None)
         if self._kind not in (None, kind):
@@ -173,24 +170,21 @@ class Likeness:
         for image in (alpha, reference_alpha):
             if image is not None:
                 _extent(name, image)
-        data_range = self._range
-        if data_range is None and picture.ndim == 3:
+        if self._range is None:
+            if picture.ndim == 2:
+                raise InputError("X-ray images span anything", remedy="give `data_range`")
             picture, reference = (
                 image if low >= 0 and high <= 1 else image.clip(0, 1)
                 for image, (low, high) in zip((picture, reference), extents, strict=True)
             )
-            data_range = 1.0
         found = images.errors(picture, reference, alpha, reference_alpha)
-        if data_range is None:
-            data_range = max(high for _, high in extents)
-            if data_range <= 0 and found.squares:
-                raise InputError(f"no value of view {name} is above 0", remedy="give `data_range`")
         height, width = picture.shape[:2]
         ssim: float | None = None
-        if min(height, width) >= images.WINDOW:  # identical pictures have 1, and may have a range of 0
-            ssim = images.ssim(picture, reference, data_range) if found.squares else 1.0
-        self._views.append(_View(name, height * width, found, ssim, data_range))
+        if min(height, width) >= images.WINDOW:
+            ssim = images.ssim(picture, reference, self._range or 1.0) if found.squares else 1.0
+        self._views.append(_View(name, height * width, found, ssim))
         self._kind = kind
+        return found.squares / found.values
 
     def alike(self) -> Alike:
         """What was found over all views so far.
@@ -201,7 +195,7 @@ class Likeness:
         if self._kind is None:
             raise UsageError("there is no view to compare")
         views, alphas = self._views, self._kind[1]
-        data_range = self._range or max(view.data_range for view in views)
+        data_range = self._range or 1.0
         each = tuple(_view_alike(view, data_range, alphas) for view in views)
         pixels = sum(view.pixels for view in views)
         total = _added([view.errors for view in views])
@@ -254,7 +248,6 @@ def _view_alike(view: _View, data_range: float, alphas: bool) -> ViewAlike:
         view.ssim,
         view.errors.alpha / view.pixels if alphas else None,
         view.errors.front_values / view.errors.values if alphas else None,
-        view.data_range,
     )
 
 

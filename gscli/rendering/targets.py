@@ -13,6 +13,8 @@ from ..cameras import Camera
 from ..errors import UsageError
 from . import pictures
 
+LONGEST = 100  # bytes of a name: disks take 255
+
 
 @dataclass(frozen=True)
 class Target:
@@ -52,12 +54,20 @@ class Target:
 
 def stems(cameras: Sequence[Camera]) -> list[str]:
     """File names after those of cameras, each another."""
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}  # by what a disk that takes A for a makes of it
+    tried: dict[str, int] = {}
     for camera in cameras:
         base = re.sub(r"\.(?:png|jpe?g|webp|tiff?|exr)$", "", camera.name, flags=re.IGNORECASE)
-        stem = re.sub(r"[^\w.-]+", "_", base.replace("\\", "/").rpartition("/")[2]).strip(".")[:100] or "view"
-        name, number = stem, 2
-        while name in found:
-            name, number = f"{stem}_{number}", number + 1
-        found[name] = None
-    return list(found)
+        last = base.replace("\\", "/").rpartition("/")[2]
+        stem = _cut(re.sub(r"[^\w.-]+", "_", last).strip(".")) or "view"
+        name = stem
+        while name.casefold() in found:
+            tried[stem] = tried.get(stem, 1) + 1
+            name = f"{stem}_{tried[stem]}"
+        found[name.casefold()] = name
+    return list(found.values())
+
+
+def _cut(name: str) -> str:
+    """As many letters as fit into `LONGEST` bytes."""
+    return name.encode()[:LONGEST].decode(errors="ignore")

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import arguments
@@ -14,8 +14,9 @@ from ..cameras import FOV, LARGEST, Camera, digest, front, orbit, upright
 from ..cameras import files as camera_files
 from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
-from ..errors import UsageError, naming
+from ..errors import InputError, UsageError, naming
 from ..files import upwards
+from ..splats import Splats
 
 VIEWS = 12
 SIZE = (800, 800)
@@ -42,11 +43,6 @@ class Wanted:
     fov: float | None = None
     near: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Its part of the options of a JSON document."""
-        told = asdict(self)
-        return {"views": told.pop("count"), "cameras": told.pop("path"), "camera": told.pop("chosen"), **told}
-
 
 @dataclass(frozen=True)
 class Views:
@@ -60,11 +56,40 @@ class Views:
     cameras: tuple[Camera, ...]
     sha256: str
     up: upright.Up | None
+    asked: Wanted
 
     @property
     def told(self) -> str:
         """For people: which way is up."""
         return "" if self.up is None else f"{self.up.way} is up, {self.up.why}"
+
+    def require_for(self, splats: Splats) -> None:
+        """Refuse cameras that these cannot be seen from.
+
+        Raises:
+            InputError: the parallel beam of an X-ray, for colours.
+        """
+        beams = [camera.name for camera in self.cameras if camera.parallel]
+        if beams and not splats.xray:
+            what = f"has a parallel beam, {beams[0]}, which only X-rays are drawn with"
+            raise InputError(what, path=self.asked.path, remedy="give pinholes")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options of a JSON document, after defaults; null is what a file of cameras says.
+
+        ``near`` is null too where it is the share of each camera's distance that an orbit has.
+        """
+        sizes = {(camera.width, camera.height) for camera in self.cameras}
+        of_file = self.up is None
+        return {
+            "views": len(self.cameras),
+            "size": list(next(iter(sizes))) if len(sizes) == 1 else None,
+            "cameras": self.asked.path,
+            "camera": self.asked.chosen,
+            "up": None if self.up is None else self.up.way,
+            "fov": None if of_file else self.asked.fov or FOV,
+            "near": self.asked.near,
+        }
 
 
 def wanted(
@@ -142,7 +167,7 @@ def find(asked: Wanted, scene: GaussianCloud, name: str, *, single: bool = False
     """
     found, direction = [], None
     if asked.path is not None:
-        found = _of_file(asked)
+        found = of_file(asked)
     else:
         width, height = asked.size or SIZE
         size, fov = (width, height or width), asked.fov or FOV
@@ -155,10 +180,11 @@ def find(asked: Wanted, scene: GaussianCloud, name: str, *, single: bool = False
                 found = orbit(xyz, asked.count or VIEWS, *size, up=direction.vector, fov=fov)
     if asked.near is not None:
         found = [replace(camera, near=float(asked.near)) for camera in found]
-    return Views(tuple(found), digest(found), direction)
+    return Views(tuple(found), digest(found), direction, asked)
 
 
-def _of_file(asked: Wanted) -> list[Camera]:
+def of_file(asked: Wanted) -> list[Camera]:
+    """The cameras of a file, as asked for; errors as of `find`."""
     assert asked.path is not None
     found = camera_files.read(asked.path)
     if asked.chosen is not None:
@@ -166,10 +192,11 @@ def _of_file(asked: Wanted) -> list[Camera]:
     if asked.size is None:
         return found
     width, height = asked.size
-    return [
-        camera.resized(width, height or max(1, round(camera.height * width / camera.width)))
-        for camera in found
-    ]
+    with naming(asked.path):
+        return [
+            camera.resized(width, height or max(1, round(camera.height * width / camera.width)))
+            for camera in found
+        ]
 
 
 def _chosen(found: Sequence[Camera], word: str, path: str) -> Camera:

@@ -38,7 +38,7 @@ class MeasuringProcess:
         self.running: subprocess.Popen[bytes] | None = None
 
     def measure(self, job: Measurement) -> Any:
-        """What the process answers: ``scalars``, of models with ``cameras`` and ``trouble``; or an ``error``.
+        """What the process answers: ``scalars``, of models with ``drawing`` and ``trouble``; or an ``error``.
 
         Raises:
             OSError: it ended instead. ValueError: it answered something else.

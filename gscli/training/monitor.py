@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
+from ..rendering.views import of_file
 from ..results.shown import shown
 from ..watching import MATCHED_WITHIN
 from ..watching.disagreement import POINTS
@@ -69,6 +70,7 @@ class DisagreementMonitor:
 
     Raises:
         UsageError: `log` is neither of both, a threshold or queue that makes no sense.
+        InputError: a file of cameras that cannot be read.
     """
 
     def __init__(
@@ -95,9 +97,12 @@ class DisagreementMonitor:
         self.dropped = self.failed = self.restarts = 0
         self._log = log
         self._threshold, self._tag = threshold, tag
-        self._views = asdict(asked(views, size, cameras, up, fov, near))
+        wanted = asked(views, size, cameras, up, fov, near)
+        if cameras is not None:
+            of_file(wanted)  # which raises now what would fail at every step
+        self._views = asdict(wanted)
         self._harmonics = harmonics
-        self._cameras: list[dict[str, Any]] = []
+        self._drawing: dict[str, Any] | None = None
         self._told: set[str] = set()  # troubles
         self._size = queue
         self._pending: deque[Measurement] = deque()
@@ -255,7 +260,7 @@ class DisagreementMonitor:
                 job = self._pending.popleft()
             try:
                 if job.kind == "models":
-                    job.settings["cameras"] = self._cameras
+                    job.settings["before"] = self._drawing
                 answer = self._process.measure(job)
             except (OSError, ValueError) as error:
                 self.failed += 1
@@ -274,7 +279,7 @@ class DisagreementMonitor:
                 self.failed += 1
                 say.warning("the disagreement of step %d: %s", job.step, answer["error"])
             else:
-                self._cameras = answer.get("cameras", self._cameras)
+                self._drawing = answer.get("drawing", self._drawing)
                 trouble = answer.get("trouble")
                 if trouble is not None and trouble not in self._told:
                     self._told.add(trouble)

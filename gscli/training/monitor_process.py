@@ -17,11 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ..cameras import Camera
 from ..errors import GscliError
 from ..rendering.views import Wanted
 from ..watching import disagreement
-from ..watching.drawing import Drawing
+from ..watching.drawing import Drawing, Settled
 from . import models
 
 Array = npt.NDArray[Any]
@@ -44,26 +43,26 @@ class Models:
         threshold: float,
         tag: str,
         asked: dict[str, Any],
-        cameras: list[dict[str, Any]],
+        before: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        """Scalars, the cameras, and what stood in the way of pictures.
+        """Scalars, what drawing has settled, and what stood in the way of pictures.
 
         Args:
             a, b: as `gscli.training.models.table` gives them; names: of their columns.
             threshold, tag: see `disagreement.points`.
-            asked: from where to draw, as of `gscli.rendering.views.Wanted`; cameras: from where instead, as a
-                process before this one did.
+            asked: from where to draw, as of `gscli.rendering.views.Wanted`; before: what a process before
+                this one had settled.
         """
         pair = [models.cloud(table, columns) for table, columns in zip((a, b), names, strict=True)]
         scalars = disagreement.points(pair[0].xyz, pair[1].xyz, threshold=threshold, tag=tag)
         try:
             if self._drawing is None:
-                before = [Camera.from_dict(camera) for camera in cameras]
-                self._drawing = Drawing(Wanted(**asked), cameras=before)
+                settled = None if before is None else Settled.from_dict(before)
+                self._drawing = Drawing(Wanted(**asked), before=settled)
             scalars |= self._drawing.renders(pair[0], pair[1], ("model a", "model b"))
         except GscliError as error:
-            return {"scalars": scalars, "trouble": str(error), "cameras": cameras}
-        return {"scalars": scalars, "cameras": [camera.to_dict() for camera in self._drawing.cameras]}
+            return {"scalars": scalars, "trouble": str(error), "drawing": before}
+        return {"scalars": scalars, "drawing": self._drawing.settled.to_dict()}
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:

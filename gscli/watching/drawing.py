@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import rasterizers, scene
+from ..arguments import span
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
-from ..errors import InputError
-from ..rendering.views import Wanted, find, wanted
+from ..errors import InputError, UsageError
+from ..rendering.views import Wanted, find, of_file, wanted
 from ..splats import Splats
 from . import disagreement
 from .disagreement import RENDERS
@@ -39,28 +41,68 @@ def asked(
     return wanted(views, size, cameras, None, up, fov, near)
 
 
+@dataclass
+class Settled:
+    """What is the same at every step, so that curves can be read.
+
+    Attributes:
+        cameras: from where models are drawn; empty before there are any.
+        data_range: what X-rays span; None before it is known, and for colours.
+    """
+
+    cameras: tuple[Camera, ...] = ()
+    data_range: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in JSON's own types, as `from_dict` takes it."""
+        return {"cameras": [camera.to_dict() for camera in self.cameras], "data_range": self.data_range}
+
+    @classmethod
+    def from_dict(cls, said: dict[str, Any]) -> Settled:
+        """What `to_dict` told of.
+
+        Raises:
+            UsageError, KeyError, TypeError: it is something else.
+        """
+        data_range = None if said["data_range"] is None else span(said["data_range"], "data_range")
+        return cls(tuple(Camera.from_dict(camera) for camera in said["cameras"]), data_range)
+
+
 class Drawing:
     """Draws two models, and says how alike the pictures are in the convention of trainers.
 
     Args:
         asked: from where. An orbit goes around the first model that is drawn, or around what is given then.
         rasterizer: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
-        cameras: from where instead, as an earlier drawing had them.
+        data_range: what X-rays span; None for the largest value of the first two that are drawn.
+        before: what an earlier drawing settled, to go on from there.
+
+    Attributes:
+        settled: what stays the same from what was drawn first.
 
     Raises:
-        EngineUnavailable: it cannot run here.
+        InputError: a file of cameras that cannot be read. EngineUnavailable: the engine cannot run here.
     """
 
-    def __init__(self, asked: Wanted, rasterizer: str = "auto", cameras: Sequence[Camera] = ()) -> None:
+    def __init__(
+        self,
+        asked: Wanted,
+        rasterizer: str = "auto",
+        *,
+        data_range: float | None = None,
+        before: Settled | None = None,
+    ) -> None:
         self._asked = asked
         self._engine = rasterizers.chosen(rasterizer)
         self._engine.scene(Splats(np.empty(0, scene.columns(0)), 0))
-        self.cameras = tuple(cameras)
+        self._said = None if data_range is None else span(data_range, "data_range")
+        cameras = tuple(of_file(asked)) if asked.path is not None else ()
+        self.settled = before or Settled(cameras, self._said)
 
     @property
     def sha256(self) -> str | None:
         """Of what decides pixels; None before there are cameras."""
-        return digest(self.cameras) if self.cameras else None
+        return digest(self.settled.cameras) if self.settled.cameras else None
 
     def renders(
         self,
@@ -80,28 +122,43 @@ class Drawing:
 
         Returns:
             ``TAG_psnr_diff`` and ``TAG_ssim_diff``, each the mean over views of what
-            `disagreement.renders` says; of X-rays with the largest value of either model as range.
+            `disagreement.renders` says.
 
         Raises:
             InputError: a model that is no 3D Gaussians, colours against densities, or nothing that is seen.
         """
         splats = [Splats.of(cloud, name) for cloud, name in zip((a, b), names, strict=True)]
-        if splats[0].xray != splats[1].xray:
-            raise InputError(f"holds other than {names[1]} does, of colours and densities", path=names[0])
-        if not self.cameras:
-            self.cameras = find(self._asked, a if around is None else around, names[0]).cameras
+        splats[0].require_kind_of(splats[1], names)
+        xray = splats[0].xray
+        if self._said is not None and not xray:
+            raise UsageError("`data_range` has no effect on colours, whose range is 1", remedy="drop it")
+        settled = self.settled
+        if not settled.cameras:
+            settled.cameras = find(self._asked, a if around is None else around, names[0]).cameras
         scenes = [self._engine.scene(each) for each in splats]
-        pairs = [tuple(_shown(each.draw(camera)) for each in scenes) for camera in self.cameras]
-        largest = max(float(image.max()) for pair in pairs for image in pair)
-        if not largest > 0:
+        if xray and settled.data_range is None:
+            settled.data_range = _largest(scenes, settled.cameras) or None
+        found, seen = [], False
+        for camera in settled.cameras:
+            pictures = [each.draw(camera) for each in scenes]
+            seen |= any(_opaque(picture).any() for picture in pictures)
+            images = [_shown(picture) if xray else _shown(picture).clip(0, 1) for picture in pictures]
+            found.append(disagreement.renders(*images, data_range=settled.data_range if xray else None))
+        if not seen:
             raise InputError("is not seen from any camera, nor is what it is held against", path=names[0])
-        data_range = largest if splats[0].xray else None
-        if data_range is None:
-            pairs = [tuple(image.clip(0, 1) for image in pair) for pair in pairs]
-        found = [disagreement.renders(*pair, data_range=data_range) for pair in pairs]
         return {
             f"{tag}{name.removeprefix(RENDERS)}": fmean(each[name] for each in found) for name in found[0]
         }
+
+
+def _largest(scenes: Sequence[rasterizers.Scene], cameras: Sequence[Camera]) -> float:
+    return max(float(_shown(each.draw(camera)).max()) for each in scenes for camera in cameras)
+
+
+def _opaque(picture: rasterizers.Picture) -> npt.NDArray[np.float32]:
+    found = picture.alpha if picture.xray is None else picture.xray
+    assert found is not None
+    return found
 
 
 def _shown(picture: rasterizers.Picture) -> npt.NDArray[np.float32]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..cameras import Camera
 from ..errors import InputError, UsageError
 from ..files import writing
+from .drawing import Settled
 
 SUBFOLDER = "gscli"  # of the TensorBoard folder: one live event file per folder
 STATE = "watch.json"
@@ -23,14 +23,14 @@ class State:
 
     Attributes:
         step: the last step, and `path` of it the file (of one run, to compare the next one with).
-        cameras: from where models are drawn, once that is known; None where they are not.
+        drawing: what drawing has settled; None where nothing was drawn.
     """
 
     file: Path | None
     about: dict[str, Any]
     step: int | None = None
     path: str | None = None
-    cameras: tuple[Camera, ...] = ()
+    drawing: Settled | None = None
 
     @classmethod
     def open(
@@ -58,7 +58,8 @@ class State:
                 known = json.loads(memory.file.read_text())
                 same = known["about"] == about
                 memory.step, memory.path = int(known["step"]), known["path"]
-                memory.cameras = tuple(Camera.from_dict(camera) for camera in known.get("cameras", ()))
+                if "drawing" in known:
+                    memory.drawing = Settled.from_dict(known["drawing"])
             except (ValueError, KeyError, TypeError, UsageError) as error:
                 raise InputError(f"is damaged ({error})", path=memory.file, remedy="delete it") from None
             if not same:
@@ -72,7 +73,7 @@ class State:
     def save(self) -> None:
         if self.file is not None:
             content: dict[str, Any] = {"about": self.about, "step": self.step, "path": self.path}
-            if self.cameras:
-                content["cameras"] = [camera.to_dict() for camera in self.cameras]
+            if self.drawing is not None:
+                content["drawing"] = self.drawing.to_dict()
             with writing.replacing(self.file, overwrite=True) as stream:
                 stream.write(json.dumps(content).encode())

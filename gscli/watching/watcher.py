@@ -199,7 +199,7 @@ class Watcher:
                 self.undrawn.add(error.what)
                 self.say(f"step {step} is not rendered: {error}")
             return {}
-        self.memory.cameras = self.drawing.cameras
+        self.memory.drawing = self.drawing.settled
         return found
 
     def _before(self, step: int) -> Model | None:

@@ -163,6 +163,7 @@ def test_a_volume_is_scaled_to_the_unit_cube(written: Callable[[Any], Path]) -> 
         ([{**GRAPHDECO, "width": 80.5}], "80.5 pixels, which is not whole"),
         ([{**GRAPHDECO, "fx": "wide"}], "camera 0 has a fx that is no number"),
         ([{**GRAPHDECO, "fx": None}], "camera 0 has no fx"),
+        ([{**GRAPHDECO, "fx": 10**400}], "camera 0 has a fx that is no number"),
         ([{**GRAPHDECO, "fx": -3}], "focal length that is not positive"),
         ([{**GRAPHDECO, "rotation": [[1, 2], [3]]}], "rotation that is not 3 x 3 finite numbers"),
         ([{**GRAPHDECO, "position": [1, 2, 1e999]}], "position that is not 3 finite numbers"),
@@ -172,6 +173,13 @@ def test_a_volume_is_scaled_to_the_unit_cube(written: Callable[[Any], Path]) -> 
         ({**NERF, "frames": [FRAME], "k1": 0.1, "p2": -0.1}, r"a lens that distorts \(k1, p2\); undistort"),
         ({**NERF, "frames": [FRAME], "camera_model": "OPENCV_FISHEYE"}, "distorts .OPENCV_FISHEYE"),
         ({**NERF, "frames": [{**FRAME, "transform_matrix": 3}]}, "not 4 x 4 or 3 x 4 finite numbers"),
+        ({**NERF, "frames": [FRAME], "is_fisheye": True}, "distorts .is_fisheye"),
+        ({"frames": [FRAME], "fl_x": 90, "cx": 3}, "frame 0 has no w"),
+        (
+            {**NERF, "frames": [{**FRAME, "transform_matrix": [*np.eye(4)[:3].tolist(), [5, 5, 5, 0]]}]},
+            "whose last row is not 0, 0, 0, 1",
+        ),
+        ({"scanner": {**SCANNER, "nDetector": [60.7, 4]}, "proj_train": [{"angle": 0}]}, "not whole"),
         ({"scanner": 3}, "scanner is no object"),
         ({"scanner": {**SCANNER, "mode": "fan"}}, "none of cone, parallel"),
         ({"scanner": {**SCANNER, "DSO": 0}}, "a DSO that is not positive"),
@@ -220,3 +228,27 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         files.read(tmp_path)
     with pytest.raises(InputError, match="no such file"):
         files.read(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda turn: turn.round(6), lambda turn: turn * 1.0004, lambda turn: turn.astype("f4")]
+)
+def test_a_camera_far_from_the_origin_stands_where_its_file_says(
+    written: Callable[[Any], Path], spoil: Any
+) -> None:
+    """The few digits of its axes, times millions of units, would move it otherwise."""
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    place = [5e5, 4e6, 100.0]
+    said = {
+        "img_name": "a",
+        "width": 4,
+        "height": 4,
+        "fx": 3,
+        "fy": 3,
+        "position": place,
+        "rotation": spoil(turn).tolist(),
+    }
+    (camera,) = files.read(written([said]))
+    np.testing.assert_allclose(camera.position, place, atol=1e-8)
+    np.testing.assert_allclose(camera.world_to_camera[:3, :3].T, turn, atol=1e-5)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -73,3 +77,21 @@ def test_an_orbit_does_not_depend_on_the_order_of_axes_of_an_array() -> None:
     a, b = (orbit(each, 4, 30, 30) for each in (xyz, np.asfortranarray(xyz)))
     for one, other in zip(a, b, strict=True):
         np.testing.assert_array_equal(one.world_to_camera, other.world_to_camera)
+
+
+def test_views_are_the_same_cameras_on_every_processor() -> None:
+    """BLAS adds up in another order on each; what is hashed must not."""
+    code = (
+        "import numpy as np; from gscli.cameras import digest, front, orbit; "
+        "xyz = np.random.default_rng(0).normal(size=(500, 3)) * [1, 2, 3] + [5e5, 4e6, 100]; "
+        "around = orbit(xyz, 12, 64, 48, up=(.3, -1, .2)), [front(xyz, 50, 50)]; "
+        "print(digest(sum(around, [])))"
+    )
+    told = set()
+    for processor in ("Prescott", "Haswell"):
+        env = {**os.environ, "OPENBLAS_CORETYPE": processor}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True
+        )
+        told.add(done.stdout)
+    assert len(told) == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gscli import _core, compare, render, write
+from gscli import _core, compare, fields, render, write
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.rendering.metrics import Likeness
@@ -154,11 +155,33 @@ def test_the_worst_views_are_kept_to_be_shown(scene: GaussianCloud, other: Gauss
     result = compare(other, scene, **{**SMALL, "views": 7})
     assert result.evidence is not None
     kept = result.evidence.pictures
-    assert len(kept) == 3
-    errors = [float(np.sum((each.source.astype(float) - each.target) ** 2)) for each in kept]
-    assert errors == sorted(errors, reverse=True)
-    assert kept[0].view in result.render.each
+    assert [each.view for each in kept] == sorted(result.render.each, key=lambda view: view.psnr)[:3]
     assert kept[0].source.shape == (40, 48, 3)
+
+
+def test_what_is_too_bright_to_be_shown_makes_no_view_worse(scene: GaussianCloud) -> None:
+    """Colours beyond 1 are shown as 1, and that is what is compared."""
+    bright = scene.with_columns({name: np.where(scene["x"] > 0, 9, scene[name]) for name in fields.SH_DC})
+    brighter = bright.with_columns({name: bright[name] * np.float32(1.5) for name in fields.SH_DC})
+    result = compare(brighter, bright, **{**SMALL, "views": 9})
+    worst = sorted(result.render.each, key=lambda view: math.inf if view.psnr is None else view.psnr)
+    assert [each.view for each in result.evidence.pictures] == worst[:3]
+
+
+def test_an_artefact_of_what_is_judged_gains_nothing(scene: GaussianCloud) -> None:
+    """The range of X-rays is that of the reference: a brighter one would flatter every other pixel."""
+    reference, judged = _densities(scene), _densities(scene[::2])
+    spoilt = judged.with_columns({"density": np.where(np.arange(len(judged)) == 5, 400, judged["density"])})
+    found, worse = (compare(each, reference, **SMALL).render for each in (judged, spoilt))
+    assert found.data_range == worse.data_range
+    assert worse.psnr.mean < found.psnr.mean
+    assert worse.ssim.mean < found.ssim.mean
+    said = compare(judged, reference, data_range=2 * found.data_range, **SMALL).render
+    assert said.psnr.mean == pytest.approx(found.psnr.mean + 20 * math.log10(2))
+    with pytest.raises(UsageError, match="no effect on colours, whose range is 1"):
+        compare(scene, scene, data_range=2.0, **SMALL)
+    with pytest.raises(UsageError, match="data_range must be a positive number"):
+        compare(reference, reference, data_range=-1.0, **SMALL)
 
 
 def test_the_document_says_all_that_decides_the_numbers(scene: GaussianCloud, other: GaussianCloud) -> None:
@@ -169,7 +192,10 @@ def test_the_document_says_all_that_decides_the_numbers(scene: GaussianCloud, ot
     ]
     assert list(told["render"]["psnr"]) == ["mean", "worst", "pooled", "foreground", "identical"]
     assert len(told["render"]["each"]) == told["render"]["views"] == 3
-    assert told["options"]["render"]["size"] == [48, 40]
+    assert told["options"]["render"] == {
+        **{"views": 3, "size": [48, 40], "cameras": None, "up": "-y", "fov": 50.0, "near": None},
+        **{"rasterizer": "auto", "data_range": None},
+    }
     assert "render" in told["timings_s"]
     assert compare(other, scene).to_dict()["render"] is None
 
@@ -185,10 +211,13 @@ def test_the_document_says_all_that_decides_the_numbers(scene: GaussianCloud, ot
         ({"render": True, "memory_limit": "4GB"}, "draws all Gaussians at once"),
         ({"render": True, "min_psnr": -1}, "number of dB over 0"),
         ({"render": True, "rasterizer": "gpu"}, "no rasterizer 'gpu'"),
-        ({"render": True, "require": "render.each[0].psnr > 3"}, "the report has no 0 there"),
+        (
+            {"render": True, "require": "render.each[0].psnr > 3"},
+            "what is listed there cannot be required",
+        ),
         ({"render": True, "require": "render.psnr > 3"}, "is no number, but holds mean, worst"),
-        ({"render": True, "transform": np.diag([-1.0, 1, 1, 1])}, "a transform that mirrors"),
-        ({"render": True, "transform": np.diag([2.0, 1, 1, 1])}, "stretches some directions"),
+        ({"render": True, "transform": np.diag([-1.0, 1, 1, 1])}, "a transform that stretches or mirrors"),
+        ({"render": True, "transform": np.diag([2.0, 1, 1, 1])}, "a transform that stretches or mirrors"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused(

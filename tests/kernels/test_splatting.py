@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,3 +76,29 @@ def test_hostile_bits_give_no_nan() -> None:
             for values in (found.color, found.alpha, found.depth):
                 assert values is not None
                 assert np.isfinite(values).all()
+
+
+def test_a_processor_without_avx2_draws_the_same_bits() -> None:
+    code = (
+        "import hashlib; from tests.drawn import SCENES, XRAYS, as_splats; from gscli import _core; "
+        "from gscli.rasterizers import core\n"
+        "found = hashlib.sha256()\n"
+        "for scenes, xray in ((SCENES, False), (XRAYS, True)):\n"
+        "    for scene, camera in scenes.values():\n"
+        "        drawn = core.Scene(as_splats(scene, xray=xray)).draw(camera, depth=not xray)\n"
+        "        for part in vars(drawn).values():\n"
+        "            found.update(b'' if part is None else part.tobytes())\n"
+        "print(_core.instructions(), found.hexdigest())"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **more},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for more in ({}, {"GSCLI_AVX2": "0"})
+    ]
+    assert told[1][0] != "AVX2"
+    assert told[0][1] == told[1][1]

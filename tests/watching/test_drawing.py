@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gscli import _core, write
+from gscli import _core, fields, write
 from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, InputError, UsageError
@@ -18,6 +18,7 @@ from gscli.rasterizers import core
 from gscli.rendering.views import find
 from gscli.runtime.libraries import Trouble
 from gscli.splats import Splats
+from gscli.training import DisagreementMonitor
 from gscli.watch import watch
 from gscli.watching import disagreement, drawing
 from tests.drawn import cloud
@@ -159,5 +160,42 @@ def test_colours_and_densities_are_nothing_to_compare() -> None:
     made = cloud(20)
     keep = [n for n in made.fields if n != "opacity" and not n.startswith("f_dc")]
     bare = GaussianCloud.from_columns({n: made[n] for n in keep}, density=made["opacity"])
-    with pytest.raises(InputError, match="a: holds other than b does"):
+    with pytest.raises(InputError, match="a: holds colours, and b densities"):
         drawing.Drawing(drawing.asked(1, 20)).renders(made, bare, ("a", "b"))
+
+
+@needs_core
+def test_models_that_are_dark_are_seen() -> None:
+    dark = {name: np.full(80, -9, np.float32) for name in fields.SH_DC}
+    a, b = (cloud(80, seed=seed, **dark) for seed in (1, 2))
+    found = drawing.Drawing(drawing.asked(2, (40, 30))).renders(a, b, ("a", "b"))
+    assert found["corgs/render_psnr_diff"] == pytest.approx(80)  # both are black
+
+
+@needs_core
+def test_what_xrays_span_is_settled_once(tmp_path: Path) -> None:
+    made = [cloud(80, seed=seed) for seed in (1, 2)]
+    keep = [n for n in made[0].fields if n != "opacity" and not n.startswith("f_")]
+    models = [GaussianCloud.from_columns({n: m[n] for n in keep}, density=m["opacity"]) for m in made]
+    denser = [m.with_columns({"density": m["density"] + np.float32(5)}) for m in models]
+    drawn = drawing.Drawing(drawing.asked(2, (40, 30)))
+    drawn.renders(*models, ("a", "b"))
+    first = drawn.settled.data_range
+    drawn.renders(*denser, ("a", "b"))
+    assert drawn.settled.data_range == first
+    again = drawing.Settled.from_dict(json.loads(json.dumps(drawn.settled.to_dict())))
+    assert again.data_range == first
+    assert [c.to_dict() for c in again.cameras] == [c.to_dict() for c in drawn.settled.cameras]
+    said = drawing.Drawing(drawing.asked(2, (40, 30)), data_range=7.0)
+    said.renders(*models, ("a", "b"))
+    assert said.settled.data_range == 7.0
+    with pytest.raises(UsageError, match="no effect on colours"):
+        said.renders(*made, ("a", "b"))
+
+
+@needs_core
+def test_cameras_that_cannot_be_read_are_refused_before_anything_is_watched(runs: tuple[Path, Path]) -> None:
+    with pytest.raises(InputError, match=r"none\.json"):
+        next(watch(runs, render=True, cameras="none.json", **SOON))
+    with pytest.raises(InputError, match=r"none\.json"):
+        DisagreementMonitor(print, cameras="none.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InputError
+from ..camera import applied, is_rotation
 
 Array = npt.NDArray[np.float64]
 
@@ -24,9 +26,13 @@ def number(entry: Mapping[str, Any], key: str, of: str, default: float | None = 
     value = entry.get(key, default)
     if value is None:
         raise InputError(f"{of} has no {key}")
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(float(value)):
+    try:
+        found = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
         raise InputError(f"{of} has a {key} that is no number")
-    return float(value)
+    return found
 
 
 def size(entry: Mapping[str, Any], key: str, of: str, default: float | None = None) -> int:
@@ -78,8 +84,28 @@ def entries(values: Any, of: str) -> list[Mapping[str, Any]]:
 
 
 def seen_from(rotation: Array, position: Array) -> Array:
-    """(4, 4) world to camera of a camera whose axes, in the world, are the columns of `rotation`."""
+    """(4, 4) world to camera of a camera whose axes, in the world, are the columns of `rotation`.
+
+    A file says them with few digits. The pose has the nearest rotation, and the position as it is said: far
+    from the origin, what such axes lack would move the camera by units.
+    """
     pose = np.eye(4)
-    pose[:3, :3] = rotation.T
-    pose[:3, 3] = -rotation.T @ position
+    turn = nearest_rotation(rotation)
+    pose[:3, :3] = turn.T
+    pose[:3, 3] = -applied(turn.T, position)
     return pose
+
+
+def nearest_rotation(matrix: Array) -> Array:
+    """The rotation nearest to a (3, 3) matrix that is one to a few digits; any other as it is.
+
+    By Newton's iteration for the polar decomposition (Higham 1986), without BLAS and so alike everywhere.
+    """
+    if not is_rotation(matrix):
+        return matrix
+    for _ in range(4):  # from 1e-3 on: 1e-6, 1e-12, and as near as doubles come
+        a, b, c = matrix
+        minors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)])  # the inverse, transposed
+        volume = a[0] * minors[0, 0] + a[1] * minors[0, 1] + a[2] * minors[0, 2]
+        matrix = (matrix + minors / volume) / 2
+    return matrix

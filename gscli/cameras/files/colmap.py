@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ def _camera(pose: Pose, lenses: dict[int, Lens], path: Path) -> Camera:
         what = f"image {pose.name} is of a lens that distorts ({lens.model})"
         raise InputError(what, path=path, remedy="undistort first, with colmap image_undistorter")
     turn = np.array(pose.turn)
-    length = float(np.linalg.norm(turn))
+    length = math.hypot(*pose.turn)
     if not 0 < length < np.inf:
         raise InputError(f"image {pose.name} has a rotation that is none", path=path)
     w, x, y, z = turn / length
@@ -108,6 +109,8 @@ def _lenses(stream: BinaryIO) -> Iterator[tuple[int, Lens]]:
     (count,) = _take(stream, "<Q")
     for _ in range(int(count)):
         number, model, width, height = (int(value) for value in _take(stream, "<iiQQ"))
+        if model not in MODELS:
+            raise InputError(f"has camera {number} of lens model {model}, which is none that is known")
         name, parameters = MODELS[model]
         yield number, Lens(name, width, height, _take(stream, f"<{parameters}d"))
 

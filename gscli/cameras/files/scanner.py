@@ -26,7 +26,10 @@ def cameras(said: Mapping[str, Any]) -> list[Camera]:
     if told.get("mode") not in MODES:
         raise InputError(f"{KEY} has a mode that is none of {', '.join(MODES)}")
     scale = 2 / _positive(float(numbers(told, "sVoxel", KEY, (3,)).max()), "sVoxel")
-    down, across = (int(side) for side in numbers(told, "nDetector", KEY, (2,)).clip(0, 1 << 30))
+    sides = numbers(told, "nDetector", KEY, (2,)).clip(0, 1 << 30)
+    if (sides != np.rint(sides)).any():
+        raise InputError(f"{KEY} has an nDetector that is not whole")
+    down, across = (int(side) for side in sides)
     tall, wide = numbers(told, "sDetector", KEY, (2,)) * scale  # rows before columns
     parallel = told["mode"] == "parallel"
     source, detector = (_positive(number(told, key, KEY) * scale, key) for key in ("DSO", "DSD"))

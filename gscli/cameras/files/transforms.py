@@ -1,8 +1,8 @@
 """``transforms.json`` of NeRF's Blender scenes, Instant-NGP and nerfstudio: camera to world, OpenGL's axes.
 
-What is said once for all frames each of them may say for itself. Where no size is said, as in Blender's
-scenes, pictures have 800 x 800 pixels. nerfstudio trains in a frame that it moves and scales; its
-``dataparser_transforms.json`` says how, and its exported scenes are in that frame.
+What is said once for all frames each of them may say for itself. Where a field of view is said and no size,
+as in Blender's scenes, pictures have 800 x 800 pixels. nerfstudio trains in a frame that it moves and
+scales; its ``dataparser_transforms.json`` says how, and its exported scenes are in that frame.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ._entries import FLIP, entries, mapping, number, numbers, seen_from, size
 
 KEY = "frames"
 SIDE = 800
+PIXELS = ("fl_x", "fl_y", "cx", "cy")  # which make no sense without a size
 DISTORTIONS = ("k1", "k2", "k3", "k4", "p1", "p2")
 PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")  # OPENCV without distortion is one
 
@@ -31,11 +32,16 @@ def _camera(entry: Mapping[str, Any], i: int) -> Camera:
     of = f"frame {i}"
     bent = [key for key in DISTORTIONS if number(entry, key, of, 0.0)]
     model = entry.get("camera_model", PINHOLES[0])
+    if entry.get("is_fisheye"):
+        bent.append("is_fisheye")
     if bent or model not in PINHOLES:
         what = f"{of} is of a lens that distorts ({', '.join(bent) or model})"
         raise InputError(what, remedy="undistort its pictures first, as nerfstudio and COLMAP do")
-    width, height = size(entry, "w", of, SIDE), size(entry, "h", of, SIDE)
+    in_pixels = any(key in entry for key in PIXELS)
+    width, height = (size(entry, key, of, None if in_pixels else SIDE) for key in ("w", "h"))
     pose = numbers(entry, "transform_matrix", of, (4, 4), (3, 4))
+    if len(pose) == 4 and pose[3].tolist() != [0, 0, 0, 1]:
+        raise InputError(f"{of} has a transform_matrix whose last row is not 0, 0, 0, 1")
     lens = (
         _focal(entry, "x", width, of),
         _focal(entry, "y", height, of),
