@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineUnavailable, UsageError, did_you_mean
@@ -51,6 +52,15 @@ def synchronise(device: torch.device | None) -> None:
         import torch
 
         torch.cuda.synchronize(device)
+
+
+def current(device: torch.device) -> AbstractContextManager[Any]:
+    """A context in which kernels that go to whatever GPU is the current one go to `device`."""
+    if device.type != "cuda":
+        return nullcontext()
+    import torch
+
+    return torch.cuda.device(device)
 
 
 def describe(device: torch.device | None) -> str:

@@ -81,7 +81,8 @@ def _engines() -> Iterator[Finding]:
     two = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     for engine in neighbors.ENGINES:
         try:
-            engine.index(two).nearest(two)
+            where = device.resolve(engine.needs) if engine.needs else None
+            engine.index(two, device=where).nearest(two)
             yield Finding("engine", engine.name, True, engine.description)
         except GscliError as error:
             yield Finding("engine", engine.name, False, error.what, error.remedy or "")

@@ -58,16 +58,22 @@ def as_array(points: Any, what: str) -> npt.NDArray[Any]:
     return array
 
 
-def as_tensor(points: Any, what: str, device: torch.device | None) -> torch.Tensor:
-    """(N, 3) positions as a float64 tensor on `device` (None: where they are); errors as `as_array`."""
+def as_tensor(points: Any, what: str, device: torch.device | None, *, stored: bool = False) -> torch.Tensor:
+    """(N, 3) positions as a tensor on `device` (None: where they are); errors as `as_array`.
+
+    Args:
+        stored: keep the type, float32 or float64, where float64 is the result otherwise.
+    """
     import torch
 
     tensor = points.detach() if is_torch(points) else torch.from_numpy(np.ascontiguousarray(points))
     _require_shape(tensor, what)
-    tensor = tensor.to(device=device or tensor.device, dtype=torch.float64)
-    good = (tensor.abs() <= LARGEST).all(dim=1)
+    tensor = tensor.to(device=device or tensor.device, dtype=None if stored else torch.float64)
+    good = tensor.isfinite()
+    if tensor.dtype == torch.float64:
+        good &= tensor.abs() <= LARGEST
     if not bool(good.all()):
-        raise _unsearchable(int((~good).sum()), len(tensor), what)
+        raise _unsearchable(int((~good.all(dim=1)).sum()), len(tensor), what)
     return tensor
 
 

@@ -26,13 +26,16 @@ class BoxTree(NamedTuple):
     Nodes are numbered level by level: the root is 0, the children of i are 2i + 1 and 2i + 2.
 
     Attributes:
-        points: (leaves, m, 3) float64; leaves are filled up by repeating the last point.
+        points: (leaves, m, 3), of the type that the tree was built from; some are there twice, to fill
+        leaves.
         slots: (leaves, m) int64, the row of each among the points that the tree was built from.
-        low, high: (2 * leaves - 1, 3) float64, the corners of each node's box.
+        repeated: (leaves, m) bool, the second of those that are there twice.
+        low, high: (2 * leaves - 1, 3), the corners of each node's box.
     """
 
     points: Tensor
     slots: Tensor
+    repeated: Tensor
     low: Tensor
     high: Tensor
 
@@ -60,27 +63,34 @@ class Found(NamedTuple):
 def build(points: Tensor) -> BoxTree:
     """Halve the points along the widest axis of their box until at most `LEAF` are left in each part.
 
+    What fills up the leaves is taken from everywhere: at most every fourth point twice.
+
     Args:
-        points: (N, 3) float64, N > 0.
+        points: (N, 3) float32 or float64, N > 0.
     """
     import torch
 
-    depth = max(0, (-(-len(points) // LEAF) - 1).bit_length())
-    size = -(-len(points) // (1 << depth)) << depth
-    slots = torch.arange(size, device=points.device).clamp(max=len(points) - 1)
+    count = len(points)
+    depth = max(0, (-(-count // LEAF) - 1).bit_length())
+    size = -(-count // (1 << depth)) << depth
+    places = torch.arange(size, device=points.device)
+    slots = places * count // size
+    filled = points[slots]
     for level in range(depth):
-        nodes = points[slots].view(1 << level, -1, 3)
+        nodes = filled[places].view(1 << level, -1, 3)
         axis = (nodes.amax(dim=1) - nodes.amin(dim=1)).argmax(dim=1)
         keys = nodes.gather(2, axis[:, None, None].expand(-1, nodes.shape[1], 1))[..., 0]
-        slots = slots.view(1 << level, -1).gather(1, keys.argsort(dim=1, stable=True)).view(-1)
-    leaves = points[slots].view(1 << depth, -1, 3)
+        places = places.view(1 << level, -1).gather(1, keys.argsort(dim=1, stable=True)).view(-1)
+    leaves = filled[places].view(1 << depth, -1, 3)
     low, high = [leaves.amin(dim=1)], [leaves.amax(dim=1)]
     for _ in range(depth):
         low.insert(0, low[0].view(-1, 2, 3).amin(dim=1))
         high.insert(0, high[0].view(-1, 2, 3).amax(dim=1))
+    second = slots == slots.roll(1) if count > 1 else slots > 0
     return BoxTree(
         points=leaves,
-        slots=slots.view(1 << depth, -1),
+        slots=slots[places].view(1 << depth, -1),
+        repeated=second[places].view(1 << depth, -1),
         low=torch.cat(low),
         high=torch.cat(high),
     )
@@ -88,13 +98,8 @@ def build(points: Tensor) -> BoxTree:
 
 def order(points: Tensor) -> Tensor:
     """The rows of (N, 3) points in the order of their own tree's leaves: near ones come together."""
-    import torch
-
-    padded = build(points).slots.view(-1)
-    last = (padded == len(points) - 1).nonzero()[1:, 0]  # it fills up leaves; keep its first place
-    kept = torch.ones_like(padded).bool()
-    kept[last] = False
-    return padded[kept]
+    tree = build(points)
+    return tree.slots[~tree.repeated]
 
 
 def search(tree: BoxTree, points: Tensor, queries: Tensor, *, piece: int) -> Found:

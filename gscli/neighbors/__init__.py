@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..results.shown import counted
-from ..runtime import libraries
 from ._answers import Neighbors as Neighbors
 from ._engine import ENGINES as ENGINES
 from ._engine import Engine as Engine
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["knn", "mean_squared_distance"]
 
 BRUTE_PAIRS = 250_000  # up to here the pairs are faster tried than a tree is built
-FAISS_PAIRS = 10_000_000_000  # estimated from arithmetic rates, not measured: about 1e5 points on either side
 FAISS = (  # the distributions that bring faiss
     *("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cuvs"),
     *("faiss-cuda", "faiss-cuda-cu128"),
@@ -44,9 +42,9 @@ FAISS = (  # the distributions that bring faiss
 def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -> tuple[str, str]:
     """The engine that ``auto`` stands for, and why.
 
-    On a CPU: `brute` up to 250,000 pairs, `kdtree` beyond. On a GPU: `faiss` up to 1e10 pairs if it
-    is there with GPU support, otherwise `torch-tree`. With the torch code on CPU tensors:
-    `torch-tree`. Only speed is at stake, for all engines give the same answer.
+    On a CPU: `brute` up to 250,000 pairs, `kdtree` beyond. On a GPU: `triton-walk`, or `torch-tree` where
+    Triton's kernels cannot be launched. With the torch code on CPU tensors: `torch-tree`. Only speed is at
+    stake, for all engines give the same answer.
 
     Args:
         n_queries: how many queries there are to answer.
@@ -58,15 +56,12 @@ def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -
         if pairs <= BRUTE_PAIRS:
             return "brute", f"{counted(pairs, 'pair')}, faster tried than a tree is built"
         return "kdtree", f"the fastest on a CPU for {counted(pairs, 'pair')}"
-    if device.type == "cuda" and pairs <= FAISS_PAIRS:
-        from .faiss import gpu_count
-
-        if gpu_count() > 0:
-            return "faiss", f"{pairs:,} pairs are few enough for a GPU to try them all"
-        found = libraries.trouble("faiss")
-        return "torch-tree", f"faiss {found.what}" if found else "faiss is not here with GPU support"
     if device.type == "cuda":
-        return "torch-tree", f"{pairs:,} pairs are too many to try them all"
+        from ..kernels import launches
+
+        if found := launches.trouble(device):
+            return "torch-tree", f"slow, but triton {found.what}"
+        return "triton-walk", "the fastest on a GPU, whatever the size"
     return "torch-tree", "it is the one that runs in torch on a CPU"
 
 
@@ -74,7 +69,8 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
     """The k nearest points, exactly: of each point among the others, or of each query.
 
     Args:
-        points: (N, 3) float32 or float64, NumPy or torch; another device than the CPU is copied from.
+        points: (N, 3) float32 or float64, NumPy or torch. Tensors on a GPU are searched there by Triton, or
+            on the CPU where it is missing.
         k: 1 to 16.
         queries: (Q, 3); None asks for each point, which is then none of its own neighbours.
 

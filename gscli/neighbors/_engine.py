@@ -38,11 +38,19 @@ class Prepare(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to search: its name, that of its module; one line for people; and what makes its index."""
+    """A way to search.
+
+    Attributes:
+        name: that of its module.
+        description: one line for people.
+        index: what makes its index.
+        needs: the device that it runs on alone; empty where it does without one being named.
+    """
 
     name: str
     description: str
     index: Prepare
+    needs: str = ""
 
 
 ENGINES = Registry("gscli.neighbors", Engine, separator="-", beside=("auto",))

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..device import is_torch
 from ..errors import InputError, UsageError
-from ..kernels import kd_tree, parallel
-from ..kernels.distances import squared_distances
+from ..kernels import kd_tree, launches, parallel, walk
+from ..kernels.distances import square_roots, squared_distances
 from ..kernels.hashing import is_whole
-from ..positions import as_array
+from ..positions import as_array, as_tensor
 from ._answers import like
 from ._compiled import tree_of
 
@@ -21,30 +22,53 @@ PAIRS = 1 << 22  # held at a time where every pair is tried
 
 def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
     """See `gscli.neighbors.knn`."""
-    targets = as_array(points, "targets")
-    asked = targets if queries is None else as_array(queries, "queries")
     if not is_whole(k) or not 1 <= k <= MOST:
         raise UsageError(f"`k` must be an integer from 1 to {MOST}, not {k!r}")
-    there = len(targets) - (queries is None)
-    if there < k:
-        raise InputError(f"of {len(targets):,} points each has {there:,} others, fewer than `k={k}`")
-    tree = tree_of(targets)
-    other = tree if queries is None else tree_of(asked)
-    if tree is not None and other is not None:
-        distances, rows = tree.several(other, int(k), others=queries is None)
-    else:
-        distances, rows = _by_trial(targets, asked, int(k), queries is None)
     given = points if queries is None else queries
+    found = _on_gpu if _walks(points) else _on_cpu
+    distances, rows = found(points, int(k), queries)
     return like(distances, given), like(rows, given)
 
 
 def mean_squared_distance(points: Any, k: int = 3) -> Any:
     """See `gscli.neighbors.mean_squared_distance`."""
-    array = as_array(points, "targets")
-    distances, _ = knn(array, k)
+    distances, _ = knn(points, k)
     with np.errstate(over="ignore"):
-        mean = (distances * distances).mean(axis=1).astype(array.dtype.newbyteorder("="))
-    return like(mean, points)
+        total = distances[:, 0] * distances[:, 0]
+        for column in distances.T[1:]:  # in this order wherever it is added up
+            total += column * column
+        if is_torch(total):
+            return (total / total.new_tensor([k])).to(points.dtype)  # CUDA multiplies to divide by a number
+        return (total / k).astype(np.asarray(points).dtype.newbyteorder("="))
+
+
+def _require_enough(there: int, k: int, others: bool) -> None:
+    if there - others < k:
+        raise InputError(f"of {there:,} points each has {there - others:,} others, fewer than `k={k}`")
+
+
+def _walks(points: Any) -> bool:
+    """Whether points are where Triton's kernels run."""
+    return is_torch(points) and launches.trouble(points.device) is None and len(points) <= walk.MOST
+
+
+def _on_gpu(points: Any, k: int, queries: Any) -> tuple[Any, Any]:
+    targets = as_tensor(points, "targets", None, stored=True)
+    asked = targets if queries is None else as_tensor(queries, "queries", targets.device, stored=True)
+    _require_enough(len(targets), k, queries is None)
+    found = walk.nearest(walk.build(targets), asked, k, others=queries is None)
+    return square_roots(found.squared), found.rows.long()
+
+
+def _on_cpu(points: Any, k: int, queries: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    targets = as_array(points, "targets")
+    asked = targets if queries is None else as_array(queries, "queries")
+    _require_enough(len(targets), k, queries is None)
+    tree = tree_of(targets)
+    other = tree if queries is None else tree_of(asked)
+    if tree is not None and other is not None:
+        return tree.several(other, k, others=queries is None)
+    return _by_trial(targets, asked, k, queries is None)
 
 
 def _by_trial(

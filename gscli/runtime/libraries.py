@@ -23,6 +23,7 @@ PROOFS = {  # by the name that is imported, something that the library and nothi
     "plyfile": "PlyData",
     "pykdtree.kdtree": "KDTree",
     "torch": "Tensor",
+    "triton": "jit",
     "zstandard": "ZstdDecompressor",
 }
 LONGEST = 200  # characters of what an import says

@@ -3,6 +3,8 @@ from importlib import metadata
 import pytest
 
 from gscli import neighbors
+from gscli.kernels import launches
+from gscli.runtime.libraries import Trouble
 
 
 class Device:
@@ -18,7 +20,6 @@ class Device:
         (501, 500, None, "kdtree"),
         (10**7, 10**7, None, "kdtree"),
         (100, 100, "cpu", "torch-tree"),
-        (10**6, 10**6, "cuda", "torch-tree"),
     ],
 )
 def test_auto_follows_the_documented_rule_and_says_why(queries, targets, device, name):
@@ -27,10 +28,16 @@ def test_auto_follows_the_documented_rule_and_says_why(queries, targets, device,
     assert reason
 
 
-def test_a_gpu_with_faiss_takes_small_clouds_and_without_it_the_tree():
-    faiss = pytest.importorskip("gscli.neighbors.faiss")
-    expected = "faiss" if faiss.gpu_count() > 0 else "torch-tree"
-    assert neighbors.choose(10**5, 10**5, Device("cuda"))[0] == expected
+@pytest.mark.parametrize("points", [1, 1000, 10**7])
+def test_on_a_gpu_the_walk_is_chosen_at_every_size_and_without_triton_the_tree_with_a_note(
+    points, monkeypatch
+):
+    missing = Trouble("is not installed", "pip install triton")
+    for found, expected in ((None, "triton-walk"), (missing, "torch-tree")):
+        monkeypatch.setattr(launches, "trouble", lambda device, found=found: found)
+        chosen, reason = neighbors.choose(points, points, Device("cuda"))
+        assert chosen == expected
+        assert found is None or "triton is not installed" in reason
 
 
 def test_two_faiss_packages_are_noticed(tmp_path, monkeypatch):

@@ -1,0 +1,108 @@
+"""Kernels in Triton compiled for GPUs that need not be there: that they compile, and into what."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+triton = pytest.importorskip("triton", reason="needs triton")
+
+from triton.backends.compiler import GPUTarget  # noqa: E402
+from triton.compiler import ASTSource  # noqa: E402
+
+import gscli  # noqa: E402
+from gscli.kernels import box_tree, gpu  # noqa: E402
+from gscli.kernels import walk as walks  # noqa: E402
+from gscli.kernels.gpu import trial, walk  # noqa: E402
+
+TYPES = {
+    "points": "*fp32",
+    "queries": "*fp32",
+    "box": "*fp32",
+    "squared": "*fp64",
+    "order": "*i64",
+    "which": "*i64",
+}
+PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
+ONE, FOUR, MANY = (
+    {**PACKETS, "OTHERS": others, "K": power, "k": k}
+    for k, power, others in ((1, 1, False), (3, 4, True), (16, 16, True))
+)
+COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
+    "count_up": (trial.count_up, {}, 1),
+    "descend": (walk.descend, {"BQ": 128}, 4),
+    **{f"walk, k={c['k']}": (walk.walk, {**c, "W": 1}, 1) for c in (ONE, FOUR, MANY)},
+    **{f"try_all, k={c['k']}": (walk.try_all, c, 1) for c in (ONE, FOUR, MANY)},
+}
+FUSED = re.compile(r"\bfma\.\w+\.f(?:32|64)\b|\bmad\.\w+\.f(?:32|64)\b")
+
+
+@pytest.fixture(autouse=True)
+def compiled_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+
+
+def compiled(name: str, capability: int, **options: Any) -> str:
+    """The assembly of a kernel for an NVIDIA GPU; to have machine code made of it is part of it."""
+    kernel, constants, warps = COMPILED[name]
+    types = {
+        argument: "constexpr"
+        if argument in constants
+        else TYPES.get(argument, "i32" if argument.isupper() else "*i32")
+        for argument in kernel.arg_names
+    }
+    source = ASTSource(fn=kernel, signature=types, constexprs=constants)
+    made = triton.compile(
+        source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps, **options}
+    )
+    assert len(made.asm["cubin"]) > 1000
+    return str(made.asm["ptx"])
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("name", COMPILED)
+def test_no_product_is_fused_with_a_sum(name: str, capability: int) -> None:
+    assert FUSED.findall(compiled(name, capability, enable_fp_fusion=False)) == []
+
+
+def test_what_is_fused_is_found() -> None:
+    assert len(FUSED.findall(compiled("walk, k=1", 90, enable_fp_fusion=True))) > 9
+
+
+def test_every_kernel_is_compiled() -> None:
+    modules = [
+        importlib.import_module(f"{gpu.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(gpu.__path__)
+    ]
+    kernels = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, triton.JITFunction) and not name.startswith("_")
+    }
+    assert kernels == {kernel.__name__ for kernel, *_ in COMPILED.values()}
+
+
+def launches(source: str) -> list[int]:
+    """The lines that launch a kernel: that call what is in brackets after a name."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Subscript)
+        and isinstance(node.func.slice, ast.Tuple | ast.Name)
+        and "grid" in ast.unparse(node.func.slice) + "grid" * isinstance(node.func.slice, ast.Tuple)
+    ]
+
+
+def test_kernels_are_launched_in_one_place_which_forbids_fusion() -> None:
+    root = Path(gscli.__file__).parent
+    found = {str(path.relative_to(root)) for path in root.rglob("*.py") if launches(path.read_text("utf-8"))}
+    assert found == {"kernels/launches.py"}
+    assert launches("walk[(8,)](queries)\nwalk[grid](queries)\nwalk[kind](queries)\nwalk(8)[0]") == [1, 2]
