@@ -16,13 +16,12 @@ from .. import arguments
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import hashing, occupancy, picks, shares
+from ..kernels import hashing, picks, shares
 from ..kernels.cells import group_ids, group_lattice
-from ..kernels.extent import extent_of
-from ..positions import finite_rows, not_finite
 from ..results import shown
 from . import lattice, picking
 from .draw import Draw, like, none_kept, on, rows_of
+from .located import located
 from .methods import Method, method
 from .picking import Pick
 
@@ -68,9 +67,9 @@ class VoxelGrid:
         """Group points by lattice cell: floor((x - origin) / voxel_size) in float64.
 
         Args:
-            xyz: (N, 3) positions; NumPy, or torch, whose cells are grouped and kept on the tensor's device
-                after a copy on the CPU was checked and gave the cell size. Half precision is taken as it is:
-                bfloat16 tells coordinates apart to 2 or 3 digits.
+            xyz: (N, 3) positions; NumPy, or torch, which are checked, measured, grouped and kept on the
+                tensor's device. Half precision is taken as it is: bfloat16 tells coordinates apart to 2 or 3
+                digits.
             voxel_size: edge of a cell in scene units; None chooses a round one.
             points_per_cell: the mean occupancy that the chosen size aims at, at least 1 (default 20).
             cells: or the number of occupied cells that it aims at; a share of the points as ``5%``.
@@ -84,35 +83,22 @@ class VoxelGrid:
             UsageError: a size that is no positive finite number, or too small for the coordinates.
         """
         lattice.check_lattice_options(voxel_size, points_per_cell, origin, cells)
-        on_cpu = arguments.array(xyz, "xyz", "biuf", "(N, 3) numbers", (3,))
-        if on_cpu.dtype not in (np.float32, np.float64):
-            on_cpu = on_cpu.astype(np.float64)
-        columns = np.ascontiguousarray(on_cpu.T)
-        valid = finite_rows(columns)
-        if valid is not None:
-            if not drop_invalid:
-                raise not_finite(int(np.count_nonzero(~valid)), len(valid), int(np.argmin(valid)))
-            columns = columns[:, valid]
+        found = located(xyz, device, drop_invalid=drop_invalid, some=voxel_size is None)
         laid = lattice.lay(
-            extent_of(columns),
-            occupancy.in_memory(columns),
+            found.extent,
+            found.points,
             voxel_size=voxel_size,
             points_per_cell=points_per_cell,
             cells=cells,
             origin=origin,
         )
-        if is_torch(xyz):
-            device = xyz.device
-        groups = group_lattice(on(device, columns), laid.size, laid.origin, laid.span)
-        order = groups.order
-        if valid is not None:
-            kept = np.flatnonzero(valid).astype(np.int32 if len(valid) < 2**31 else np.int64)
-            order = on(device, kept)[order]
+        groups = group_lattice(found.columns, laid.size, laid.origin, laid.span)
+        order = groups.order if found.kept is None else found.kept[groups.order]
         return cls(
             order,
             groups.offsets,
             groups.cells,
-            rows=len(on_cpu),
+            rows=found.rows,
             voxel_size=laid.size,
             origin=laid.corner,
             why=laid.why,

@@ -30,6 +30,16 @@ def stride(count: int) -> int:
     return max(1, count // 4096)
 
 
+def corners(xyz: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(3,) float64 lowest and highest coordinates of a (3, N) tensor; not finite where any of them is not."""
+    import torch
+
+    if not xyz.shape[1]:
+        return np.zeros(3), np.zeros(3)
+    low, high = torch.stack(torch.aminmax(xyz, dim=1)).double().cpu().numpy()  # one transfer
+    return low, high
+
+
 def extent_of(xyz: npt.NDArray[Any]) -> Extent:
     """The extent of (3, N) finite positions."""
     n = xyz.shape[1]

@@ -37,18 +37,49 @@ class Points:
     """Points that can be gone through again and again.
 
     Attributes:
-        blocks: gives one in so many of them, from the first on, as (3, n) arrays.
+        marked: how many of so many slots the upper bits of their words tell, looking at one point in so many
+            from the first on, and how many points that is; the slots are a power of two.
         distinct: how many different words a function gives to all of them.
     """
 
-    blocks: Callable[[int], Iterable[npt.NDArray[Any]]]
+    marked: Callable[[CellNames, int, int], tuple[int, int]]
     distinct: Callable[[Naming], int]
 
 
-def in_memory(xyz: npt.NDArray[Any]) -> Points:
-    """(3, N) positions."""
+def in_memory(xyz: Any) -> Points:
+    """(3, N) positions, NumPy's or a torch tensor's, which stays on its device."""
+    if not isinstance(xyz, np.ndarray):
+        return Points(
+            lambda name, slots, every: _marked_by_torch(xyz[:, ::every], name, slots),
+            lambda name: _distinct_in_torch(name(xyz)),
+        )
     thinned = cache(lambda every: [np.ascontiguousarray(xyz[:, ::every])])
-    return Points(thinned, lambda name: count_distinct([named(name, xyz)]))
+    return Points(marked_in(thinned), lambda name: count_distinct([named(name, xyz)]))
+
+
+def marked_in(
+    blocks: Callable[[int], Iterable[npt.NDArray[Any]]],
+) -> Callable[[CellNames, int, int], tuple[int, int]]:
+    """`Points.marked` of points that come in (3, n) blocks.
+
+    Args:
+        blocks: gives one in so many of them, from the first on.
+    """
+
+    def marked(name: CellNames, slots: int, every: int) -> tuple[int, int]:
+        table = np.zeros(slots, bool)
+        shift = 64 - (slots.bit_length() - 1)
+        seen = 0
+        for xyz in blocks(every):
+            seen += xyz.shape[1]
+
+            def mark(part: slice, xyz: npt.NDArray[Any] = xyz) -> None:
+                name.mark(xyz[:, part], shift, table)
+
+            parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
+        return int(np.count_nonzero(table)), seen
+
+    return marked
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +97,10 @@ class CellNames:
     origin: npt.NDArray[Any]
     span: Span
 
-    def __call__(self, xyz: npt.NDArray[Any]) -> Words:
-        """(n,) words of (3, n) points."""
+    def __call__(self, xyz: Any) -> Any:
+        """(n,) words of (3, n) points; of a tensor int64, whose bits are the same."""
+        if not isinstance(xyz, np.ndarray):
+            return self._in_torch(xyz)
         if (compiled := _core.of_columns(_WORDS, xyz)) is not None:
             out = np.empty(xyz.shape[1], np.uint64)
             compiled(0, len(out), self._cut, self._packs, out)
@@ -95,6 +128,16 @@ class CellNames:
         else:
             slots[(self(xyz) >> np.uint64(shift)).view(np.int64)] = True
 
+    def _in_torch(self, xyz: Any) -> Any:
+        import torch
+
+        divisor = torch.tensor([self.size], dtype=torch.float64, device=xyz.device)
+        key = torch.zeros(xyz.shape[1], dtype=torch.int64, device=xyz.device)
+        for axis, (low, number) in enumerate(zip(*self.span, strict=True)):
+            cell = torch.floor((xyz[axis].double() - float(self.origin[axis])) / divisor).long()
+            key = key * number + (cell - low) if self._packs else _mixed(key + cell * _signed(_MIXERS[axis]))
+        return _mixed(key) if self._packs else key
+
     @cached_property
     def _packs(self) -> bool:
         return math.prod(self.span.number) < MAX_INDEX
@@ -104,8 +147,13 @@ class CellNames:
         return cut(self.size, self.origin, self.span.low, self.span.number)
 
 
-def name_positions(xyz: npt.NDArray[Any]) -> Words:
+def name_positions(xyz: Any) -> Any:
     """Gives equal positions one word, and different ones different ones but once in 2^64 pairs."""
+    if not isinstance(xyz, np.ndarray):
+        key = _mixed(_bits_in_torch(xyz[0]) * _signed(_MIXERS[0]))
+        for axis in (1, 2):
+            key = _mixed(key + _bits_in_torch(xyz[axis]) * _signed(_MIXERS[axis]))
+        return key
     key = np.zeros(xyz.shape[1], np.uint64)
     for axis in range(3):
         bits = np.add(xyz[axis], 0.0, dtype=np.float64).view(np.uint64)  # 0.0 for -0.0
@@ -113,8 +161,22 @@ def name_positions(xyz: npt.NDArray[Any]) -> Words:
     return key
 
 
-def _mixed(key: Words) -> Words:
-    """Scramble words in place, each into one of its own."""
+def _bits_in_torch(coordinates: Any) -> Any:
+    import torch
+
+    return (coordinates.double() + 0.0).view(torch.int64)
+
+
+def _signed(word: np.uint64) -> int:
+    """A word as torch knows it."""
+    return int(word.view(np.int64))
+
+
+def _mixed(key: Any) -> Any:
+    """Scramble words, in place if they are NumPy's, each into one of its own."""
+    if not isinstance(key, np.ndarray):
+        key = key * _signed(_MIXERS[0])
+        return (key ^ ((key >> 32) & 0xFFFFFFFF)) * _signed(_MIXERS[1])
     key *= _MIXERS[0]
     key ^= key >> np.uint64(32)
     key *= _MIXERS[1]
@@ -150,20 +212,23 @@ def roughly_distinct(points: Points, name: CellNames, slots: int, every: int = 1
         slots: a power of two, and bytes of memory; more for narrower bounds.
         every: look at one point in so many; the first bound holds for all of them all the same.
     """
-    table = np.zeros(slots, bool)
-    shift = 64 - (slots.bit_length() - 1)
-    seen = 0
-    for xyz in points.blocks(every):
-        seen += xyz.shape[1]
-
-        def mark(part: slice, xyz: npt.NDArray[Any] = xyz) -> None:
-            name.mark(xyz[:, part], shift, table)
-
-        parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
-    marked = int(np.count_nonzero(table))
+    marked, seen = points.marked(name, slots, every)
     if marked == slots:
         return marked, seen
     load = -math.log1p(-marked / slots)  # words for each slot, in expectation
     spread = _SIGMAS * math.sqrt(slots * max(0.0, math.expm1(load) - load)) + 3.0
     likely = slots * load
     return max(marked, math.floor(likely - spread)), min(seen, math.ceil(likely + spread))
+
+
+def _marked_by_torch(xyz: Any, name: CellNames, slots: int) -> tuple[int, int]:
+    import torch
+
+    table = torch.zeros(slots, dtype=torch.bool, device=xyz.device)
+    table[(name(xyz) >> (64 - (slots.bit_length() - 1))) & (slots - 1)] = True
+    return int(table.count_nonzero()), int(xyz.shape[1])
+
+
+def _distinct_in_torch(words: Any) -> int:
+    ordered = words.sort().values
+    return min(1, len(ordered)) + int((ordered[1:] != ordered[:-1]).count_nonzero())

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from gscli.errors import InputError, UsageError
+from gscli.grids import located
 from gscli.grids.voxel_grid import VoxelGrid
-from gscli.kernels import cells, parallel
+from gscli.kernels import cells, occupancy, parallel
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -141,6 +142,67 @@ def test_torch_groups_alike(kind):
     ours, theirs = VoxelGrid.from_ids(ids), VoxelGrid.from_ids(torch.from_numpy(ids))
     for name in ("order", "offsets", "cells"):
         assert (getattr(theirs, name).numpy() == getattr(ours, name)).all(), name
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
+@pytest.mark.parametrize("within_reach", [False, True])
+def test_torch_chooses_the_same_cells(kind, dtype, within_reach, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(located, "within_reach", lambda tensor: within_reach)
+    xyz = scene(20_001, kind, dtype)
+    rough = np.repeat(xyz, 15, axis=0) + np.random.default_rng(0).normal(0, 0.01, (300_015, 3)).astype(dtype)
+    bad = xyz.copy()
+    bad[[7, 9000], 1] = np.nan, np.inf
+    asked = [
+        (xyz, {}),
+        (xyz, {"points_per_cell": 3.5, "origin": "min"}),
+        (xyz[:50], {"cells": 7}),
+        (
+            rough,
+            {"cells": "1%", "origin": (0.1, -2.0, 0.3)},
+        ),  # so many that a part of them is looked at first
+        (bad, {"drop_invalid": True}),
+        (bad, {"drop_invalid": True, "voxel_size": 0.5}),
+        (xyz[:1], {}),
+        (xyz[:0], {}),
+        (np.zeros_like(xyz[:9]), {}),
+    ]
+    for points, options in asked:
+        ours, theirs = (VoxelGrid.from_points(p, **options) for p in (points, torch.from_numpy(points)))
+        assert (ours.voxel_size, ours.origin, ours.why, ours.rows) == (
+            *(theirs.voxel_size, theirs.origin, theirs.why, theirs.rows),
+        )
+        for name in ("order", "offsets", "cells"):
+            expected, found = getattr(ours, name), getattr(theirs, name).numpy()
+            assert found.dtype == expected.dtype
+            assert (found == expected).all(), (name, options)
+    said = "2 of 20,001 points have a NaN or infinite position, the first in row 7"
+    for points in (bad, torch.from_numpy(bad)):
+        with pytest.raises(InputError, match=said):
+            VoxelGrid.from_points(points)
+
+
+def test_a_tensor_is_gridded_where_it_is(monkeypatch):
+    """To the CPU go corners and some of the points, whatever their number."""
+    torch = pytest.importorskip("torch")
+    xyz = torch.from_numpy(scene(100_000, "cluster", np.float32))
+    fetched = []
+    cpu = torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: fetched.append(tensor.numel()) or cpu(tensor))
+    monkeypatch.setattr(located, "within_reach", lambda tensor: False)
+    monkeypatch.setattr(cells, "_group_numpy", None)
+    monkeypatch.setattr(occupancy, "marked_in", None)
+    grid = VoxelGrid.from_points(xyz)
+    assert len(grid) > 100
+    assert sum(fetched) <= 6 + 3 * 2 * 4096
+
+
+@pytest.mark.parametrize("wrong", ["zeros(3)", "zeros(3, 2)", "zeros(3, 3, dtype=torch.complex64)"])
+def test_a_tensor_that_holds_no_positions_is_a_usage_error(wrong):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(UsageError, match=r"xyz must be \(N, 3\) numbers, not "):
+        VoxelGrid.from_points(eval(f"torch.{wrong}", {"torch": torch}))
 
 
 @pytest.mark.parametrize("reach", [2.0**15, 2.0**17, 2.0**18, 2.0**21, 2.0**25, 2.0**40])

@@ -216,6 +216,23 @@ def test_compiled_words_and_marks_are_those_of_numpy(size, dtype, monkeypatch):
         assert slots[0].any()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e-12, 0.1, 0.25, 3.0])
+def test_torch_has_the_words_of_numpy_and_counts_as_many(size, dtype):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    xyz = np.concatenate([rng.normal(size=(700, 3)), rng.integers(-9, 9, (500, 3)) / 4, -np.zeros((1, 3))])
+    xyz = (xyz * [1, 1e-3, 40]).T.astype(dtype).copy()
+    ours, theirs = occupancy.in_memory(xyz), occupancy.in_memory(torch.from_numpy(xyz))
+    for origin in (ORIGIN, np.array([0.1, -2.0, 0.3])):
+        name = names(xyz, size, origin)
+        for naming in (name, occupancy.name_positions):
+            assert naming(torch.from_numpy(xyz)).numpy().view(np.uint64).tolist() == naming(xyz).tolist()
+            assert theirs.distinct(naming) == ours.distinct(naming) > 0
+        for slots, every in ((1 << 16, 1), (1 << 8, 1), (1 << 10, 3)):
+            assert theirs.marked(name, slots, every) == ours.marked(name, slots, every)
+
+
 @pytest.mark.parametrize("slots", [1 << 12, 1 << 16, 1 << 20])
 @pytest.mark.parametrize("size", [0.01, 0.07, 0.3, 2.0])
 def test_a_rough_count_bounds_the_exact_one(size, slots):
