@@ -17,6 +17,7 @@ from .update_docs import ROOT
 
 TESTS = {  # by what they are of, arguments of pytest
     "the walk": ["tests/neighbors/test_triton_walk_engine.py"],
+    "draws": ["tests/training/test_fused.py"],
     "an engine": [
         "tests/neighbors/test_engines.py",
         "-k",

@@ -63,6 +63,11 @@ class Method:
         return self.rule.drawn or self.target is not None
 
     @property
+    def rounds(self) -> bool:
+        """Whether chance rounds the share of a cell, which keeps its expectation; else it is rounded down."""
+        return self.ratio[0] == self.ratio[1] or self.min_per_cell == 0
+
+    @property
     def uses_seed(self) -> bool:
         """Whether two seeds can draw differently."""
         return self.picks and (self.pick.seeded or self.drawn)
@@ -166,7 +171,7 @@ def _share_of_each(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, i
 
     low, high = how.ratio
     drawn = uniforms(hashing.RATIO)
-    rounding = uniforms(hashing.ROUND) if low == high or how.min_per_cell == 0 else 0.0
+    rounding = uniforms(hashing.ROUND) if how.rounds else 0.0
     return picks.counts_from_ratio(counts, low + (high - low) * drawn, rounding, how.min_per_cell)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from ..errors import UsageError
 
 GOLDEN = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio
+MIXERS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # what `mix64` multiplies by
 _MASK = (1 << 64) - 1
-_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 # What a stream is used for. The numbers are public: they are part of what a seed means.
 METHODS = {"half-density": 0, "one-per-grid": 1, "k-per-grid": 2, "dense": 3, "sample": 4}
@@ -24,10 +24,10 @@ KEY, RATIO, ROUND = 0, 1, 2
 
 def mix64(x: Any) -> Any:
     """Scramble 64-bit words; x is a NumPy uint64 array, a torch int64 tensor or a Python int."""
-    x = (x ^ _shift(x, 30)) * _word(x, _FIRST)
+    x = (x ^ _shift(x, 30)) * _word(x, MIXERS[0])
     if isinstance(x, int):
         x &= _MASK
-    x = (x ^ _shift(x, 27)) * _word(x, _SECOND)
+    x = (x ^ _shift(x, 27)) * _word(x, MIXERS[1])
     if isinstance(x, int):
         x &= _MASK
     return x ^ _shift(x, 31)

@@ -43,7 +43,7 @@ def collate(
     )
     if not drawn:
         raise UsageError("there is no scenario to collate")
-    if len({view.scene for view in drawn}) > 1:
+    if any(view.scene != drawn[0].scene for view in drawn):
         raise UsageError(
             "the scenarios are of different scenes or ranks, whose cells do not correspond",
             remedy="collate those of one sampler",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +12,21 @@ import torch
 
 from .. import arguments, formats
 from ..device import to_numpy
-from ..errors import InputError, UsageError
+from ..errors import UsageError
 from ..grids import grid_files
 from ..grids.methods import Method, method
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
 from ..results.shown import shown
+from . import fused
+from .cells_name import CellsName
+from .ranks import cell_of_row, share
 from .scenario import Scenario
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 SCENARIOS = ("dense", "half", "single")
-_PARTITION = 0x70617274  # the stream that cells are dealt to ranks by: the same for every seed
 
 
 @shown
@@ -37,7 +37,8 @@ class GridSampler:
     changed. Copies, such as those of DataLoader workers, draw the same.
 
     Memory: 8 bytes per point and 32 per cell. CPU scenes are drawn from by NumPy, which is faster
-    than torch there; CUDA scenes by torch. Both keep the same rows.
+    than torch there; CUDA scenes by fused kernels, which wait once for all scenarios of a call, or by torch
+    where Triton is missing. All keep the same rows.
 
     Args:
         grid: the cells, as NumPy arrays or as tensors on the device to draw on.
@@ -55,10 +56,13 @@ class GridSampler:
         self.seed = index(seed)  # torch.load reads no NumPy number from a state by default
         self.epoch = 0
         self.world_size = world_size
-        self._scene = _fingerprint(grid)
-        self._share = self._scene if world_size == 1 else f"{self._scene}, rank {rank} of {world_size}"
-        self.grid = grid if world_size == 1 else _share(grid, rank, world_size)
-        self._cell_of_row = _cell_of_row(self.grid)
+        self._scene = self._share = CellsName(grid)
+        if world_size > 1:
+            self._share = CellsName(grid, f", rank {rank} of {world_size}")
+        self.grid = grid if world_size == 1 else share(grid, rank, world_size)
+        self._cell_of_row = cell_of_row(self.grid)
+        on_torch = not isinstance(grid.order, np.ndarray)
+        self._drawer = fused.drawer_of(self.grid, self._cell_of_row) if on_torch else None
 
     def _facts(self) -> dict[str, object]:
         return {"points": self.grid.points, "cells": len(self.grid), "seed": self.seed, "epoch": self.epoch}
@@ -155,11 +159,23 @@ class GridSampler:
         if epoch is not None:
             hashing.require_seeds(epoch=epoch)
         now = self.epoch if epoch is None else index(epoch)
-        drawn: dict[str, Scenario] = {}
+        asked = self._asked(names)
+        drawn = zip(asked, self._drawn(list(asked.values()), now), strict=True)
+        found = {
+            label: Scenario(label, rows, cells, self.grid.rows, forced, self._share)
+            for label, (rows, cells, forced) in drawn
+        }
+        if epoch is None:
+            self.epoch = now + 1
+        return found
+
+    def _asked(self, names: str | Method | Sequence[str | Method]) -> dict[str, Method]:
+        """The methods that are asked for, by the labels of their scenarios."""
+        asked: dict[str, Method] = {}
         for name in arguments.several(names, "names", (str, Method), "methods or their names"):
             how = method(name) if isinstance(name, str) else name
             label = name if isinstance(name, str) else how.name
-            if label in drawn:
+            if label in asked:
                 raise UsageError(f"the scenario {label} is asked for twice", remedy="draw it for two epochs")
             if not how.pick.uniform:
                 raise UsageError(f"a sampler draws at random and cannot pick by {how.pick.name}")
@@ -167,21 +183,26 @@ class GridSampler:
                 raise UsageError(
                     "a target is shared over all cells, and a rank has only some", remedy="use a ratio"
                 )
-            draw = self.grid.draw(how, seed=self.seed, epoch=now)
-            rows, cells = draw.rows, self._cell_of_row[draw.rows]
-            if isinstance(rows, np.ndarray):
-                rows, cells = torch.from_numpy(rows), torch.from_numpy(cells)
-            drawn[label] = Scenario(label, rows, cells.long(), self.grid.rows, draw.forced_cells, self._share)
-        if epoch is None:
-            self.epoch = now + 1
-        return drawn
+            asked[label] = how
+        return asked
+
+    def _drawn(self, methods: list[Method], epoch: int) -> list[tuple[torch.Tensor, torch.Tensor, int]]:
+        """Of each method the rows, their cells, and how many cells were forced."""
+        if self._drawer is not None:
+            return fused.draw(self._drawer, self.grid, methods, seed=self.seed, epoch=epoch)
+        found = []
+        for how in methods:
+            draw = self.grid.draw(how, seed=self.seed, epoch=epoch)
+            cells = torch.as_tensor(self._cell_of_row[draw.rows])
+            found.append((torch.as_tensor(draw.rows), cells.long(), draw.forced_cells))
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs, whatever the number of ranks then: plain numbers and text.
 
         Its epoch is the next one of `scenarios` without an epoch; who names epochs keeps count himself.
         """
-        return {"seed": self.seed, "epoch": self.epoch, "scene": self._scene}
+        return {"seed": self.seed, "epoch": self.epoch, "scene": str(self._scene)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken.
@@ -189,7 +210,7 @@ class GridSampler:
         Raises:
             UsageError: the state is of a sampler of another scene, or of other cells.
         """
-        if state["scene"] != self._scene:
+        if state["scene"] != str(self._scene):
             raise UsageError(
                 "this sampler state belongs to another scene or other cells",
                 remedy="build the sampler as it was built before",
@@ -205,41 +226,3 @@ def _as_grid_input(tensor: torch.Tensor) -> Any:
         )
     tensor = tensor.detach()
     return to_numpy(tensor) if tensor.device.type == "cpu" else tensor
-
-
-def _fingerprint(grid: VoxelGrid) -> str:
-    """A digest of the grid: which rows are in which cells."""
-    digest = hashlib.blake2b(repr((grid.rows, grid.voxel_size, grid.origin)).encode(), digest_size=16)
-    for array in (grid.order, grid.offsets, grid.cells):
-        digest.update(np.ascontiguousarray(to_numpy(array)).data)
-    return digest.hexdigest()
-
-
-def _cell_of_row(grid: VoxelGrid) -> Any:
-    """(rows,) int32 cell of each row of the scene, -1 for those in none."""
-    if len(grid) >= 2**31:
-        raise InputError(f"{len(grid)} cells are more than a sampler can number")
-    if isinstance(grid.order, np.ndarray):
-        cells = np.full(grid.rows, -1, np.int32)
-        cells[grid.order] = np.repeat(np.arange(len(grid), dtype=np.int32), grid.counts)
-        return cells
-    device = grid.order.device
-    found = torch.full((grid.rows,), -1, dtype=torch.int32, device=device)
-    found[grid.order.long()] = torch.repeat_interleave(
-        torch.arange(len(grid), dtype=torch.int32, device=device), grid.counts
-    )
-    return found
-
-
-def _share(grid: VoxelGrid, rank: int, world_size: int) -> VoxelGrid:
-    """The cells of one rank: those whose hash, scaled to the world's size, falls to it."""
-    owner = hashing.cell_uniforms(grid.cells, _PARTITION) * world_size
-    mine = (owner >= rank) & (owner < rank + 1)
-    counts = grid.counts[mine]
-    if isinstance(mine, np.ndarray):
-        rows: Any = np.repeat(mine, grid.counts)
-        offsets: Any = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    else:
-        rows = torch.repeat_interleave(mine, grid.counts)
-        offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return replace(grid, order=grid.order[rows], offsets=offsets, cells=grid.cells[mine])

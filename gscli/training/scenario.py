@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..results.shown import shown
+from .cells_name import CellsName
 
 
 @shown
@@ -20,7 +21,8 @@ class Scenario:
         cells: (K,) int64, the cell of each row: a position in the grid's `cells`.
         points: how many rows the scene has, which is how long its per-point tensors are.
         forced_cells: cells that the method's minimum made keep more than its ratio asked for.
-        scene: names the scene's cells, and the rank's share of them; within it alone `cells` compare.
+        scene: names the scene's cells, and the rank's share of them, as text if need be; within it alone
+            `cells` compare.
     """
 
     name: str
@@ -28,7 +30,7 @@ class Scenario:
     cells: torch.Tensor
     points: int
     forced_cells: int
-    scene: str
+    scene: CellsName
 
     def _facts(self) -> dict[str, object]:
         return {"name": self.name, "rows": len(self.rows), "points": self.points}

@@ -19,16 +19,12 @@ from triton.compiler import ASTSource  # noqa: E402
 import gscli  # noqa: E402
 from gscli.kernels import box_tree, gpu  # noqa: E402
 from gscli.kernels import walk as walks  # noqa: E402
-from gscli.kernels.gpu import trial, walk  # noqa: E402
+from gscli.kernels.draws import STRETCH, TILES  # noqa: E402
+from gscli.kernels.gpu import draws, trial, walk  # noqa: E402
 
-TYPES = {
-    "points": "*fp32",
-    "queries": "*fp32",
-    "box": "*fp32",
-    "squared": "*fp64",
-    "order": "*i64",
-    "which": "*i64",
-}
+NUMBERS = {"points": "*fp32", "queries": "*fp32", "box": "*fp32", "squared": "*fp64"}
+INT64 = ["order", "which", "offsets", "cells", "k", "forced", "positions", "keys", "ends"]  # others are int32
+WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
 PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
 ONE, FOUR, MANY = (
     {**PACKETS, "OTHERS": others, "K": power, "k": k}
@@ -38,6 +34,15 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "count_up": (trial.count_up, {}, 1),
     "descend": (walk.descend, {"BQ": 128}, 4),
     **{f"walk, k={c['k']}": (walk.walk, {**c, "W": 1}, 1) for c in (ONE, FOUR, MANY)},
+    **{
+        f"share, {columns} columns": (draws.share, {"ROUNDS": True, "COLUMNS": columns, "B": 256}, 4)
+        for columns in (1, 3)
+    },
+    "mark_one": (draws.mark_one, {"COLUMNS": 3, "B": 256}, 4),
+    **{f"mark_least, {rows} rows": (draws.mark_least, {"B": rows}, warps) for rows, warps in TILES},
+    "hash_rows": (draws.hash_rows, {"B": 1024}, 4),
+    "tally": (draws.tally, {"B": STRETCH}, 4),
+    "compact": (draws.compact, {"B": STRETCH}, 8),
     **{f"try_all, k={c['k']}": (walk.try_all, c, 1) for c in (ONE, FOUR, MANY)},
 }
 FUSED = re.compile(r"\bfma\.\w+\.f(?:32|64)\b|\bmad\.\w+\.f(?:32|64)\b")
@@ -51,18 +56,25 @@ def compiled_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def compiled(name: str, capability: int, **options: Any) -> str:
     """The assembly of a kernel for an NVIDIA GPU; to have machine code made of it is part of it."""
     kernel, constants, warps = COMPILED[name]
-    types = {
-        argument: "constexpr"
-        if argument in constants
-        else TYPES.get(argument, "i32" if argument.isupper() else "*i32")
-        for argument in kernel.arg_names
-    }
+    types = {name: _type(kernel, name, constants) for name in kernel.arg_names}
     source = ASTSource(fn=kernel, signature=types, constexprs=constants)
     made = triton.compile(
         source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps, **options}
     )
     assert len(made.asm["cubin"]) > 1000
     return str(made.asm["ptx"])
+
+
+def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
+    if name in constants:
+        return "constexpr"
+    if name.isupper():
+        return "i64" if name in WORDS else "i32"
+    if name in NUMBERS:
+        return NUMBERS[name]
+    if name == "marks":
+        return "*i8"
+    return "*i64" if name in INT64 or (name == "rows" and kernel is draws.compact) else "*i32"
 
 
 @pytest.mark.parametrize("capability", [80, 90])

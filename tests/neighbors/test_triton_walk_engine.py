@@ -16,9 +16,7 @@ SIZES = [(400, 1), (1, 400), (700, 900)] if GPU else [(33, 40)]
 
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(
-        launches.trouble(DEVICE) is not None, reason="no GPU here, and nothing is interpreted"
-    ),
+    pytest.mark.skipif(launches.trouble(DEVICE) is not None, reason="no GPU here and nothing interpreted"),
 ]
 
 

@@ -12,7 +12,7 @@ from gscli.errors import InputError, UsageError  # noqa: E402
 from gscli.grids.methods import method  # noqa: E402
 from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
 from gscli.resample import resample  # noqa: E402
-from gscli.training import GridSampler, collate  # noqa: E402
+from gscli.training import GridSampler, cells_name, collate  # noqa: E402
 
 NAMES = ("dense", "half", "single")
 
@@ -207,6 +207,26 @@ def test_a_refused_request_takes_no_epoch():
     with pytest.raises(UsageError, match="quarter"):
         sampler.scenarios(("half", "quarter"))
     assert rows_of(sampler.scenarios()) == rows_of(sampler.scenarios(epoch=0))
+
+
+def test_all_of_a_grid_is_read_only_to_save_a_state_or_to_tell_samplers_apart(monkeypatch):
+    read = []
+    ours = cells_name.digest
+    monkeypatch.setattr(cells_name, "digest", lambda grid: read.append(1) or ours(grid))
+    coord = points()
+    sampler, other = (GridSampler.from_points(coord, voxel_size=0.3, seed=seed) for seed in (0, 1))
+    for epoch in range(2):
+        collate(sampler.scenarios(epoch=epoch), coord=coord)
+    assert read == []
+    collate([sampler.scenarios("half")["half"], other.scenarios("single")["single"]], coord=coord)
+    assert len(read) == 2
+    assert sampler.state_dict()["scene"] == other.state_dict()["scene"]
+    assert len(read) == 2
+    elsewhere = GridSampler.from_points(coord, voxel_size=0.2).scenarios("half")["half"]
+    with pytest.raises(UsageError, match="different scenes"):
+        collate([sampler.scenarios("half")["half"], pickle.loads(pickle.dumps(elsewhere))])
+    assert len(read) == 3
+    assert isinstance(hash(elsewhere.scene), int)
 
 
 def test_the_state_of_another_scene_is_refused_even_with_equal_counts():

@@ -1,0 +1,136 @@
+"""Scenarios drawn together, where kernels run: on a GPU, or interpreted by tests/test_interpreted.py."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from gscli.grids.methods import method  # noqa: E402
+from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
+from gscli.kernels import draws, hashing, launches  # noqa: E402
+from gscli.training import GridSampler, collate  # noqa: E402
+
+GPU = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if GPU else "cpu")
+POINTS = 200_000 if GPU else 150
+
+METHODS = {
+    "dense": method("dense"),
+    "half": method("half"),
+    "single": method("single"),
+    "of one ratio": method("half", ratio=(0.5, 0.5)),
+    "without a minimum": method("half", min_per_cell=0),
+    "with a larger minimum": method("half", ratio=(0.1, 0.15), min_per_cell=4),
+    "at most three": method("k-per-grid", k=3),
+    "of an exact share": method("half", target="30%"),
+    "one of an exact number": method("single", target=20),
+}
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(launches.trouble(DEVICE) is not None, reason="no GPU here and nothing interpreted"),
+]
+
+
+def grids(name):
+    """The same grid on the CPU and on the device."""
+    rng = np.random.default_rng(0)
+    if name == "lattice":
+        grid = VoxelGrid.from_points(rng.normal(size=(POINTS, 3)), points_per_cell=8)
+    elif name == "cells of all sizes":
+        sizes = np.array([1, 31, 32, 33, 40] * 2 if not GPU else [1, 32, 33, 256, 257, 4096, 4097, 70_000])
+        ids = np.repeat(rng.permutation(len(sizes)) * 10**12, sizes)
+        grid = VoxelGrid.from_ids(rng.permutation(np.append(ids, [-1] * 5)))
+    else:
+        grid = VoxelGrid.from_ids(np.full(7, -1))
+    return grid, grid.to(DEVICE)
+
+
+@pytest.fixture(params=["lattice", "cells of all sizes"])
+def pair(request, monkeypatch):
+    if not GPU:
+        monkeypatch.setattr(draws, "TILES", ((8, 1), (32, 1)))  # and cells beyond them
+    return grids(request.param)
+
+
+def same(found, expected):
+    assert found.rows.device.type == found.cells.device.type == DEVICE.type
+    assert found.rows.dtype == found.cells.dtype == torch.int64
+    assert found.rows.tolist() == expected.rows.tolist()
+    assert found.cells.tolist() == expected.cells.tolist()
+    assert found.forced_cells == expected.forced_cells
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_draw_is_that_of_the_cpu(pair, name):
+    here, there = (GridSampler(grid, seed=2**64 - 1) for grid in pair)
+    for epoch in (0, 5):
+        drawn = (sampler.scenarios(METHODS[name], epoch=epoch) for sampler in (there, here))
+        for found, expected in zip(*(views.values() for views in drawn), strict=True):
+            same(found, expected)
+
+
+def test_scenarios_of_one_call_are_drawn_with_one_wait(pair, monkeypatch):
+    here, there = (GridSampler(grid, seed=3) for grid in pair)
+    there.scenarios(epoch=0)  # what is the same for all draws is made at the first
+    waits = []
+    for name in ("tolist", "item", "__int__", "__bool__", "cpu", "nonzero"):
+        ours = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda *args, n=name, f=ours: waits.append(n) or f(*args))
+    views = there.scenarios(("dense", "half", "single"), epoch=1)
+    monkeypatch.undo()
+    assert waits == ["tolist"]
+    for name, expected in here.scenarios(("dense", "half", "single"), epoch=1).items():
+        same(views[name], expected)
+
+
+def test_of_equal_keys_the_lower_row_stays():
+    """Two random keys are equal once in billions of pairs: here are cells of such pairs."""
+    how, seed, rows = method("k-per-grid", k=1), 7, 200_000
+    keys = hashing.row_keys(np.arange(rows, dtype=np.uint64), hashing.stream(seed, 0, how.name, hashing.KEY))
+    order = np.argsort(keys, kind="stable")
+    first = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    assert len(first) > 1
+    ids = np.full(rows, -1)
+    ids[order[first]] = ids[order[first + 1]] = np.arange(len(first))
+    grid = VoxelGrid.from_ids(ids)
+    (found,) = GridSampler(grid.to(DEVICE), seed=seed).scenarios(how, epoch=0).values()
+    assert found.rows.tolist() == sorted(np.minimum(order[first], order[first + 1]).tolist())
+
+
+def test_a_scene_without_points_in_cells_has_empty_scenarios():
+    _, there = grids("nothing")
+    for view in GridSampler(there).scenarios(epoch=0).values():
+        assert len(view.rows) == 0
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_rank_draws_what_it_draws_on_the_cpu(rank):
+    here, there = (GridSampler(grid, seed=3, rank=rank, world_size=3) for grid in grids("lattice"))
+    expected = here.scenarios(epoch=4)
+    for name, found in there.scenarios(epoch=4).items():
+        same(found, expected[name])
+
+
+def test_scenarios_are_collated_and_a_sampler_passes_through_a_pickle():
+    _, there = grids("lattice")
+    sampler = GridSampler(there, seed=1)
+    views = sampler.scenarios(epoch=0)
+    batch = collate(views, index=torch.arange(there.rows, device=DEVICE))
+    assert batch["index"].tolist() == [row for view in views.values() for row in view.rows.tolist()]
+    again = pickle.loads(pickle.dumps(sampler)).scenarios(epoch=0)
+    assert [view.rows.tolist() for view in again.values()] == [view.rows.tolist() for view in views.values()]
+
+
+@pytest.mark.skipif(not GPU, reason="no GPU here")
+def test_draws_join_the_stream_that_is_current():
+    here, there = (GridSampler(grid, seed=3) for grid in grids("lattice"))
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        views = there.scenarios(epoch=1)
+    stream.synchronize()
+    for name, expected in here.scenarios(epoch=1).items():
+        same(views[name], expected)
