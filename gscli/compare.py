@@ -137,7 +137,9 @@ def compare(
     with timings.stage("read", track):
         clouds, names = scenes.read(given, trust_pickle, axes)
         ready = (
-            drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range) if render else None
+            drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range, where=where)
+            if render
+            else None
         )
     result = _compare(
         clouds,

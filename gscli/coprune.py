@@ -111,7 +111,7 @@ def coprune(
         if render:
             from .comparing import drawn  # takes as long to import as the rest
 
-            drawn.prepare((clouds[0], clouds[1]), names)
+            drawn.prepare((clouds[0], clouds[1]), names, where=where)
     forth, back, spacings, used, _ = search.search_both(
         *xyz, engine=engine, where=where, names=names, timings=timings, track=track
     )
@@ -136,7 +136,9 @@ def coprune(
         with timings.stage("render"):
             whole, around = (clouds[0], clouds[1]), (clouds[1], "the second")
             left = clouds[0].take(rows[0]), clouds[1].take(rows[1])
-            agreement = Agreement(*(drawn.between(pair, names, around, track) for pair in (whole, left)))
+            agreement = Agreement(
+                *(drawn.between(pair, names, around, where, track) for pair in (whole, left))
+            )
     pruned = []
     with writing.making(made), track("writing", sum(map(len, clouds))) as advance:
         for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):

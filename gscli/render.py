@@ -1,4 +1,4 @@
-"""Pictures of a scene of Gaussians, from anywhere, without a GPU: what ``gscli render`` does."""
+"""Pictures of a scene of Gaussians, from anywhere, without a GPU or on one: what ``gscli render`` does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arguments, files, rasterizers
+from . import device as devices
 from .cameras import Camera
 from .cloud import GaussianCloud
 from .comparing import scenes
@@ -45,6 +46,7 @@ def render(
     near: float | None = None,
     file_type: str | None = None,
     rasterizer: str = "auto",
+    device: str = "cpu",
     overwrite: bool = False,
     trust_pickle: bool = False,
     axes: str | None = None,
@@ -69,7 +71,7 @@ def render(
             50. near: what is no farther is not drawn, in scene units; default 2 % of an orbit's distance, of
             camera files .2.
         file_type: of the pictures in a folder, as ``png``, which is the default.
-        rasterizer: how to draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+        rasterizer: how to draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``. device: where.
         overwrite: whether files may be replaced. also_written: paths that the caller is going to write.
         trust_pickle, axes: see `gscli.formats.read`. track: told how far it is; see `gscli.progress.Track`.
 
@@ -90,7 +92,9 @@ def render(
     if not target.folder and (views or 1) > 1:
         what = f"`views` asks for {views:,} pictures, and {target.name} is one"
         raise UsageError(what, remedy="name a folder")
-    engine = rasterizers.chosen(rasterizer)
+    where = devices.resolve(device)
+    engine = rasterizers.chosen(rasterizer, where)
+    rasterizers.require_effect(engine, where)
     given = scenes.scene(source, "source")
     read = [given.path] if isinstance(given, Source) else []
     read += [Path(path) for path in (cameras,) if path is not None]

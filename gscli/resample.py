@@ -196,7 +196,7 @@ def resample(
                 if render:
                     with timings.stage("render"):
                         pair, around = (cloud.take(kept), cloud), (cloud, "the input")
-                        look = drawn.between(pair, (job.target.path, name), around, track)
+                        look = drawn.between(pair, (job.target.path, name), around, where, track)
                 with timings.stage("write"):
                     job.target.write(
                         cloud,

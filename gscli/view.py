@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arguments, rasterizers
+from . import device as devices
 from .cameras import FOV, digest, turntable, upright
 from .cameras.orbit import stride
 from .cloud import GaussianCloud
@@ -47,6 +48,7 @@ def view(
     fov: float | None = None,
     near: float | None = None,
     rasterizer: str = "auto",
+    device: str = "cpu",
     trust_pickle: bool = False,
     axes: str | None = None,
     also_written: Sequence[str] = (),
@@ -61,7 +63,7 @@ def view(
         turns: frames to a circle, 4 to 360.
         size: pixels, as of `gscli.render.render`; default 560 x 560.
         background: of colours, see `gscli.rendering.pictures.background`; not ``transparent``.
-        up, fov, near, rasterizer: as of `gscli.render.render`.
+        up, fov, near, rasterizer, device: as of `gscli.render.render`.
         trust_pickle, axes: see `gscli.formats.read`.
         also_written: paths that the caller is going to write. overwrite: whether it may replace files.
         track: told how far it is; see `gscli.progress.Track`.
@@ -77,7 +79,9 @@ def view(
     behind = pictures.background(background)
     if behind.color is None:
         raise UsageError("`background` of a page cannot be transparent", remedy="choose a colour")
-    engine = rasterizers.chosen(rasterizer)
+    where = devices.resolve(device)
+    engine = rasterizers.chosen(rasterizer, where)
+    rasterizers.require_effect(engine, where)
     several: list[Any] = list(scenes) if isinstance(scenes, (list, tuple)) else [scenes]
     if not 1 <= len(several) <= 2:
         raise UsageError(f"a page shows one scene or two, not {len(several)}")

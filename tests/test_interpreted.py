@@ -18,6 +18,7 @@ from .update_docs import ROOT
 TESTS = {  # by what they are of, arguments of pytest
     "the walk": ["tests/neighbors/test_triton_walk_engine.py"],
     "draws": ["tests/training/test_fused.py"],
+    "pictures": ["tests/rasterizers/test_rasterizers.py", "-k", "triton and not large"],
     "an engine": [
         "tests/neighbors/test_engines.py",
         "-k",

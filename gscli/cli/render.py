@@ -29,6 +29,7 @@ from . import options, paths, show, viewpoints
     help="Of pictures in a folder.  [default: png]",
 )
 @viewpoints.rasterizer
+@options.device
 @options.overwrite
 @options.trust_pickle
 @options.axes
@@ -52,8 +53,8 @@ def command(
     or a folder for a picture from each of several cameras. Without --cameras the scene is seen from around
     it, upright.
 
-    It is drawn on the CPU as trainers draw it on a GPU: colours of SH degree 0 to 4, antialiased scenes,
-    X-rays of r2_gaussian.
+    It is drawn as trainers draw it, on the CPU unless --device says otherwise: colours of SH degree 0 to 4,
+    antialiased scenes, X-rays of r2_gaussian.
 
     \b
     Examples:

@@ -23,6 +23,7 @@ from . import options, paths, show, viewpoints
 @viewpoints.fov
 @viewpoints.near
 @viewpoints.rasterizer
+@options.device
 @options.overwrite
 @options.trust_pickle
 @options.axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from ..results.shown import counted
 from ..splats import Splats
 from .looks import Differing, Image, Looks, OnWhite
 from .transform import Transform
+
+if TYPE_CHECKING:
+    import torch
 
 PICTURES = 3  # of the views that differ most, which are kept to be shown
 ORBIT = Wanted()
@@ -48,6 +51,7 @@ def prepare(
     moved: Transform | None = None,
     around: tuple[GaussianCloud, str] | None = None,
     data_range: float | None = None,
+    where: torch.device | None = None,
 ) -> Ready:
     """Make both scenes ready, which refuses what cannot be drawn before anything takes long.
 
@@ -57,14 +61,16 @@ def prepare(
         rasterizer: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
         moved: what the source is moved by.
         around: what an orbit goes around, and what to call it; the target if None.
+        where: what `gscli.device.resolve` returned.
         data_range: what X-rays span; None for the largest value of the target.
+        where: what `gscli.device.resolve` returned.
 
     Raises:
         InputError: a scene that is no 3D Gaussians, colours held against densities, or no cameras.
         UsageError: a `transform` that no camera can follow, or a `data_range` of colours.
         EngineUnavailable: the engine cannot run here.
     """
-    engine = rasterizers.chosen(rasterizer)
+    engine = rasterizers.chosen(rasterizer, where)
     splats = [seen(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     splats[0].require_kind_of(splats[1], names)
     if data_range is not None and not splats[0].xray:
@@ -75,9 +81,9 @@ def prepare(
     center, called = (clouds[1], "the target") if around is None else around
     views = find(wanted, center, names[1])
     views.require_for(splats[1])
-    where = f"from {wanted.path}" if views.up is None else f"around {called}; {views.told}"
+    seen_from = f"from {wanted.path}" if views.up is None else f"around {called}; {views.told}"
     drawn = (engine.scene(splats[0]), engine.scene(splats[1]))
-    return Ready(drawn, splats[0].xray, engine.name, views, where, moved, data_range)
+    return Ready(drawn, splats[0].xray, engine.name, views, seen_from, moved, data_range)
 
 
 def refuse_in_pieces(memory_limit: int | None) -> None:
@@ -101,18 +107,19 @@ def between(
     clouds: tuple[GaussianCloud, GaussianCloud],
     names: tuple[str, str],
     around: tuple[GaussianCloud, str],
+    where: torch.device | None,
     track: Track,
 ) -> Looks:
-    """How alike two scenes look from an orbit, by the default engine.
+    """How alike two scenes look from an orbit, by the default engine of a device.
 
     Args:
-        clouds, names, around: as of `prepare`.
+        clouds, names, around, where: as of `prepare`.
         track: told how far it is; see `gscli.progress.Track`.
 
     Raises:
         InputError: as of `prepare` and `measure`. EngineUnavailable: no engine can run here.
     """
-    ready = prepare(clouds, names, around=around)
+    ready = prepare(clouds, names, around=around, where=where)
     with track("rendering", len(ready.views.cameras), "views") as advance:
         return measure(ready, names, advance)[0]
 

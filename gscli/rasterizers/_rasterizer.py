@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import device as devices
+from ..errors import UsageError
 from ..registry import Registry
 from ..results.shown import shown
 
@@ -74,22 +76,60 @@ class Prepare(Protocol):
 
 @dataclass(frozen=True)
 class Rasterizer:
-    """A way to draw: its name, that of its module; one line for people; and what prepares a scene."""
+    """A way to draw: its name, that of its module; one line for people; and what prepares a scene.
+
+    Attributes:
+        gpu: whether it draws on the GPU that it is told of; else on the CPU, whatever it is told.
+    """
 
     name: str
     description: str
     scene: Prepare
+    gpu: bool = False
 
 
 RASTERIZERS: Registry[Any] = Registry("gscli.rasterizers", Rasterizer, separator="-", beside=("auto",))
-DEFAULT = "core"  # what ``auto`` stands for
+ON_CPU, ON_GPU = "core", "triton"  # what ``auto`` stands for
 
 
-def chosen(name: str) -> Rasterizer:
-    """The engine of a name, or the one that ``auto`` stands for.
+@dataclass(frozen=True)
+class Chosen:
+    """An engine, and where it draws: None is the CPU."""
+
+    engine: Rasterizer
+    device: torch.device | None
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+    def scene(self, splats: Splats) -> Scene:
+        """Make splats ready to be drawn; errors are those of `Prepare`."""
+        return self.engine.scene(splats, device=self.device)
+
+
+def chosen(name: str, device: torch.device | None = None) -> Chosen:
+    """The engine of a name, or the one that ``auto`` stands for on a device.
+
+    Args:
+        name: one of `RASTERIZERS`, or ``auto``.
+        device: what `gscli.device.resolve` returned; engines for the CPU draw there whatever it is.
 
     Raises:
         UsageError: there is none of that name.
     """
-    found: Rasterizer = RASTERIZERS.get(DEFAULT if name == "auto" else name)
-    return found
+    found: Rasterizer = RASTERIZERS.get(
+        (ON_CPU if devices.is_cpu(device) else ON_GPU) if name == "auto" else name
+    )
+    return Chosen(found, device if found.gpu else None)
+
+
+def require_effect(found: Chosen, device: torch.device | None) -> None:
+    """Refuse a GPU for an engine that has no use for it, where there is none for anything else.
+
+    Raises:
+        UsageError: see above.
+    """
+    if not devices.is_cpu(device) and not found.engine.gpu:
+        what = f"`device='{device}'` has no effect on the {found.name} rasterizer, which draws on the CPU"
+        raise UsageError(what, remedy="drop one")

@@ -20,9 +20,10 @@ import gscli  # noqa: E402
 from gscli.kernels import box_tree, gpu  # noqa: E402
 from gscli.kernels import walk as walks  # noqa: E402
 from gscli.kernels.draws import STRETCH, TILES  # noqa: E402
-from gscli.kernels.gpu import draws, trial, walk  # noqa: E402
+from gscli.kernels.gpu import composite, draws, trial, walk  # noqa: E402
 
 NUMBERS = {"points": "*fp32", "queries": "*fp32", "box": "*fp32", "squared": "*fp64"}
+NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep")}
 INT64 = ["order", "which", "offsets", "cells", "k", "forced", "positions", "keys", "ends"]  # others are int32
 WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
 PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
@@ -30,6 +31,7 @@ ONE, FOUR, MANY = (
     {**PACKETS, "OTHERS": others, "K": power, "k": k}
     for k, power, others in ((1, 1, False), (3, 4, True), (16, 16, True))
 )
+PICTURE = {"FIELDS": 10, "TILE": 16, "BLOCK": 16, "UNROLL": 4}
 COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "count_up": (trial.count_up, {}, 1),
     "descend": (walk.descend, {"BQ": 128}, 4),
@@ -43,6 +45,10 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "hash_rows": (draws.hash_rows, {"B": 1024}, 4),
     "tally": (draws.tally, {"B": STRETCH}, 4),
     "compact": (draws.compact, {"B": STRETCH}, 8),
+    **{
+        f"composite, {name}": (composite.composite, {**PICTURE, "XRAY": xray, "DEEP": deep, "CUT": cut}, 4)
+        for name, xray, deep, cut in (("X-ray", True, False, 1e-5), ("deep", False, True, 1 / 255))
+    },
     **{f"try_all, k={c['k']}": (walk.try_all, c, 1) for c in (ONE, FOUR, MANY)},
 }
 FUSED = re.compile(r"\bfma\.\w+\.f(?:32|64)\b|\bmad\.\w+\.f(?:32|64)\b")

@@ -1,0 +1,86 @@
+"""Torch operations and a Triton kernel: the engine for GPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import device as devices
+from .. import fields
+from ..cameras import Camera
+from ..errors import UsageError
+from ..kernels import launches
+from ..kernels.columns import gather
+from ..kernels.compositing import composite
+from ..kernels.footprints import Gaussians, Lens, footprints
+from ..kernels.structured import blocks
+from ..runtime import libraries
+from ..splats import Splats
+from ._rasterizer import Picture, Rasterizer
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Scene:
+    """Splats, column by column on a device."""
+
+    def __init__(self, splats: Splats, *, device: torch.device | None = None) -> None:
+        libraries.require("torch", "the triton rasterizer", instead="choose another rasterizer")
+        import torch
+
+        where = device or torch.device("cpu")
+        launches.require(where, "the triton rasterizer")
+        self._splats = splats
+        self._gaussians = _columns(splats, where)
+
+    def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
+        """What a camera sees; see `gscli.rasterizers.Scene`."""
+        import torch
+
+        splats, xray = self._splats, self._splats.xray
+        if camera.parallel and not xray:
+            raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
+        lens = Lens(
+            camera.position.tolist(),
+            camera.world_to_camera[:3, :3].tolist(),
+            *(getattr(camera, name) for name in Lens._fields[2:]),
+        )
+        with torch.no_grad():
+            seen = footprints(
+                self._gaussians, lens, raw=splats.raw, antialiased=splats.antialiased, xray=xray
+            )
+            drawn = composite(seen, camera.width, camera.height, xray=xray, depth=depth and not xray)
+        color, alpha, deep = (devices.to_numpy(part) for part in drawn)
+        if xray:
+            return Picture(xray=alpha)
+        return Picture(None if splats.degree is None else color, alpha, deep if depth else None)
+
+
+def _columns(splats: Splats, device: torch.device) -> Gaussians:
+    """Splats on a device, a few megabytes at a time."""
+    import torch
+
+    rows, degree = splats.rows, splats.degree
+    harmonics: list[str] = []
+    if degree is not None:
+        rest = fields.sh_rest(degree)
+        each = len(rest) // 3
+        for channel, name in enumerate(fields.SH_DC):
+            harmonics += [name, *rest[channel * each : (channel + 1) * each]]
+    others = [fields.OPACITY, *fields.SCALE, *fields.ROTATION, *harmonics]
+    wide = rows.dtype[fields.POSITION[0]].itemsize == 8
+    positions = torch.empty((3, len(rows)), dtype=torch.float64 if wide else torch.float32, device=device)
+    table = torch.empty((len(others), len(rows)), dtype=torch.float32, device=device)
+    for first, block in blocks(rows):
+        for names, columns in ((fields.POSITION, positions), (others, table)):
+            kind: Any = np.float64 if columns.dtype == torch.float64 else np.float32
+            planes = np.empty((len(names), len(block)), kind)
+            gather(block, names, planes)
+            columns[:, first : first + len(block)] = torch.from_numpy(planes).to(device)
+    colors = None if degree is None else table[8:].view(3, (degree + 1) ** 2, len(rows))
+    return Gaussians(positions, table[0], table[1:4], table[4:8], colors)
+
+
+RASTERIZER = Rasterizer("triton", "torch and a Triton kernel, on a GPU", Scene, gpu=True)
