@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 6 // of the arguments below; __init__.py has the same
+#define REVISION 7 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -102,9 +102,23 @@ EXPORT void kd_several_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t
                            const leaf_f64 *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
                            int64_t k, int64_t others, double *distances, int64_t *rows);
 
+// ---- merge.c: see kernels/merging.py for what the arrays hold
+#define PARTNERS 16 // of a row
+
+typedef struct { double mean[3], covariance[6], spread, weight, lost; } blob;
+typedef struct { double loss; int64_t row; } held; // in the heap
+
+EXPORT void merge_begin(const blob *blobs, const float *colors, int64_t width, int32_t *partners, int64_t k, int64_t first,
+                        int64_t last, double *losses);
+EXPORT void merge_pairs(blob *blobs, float *colors, int64_t width, int32_t *partners, int64_t k, int64_t count,
+                        int64_t wanted, const double *losses, int32_t *parents, int32_t *versions, int32_t *seen, held *heap,
+                        int32_t *merges, int64_t *done);
+
 // ---- raster.c: see kernels/splatting.py for what the arrays hold
 #define TILE_WIDTH 32
 #define TILE_HEIGHT 16
+#define SHARES 4        // channels that are shared out among splats
+#define SHARE_UNIT 4194304 // shares are whole numbers of 2^-22: their sums depend on no order
 
 typedef struct { // columns of float32 at offsets in rows of `stride` bytes
     int64_t stride;
@@ -122,7 +136,8 @@ typedef struct {
 } view_of_scene;
 
 typedef struct { // peak * 2^(kx (dx - shear dy)^2 + ky dy^2) at (u + dx, v + dy), where the exponent is over -reach
-    float u, v, shear, kx, ky, peak, reach, depth, color[3], unused;
+    float u, v, shear, kx, ky, peak, reach, depth, color[3];
+    uint32_t row;
 } splat;
 
 typedef struct { // tiles that a splat may reach, the last ones included
@@ -139,5 +154,7 @@ EXPORT void raster_list(const uint32_t *order, int64_t count, const splat *splat
 EXPORT void raster_draw(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
                         const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color, float *alpha,
                         float *depth);
+EXPORT void raster_share(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
+                         const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares);
 
 #endif

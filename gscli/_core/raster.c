@@ -26,6 +26,12 @@ void raster_draw(const view_of_scene *view, const splat *splats, const uint32_t 
     FOR(raster_draw)(view, splats, ids, starts, tiles, first, last, deep, color, alpha, depth);
 }
 
+void raster_share(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
+                  const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares)
+{
+    FOR(raster_share)(view, splats, ids, starts, tiles, first, last, image, shares);
+}
+
 // The indices of runs of splats, firsts[c] .. firsts[c] + counts[c], in the order of their keys, ties in theirs: a radix
 // sort in three passes, over which `order` and `spare`, (2, total) of indices and keys, take turns. The indices end in
 // spare[0] or, if they are not to be sorted, in order[0].

@@ -34,7 +34,9 @@
                                   uint32_t *counts);                                                                   \
     void raster_draw_##name(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts, \
                             const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color,            \
-                            float *alpha, float *depth);
+                            float *alpha, float *depth);                                                               \
+    void raster_share_##name(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts, \
+                             const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares);
 DECLARE(plain)
 DECLARE(avx2)
 #undef DECLARE

@@ -3,7 +3,11 @@
 typedef struct {
     float through[TILE_HEIGHT * PITCH]; // what a pixel lets through; negative once it is finished. The sum, of an X-ray
     float color[3][TILE_HEIGHT * PITCH], depth[TILE_HEIGHT * PITCH];
+    float image[SHARES][TILE_HEIGHT * PITCH]; // that is shared out
 } tile;
+
+// What is done with the weights of splats.
+enum { COLORS, COLORS_AND_DEPTH, XRAY, SHARED };
 
 // Whether any pixel takes another Gaussian.
 static int FOR(is_open)(const tile *tile)
@@ -15,8 +19,9 @@ static int FOR(is_open)(const tile *tile)
 }
 
 static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32_t *ids, uint32_t count, int x0, int y0, int width,
-                                   int height, const int xray, const int deep)
+                                   int height, const int use, int32_t *shares)
 {
+    const int xray = use == XRAY;
     const floats cut = all_floats(xray ? XRAY_CUT : COLOR_CUT);
     floats steps;
     for (int i = 0; i < FLOATS; i++)
@@ -29,6 +34,7 @@ static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32
         const float reach = s->reach, shear = s->shear, tall = sqrtf(reach / -ky), flat = 1 / -kx;
         int begin[TILE_HEIGHT], end[TILE_HEIGHT]; // of the pixels inside the ellipse, line by line
         float middle[TILE_HEIGHT];
+        ints taken[SHARES] = {{0}};
         for (int y = 0; y < TILE_HEIGHT; y += FLOATS) {
             floats dy = steps + (float)y - v, half = sqrt_floats(most_floats((reach + ky * dy * dy) * flat, all_floats(0)));
             floats mid = u + shear * dy;
@@ -52,12 +58,22 @@ static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32
                 ints goes_on = after > FINISHED;
                 floats weight = pick_floats(goes_on, through * a, all_floats(0));
                 put_floats(tile->through + at, pick_floats(goes_on, after, -absolute(through)));
+                if (use == SHARED) {
+                    for (int c = 0; c < SHARES; c++) {
+                        floats share = weight * floats_at(tile->image[c] + at) * (float)SHARE_UNIT;
+                        taken[c] += __builtin_convertvector(share, ints);
+                    }
+                    continue;
+                }
                 for (int c = 0; c < 3; c++)
                     put_floats(tile->color[c] + at, floats_at(tile->color[c] + at) + weight * s->color[c]);
-                if (deep)
+                if (use == COLORS_AND_DEPTH)
                     put_floats(tile->depth + at, floats_at(tile->depth + at) + weight * s->depth);
             }
         }
+        for (int c = 0; use == SHARED && c < SHARES; c++)
+            for (int i = 0; i < FLOATS; i++)
+                shares[SHARES * k + c] += taken[c][i];
         if (!xray && k % 32 == 31 && !FOR(is_open)(tile))
             break;
     }
@@ -78,11 +94,11 @@ void FOR(raster_draw)(const view_of_scene *view, const splat *splats, const uint
         for (int p = 0; !view->xray && p < height * PITCH; p++)
             tile.through[p] = p % PITCH < width;
         if (view->xray)
-            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, 1, 0);
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, XRAY, 0);
         else if (deep)
-            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, 0, 1);
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, COLORS_AND_DEPTH, 0);
         else
-            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, 0, 0);
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, COLORS, 0);
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++) {
                 const int64_t at = (y0 + y) * view->width + x0 + x;
@@ -96,5 +112,28 @@ void FOR(raster_draw)(const view_of_scene *view, const splat *splats, const uint
                 if (deep)
                     depth[at] = through < 1 ? tile.depth[p] / (1 - through) : 0;
             }
+    }
+}
+
+// Share out an image, (H, W, 4) from -1 to 1, among the splats of tiles as raster_draw weighs them there: shares, zero
+// before, is (ids, 4), the sum over the tile's pixels of weight times image, each cut to a whole 1 / SHARE_UNIT.
+void FOR(raster_share)(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
+                       const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares)
+{
+    const int tiles_across = tile_columns(view);
+    tile tile;
+    for (int64_t i = first; i < last; i++) {
+        const uint32_t t = tiles[i], *list = ids + starts[t], count = starts[t + 1] - starts[t];
+        const int x0 = (int)t % tiles_across * TILE_WIDTH, y0 = (int)t / tiles_across * TILE_HEIGHT;
+        const int width = view->width - x0 < TILE_WIDTH ? (int)view->width - x0 : TILE_WIDTH;
+        const int height = view->height - y0 < TILE_HEIGHT ? (int)view->height - y0 : TILE_HEIGHT;
+        memset(&tile, 0, sizeof tile);
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) {
+                tile.through[y * PITCH + x] = 1;
+                for (int c = 0; c < SHARES; c++)
+                    tile.image[c][y * PITCH + x] = image[((y0 + y) * view->width + x0 + x) * SHARES + c];
+            }
+        FOR(composite)(&tile, splats, list, count, x0, y0, width, height, SHARED, shares + (int64_t)SHARES * starts[t]);
     }
 }

@@ -193,7 +193,7 @@ int64_t FOR(raster_project)(const uint8_t *rows, const columns_of_rows *columns,
             splat *s = splats + out;
             tile_box *box = boxes + out;
             s->u = b.u[j], s->v = b.v[j], s->shear = b.shear[j], s->kx = b.kx[j], s->ky = b.ky[j];
-            s->peak = b.peak[j], s->reach = b.reach[j], s->depth = b.depth[j];
+            s->peak = b.peak[j], s->reach = b.reach[j], s->depth = b.depth[j], s->row = (uint32_t)row_of[j];
             memcpy(keys + out, &s->depth, sizeof s->depth); // positive floats are ordered as their bits
             box->left = (uint16_t)clamped((s->u - b.wide[j] - MIDDLE) / TILE_WIDTH, 0, tiles_across - 1);
             box->right = (uint16_t)clamped((s->u + b.wide[j] - MIDDLE) / TILE_WIDTH, 0, tiles_across - 1);

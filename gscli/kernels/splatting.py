@@ -8,6 +8,7 @@ al. 2024), down to 1e-5. Any number of threads and any width of vectors give the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -26,6 +27,8 @@ TILE = (32, 16)  # pixels, across and down
 CHUNK = 1 << 15  # rows that a thread projects at a time
 TILES = 16  # that a thread draws at a time
 PAIRS = 1 << 26  # of a tile and a Gaussian in it, listed at a time
+SHARES = 4  # channels of an image that is shared out
+SHARE_UNIT = 1 << 22  # a share of one in an image of ones
 
 COLUMNS = np.dtype(
     [(name, "i8") for name in ("stride", "degree", "raw", "wide")]
@@ -39,7 +42,7 @@ VIEW = np.dtype(
 )
 SPLAT = np.dtype(
     [(name, "f4") for name in ("u", "v", "shear", "kx", "ky", "peak", "reach", "depth")]
-    + [("color", "f4", 3), ("unused", "f4")]
+    + [("color", "f4", 3), ("row", "u4")]
 )
 BOX = np.dtype([(name, "u2") for name in ("left", "right", "top", "bottom")])
 
@@ -52,6 +55,10 @@ _LIST = Kernel("raster_list", np.uint32, int, SPLAT, BOX, int, int, int, np.uint
 _DRAW = Kernel(
     "raster_draw",
     *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, int, np.float32, np.float32, np.float32),
+)
+_SHARE = Kernel(
+    "raster_share",
+    *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, np.float32, np.int32),
 )
 
 
@@ -94,23 +101,85 @@ def draw(rows: Array, columns: Array, view: Array, *, depth: bool = False) -> Dr
     Raises:
         ValueError: columns that are not within a row. UsageError: more Gaussians than can be told apart.
     """
-    width, height, xray = (int(view[name][0]) for name in ("width", "height", "xray"))
+    return _drawn(view, _project(rows, columns, view), depth)
+
+
+def share(
+    rows: Array, columns: Array, view: Array, image: Callable[[Drawn], Array]
+) -> tuple[Drawn, npt.NDArray[np.float64]]:
+    """One view of Gaussians, and an image shared out among them by what each puts into its pixels.
+
+    The sums are of whole numbers, so that they are the same in any order.
+
+    Args:
+        rows, columns, view: as of `draw`; no X-ray.
+        image: what to share out, given what was drawn: (H, W, `SHARES`) float32 from -1 to 1.
+
+    Returns:
+        The view; (N, `SHARES`) for each Gaussian the sum over all pixels of its weight there, that is its
+        alpha times what those before it let through, times the image. A product is cut to 2^-22.
+    """
     seen = _project(rows, columns, view)
+    drawn = _drawn(view, seen, depth=False)
+    given = np.ascontiguousarray(image(drawn), np.float32)
+    if view["xray"][0] or given.shape != (*drawn.alpha.shape, SHARES) or not (np.abs(given) <= 1).all():
+        raise ValueError(f"an image that is not one of {SHARES} channels from -1 to 1")
+    sums = np.zeros((len(rows), SHARES))
+    for band in _bands(view, seen):
+        shares = np.zeros((len(band.ids), SHARES), np.int32)
+        kind = (view, seen.splats, band.ids, band.starts, band.tiles)
+        parallel.for_each(
+            lambda part, kind=kind, shares=shares: _SHARE(*kind, part.start, part.stop, given, shares),  # type: ignore[misc]
+            parallel.blocks(len(band.tiles), TILES),
+        )
+        owners = seen.splats["row"][band.ids]
+        for channel in range(SHARES):
+            sums[:, channel] += np.bincount(owners, shares[:, channel], len(rows))
+    return drawn, sums / SHARE_UNIT
+
+
+def _drawn(view: Array, seen: _Seen, depth: bool) -> Drawn:
+    width, height, xray = (int(view[name][0]) for name in ("width", "height", "xray"))
     picture = Drawn(
         np.empty((0, 0, 3) if xray else (height, width, 3), np.float32),
         np.empty((height, width), np.float32),
         np.empty((height, width) if depth else (0, 0), np.float32),
     )
-    across, down = -(-width // TILE[0]), -(-height // TILE[1])
+    out = (picture.color, picture.alpha, picture.depth)
+    for band in _bands(view, seen):
+        kind = (view, seen.splats, band.ids, band.starts, band.tiles)
+        parallel.for_each(
+            lambda part, kind=kind: _DRAW(*kind, part.start, part.stop, int(depth), *out),  # type: ignore[misc]
+            parallel.blocks(len(band.tiles), TILES),
+        )
+    return picture
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Lines of tiles, and which splats are in each.
+
+    Attributes:
+        ids: of splats, nearest first; those of tile t, numbered in the whole picture, are ids[starts[t] :
+            starts[t + 1]]. tiles: of these lines, those with the longest lists first.
+    """
+
+    ids: npt.NDArray[np.uint32]
+    starts: npt.NDArray[np.uint32]
+    tiles: npt.NDArray[np.uint32]
+
+
+def _bands(view: Array, seen: _Seen) -> Iterator[_Band]:
+    """The tiles of a picture, a band of lines at a time, so that lists stay small."""
+    across, down = -(-int(view["width"][0]) // TILE[0]), -(-int(view["height"][0]) // TILE[1])
     pairs = np.zeros(across * down + 1, np.int64)  # before each tile
     np.cumsum(seen.counts, out=pairs[1:])
     lines = pairs[::across]
     top = 0
-    while top < down:  # a band of lines of tiles at a time, so that lists stay small
+    while top < down:
         bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + PAIRS, side="right")) - 1)
-        _draw_band(view, seen, pairs, (top, bottom), across, picture)
+        yield _band(seen, pairs, (top, bottom), across)
         top = bottom
-    return picture
 
 
 def _project(rows: Array, columns: Array, view: Array) -> _Seen:
@@ -143,11 +212,9 @@ def _project(rows: Array, columns: Array, view: Array) -> _Seen:
     return _Seen(splats, boxes, spare[0] if in_order else order[0], counts)
 
 
-def _draw_band(
-    view: Array, seen: _Seen, pairs: Array, band: tuple[int, int], across: int, picture: Drawn
-) -> None:
-    """Draw the tiles in lines band[0] .. band[1] of tiles."""
-    top, bottom = band
+def _band(seen: _Seen, pairs: Array, edges: tuple[int, int], across: int) -> _Band:
+    """The lists of the tiles in lines edges[0] .. edges[1] of tiles."""
+    top, bottom = edges
     first, last = top * across, bottom * across
     total = int(pairs[last] - pairs[first])
     if total >= 1 << 32:
@@ -158,23 +225,15 @@ def _draw_band(
     following, ids = starts[:-1].copy(), np.empty(total, np.uint32)
     lines, threads = pairs[first : last + 1 : across] - pairs[first], parallel.threads()
     cuts = np.searchsorted(lines, total * np.arange(1, threads) / threads)
-    edges = [top, *(top + np.minimum(cuts, bottom - top)).tolist(), bottom]
+    parts = [top, *(top + np.minimum(cuts, bottom - top)).tolist(), bottom]
 
     def list_lines(part: int) -> None:
-        here = (across, edges[part], edges[part + 1])
+        here = (across, parts[part], parts[part + 1])
         _LIST(seen.order, len(seen.order), seen.splats, seen.boxes, *here, following, ids)
 
     parallel.for_each(list_lines, range(threads))
-    tiles = (first + np.argsort(-np.diff(starts[first : last + 1].astype(np.int64)), kind="stable")).astype(
-        np.uint32
-    )
-
-    def draw_tiles(part: slice) -> None:  # the longest lists go first
-        deep = int(picture.depth.size > 0)
-        out = (picture.color, picture.alpha, picture.depth)
-        _DRAW(view, seen.splats, ids, starts, tiles, part.start, part.stop, deep, *out)
-
-    parallel.for_each(draw_tiles, parallel.blocks(len(tiles), TILES))
+    order = np.argsort(-np.diff(starts[first : last + 1].astype(np.int64)), kind="stable")
+    return _Band(ids, starts, (first + order).astype(np.uint32))
 
 
 def _require_within(columns: Array, stride: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..splats import Splats
 
     Array = npt.NDArray[np.float32]
+    Image = npt.NDArray[np.float32]  # (H, W, 4) to share out
+    Shares = npt.NDArray[np.float64]  # (N, 4) what each splat got of one
 
 
 @shown
@@ -57,6 +59,21 @@ class Scene(Protocol):
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; with `depth`, how far that is too."""
+
+    def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
+        """What a camera sees, and an image shared out among splats: the adjoint of drawing.
+
+        Args:
+            image: makes of what is seen the image to share out, (H, W, 4) from -1 to 1.
+
+        Returns:
+            The picture; for each splat the sum over all pixels of the image times the splat's weight there,
+            which is its alpha times what those before it let through. Of an image of ones that is how many
+            pixels the splat fills.
+
+        Raises:
+            UsageError: an X-ray, in which no splat hides another.
+        """
 
 
 class Prepare(Protocol):

@@ -14,7 +14,11 @@ from ..splats import Splats
 from ._rasterizer import Picture, Rasterizer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
+
+    from ._rasterizer import Image, Shares
 
 
 class Scene:
@@ -35,6 +39,29 @@ class Scene:
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; see `gscli.rasterizers.Scene`."""
         splats = self._splats
+        drawn = splatting.draw(
+            splats.rows, self._columns, self._view(camera), depth=depth and not splats.xray
+        )
+        if splats.xray:
+            return Picture(xray=drawn.alpha)
+        color = None if splats.degree is None else drawn.color
+        return Picture(color, drawn.alpha, drawn.depth if depth else None)
+
+    def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
+        """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Scene`."""
+        if self._splats.xray:
+            raise UsageError("an image is shared out among splats that hide each other, not in an X-ray")
+        drawn, shares = splatting.share(
+            self._splats.rows,
+            self._columns,
+            self._view(camera),
+            lambda drawn: image(Picture(drawn.color, drawn.alpha)),
+        )
+        return Picture(drawn.color, drawn.alpha), shares
+
+    def _view(self, camera: Camera) -> splatting.Array:
+        """A camera as `splatting.VIEW`."""
+        splats = self._splats
         view = np.zeros(1, splatting.VIEW)
         view["position"], view["rotation"] = camera.position, camera.world_to_camera[:3, :3]
         for name in ("fx", "fy", "cx", "cy", "near", "width", "height", "parallel"):
@@ -42,11 +69,7 @@ class Scene:
         view["antialiased"], view["xray"] = splats.antialiased, splats.xray
         if camera.parallel and not splats.xray:
             raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
-        drawn = splatting.draw(splats.rows, self._columns, view, depth=depth and not splats.xray)
-        if splats.xray:
-            return Picture(xray=drawn.alpha)
-        color = None if splats.degree is None else drawn.color
-        return Picture(color, drawn.alpha, drawn.depth if depth else None)
+        return view
 
 
 def _columns(splats: Splats) -> splatting.Array:

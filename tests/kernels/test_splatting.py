@@ -13,7 +13,7 @@ import pytest
 from gscli import _core
 from gscli.kernels import splatting
 from gscli.rasterizers import core
-from tests.drawn import ORBIT, as_splats, cloud, look
+from tests.drawn import ORBIT, Array, as_splats, cloud, look
 
 pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 
@@ -31,6 +31,29 @@ def test_a_picture_is_the_same_however_it_is_cut(
     found = scene.draw(camera, depth=True)
     for part in ("color", "alpha", "depth"):
         np.testing.assert_array_equal(getattr(found, part), getattr(wanted, part))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PAIRS", 1), ("PAIRS", 50), ("CHUNK", 64), ("CHUNK", 65), ("TILES", 1), ("TILES", 7)]
+)
+def test_shares_are_the_same_however_a_picture_is_cut(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    scene = core.Scene(as_splats(cloud(500, 1)))
+    camera = look((1.6, -1.2, 0.9), width=203, height=101)
+    image = np.random.default_rng(0).uniform(-1, 1, (101, 203, 4)).astype(np.float32)
+    wanted = scene.share(camera, lambda _: image)[1]
+    assert (wanted[:, 0] != 0).sum() > 100
+    monkeypatch.setattr(splatting, name, value)
+    np.testing.assert_array_equal(scene.share(camera, lambda _: image)[1], wanted)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((50, 70, 3)), np.zeros((70, 50, 4)), np.full((50, 70, 4), 1.01)])
+def test_what_cannot_be_shared_out_is_refused(wrong: Array) -> None:
+    scene = core.Scene(as_splats(cloud(9)))
+    for image in (wrong, np.full((50, 70, 4), np.nan)):
+        with pytest.raises(ValueError, match="not one of 4 channels from -1 to 1"):
+            scene.share(ORBIT, lambda _, image=image: image.astype(np.float32))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 127, 129])
@@ -59,6 +82,8 @@ def test_both_sides_have_tiles_of_one_size() -> None:
     with open(*header, encoding="utf-8") as text:
         said = text.read()
     assert f"#define TILE_WIDTH {splatting.TILE[0]}\n#define TILE_HEIGHT {splatting.TILE[1]}\n" in said
+    assert f"#define SHARES {splatting.SHARES} " in said
+    assert f"#define SHARE_UNIT {splatting.SHARE_UNIT} " in said
     assert ctypes.sizeof(ctypes.c_float) * 12 == splatting.SPLAT.itemsize
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from gscli import fields, scene
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, UsageError
-from gscli.rasterizers import RASTERIZERS, Rasterizer
+from gscli.rasterizers import RASTERIZERS, Picture, Rasterizer
 from tests.drawn import ORBIT, PARALLEL, SCENES, XRAYS, as_splats, brute, cloud, harmonic, look, psnr
 
 
@@ -150,3 +151,47 @@ def test_the_twin_knows_spherical_harmonics() -> None:
     ways = np.stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z], 1)
     basis = np.stack([harmonic(d, m, ways) for d in range(5) for m in range(-d, d + 1)])
     np.testing.assert_allclose(basis @ basis.T * (4 * math.pi / count), np.eye(25), atol=2e-3)
+
+
+def painted(scene: GaussianCloud, rows: Any) -> GaussianCloud:
+    """The same Gaussians, some of them white and the others black."""
+    color = np.full(len(scene), -0.5 / fields.SH_C0, np.float32)
+    color[rows] *= -1
+    return scene.with_columns({name: color for name in fields.SH_DC})
+
+
+def ramp(picture: Picture) -> Any:
+    """An image to share out that differs from pixel to pixel, of both signs."""
+    assert picture.alpha is not None
+    rng = np.random.default_rng(picture.alpha.size)
+    return rng.uniform(-1, 1, (*picture.alpha.shape, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["degree 0", "several tiles", "antialiased", "far from the origin"])
+def test_an_image_is_shared_out_among_splats_as_they_fill_its_pixels(engine: Rasterizer, name: str) -> None:
+    """What one got is the image under its own picture, in which all others are black."""
+    scene, camera = SCENES[name]
+    picture, shares = engine.scene(as_splats(scene)).share(camera, ramp)
+    image = ramp(picture).astype(np.float64)
+    for row in range(0, len(scene), 7):
+        alone = engine.scene(as_splats(painted(scene, row))).draw(camera).color
+        assert alone is not None
+        wanted = (image * alone[..., :1]).sum((0, 1))
+        np.testing.assert_allclose(shares[row], wanted, atol=2e-4)
+    drawn = engine.scene(as_splats(scene)).draw(camera)
+    np.testing.assert_array_equal(picture.color, drawn.color)
+    np.testing.assert_array_equal(picture.alpha, drawn.alpha)
+
+
+def test_shares_are_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = engine.scene(as_splats(cloud(20_000, 1, seed=5)))
+    wanted = scene.share(ORBIT, ramp)[1]
+    assert wanted.shape == (20_000, 4)
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("GSCLI_THREADS", threads)
+        np.testing.assert_array_equal(scene.share(ORBIT, ramp)[1], wanted)
+
+
+def test_nothing_is_shared_out_in_an_xray(engine: Rasterizer) -> None:
+    with pytest.raises(UsageError, match="not in an X-ray"):
+        engine.scene(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
