@@ -24,7 +24,18 @@ _PUBLIC = {
     "write": "formats",
     "VoxelGrid": "grids.voxel_grid",
 }
-_TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "verify", "view", "watch")
+_TOOLS = (
+    "compare",
+    "convert",
+    "coprune",
+    "info",
+    "render",
+    "resample",
+    "simplify",
+    "verify",
+    "view",
+    "watch",
+)
 _ROOMS = ("formats", "neighbors", "training")
 __all__ = ["__version__", *_PUBLIC, *_TOOLS, *_ROOMS]
 
@@ -47,6 +58,7 @@ if TYPE_CHECKING:
     from .info import info as info
     from .render import render as render
     from .resample import resample as resample
+    from .simplify import simplify as simplify
     from .verify import verify as verify
     from .view import view as view
     from .watch import watch as watch

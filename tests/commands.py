@@ -32,11 +32,12 @@ EXAMPLES = {
     "info": ["{scene}", "--json"],
     "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
+    "simplify": ["{scene}", "{out}/small.ply", "--target", "40%", "--index", "{out}/rows.npy"],
     "verify": ["{scene}", "{out}/drawn.ply"],
     "view": ["{scene}", "{out}/view.html", "--turns", "4", "--size", "48"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
-WITH_KERNELS = {"render", "view"}
+WITH_KERNELS = {"render", "simplify", "view"}
 
 
 def commands(group: click.Group = main, *above: str) -> dict[str, click.Command]:

@@ -34,6 +34,7 @@ FLOORS = (
         "watching",
         "training",
         "rendering",
+        "simplifying",
     ),  # what the tools are made of
     (
         "resample",
@@ -44,6 +45,7 @@ FLOORS = (
         "verify",
         "watch",
         "render",
+        "simplify",
         "view",
         "demo",
         "doctor",

@@ -12,7 +12,7 @@ import pytest
 
 import gscli
 
-TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "verify", "view", "watch")
+TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "simplify", "verify", "view", "watch")
 
 
 @pytest.mark.parametrize("name", gscli.__all__)

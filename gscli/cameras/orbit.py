@@ -23,6 +23,8 @@ BACKDROP = 4.0  # where the box of 96 % is so many times as large as that of 50 
 FRONT = 0.6, 0.35  # the angle and the sine of the elevation of a single picture
 GOLDEN = math.pi * (3 - math.sqrt(5))
 DIGITS = 12  # of sines, whose last ones are others on other machines
+TILTED = 2 / 3, 1 / 3, 2 / 3  # the axis of cameras all around: no view along one of the scene's
+FAR, CLOSE = 1.0, 0.6  # how far they are, in turns: to see all of it, and closer
 
 
 def stride(count: int) -> slice:
@@ -105,6 +107,28 @@ def turntable(
     alone = [_camera(*way[:1], low, high, *way[1:], (width, height), up, fov) for way in ways]
     far = max(_distance(camera, low, high) for camera in alone)
     return [_camera(*way[:1], low, high, *way[1:], (width, height), up, fov, far) for way in ways]
+
+
+def around(xyz: Array, count: int, size: int, *, fov: float = FOV) -> list[Camera]:
+    """Cameras all around the `box` of a scene, from above and from below, every other one close.
+
+    Args:
+        xyz: (N, 3) positions. count: how many. size: of the square pictures, in pixels.
+        fov: degrees that a picture sees.
+    """
+    low, high = box(xyz)
+    far = float(np.linalg.norm(high - low)) / 2 / math.sin(math.radians(fov) / 2) or 1.0
+    i = np.arange(count) + 0.5
+    ways = [
+        (turn, rise, far * (CLOSE if n % 2 else FAR))
+        for n, (turn, rise) in enumerate(
+            zip((i * GOLDEN).tolist(), (1 - 2 * i / count).tolist(), strict=True)
+        )
+    ]
+    return [
+        _camera(f"around {n + 1:02}", low, high, turn, rise, (size, size), TILTED, fov, distance)
+        for n, (turn, rise, distance) in enumerate(ways)
+    ]
 
 
 def _camera(

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from .. import _core
 from .._core import Kernel
 from . import parallel
+from .elementary import log
 
 Array = npt.NDArray[Any]
 
@@ -89,7 +90,7 @@ def blobs(means: Array, covariances: Array, weights: Array, colors: Array) -> Bl
     rows = np.zeros(len(means), BLOB)
     rows["mean"], rows["covariance"], rows["weight"] = means, covariances, weights
     a, b, c, d, e, f = covariances.T
-    rows["spread"] = _log(
+    rows["spread"] = log(
         np.maximum(a * (d * f - e * e) - b * (b * f - e * c) + c * (b * e - d * c), SMALLEST)
     )
     padded = np.zeros((len(means), -(-colors.shape[1] // LANES) * LANES), np.float32)
@@ -191,7 +192,7 @@ class _State:
         a, b = self.given.rows[i], self.given.rows[j]
         weight = float(a["weight"] + b["weight"])
         p, q = float(a["weight"]) / weight, float(b["weight"]) / weight
-        spread = float(_log(max(_determinant(_together(a, b, p, q)), SMALLEST)))
+        spread = float(log(max(_determinant(_together(a, b, p, q)), SMALLEST)))
         room = max(0.5 * (spread - (p * float(a["spread"]) + q * float(b["spread"]))), 0.0)
         difference = (self.given.colors[i].astype(np.float64) - self.given.colors[j]).reshape(-1, LANES)
         lanes = [0.0] * LANES
@@ -209,7 +210,7 @@ class _State:
         covariance = _together(a, b, p, q)
         a["mean"] = p * a["mean"] + q * b["mean"]
         a["covariance"], a["weight"], a["lost"] = covariance, weight, loss
-        a["spread"] = _log(max(_determinant(covariance), SMALLEST))
+        a["spread"] = log(max(_determinant(covariance), SMALLEST))
         colors[i] = p * colors[i].astype(np.float64) + q * colors[j].astype(np.float64)
         self.parent[j] = i
         self.version[i] += 1
@@ -227,15 +228,3 @@ def _together(a: Any, b: Any, p: float, q: float) -> list[float]:
 def _determinant(covariance: list[float]) -> float:
     a, b, c, d, e, f = covariance
     return a * (d * f - e * e) - b * (b * f - e * c) + c * (b * e - d * c)
-
-
-def _log(x: Any) -> Any:
-    """Natural logarithms of positive normal numbers, within 1e-13: the same on every machine."""
-    fraction, exponent = np.frexp(x)
-    low = fraction < math.sqrt(0.5)
-    fraction, exponent = np.where(low, fraction * 2.0, fraction), exponent - low
-    s = (fraction - 1.0) / (fraction + 1.0)
-    square, series = s * s, 1.0 / 17.0
-    for odd in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0):
-        series = series * square + 1.0 / odd
-    return exponent * math.log(2.0) + 2.0 * (s * series)

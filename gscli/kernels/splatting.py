@@ -4,6 +4,8 @@ What a Gaussian is to a picture is of Kerbl et al. (2023): EWA projection with a
 pixels, alpha = min(.99, opacity exp(-q)) skipped below 1/255, a pixel finished once it would let 1e-4
 through, one order of depth for the whole view. An X-ray adds up what each Gaussian takes from a ray (Zha et
 al. 2024), down to 1e-5. Any number of threads and any width of vectors give the same bits.
+
+One module: drawing, and sharing an image out, go over the same lists of the same records.
 """
 
 from __future__ import annotations

@@ -130,13 +130,15 @@ class Likeness:
 
     Args:
         data_range: what values span. Then colours too are taken as they are.
+        ssim: whether to measure SSIM, which takes longer than all else; None stands for it otherwise.
 
     Raises:
         UsageError: a `data_range` that is not a positive number.
     """
 
-    def __init__(self, *, data_range: float | None = None) -> None:
+    def __init__(self, *, data_range: float | None = None, ssim: bool = True) -> None:
         self._range = None if data_range is None else span(data_range, "data_range")
+        self._ssim = ssim
         self._views: list[_View] = []
         self._kind: tuple[int, bool] | None = None  # dimensions, and whether there are alphas
 
@@ -180,7 +182,7 @@ class Likeness:
         found = images.errors(picture, reference, alpha, reference_alpha)
         height, width = picture.shape[:2]
         ssim: float | None = None
-        if min(height, width) >= images.WINDOW:
+        if self._ssim and min(height, width) >= images.WINDOW:
             ssim = images.ssim(picture, reference, self._range or 1.0) if found.squares else 1.0
         self._views.append(_View(name, height * width, found, ssim))
         self._kind = kind

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from gscli.cameras import Camera, front, orbit
+from gscli.cameras import Camera, around, front, orbit
 from gscli.cameras.orbit import box
 from gscli.errors import InputError
 from gscli.files import upwards
@@ -95,3 +95,18 @@ def test_views_are_the_same_cameras_on_every_processor() -> None:
         )
         told.add(done.stdout)
     assert len(told) == 1
+
+
+def test_cameras_all_around_look_from_below_too_and_every_other_one_closer() -> None:
+    xyz = np.random.default_rng(0).uniform(-1, 1, (5000, 3)) * (3, 1, 2) + 5
+    cameras = around(xyz, 10, 64)
+    low, high = box(xyz)
+    ways = np.array([camera.position for camera in cameras]) - (low + high) / 2
+    far = np.linalg.norm(ways, axis=1)
+    np.testing.assert_allclose(far[1::2] / far[0], 0.6)
+    np.testing.assert_allclose(far[::2], far[0])
+    ways /= far[:, None]
+    assert np.abs(ways.mean(0)).max() < 0.1
+    assert np.abs(ways).max() < 0.999  # along no axis of the scene
+    assert all(inside(camera, xyz).mean() > 0.97 for camera in cameras[::2])
+    assert {(camera.width, camera.height) for camera in cameras} == {(64, 64)}

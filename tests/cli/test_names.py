@@ -24,6 +24,7 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "info": {"as_json"},
     "render": {"as_json", "report", "quiet", "verbose"},
     "resample": {"as_json", "report", "quiet", "verbose", "no_cache"},
+    "simplify": {"as_json", "report", "quiet", "verbose"},
     "verify": {"as_json", "report", "quiet", "verbose"},
     "view": {"as_json", "report", "quiet", "verbose", "page"},
     "watch": {"quiet"},

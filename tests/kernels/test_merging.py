@@ -148,8 +148,3 @@ def test_partners_that_are_none_are_refused() -> None:
     for wrong in (np.full((4, 1), 4), np.full((4, 1), -2), np.zeros((3, 1)), np.zeros((4, 17))):
         with pytest.raises(ValueError, match="neighbours that are not"):
             merging.merge(given, wrong.astype(np.int32), 1)
-
-
-def test_the_logarithm_is_one() -> None:
-    x = np.concatenate([np.logspace(-42, 250, 4001), [1.0, 0.5, 2.0, np.sqrt(0.5), np.nextafter(1, 0)]])
-    np.testing.assert_allclose(merging._log(x), np.log(x), rtol=1e-13, atol=1e-16)

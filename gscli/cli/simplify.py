@@ -1,0 +1,87 @@
+"""``gscli simplify``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, paths, show
+
+
+@click.command()
+@options.source
+@click.argument("output", type=paths.TARGET)
+@click.option("--target", required=True, metavar="N|P%", help="Leave exactly so many.")
+@click.option(
+    "--views",
+    type=int,
+    metavar="N",
+    help="Look from so many cameras; 0 merges without rendering.  [default: 10; 8 for 40% and more; 24 of "
+    "--cameras]",
+)
+@click.option(
+    "--cameras",
+    type=paths.INPUT,
+    metavar="FILE",
+    help="Look from these instead of from all around: cameras.json, transforms.json or COLMAP's folder.",
+)
+@click.option(
+    "--index", type=paths.DATA, metavar="FILE.npy", help="Also write the new row of each row of SOURCE."
+)
+@options.overwrite
+@options.allow_lossy
+@options.trust_pickle
+@options.axes
+@options.quality
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    output: str,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Thin SOURCE to OUTPUT by merging Gaussians where it shows least.
+
+    For viewing: it looks like more than as many selected Gaussians would. For training and statistics
+    take resample, which selects rows and changes none.
+
+    SOURCE is drawn from a few cameras to see how much of each Gaussian shows; pairs are merged, the one
+    first that loses least, until exactly --target are left. Rows that nothing is merged with stay as they
+    are. A merged row stands where the row that weighs most in it stood, and has its labels and ids; the
+    rest are means, weighted by what is seen. SOURCE and OUTPUT may be - for stdin and stdout.
+
+    \b
+    Examples:
+      gscli simplify scene.ply small.ply --target 25%
+      gscli simplify scene.ply small.spz --target 100000 --allow-lossy
+      gscli simplify scene.ply small.ply --target 10% --cameras cameras.json
+      gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
+    """
+    show.refuse_mixing()
+    from ..report import simplify as report_simplify
+    from ..simplify import simplify
+
+    result = simplify(
+        source,
+        output,
+        overwrite=overwrite,
+        also_written=[] if report is None else [report],
+        track=show.track(quiet),
+        **settings,
+    )
+    show.result(
+        result.to_dict(),
+        report_simplify.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

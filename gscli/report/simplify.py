@@ -1,0 +1,45 @@
+"""`gscli.simplify.Simplified` for people."""
+
+from __future__ import annotations
+
+from ..results.shown import counted
+from ..simplify import Simplified
+from ..simplifying.judging import Judged
+from . import numbers
+
+
+def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
+    """Lines for people: from where it was looked at, what was merged, how it looks, what was written."""
+    lines = [f"read     {result.path}: {counted(result.points, 'Gaussian')} ({result.format})"]
+    if result.looked is not None:
+        lines.append(f"looked   {result.looked.around}, {counted(result.looked.views, 'view')}")
+    else:
+        lines.append("looked   nowhere: Gaussians count by their size and opacity")
+    if result.merged:
+        untouched = result.kept - result.merged
+        lines.append(f"merged   {result.sources:,} into {result.merged:,}; {untouched:,} stay as they are")
+    columns = ((result.averaged, "averaged"), (result.chosen, "of the row that weighs most"))
+    told = [f"{', '.join(names)} {how}" for names, how in columns if names]
+    if told and result.merged:
+        lines.append(f"columns  {'; '.join(told)}")
+    if result.looks is not None:
+        lines += _looks(result.looks)
+    share = numbers.percent(result.kept / result.points, 1)
+    lines.append(f"wrote    {result.output}: {counted(result.kept, 'Gaussian')}, {share}")
+    lines += [f"note     {note}" for note in result.notes]
+    total = sum(result.timings.values())
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
+    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    return lines
+
+
+def _looks(looks: Judged) -> list[str]:
+    """How it looks beside the source."""
+    seen = f"{counted(looks.views, 'other view')} {looks.around}"
+    if looks.psnr.foreground is None or looks.on_white.foreground is None or looks.worst is None:
+        return [f"looks    as the source does, from {seen}"]
+    return [
+        f"looks    PSNR {looks.psnr.foreground:.1f} dB on black, {looks.on_white.foreground:.1f} on white, "
+        f"of pixels that show anything; {looks.worst:.1f} of the worst view",
+        f"         from {seen}",
+    ]

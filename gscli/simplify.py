@@ -1,0 +1,205 @@
+"""Thin a scene by merging Gaussians where it shows least: what ``gscli simplify`` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core, arguments, files, formats
+from .cameras import digest
+from .cameras import files as camera_files
+from .cloud import GaussianCloud
+from .errors import EngineUnavailable, UsageError, naming
+from .formats import Source, Target
+from .grids.settings import rows_wanted
+from .progress import Timings, Track, silent
+from .rendering.views import MOST
+from .resampling.draws import write_index
+from .simplifying import clusters, judging, look
+from .simplifying.gaussians import Gaussians, color_names, other_columns
+from .simplifying.merged import GROWTHS, Merged
+from .simplifying.moments import moments
+from .simplifying.result import Looked as Looked
+from .simplifying.result import Simplified as Simplified
+from .version import __version__
+
+__all__ = ["Looked", "Simplified", "simplify"]
+
+
+def simplify(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    target: int | str,
+    views: int | None = None,
+    cameras: str | os.PathLike[str] | None = None,
+    index: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    allow_lossy: bool = False,
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    quality: str | None = None,
+    also_written: Sequence[str] = (),
+    track: Track = silent,
+) -> Simplified:
+    """Merge Gaussians of a scene, those first where it shows least, until exactly so many are left.
+
+    Rows that nothing is merged with stay as they are, byte for byte and in their order. A merged row stands
+    where the row that weighs most in it stood, by what is seen of each, and has its labels and ids; all
+    else are weighted means. The scene is drawn from a few cameras to see how much of each Gaussian shows.
+
+    Args:
+        source: a scene of 3D Gaussians with colours, or ``-`` for stdin.
+        output: the file or folder to write, or ``-`` for stdout.
+        target: how many Gaussians are to be left: a number, or a percentage as ``25%``.
+        views: from how many cameras to look; by default 10, or 8 where at least 40 % stay, and of a file 24.
+            With 0 nothing is rendered: Gaussians count by their size and opacity, and what comes out looks
+            less alike.
+        cameras: look from those of a file, see `gscli.cameras.files`, instead of from all around.
+        index: also write the new row of each row of the source, as .npy.
+        overwrite, allow_lossy, quality: see `gscli.formats.write`.
+        trust_pickle, axes: see `gscli.formats.read`.
+        also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
+
+    Raises:
+        InputError: points alone, flat splats, X-rays or Gaussians that cannot be drawn.
+        UsageError: a target that there is not, or options that make no sense.
+        EngineUnavailable: nothing can be rendered here.
+    """
+    arguments.require_paths(source=source, output=output)
+    arguments.require_paths(optional=True, cameras=cameras, index=index)
+    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
+    rows_wanted(str(target), None)
+    _require_views(views, cameras)
+    read = Source.of(source)
+    to = Target.of(
+        output,
+        like=read.folder_format,
+        overwrite=overwrite,
+        allow_lossy=allow_lossy,
+        axes=axes,
+        quality=quality,
+    )
+    others = [*also_written, *([] if index is None else [os.fspath(index)])]
+    sources = [read.path, *([] if cameras is None else [Path(cameras)])]
+    formats.check_outputs([to], others, sources=sources, overwrite=overwrite)
+    given = None if cameras is None else camera_files.read(cameras)
+
+    timings = Timings()
+    with timings.stage("read"):
+        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
+        size = read.bytes  # before it is replaced, perhaps
+    with naming(read.name):
+        count = rows_wanted(str(target), len(cloud))
+        gaussians = Gaussians.of(cloud, read.name)
+    if count < 1:
+        raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
+    seen = None
+    if views != 0:
+        at = look.from_where(cloud, given, views, count)
+        with timings.stage("look"), track("looking", len(at), "views") as advance:
+            seen = look.Look.at(cloud, read.name, at, advance)
+    with timings.stage("merge"):
+        weights = clusters.weights(gaussians, None if seen is None else seen.seen)
+        found = clusters.Clusters.of(clusters.roots(gaussians, weights, count), weights)
+        averaged, chosen = other_columns(cloud)
+        merged = Merged(
+            gaussians,
+            found,
+            moments(
+                gaussians,
+                found,
+                weights,
+                None if seen is None else seen.seen,
+                (*color_names(cloud), *averaged),
+            ),
+            averaged,
+        )
+    growth = None
+    if seen is not None and len(found.merged):
+        with timings.stage("fit"):
+            growth = merged.fit(seen, read.name)
+            if count < look.PART * len(cloud):
+                merged.settle(seen, read.name)
+    judged = None
+    if seen is not None:
+        where = judging.from_where(cloud, read.name, given)
+        with timings.stage("judge"), track("comparing", len(where.cameras), "views") as advance:
+            judged = judging.judge(merged.cloud, cloud, read.name, where, advance)
+    with timings.stage("write"), track("writing", count) as advance:
+        made_by = _provenance(str(target), seen, cameras, growth)
+        to.write(merged.cloud, made_by=made_by, advance=advance)
+        if index is not None:
+            write_index(index, _written(to, merged.cloud, found.new), overwrite=overwrite)
+    return Simplified(
+        path=read.name,
+        format=cloud.header.format,
+        bytes=size,
+        points=len(cloud),
+        output=files.display_output(to.path),
+        kept=count,
+        merged=len(found.merged),
+        sources=len(found.members),
+        averaged=tuple(averaged),
+        chosen=tuple(chosen),
+        looked=None if seen is None else _looked(seen, cameras, growth),
+        looks=judged,
+        index=None if index is None else os.fspath(index),
+        timings=timings,
+        notes=(*cloud.header.notes, *_dangling(to, cloud)),
+        options={
+            "target": str(target),
+            "views": views,
+            "cameras": None if cameras is None else os.fspath(cameras),
+            "axes": axes,
+            "quality": quality,
+        },
+    )
+
+
+def _require_views(views: int | None, cameras: str | os.PathLike[str] | None) -> None:
+    if views is not None and (
+        isinstance(views, bool) or not isinstance(views, int) or not 0 <= views <= MOST
+    ):
+        raise UsageError(f"`views` must be a whole number from 0 to {MOST:,}, not {arguments.told(views)}")
+    if views == 0 and cameras is not None:
+        raise UsageError("`cameras` has no effect with `views=0`", remedy="drop one")
+    if views != 0 and (found := _core.trouble()):
+        raise EngineUnavailable(
+            f"cannot look at the scene: compiled kernels {found.what}",
+            remedy=f"{found.remedy}, or merge without looking, by `views=0`",
+        )
+
+
+def _looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:
+    around = "from all around" if cameras is None else f"from {os.fspath(cameras)}"
+    return Looked(len(seen.cameras), around, digest(seen.cameras), growth)
+
+
+def _provenance(
+    target: str, seen: look.Look | None, cameras: str | os.PathLike[str] | None, growth: float | None
+) -> str:
+    """The comment line that tells how a file was made."""
+    words = [f"gscli {__version__} simplify target={target} views={0 if seen is None else len(seen.cameras)}"]
+    if cameras is not None:
+        words.append(f"cameras={Path(cameras).name!a}")
+    return " ".join([*words, f"growth={GROWTHS[0] if growth is None else growth!r}"])
+
+
+def _written(to: Target, cloud: GaussianCloud, new: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The rows as the file has them, which some formats sort."""
+    if to.writer.order is None:
+        return new
+    place = np.empty(len(cloud), np.int64)
+    place[to.writer.order(cloud, None)] = np.arange(len(cloud))
+    return place[new]
+
+
+def _dangling(to: Target, cloud: GaussianCloud) -> list[str]:
+    """Tell what was copied as it is and numbers rows that are no longer where they were."""
+    stale = to.writer.references_rows(cloud) if to.format.name == cloud.header.format else []
+    return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"] if stale else []

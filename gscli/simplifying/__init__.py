@@ -1,0 +1,1 @@
+"""What `gscli.simplify` is made of: how much of each Gaussian is seen, which become one, and what."""

@@ -1,0 +1,100 @@
+"""Which rows become one: pairs merged until so many are left, and what each row weighs in that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields
+from ..kernels import merging
+from ..neighbors import knn
+from .gaussians import Gaussians
+
+Array = npt.NDArray[Any]
+
+PARTNERS = 6  # nearest rows that a row may be merged with
+NO_PIXEL = 1e-3  # pixels that a row fills where none shows it
+PLAINEST, CLEAREST = 1.0, 50.0  # how much a row counts for how well it is seen, over the mean
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Rows of a scene, put together.
+
+    Attributes:
+        chosen: (n,) int64 ascending, the rows at whose places the new rows stand: of each cluster the one
+            that weighs most, of equal ones the lowest.
+        new: (N,) int64, the new row that each row is part of.
+        members: (M,) int64, the rows of all clusters of more than one, cluster by cluster, each ascending.
+        starts: (t,) int64, where in `members` each of these begins. merged: (t,) int64, their new rows.
+    """
+
+    chosen: npt.NDArray[np.int64]
+    new: npt.NDArray[np.int64]
+    members: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    merged: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, roots: Array, weights: Array) -> Clusters:
+        """The clusters of rows that have one root, (N,) each that of its own, with (N,) weights."""
+        order = np.lexsort((-weights, roots))
+        heads = np.flatnonzero(np.diff(roots[order], prepend=-1))
+        chosen = np.sort(order[heads])
+        place = np.empty(len(roots), np.int64)  # of a root's cluster among the new rows
+        place[roots[chosen]] = np.arange(len(chosen))
+        new = place[roots]
+        sizes = np.bincount(new, minlength=len(chosen))
+        merged = np.flatnonzero(sizes > 1)
+        members = np.flatnonzero(sizes[new] > 1)
+        members = members[np.argsort(new[members], kind="stable")]
+        starts = np.cumsum(sizes[merged]) - sizes[merged]
+        return cls(chosen, new, members, starts, merged)
+
+
+def weights(gaussians: Gaussians, seen: Array | None) -> Array:
+    """(N,) what each row weighs: its mass, more where it is seen well; see `gscli.simplifying.look`."""
+    mass = gaussians.mass
+    if seen is None:
+        return mass
+    clear = (seen + NO_PIXEL) / mass
+    mean = float((clear * mass).sum() / mass.sum())
+    found: Array = mass * np.clip(clear / mean, PLAINEST, CLEAREST)
+    return found
+
+
+def roots(gaussians: Gaussians, weights: Array, count: int) -> Array:
+    """(N,) int64, of each row one of those that it becomes one with: `count` different ones in all."""
+    total = len(gaussians.cloud)
+    blobs = merging.blobs(
+        gaussians.positions.T, gaussians.covariances.T, weights, gaussians.colors(merging.LANES)
+    )
+    root, alive = np.arange(total), np.arange(total)
+    while len(alive) > count:
+        whole = len(alive) == total
+        points = gaussians.cloud.columns(fields.POSITION).T if whole else blobs.rows["mean"][alive]
+        partners = knn(points, min(PARTNERS, len(alive) - 1))[1].astype(np.int32)
+        part = blobs if whole else merging.Blobs(blobs.rows[alive], blobs.colors[alive])
+        part.rows["lost"] = 0  # with new neighbours, all begin anew
+        merges = merging.merge(part, partners, count)
+        if not whole:
+            blobs.rows[alive], blobs.colors[alive] = part.rows, part.colors
+        into = _followed(merges, len(alive))
+        root[alive] = alive[into]
+        root = root[root]  # what was part of one that is gone
+        alive = alive[into == np.arange(len(alive))]
+    return root
+
+
+def _followed(merges: Array, count: int) -> Array:
+    """(count,) what each row is part of in the end, after (M, 2) merges of one row into another."""
+    into = np.arange(count)
+    into[merges[:, 0]] = merges[:, 1]
+    while True:
+        further = into[into]
+        if (further == into).all():
+            return into
+        into = further

@@ -1,0 +1,131 @@
+"""A look at a scene: pictures from a few cameras, and how much of each Gaussian they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields, rasterizers
+from ..cameras import Camera, around
+from ..cameras.orbit import stride
+from ..cloud import GaussianCloud
+from ..rasterizers import Picture
+from ..rasterizers import Scene as Drawn
+from ..splats import Splats
+
+Array = npt.NDArray[Any]
+
+SIDE = 160  # pixels: of a picture, or of a square that has as many
+VIEWS, FEW = 10, 8  # how many, where less than `PART` of the rows stay, and where more do
+PART = 0.4
+FROM_FILE = 24  # how many of the cameras of a file
+DAMPING = 2.0  # pixels that a row is taken to fill beside those it does
+BOLDEST = 0.5  # change of a colour
+WHITE = (1.0, 1.0, 1.0)
+ENGINE = rasterizers.DEFAULT
+
+
+@dataclass(frozen=True)
+class Look:
+    """Pictures of a scene.
+
+    Attributes:
+        cameras: where they are from. pictures: what they show.
+        seen: (N,) pixels that each Gaussian fills in all of them, by its weight.
+    """
+
+    cameras: tuple[Camera, ...]
+    pictures: tuple[Picture, ...]
+    seen: Array
+
+    @classmethod
+    def at(
+        cls, cloud: GaussianCloud, name: str, cameras: Sequence[Camera], advance: Callable[[int], object]
+    ) -> Look:
+        """Look at a scene."""
+        scene, seen, pictures = drawn(cloud, name), np.zeros(len(cloud)), []
+        for camera in cameras:
+            picture, shares = scene.share(camera, _ones)
+            seen += shares[:, 0]
+            pictures.append(picture)
+            advance(1)
+        return cls(tuple(cameras), tuple(pictures), seen)
+
+    def error(self, scene: Drawn) -> float:
+        """How far another scene looks from this: the sum of squared differences on black and on white."""
+        total = 0.0
+        for camera, wanted in zip(self.cameras, self.pictures, strict=True):
+            found = scene.draw(camera)
+            for one, other in ((_black(found), _black(wanted)), (_white(found), _white(wanted))):
+                total += float(np.square(one - other).sum(dtype=np.float64))
+        return total
+
+    def corrections(self, scene: Drawn, count: int) -> Array:
+        """(N, 3) by how much the colours of a scene of `count` rows are to change to look more like this.
+
+        One step of least squares, each row for itself as if the others followed: the mean of what is missing
+        in its pixels, by its weight there.
+        """
+        sums = np.zeros((count, 4))
+        for camera, wanted in zip(self.cameras, self.pictures, strict=True):
+            sums += scene.share(camera, lambda found, wanted=wanted: _missing(found, wanted))[1]  # type: ignore[misc]
+        change: Array = np.clip(sums[:, :3] / (sums[:, 3:] + DAMPING), -BOLDEST, BOLDEST)
+        return change / fields.SH_C0
+
+
+def drawn(cloud: GaussianCloud, name: str) -> Drawn:
+    """A scene that is ready to be drawn."""
+    found: Drawn = rasterizers.chosen(ENGINE).scene(Splats.of(cloud, name))
+    return found
+
+
+def from_where(
+    cloud: GaussianCloud, given: Sequence[Camera] | None, views: int | None, count: int
+) -> list[Camera]:
+    """The cameras of a look at a scene of which `count` rows are to stay.
+
+    Args:
+        given: those of a file; None for all around. views: how many; None for as many as it takes.
+    """
+    if given is not None:
+        return small(given, views or FROM_FILE, SIDE * SIDE)
+    few = count >= PART * len(cloud)
+    return around(cloud[stride(len(cloud))].xyz, views or (FEW if few else VIEWS), SIDE)
+
+
+def small(cameras: Sequence[Camera], views: int, pixels: int) -> list[Camera]:
+    """Some of these cameras, evenly spread, with pictures of so many pixels at most."""
+    count = min(views, len(cameras))
+    some = [cameras[(2 * i + 1) * len(cameras) // (2 * count)] for i in range(count)]
+    found = []
+    for camera in some:
+        part = min(1.0, (pixels / (camera.width * camera.height)) ** 0.5)
+        size = (max(1, round(camera.width * part)), max(1, round(camera.height * part)))
+        found.append(camera.resized(*size))
+    return found
+
+
+def _ones(picture: Picture) -> Array:
+    assert picture.alpha is not None
+    image = np.zeros((*picture.alpha.shape, 4), np.float32)
+    image[..., 0] = 1
+    return image
+
+
+def _missing(found: Picture, wanted: Picture) -> Array:
+    """What is missing in a picture, and how much of each pixel is filled."""
+    assert found.alpha is not None
+    return np.concatenate([_black(wanted) - _black(found), found.alpha[..., None]], axis=2)
+
+
+def _black(picture: Picture) -> Array:
+    assert picture.color is not None
+    return picture.color.clip(0, 1)
+
+
+def _white(picture: Picture) -> Array:
+    return picture.over(WHITE).clip(0, 1)

@@ -1,0 +1,83 @@
+"""The rows of a simplified scene, and how those that are merged are made to look like what they were.
+
+A Gaussian is never more than opaque. Where the mass of a cluster is more than its footprint can hold, the
+rest would be lost, and an opaque surface would open; so its covariance grows by a power of how much more it
+is. The mass that counts is that which is seen: what lies hidden behind others needs no room. The power that
+suits a scene best is found by trying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import fields
+from ..kernels import covariances, elementary
+from .clusters import Clusters
+from .gaussians import Gaussians, color_names
+from .look import Look, drawn
+from .moments import Moments
+
+Array = npt.NDArray[Any]
+
+OPAQUE = 0.9999  # at most
+GROWTHS = (0.3, 0.45, 0.6)  # that are tried; the first where nobody looks
+
+
+class Merged:
+    """A scene whose clusters are one row each.
+
+    Attributes:
+        cloud: the scene as it is so far; its merged rows change.
+    """
+
+    def __init__(
+        self, gaussians: Gaussians, clusters: Clusters, moments: Moments, averaged: list[str]
+    ) -> None:
+        source = gaussians.cloud.take(clusters.chosen)
+        colors = color_names(source)
+        changed = {*fields.POSITION, fields.OPACITY, *fields.SCALE, *fields.ROTATION, *colors, *averaged}
+        if len(clusters.merged):
+            header = replace(source.header, edited=source.header.edited | changed)
+            source = replace(source, header=header)
+        self.cloud, self._at = source, clusters.merged
+        self._mass, self._footprint = moments.mass, covariances.footprint(moments.covariances)
+        held = OPAQUE * self._footprint
+        self._over = np.maximum(moments.shown / np.where(held > 0, held, 1.0), 1.0)
+        variances, rotations = covariances.axes(moments.covariances)
+        self._log_scales = 0.5 * elementary.log(np.maximum(variances, 1e-300) * gaussians.size**2)
+        self._put(fields.POSITION, moments.means * gaussians.size + gaussians.centre[:, None])
+        self._put(fields.ROTATION, rotations)
+        self._put((*colors, *averaged), moments.columns)
+        self.grow(GROWTHS[0])
+
+    def grow(self, power: float) -> None:
+        """Let Gaussians that hold more than they can grow by this power of how much more it is."""
+        by = elementary.exp(power * elementary.log(self._over))
+        opacity = np.minimum(OPAQUE, self._mass / np.maximum(self._footprint * by, 1e-300))
+        opacity = np.maximum(opacity, 1e-12)
+        self._put(fields.SCALE, self._log_scales + 0.5 * elementary.log(by))
+        self._put((fields.OPACITY,), (elementary.log(opacity) - elementary.log(1 - opacity))[None])
+
+    def fit(self, look: Look, name: str) -> float:
+        """Grow by the power of `GROWTHS` with which it looks most like a scene did."""
+        errors = []
+        for power in GROWTHS:
+            self.grow(power)
+            errors.append(look.error(drawn(self.cloud, name)))
+        best = GROWTHS[int(np.argmin(errors))]
+        self.grow(best)
+        return best
+
+    def settle(self, look: Look, name: str) -> None:
+        """Change the colours of merged rows by one step towards what a scene looked like."""
+        change = look.corrections(drawn(self.cloud, name), len(self.cloud))[self._at].T
+        old = np.stack([self.cloud.rows[name][self._at] for name in fields.SH_DC])
+        self._put(fields.SH_DC, old + change)
+
+    def _put(self, names: tuple[str, ...], values: Array) -> None:
+        for name, column in zip(names, values, strict=True):
+            self.cloud.rows[name][self._at] = column

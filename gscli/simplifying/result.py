@@ -1,0 +1,93 @@
+"""What `gscli.simplify` answers: what was read, how many rows became one, and how it looks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..progress import Timings
+from ..results.documents import document, seconds
+from ..results.shown import shown
+from .judging import Judged
+
+SCHEMA = "gscli/simplify/1"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """From where it was seen how much of each Gaussian shows.
+
+    Attributes:
+        views: how many. around: where the cameras are. cameras_sha256: of what decides pixels.
+        growth: the power by which those Gaussians grew that are to hold more than they can; None where none
+            is merged.
+    """
+
+    views: int
+    around: str
+    cameras_sha256: str
+    growth: float | None
+
+
+@shown
+@dataclass(frozen=True)
+class Simplified:
+    """What a run of `simplify` read, merged and wrote.
+
+    Attributes:
+        path, format, bytes, points: of what was read; bytes are None of stdin and folders.
+        output: the file written. kept: its rows.
+        merged: how many of them are of more than one row; sources: of how many.
+        averaged: the columns beside those of Gaussians that are weighted means in merged rows; chosen: those
+            that cannot be averaged, of which the row that weighs most gives its own.
+        looked: None where nothing was rendered. looks: how the output looks beside the source; None likewise.
+        index: the file of the new row of each row, if one was asked for.
+    """
+
+    path: str
+    format: str
+    bytes: int | None
+    points: int
+    output: str
+    kept: int
+    merged: int
+    sources: int
+    averaged: tuple[str, ...]
+    chosen: tuple[str, ...]
+    looked: Looked | None
+    looks: Judged | None
+    index: str | None
+    timings: Timings
+    notes: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def _facts(self) -> dict[str, object]:
+        told: dict[str, object] = {"input": self.path, "points": self.points, "kept": self.kept}
+        if self.looks is not None and self.looks.psnr.mean is not None:
+            told["psnr"] = self.looks.psnr.mean
+        return told
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return document(
+            SCHEMA,
+            input={"path": self.path, "format": self.format, "bytes": self.bytes, "points": self.points},
+            options=self.options,
+            output={
+                "path": self.output,
+                "points": self.kept,
+                "fraction": self.kept / self.points,
+                "index": self.index,
+            },
+            merged={
+                "points": self.merged,
+                "of": self.sources,
+                "untouched": self.kept - self.merged,
+                "averaged": self.averaged,
+                "of_the_weightiest": self.chosen,
+            },
+            look=None if self.looked is None else asdict(self.looked),
+            render=None if self.looks is None else asdict(self.looks),
+            notes=self.notes,
+            timings_s=seconds(self.timings),
+        )

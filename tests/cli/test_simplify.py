@@ -1,0 +1,74 @@
+"""``gscli simplify`` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gscli import _core
+from gscli.cli import main
+from tests.cli.refusals import of_a_call as failed
+
+SCENE = Path(__file__).parent.parent / "data" / "scene.ply"
+pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: object) -> Result:
+        words = ["simplify", SCENE, *args]
+        return CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+
+    return call
+
+
+def test_it_says_from_where_it_looked_what_it_merged_and_how_it_looks(run: Callable[..., Result]) -> None:
+    done = run("small.ply", "--target", "25%", "-v")
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    for part in (
+        "scene.ply: 10,774 Gaussians (ply)",
+        "looked   from all around, 10 views",
+        "stay as they are\n",
+        "looks    PSNR ",
+        " of the worst view\n",
+        "from 12 other views around it; -y is up, as trained scenes usually have it",
+        "wrote    small.ply: 2,693 Gaussians, 25.0%",
+        "(read ",
+        ", judge ",
+    ):
+        assert part in done.stderr, part
+
+
+def test_without_rendering_it_says_so(run: Callable[..., Result]) -> None:
+    done = run("small.ply", "--target", 900, "--views", 0, "--json")
+    told = json.loads(done.stdout)
+    assert (told["look"], told["render"]) == (None, None)
+    assert told["output"]["points"] == 900
+    done = run("other.ply", "--target", 900, "--views", 0)
+    assert "looked   nowhere: Gaussians count by their size and opacity" in done.stderr
+    assert "looks  " not in done.stderr
+    assert Path("small.ply").read_bytes() == Path("other.ply").read_bytes()
+
+
+def test_what_cannot_be_is_refused_in_its_own_words(run: Callable[..., Result]) -> None:
+    failed(run("small.ply"), 2, "--target")
+    failed(run("small.ply", "--target", "0"), 2, "--target 0 leaves nothing of 10,774")
+    failed(
+        run("small.ply", "--target", 5, "--views", 0, "--cameras", "c.json"), 2, "no effect with --views 0"
+    )
+    failed(run("small.ply", "--target", 5, "--cameras", "none.json"), 3, "none.json: no such file")
+    failed(run("small.splat", "--target", 5), 4, "would lose", "--allow-lossy")
+
+
+def test_points_alone_are_sent_to_resample(tmp_path: Path) -> None:
+    path = tmp_path / "points.xyz"
+    path.write_text("0 0 0\n1 1 1\n")
+    done = CliRunner().invoke(main, ["simplify", str(path), str(tmp_path / "out.ply"), "--target", "1"])
+    failed(done, 3, "holds points and no Gaussians, which alone are merged; thin it by resample")
