@@ -12,5 +12,6 @@ from ._rasterizer import Chosen as Chosen
 from ._rasterizer import Picture as Picture
 from ._rasterizer import Rasterizer as Rasterizer
 from ._rasterizer import Scene as Scene
+from ._rasterizer import SharingScene as SharingScene
 from ._rasterizer import chosen as chosen
 from ._rasterizer import require_effect as require_effect

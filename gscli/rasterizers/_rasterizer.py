@@ -60,6 +60,10 @@ class Scene(Protocol):
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; with `depth`, how far that is too."""
 
+
+class SharingScene(Scene, Protocol):
+    """A scene that also tells what each splat has to do with a picture: the engine ``core`` makes such."""
+
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats: the adjoint of drawing.
 

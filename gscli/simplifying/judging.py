@@ -41,7 +41,7 @@ def from_where(cloud: GaussianCloud, name: str, given: Sequence[Camera] | None) 
     if given is None:
         return find(wanted(VIEWS, SIDE), cloud, name)
     some = tuple(look.small(given, VIEWS, SIDE * SIDE))
-    return Views(some, digest(some), None)
+    return Views(some, digest(some), None, wanted())
 
 
 def judge(

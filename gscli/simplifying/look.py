@@ -14,7 +14,7 @@ from ..cameras import Camera, around
 from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
 from ..rasterizers import Picture
-from ..rasterizers import Scene as Drawn
+from ..rasterizers import SharingScene as Drawn
 from ..splats import Splats
 
 Array = npt.NDArray[Any]
@@ -26,7 +26,7 @@ FROM_FILE = 24  # how many of the cameras of a file
 DAMPING = 2.0  # pixels that a row is taken to fill beside those it does
 BOLDEST = 0.5  # change of a colour
 WHITE = (1.0, 1.0, 1.0)
-ENGINE = rasterizers.DEFAULT
+ENGINE = rasterizers.ON_CPU  # which shares images out
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class Look:
 
 def drawn(cloud: GaussianCloud, name: str) -> Drawn:
     """A scene that is ready to be drawn."""
-    found: Drawn = rasterizers.chosen(ENGINE).scene(Splats.of(cloud, name))
-    return found
+    found: Any = rasterizers.chosen(ENGINE).scene(Splats.of(cloud, name))
+    ready: Drawn = found
+    return ready
 
 
 def from_where(

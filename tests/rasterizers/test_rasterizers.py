@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import fields, scene
+from gscli import _core, fields, scene
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, UsageError
-from gscli.rasterizers import RASTERIZERS, Picture, Rasterizer
+from gscli.rasterizers import ON_CPU, RASTERIZERS, Picture, Rasterizer
 from tests.drawn import ORBIT, PARALLEL, SCENES, XRAYS, as_splats, brute, cloud, harmonic, look, psnr
 
 
@@ -22,6 +22,15 @@ def engine(request: pytest.FixtureRequest) -> Rasterizer:
         found.scene(as_splats(cloud(1)))
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
+    return found
+
+
+@pytest.fixture
+def sharing() -> Rasterizer:
+    """The engine whose scenes are `SharingScene`."""
+    found: Rasterizer = RASTERIZERS.get(ON_CPU)
+    if not _core.available():
+        pytest.skip("compiled kernels are not available")
     return found
 
 
@@ -168,23 +177,23 @@ def ramp(picture: Picture) -> Any:
 
 
 @pytest.mark.parametrize("name", ["degree 0", "several tiles", "antialiased", "far from the origin"])
-def test_an_image_is_shared_out_among_splats_as_they_fill_its_pixels(engine: Rasterizer, name: str) -> None:
+def test_an_image_is_shared_out_among_splats_as_they_fill_its_pixels(sharing: Rasterizer, name: str) -> None:
     """What one got is the image under its own picture, in which all others are black."""
     scene, camera = SCENES[name]
-    picture, shares = engine.scene(as_splats(scene)).share(camera, ramp)
+    picture, shares = sharing.scene(as_splats(scene)).share(camera, ramp)
     image = ramp(picture).astype(np.float64)
     for row in range(0, len(scene), 7):
-        alone = engine.scene(as_splats(painted(scene, row))).draw(camera).color
+        alone = sharing.scene(as_splats(painted(scene, row))).draw(camera).color
         assert alone is not None
         wanted = (image * alone[..., :1]).sum((0, 1))
         np.testing.assert_allclose(shares[row], wanted, atol=2e-4)
-    drawn = engine.scene(as_splats(scene)).draw(camera)
+    drawn = sharing.scene(as_splats(scene)).draw(camera)
     np.testing.assert_array_equal(picture.color, drawn.color)
     np.testing.assert_array_equal(picture.alpha, drawn.alpha)
 
 
-def test_shares_are_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = engine.scene(as_splats(cloud(20_000, 1, seed=5)))
+def test_shares_are_the_same_every_time(sharing: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = sharing.scene(as_splats(cloud(20_000, 1, seed=5)))
     wanted = scene.share(ORBIT, ramp)[1]
     assert wanted.shape == (20_000, 4)
     for threads in ("1", "2", "5"):
@@ -192,6 +201,6 @@ def test_shares_are_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.
         np.testing.assert_array_equal(scene.share(ORBIT, ramp)[1], wanted)
 
 
-def test_nothing_is_shared_out_in_an_xray(engine: Rasterizer) -> None:
+def test_nothing_is_shared_out_in_an_xray(sharing: Rasterizer) -> None:
     with pytest.raises(UsageError, match="not in an X-ray"):
-        engine.scene(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
+        sharing.scene(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
