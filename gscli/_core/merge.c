@@ -9,19 +9,20 @@
 #define LN2 0.69314718055994530942
 #define ROOT_HALF 0.70710678118654757
 
+#ifdef __GNUC__
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
+
 typedef struct { // what all steps look at
     blob *blobs;
     float *colors;
     int64_t width; // of a row of colours, a multiple of 4
-    int32_t *partners;
+    partner *partners;
     int64_t k;
     int32_t *parents, *versions;
 } state;
-
-typedef struct {
-    double loss;
-    int32_t row;
-} partner;
 
 // Natural logarithm of a positive normal number.
 static double log_near(double x)
@@ -107,46 +108,71 @@ static int before(double loss, int64_t row, double other_loss, int64_t other_row
     return loss < other_loss || (loss == other_loss && row < other_row);
 }
 
-// What the partners of row `from` are part of by now, put where they belong among the `count` of row `row`, the one first
-// that loses least; returns how many there are.
-static int gather(const state *s, int32_t row, int32_t from, partner *found, int count)
+// Put a partner where it belongs among the `count` of a row, the one first that loses least.
+static void insert(partner *found, int count, partner one)
 {
-    for (int64_t slot = 0; slot < s->k; slot++) {
-        int32_t other = s->partners[from * s->k + slot];
-        if (other < 0)
-            break;
-        if (s->parents)
-            other = root(s->parents, other);
+    for (; count > 0 && before(one.loss, one.row, found[count - 1].loss, found[count - 1].row); count--)
+        found[count] = found[count - 1];
+    found[count] = one;
+}
+
+// Add what the partners of row `from` are part of by now to the `count` of row `row`, in order; returns how many there are.
+// A loss that was found for what neither has become another since is not found again.
+static int gather(const state *s, int32_t row, int32_t from, int changed, partner *found, int count)
+{
+    partner fresh[PARTNERS];
+    int many = 0;
+    for (int64_t slot = 0; slot < s->k && s->partners[from * s->k + slot].row >= 0; slot++) {
+        partner one = s->partners[from * s->k + slot];
+        const int32_t other = root(s->parents, one.row);
         int known = other == row;
         for (int i = 0; i < count && !known; i++)
             known = found[i].row == other;
+        for (int i = 0; i < many && !known; i++)
+            known = fresh[i].row == other;
         if (known)
             continue;
-        const double loss = loss_of(s, row, other);
-        int at = count++;
-        for (; at > 0 && before(loss, other, found[at - 1].loss, found[at - 1].row); at--)
-            found[at] = found[at - 1];
-        found[at].loss = loss, found[at].row = other;
+        if (!changed && other == one.row && s->versions[other] == one.version) {
+            insert(found, count++, one);
+            continue;
+        }
+        one.row = other, one.version = s->versions[other];
+        fresh[many++] = one;
+        PREFETCH(s->blobs + other), PREFETCH((const char *)(s->blobs + other) + 64);
+        for (int64_t c = 0; c < s->width; c += 16)
+            PREFETCH(s->colors + other * s->width + c);
+    }
+    for (int i = 0; i < many; i++) {
+        fresh[i].loss = loss_of(s, row, fresh[i].row);
+        insert(found, count++, fresh[i]);
     }
     return count;
 }
 
 static void keep(const state *s, int32_t row, const partner *found, int count)
 {
-    for (int64_t slot = 0; slot < s->k; slot++)
-        s->partners[row * s->k + slot] = slot < count ? found[slot].row : -1;
+    for (int64_t slot = 0; slot < s->k; slot++) {
+        if (slot < count)
+            s->partners[row * s->k + slot] = found[slot];
+        else
+            s->partners[row * s->k + slot].row = -1;
+    }
 }
 
-// Put the partners of rows first .. last in order, and say what each would lose by its first: infinite without any.
-void merge_begin(const blob *blobs, const float *colors, int64_t width, int32_t *partners, int64_t k, int64_t first,
-                 int64_t last, double *losses)
+// The partners of rows first .. last, the one first that loses least.
+void merge_begin(const blob *blobs, const float *colors, int64_t width, const int32_t *neighbors, int64_t k, int64_t first,
+                 int64_t last, partner *partners)
 {
     const state s = {(blob *)blobs, (float *)colors, width, partners, k, 0, 0};
     for (int64_t row = first; row < last; row++) {
-        partner found[2 * PARTNERS];
-        const int count = gather(&s, (int32_t)row, (int32_t)row, found, 0);
+        partner found[PARTNERS];
+        int count = 0;
+        for (int64_t slot = 0; slot < k && neighbors[row * k + slot] >= 0; slot++) {
+            const int32_t other = neighbors[row * k + slot];
+            const partner one = {loss_of(&s, (int32_t)row, other), other, 0};
+            insert(found, count++, one);
+        }
         keep(&s, (int32_t)row, found, count);
-        losses[row] = count ? found[0].loss : INFINITY;
     }
 }
 
@@ -163,16 +189,15 @@ static void sift_down(held *heap, int64_t size, int64_t at, held moved)
 }
 
 // Merge `wanted` pairs, or as many as there are: merges[i] is the row that is gone and the one that is both; done[0], how
-// many. versions counts how often a row was merged into, seen the version of its first partner when that was found.
-void merge_pairs(blob *blobs, float *colors, int64_t width, int32_t *partners, int64_t k, int64_t count, int64_t wanted,
-                 const double *losses, int32_t *parents, int32_t *versions, int32_t *seen, held *heap, int32_t *merges,
-                 int64_t *done)
+// many. versions counts how often a row was merged into.
+void merge_pairs(blob *blobs, float *colors, int64_t width, partner *partners, int64_t k, int64_t count, int64_t wanted,
+                 int32_t *parents, int32_t *versions, held *heap, int32_t *merges, int64_t *done)
 {
     const state s = {blobs, colors, width, partners, k, parents, versions};
     int64_t size = 0, merged = 0;
     for (int64_t row = 0; row < count; row++)
-        if (partners[row * k] >= 0)
-            heap[size].loss = losses[row], heap[size++].row = row;
+        if (partners[row * k].row >= 0)
+            heap[size].loss = partners[row * k].loss, heap[size++].row = row;
     for (int64_t at = size / 2 - 1; at >= 0; at--)
         sift_down(heap, size, at, heap[at]);
     while (size && merged < wanted) {
@@ -181,20 +206,19 @@ void merge_pairs(blob *blobs, float *colors, int64_t width, int32_t *partners, i
         int left = 0;
         partner found[2 * PARTNERS];
         if (parents[row] == row) {
-            const int32_t best = partners[row * k];
-            const int fresh = parents[best] == best && versions[best] == seen[row];
+            const partner best = partners[row * k];
+            const int fresh = parents[best.row] == best.row && versions[best.row] == best.version;
             if (fresh) {
-                join(&s, row, best, least.loss);
-                merges[2 * merged] = best, merges[2 * merged++ + 1] = row;
+                join(&s, row, best.row, least.loss);
+                merges[2 * merged] = best.row, merges[2 * merged++ + 1] = row;
             }
-            left = gather(&s, row, row, found, 0);
+            left = gather(&s, row, row, fresh, found, 0);
             if (fresh)
-                left = gather(&s, row, best, found, left);
+                left = gather(&s, row, best.row, 1, found, left);
             keep(&s, row, found, left);
         }
         if (left) {
             const held again = {found[0].loss, row};
-            seen[row] = versions[found[0].row];
             sift_down(heap, size, 0, again);
         } else {
             const held last = heap[--size];

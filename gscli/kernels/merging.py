@@ -41,26 +41,12 @@ BLOB = np.dtype(
     [("mean", "f8", 3), ("covariance", "f8", 6), ("spread", "f8"), ("weight", "f8"), ("lost", "f8")]
 )
 HELD = np.dtype([("loss", "f8"), ("row", "i8")])
+PARTNER = np.dtype([("loss", "f8"), ("row", "i4"), ("version", "i4")])
 
-_BEGIN = Kernel("merge_begin", BLOB, np.float32, int, np.int32, int, int, int, np.float64)
+_BEGIN = Kernel("merge_begin", BLOB, np.float32, int, np.int32, int, int, int, PARTNER)
 _MERGE = Kernel(
     "merge_pairs",
-    *(
-        BLOB,
-        np.float32,
-        int,
-        np.int32,
-        int,
-        int,
-        int,
-        np.float64,
-        np.int32,
-        np.int32,
-        np.int32,
-        HELD,
-        np.int32,
-    ),
-    np.int64,
+    *(BLOB, np.float32, int, PARTNER, int, int, int, np.int32, np.int32, HELD, np.int32, np.int64),
 )
 
 
@@ -85,14 +71,19 @@ def blobs(means: Array, covariances: Array, weights: Array, colors: Array) -> Bl
     """Gaussians that nothing was merged into yet.
 
     Args:
-        means: (N, 3). covariances: (N, 6), as of `Blobs`. weights: (N,). colors: (N, C) of any C.
+        means: (N, 3). covariances: (N, 6), as of `Blobs`. weights: (N,).
+        colors: (N, C) of any C; float32 whose C is a multiple of `LANES` are not copied, and change.
     """
     rows = np.zeros(len(means), BLOB)
-    rows["mean"], rows["covariance"], rows["weight"] = means, covariances, weights
-    a, b, c, d, e, f = covariances.T
-    rows["spread"] = log(
-        np.maximum(a * (d * f - e * e) - b * (b * f - e * c) + c * (b * e - d * c), SMALLEST)
-    )
+
+    def fill(part: slice) -> None:
+        rows["mean"][part], rows["covariance"][part] = means[part], covariances[part]
+        rows["spread"][part] = log(np.maximum(_determinant(covariances[part].T), SMALLEST))
+
+    parallel.for_each(fill, parallel.blocks(len(rows), ROWS))
+    rows["weight"] = weights
+    if not colors.shape[1] % LANES and colors.dtype == np.float32 and colors.flags.owndata:
+        return Blobs(rows, np.ascontiguousarray(colors))
     padded = np.zeros((len(means), -(-colors.shape[1] // LANES) * LANES), np.float32)
     padded[:, : colors.shape[1]] = colors
     return Blobs(rows, padded)
@@ -120,15 +111,18 @@ def merge(given: Blobs, neighbors: Array, count: int) -> npt.NDArray[np.int32]:
     if n >= 1 << 31:
         raise ValueError("too many rows")
     wanted = max(0, n - max(1, count))
-    partners = np.ascontiguousarray(neighbors, np.int32).copy()
+    nearby = np.ascontiguousarray(neighbors, np.int32)
     if not _core.available():
-        return _merge(given, partners, wanted)
-    losses, merges = np.empty(n), np.empty((wanted, 2), np.int32)
-    kind = (given.rows, given.colors, given.colors.shape[1], partners, k)
-    parallel.for_each(lambda part: _BEGIN(*kind, part.start, part.stop, losses), parallel.blocks(n, ROWS))
+        return _merge(given, nearby, wanted)
+    partners, merges = np.empty((n, k), PARTNER), np.empty((wanted, 2), np.int32)
+    width = given.colors.shape[1]
+    parallel.for_each(
+        lambda part: _BEGIN(given.rows, given.colors, width, nearby, k, part.start, part.stop, partners),
+        parallel.blocks(n, ROWS),
+    )
     done = np.zeros(1, np.int64)
-    state = (np.arange(n, dtype=np.int32), np.zeros(n, np.int32), np.zeros(n, np.int32), np.empty(n, HELD))
-    _MERGE(*kind, n, wanted, losses, *state, merges, done)
+    state = (np.arange(n, dtype=np.int32), np.zeros(n, np.int32), np.empty(n, HELD))
+    _MERGE(given.rows, given.colors, width, partners, k, n, wanted, *state, merges, done)
     return merges[: int(done[0])]
 
 
@@ -225,6 +219,6 @@ def _together(a: Any, b: Any, p: float, q: float) -> list[float]:
     return [p * one + q * other + pq * d for one, other, d in pairs]
 
 
-def _determinant(covariance: list[float]) -> float:
+def _determinant(covariance: Any) -> Any:
     a, b, c, d, e, f = covariance
     return a * (d * f - e * e) - b * (b * f - e * c) + c * (b * e - d * c)

@@ -135,7 +135,7 @@ def share(
             parallel.blocks(len(band.tiles), TILES),
         )
         owners = seen.splats["row"][band.ids]
-        for channel in range(SHARES):
+        for channel in np.flatnonzero(shares.any(0)):
             sums[:, channel] += np.bincount(owners, shares[:, channel], len(rows))
     return drawn, sums / SHARE_UNIT
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..kernels import merging
+from ..kernels import merging, morton
 from ..neighbors import knn
 from .gaussians import Gaussians
 
@@ -69,14 +69,19 @@ def weights(gaussians: Gaussians, seen: Array | None) -> Array:
 def roots(gaussians: Gaussians, weights: Array, count: int) -> Array:
     """(N,) int64, of each row one of those that it becomes one with: `count` different ones in all."""
     total = len(gaussians.cloud)
+    rows = morton.order_of(gaussians.positions.T)  # neighbours lie side by side in memory
+    points = gaussians.cloud.columns(fields.POSITION).T[rows]
     blobs = merging.blobs(
-        gaussians.positions.T, gaussians.covariances.T, weights, gaussians.colors(merging.LANES)
+        gaussians.positions.T[rows],
+        gaussians.covariances.T[rows],
+        weights[rows],
+        gaussians.colors(rows, merging.LANES),
     )
     root, alive = np.arange(total), np.arange(total)
     while len(alive) > count:
         whole = len(alive) == total
-        points = gaussians.cloud.columns(fields.POSITION).T if whole else blobs.rows["mean"][alive]
-        partners = knn(points, min(PARTNERS, len(alive) - 1))[1].astype(np.int32)
+        here = points if whole else blobs.rows["mean"][alive]
+        partners = knn(here, min(PARTNERS, len(alive) - 1))[1].astype(np.int32)
         part = blobs if whole else merging.Blobs(blobs.rows[alive], blobs.colors[alive])
         part.rows["lost"] = 0  # with new neighbours, all begin anew
         merges = merging.merge(part, partners, count)
@@ -86,7 +91,9 @@ def roots(gaussians: Gaussians, weights: Array, count: int) -> Array:
         root[alive] = alive[into]
         root = root[root]  # what was part of one that is gone
         alive = alive[into == np.arange(len(alive))]
-    return root
+    found = np.empty(total, np.int64)
+    found[rows] = rows[root]
+    return found
 
 
 def _followed(merges: Array, count: int) -> Array:

@@ -14,12 +14,14 @@ from ..cameras import box
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import render_modes
-from ..kernels import covariances, elementary
+from ..kernels import covariances, elementary, parallel, structured
+from ..kernels.columns import gather
 from ..splats import DENSITY, STUDENT
 
 Array = npt.NDArray[Any]
 
 SHAPE = (fields.OPACITY, *fields.SCALE, *fields.ROTATION)
+ROWS = 1 << 14  # whose colours are gathered at a time
 THINNEST = 1e-7  # of the scene's size, which a Gaussian is in every direction at least
 FARTHEST = 1e30  # of the scene's size: what is farther or larger counts as that
 INSTEAD = "thin it by resample, which selects rows"
@@ -69,13 +71,19 @@ class Gaussians:
         mass = mass + 1e-12 * mean if mean > 0 else np.ones(count)
         return cls(cloud, size, centre, positions, found, mass)
 
-    def colors(self, lanes: int) -> npt.NDArray[np.float32]:
-        """(N, C) harmonics, C filled up with zeros to a multiple of `lanes`."""
+    def colors(self, rows: Array, lanes: int) -> npt.NDArray[np.float32]:
+        """(N, C) harmonics of these rows, C filled up with zeros to a multiple of `lanes`."""
         names = color_names(self.cloud)
-        rows = np.zeros((len(self.cloud), -(-len(names) // lanes) * lanes), np.float32)
-        for start, block in self.cloud.column_blocks(names):
-            rows[start : start + block.shape[1], : len(names)] = block.T
-        return rows
+        kind = self.cloud.float_type(names)
+        found = np.zeros((len(rows), -(-len(names) // lanes) * lanes), np.float32)
+
+        def fill(part: slice) -> None:
+            block = np.empty((len(names), part.stop - part.start), kind)
+            gather(structured.take_rows(self.cloud.rows, rows[part]), names, block)
+            found[part, : len(names)] = block.T
+
+        parallel.for_each(fill, parallel.blocks(len(rows), ROWS))
+        return found
 
 
 def color_names(cloud: GaussianCloud) -> tuple[str, ...]:
