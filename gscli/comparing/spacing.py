@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..kernels import hashing, morton, occupancy, parallel
+from ..kernels import cell_names, hashing, morton, parallel
 from ..neighbors import kdtree
 
 SAMPLE = 20_000  # positions searched for at most, in the whole cloud
@@ -42,7 +42,7 @@ def sampled(xyz: Any, seed: int) -> npt.NDArray[np.float64]:
     keys, points = np.empty(0, np.uint64), np.empty((0, 3), xyz.dtype)
     for part in parallel.blocks(len(xyz)):
         block = xyz[part]
-        drawn = hashing.mix64(occupancy.name_positions(block.T) + word)
+        drawn = hashing.mix64(cell_names.name_positions(block.T) + word)
         near = drawn <= keys[-1] if len(keys) == SAMPLE else slice(None)
         keys, first = np.unique(np.concatenate([keys, drawn[near]]), return_index=True)
         points = np.concatenate([points, block[near]])[first[:SAMPLE]]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import fields, flaws
 from ..cloud import GaussianCloud
 from ..kernels import cells, hashing, occupancy
+from ..kernels.cell_names import Naming
 from ..kernels.extent import Extent, stride
 from ..positions import not_finite
 from ..scratch import Parts
@@ -117,7 +118,7 @@ class SpilledPoints:
                 yield positions(records[-start % every :: every])
                 start += len(records)
 
-        def distinct(name: occupancy.Naming) -> int:
+        def distinct(name: Naming) -> int:
             some = np.sort(occupancy.named(name, self.extent.some))
             most = budget.room // SORT_BYTES
             number = -(-2 * self.extent.count // most)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import occupancy
+from .cell_names import name_positions
 from .extent import Extent
 from .ladder import LARGEST, SIZES, SMALLEST, divides, rung, rungs
 from .occupancy import Points
@@ -59,7 +59,7 @@ def search(
     low, high = counts.crossing(wanted, counts.guess())
     if low < finest:
         wanted = counts.exactly(finest)
-        if points.distinct(occupancy.name_positions) > wanted:
+        if points.distinct(name_positions) > wanted:
             return rung(finest), True
         low, high = counts.crossing(wanted, high)
     return rung(_nearest(counts, wanted, low, high, largest=True)), False

@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from . import cells, occupancy
+from .cell_names import CellNames
 from .extent import Extent
 from .ladder import rung, rungs
 from .occupancy import Points
@@ -101,10 +102,10 @@ class RungCounts:
         seen = -math.expm1(-0.4 * self._extent.count / self.every / self.wanted)
         return _crossing(lambda i: math.log2(self.in_part(i) / (seen * self.wanted)), i, *ends)[0]
 
-    def _name(self, i: int) -> occupancy.CellNames:
+    def _name(self, i: int) -> CellNames:
         size = rung(i)
         span = cells.lattice_span(self._extent.low, self._extent.high, size, self._origin)
-        return occupancy.CellNames(size, self._origin, span)
+        return CellNames(size, self._origin, span)
 
 
 def _crossing(excess: Callable[[int], float], guess: int, low: int, high: int) -> tuple[int, int]:

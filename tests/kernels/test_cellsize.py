@@ -11,7 +11,7 @@ from gscli.cloud import GaussianCloud
 from gscli.grids.budget import Budget
 from gscli.grids.tiled_grid import TiledGrid
 from gscli.grids.voxel_grid import VoxelGrid
-from gscli.kernels import ladder, occupancy
+from gscli.kernels import cell_names, ladder, occupancy
 from gscli.kernels.cells import lattice_span
 
 ORIGIN = np.zeros(3)
@@ -184,7 +184,7 @@ def test_a_size_that_a_flyaway_made_larger_says_so():
 
 
 def names(xyz, size, origin=ORIGIN):
-    return occupancy.CellNames(size, origin, lattice_span(xyz.min(1), xyz.max(1), size, origin))
+    return cell_names.CellNames(size, origin, lattice_span(xyz.min(1), xyz.max(1), size, origin))
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, np.array([0.1, -2.0, 0.3])])
@@ -226,7 +226,7 @@ def test_torch_has_the_words_of_numpy_and_counts_as_many(size, dtype):
     ours, theirs = occupancy.in_memory(xyz), occupancy.in_memory(torch.from_numpy(xyz))
     for origin in (ORIGIN, np.array([0.1, -2.0, 0.3])):
         name = names(xyz, size, origin)
-        for naming in (name, occupancy.name_positions):
+        for naming in (name, cell_names.name_positions):
             assert naming(torch.from_numpy(xyz)).numpy().view(np.uint64).tolist() == naming(xyz).tolist()
             assert theirs.distinct(naming) == ours.distinct(naming) > 0
         for slots, every in ((1 << 16, 1), (1 << 8, 1), (1 << 10, 3)):

@@ -20,9 +20,16 @@ import gscli  # noqa: E402
 from gscli.kernels import box_tree, gpu  # noqa: E402
 from gscli.kernels import walk as walks  # noqa: E402
 from gscli.kernels.draws import STRETCH, TILES  # noqa: E402
-from gscli.kernels.gpu import composite, draws, trial, walk  # noqa: E402
+from gscli.kernels.gpu import cells, composite, draws, trial, walk  # noqa: E402
 
-NUMBERS = {"points": "*fp32", "queries": "*fp32", "box": "*fp32", "squared": "*fp64"}
+NUMBERS = {
+    "points": "*fp32",
+    "queries": "*fp32",
+    "box": "*fp32",
+    "squared": "*fp64",
+    "xyz": "*fp32",
+    "cut": "*fp64",
+}
 NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep")}
 INT64 = ["order", "which", "offsets", "cells", "k", "forced", "positions", "keys", "ends"]  # others are int32
 WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
@@ -40,6 +47,8 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
         f"share, {columns} columns": (draws.share, {"ROUNDS": True, "COLUMNS": columns, "B": 256}, 4)
         for columns in (1, 3)
     },
+    "mark_cells, packed": (cells.mark_cells, {"PACKS": True, "B": 1024}, 4),
+    "mark_cells, mixed": (cells.mark_cells, {"PACKS": False, "B": 1024}, 4),
     "mark_one": (draws.mark_one, {"COLUMNS": 3, "B": 256}, 4),
     **{f"mark_least, {rows} rows": (draws.mark_least, {"B": rows}, warps) for rows, warps in TILES},
     "hash_rows": (draws.hash_rows, {"B": 1024}, 4),
@@ -78,7 +87,7 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
         return "i64" if name in WORDS else "i32"
     if name in NUMBERS:
         return NUMBERS[name]
-    if name == "marks":
+    if name in ("marks", "table"):
         return "*i8"
     return "*i64" if name in INT64 or (name == "rows" and kernel is draws.compact) else "*i32"
 
