@@ -14,7 +14,7 @@ from gscli.bench.timing import Group, Row
 from gscli.kernels import parallel
 
 GSCLI = (sys.executable, "-m", "gscli")
-PEERS = ("numpy", "torch", "scipy", "plyfile", "open3d")
+PEERS = ("numpy", "torch", "triton", "scipy", "plyfile", "open3d")
 
 Tables = Callable[[bool, int], Iterator[str]]  # tables(quick, repeats): Markdown, as each is measured
 

@@ -21,7 +21,7 @@ SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in ("__init__
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_benchmark_prints_tables_of_what_is_installed(name: str) -> None:
-    if name in ("draws", "search"):
+    if name in ("draws", "gpu", "search"):
         pytest.importorskip("torch")
     if name == "renders" and not _core.available():
         pytest.skip("compiled kernels are not available")
