@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gscli import VoxelGrid, device, neighbors, scene
+from gscli import VoxelGrid, device, neighbors, rasterizers, scene
 from gscli.bench.timing import compare_calls
+from gscli.cameras import orbit
+from gscli.splats import Splats
 from gscli.training import GridSampler
 
 from .tables import markdown, show
@@ -19,11 +21,32 @@ WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def tables(quick: bool, repeats: int) -> Iterator[str]:
-    """Neighbours, grids and draws of 50,000 to 4M points."""
+    """Neighbours, grids and draws of 50,000 to 4M points; on a GPU renders, too."""
     for points in (3_000,) if quick else (50_000, 1_000_000, 4_000_000):
         ours, theirs = (np.ascontiguousarray(scene.make(points, sh_degree=0, seed=s).xyz) for s in (0, 1))
         yield from searches(ours, theirs, repeats)
         yield from grids(ours, repeats)
+    if WHERE.type == "cuda":
+        for points, size in ((100_000, (800, 800)), (1_000_000, (800, 800)), (1_000_000, (1920, 1080))):
+            yield renders(points, size, repeats)
+
+
+def renders(points: int, size: tuple[int, int], repeats: int) -> str:
+    """A view in colour and an X-ray, each once it is found to be the CPU's but for rounding."""
+    made = scene.make(points)
+    (camera,) = orbit(made.xyz, 1, *size, up=(0, 0, 1))
+    calls: dict[str, Callable[[], object]] = {}
+    for xray in (False, True):
+        splats = Splats.of(made, xray=xray)
+        on_cpu, on_gpu = (rasterizers.chosen("auto", where).scene(splats) for where in (None, WHERE))
+        found, expected = (drawn.draw(camera) for drawn in (on_gpu, on_cpu))
+        what = "X-ray" if xray else "colours"
+        near(*(each.xray if xray else each.color for each in (found, expected)))
+        calls |= {
+            f"{what}, on the CPU": partial(on_cpu.draw, camera),
+            f"{what}, on {WHERE}": partial(on_gpu.draw, camera),
+        }
+    return timed(f"a view of {points:,} Gaussians of SH degree 3, {size[0]} x {size[1]}", repeats, calls)
 
 
 def searches(targets: Any, queries: Any, repeats: int) -> Iterator[str]:
@@ -101,6 +124,12 @@ def on(array: Any) -> torch.Tensor:
 def same(found: Any, expected: Any) -> None:
     """Stop where an answer is not the CPU's, to the last bit."""
     np.testing.assert_array_equal(device.to_numpy(found), device.to_numpy(expected))
+
+
+def near(found: Any, expected: Any) -> None:
+    """Stop where a picture is not the CPU's to 90 dB."""
+    error = np.mean(np.square(found.astype(np.float64) - expected)) / expected.max() ** 2
+    assert error < 1e-9, f"{-10 * np.log10(error):.1f} dB"
 
 
 if __name__ == "__main__":
