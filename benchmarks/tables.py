@@ -76,7 +76,7 @@ def seconds(time: float) -> str:
         return f"{time:.0f} s"
     if time >= 1:
         return f"{time:.1f} s"
-    return f"{time:.2f} s" if time >= 0.1 else f"{time * 1e3:.2g} ms"
+    return f"{time:.2f} s" if time >= 0.0995 else f"{time * 1e3:.2g} ms"
 
 
 def script(code: str, *arguments: object, needs: str) -> list[str] | str:
