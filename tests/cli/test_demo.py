@@ -1,6 +1,7 @@
 """The first run of a newcomer, and the commands that look at the machine."""
 
 import json
+import re
 import shlex
 
 import numpy as np
@@ -103,6 +104,7 @@ def test_doctor_finds_what_works_and_what_is_missing(monkeypatch):
     monkeypatch.setitem(doctor.EXTRAS, "torch", (("a_package_that_is_not_there",), "nothing"))
     said = run("doctor").output
     assert "  no  cuda" in said
+    assert re.search(r"^  no  triton-walk +no cuda here; pip install it", said, re.MULTILINE)
     assert "no cuda here; pip install it, or use --device cpu" in said
     assert "pip install a_package_that_is_not_there" in said
 

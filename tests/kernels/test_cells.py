@@ -146,10 +146,10 @@ def test_torch_groups_alike(kind):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
-@pytest.mark.parametrize("within_reach", [False, True])
-def test_torch_chooses_the_same_cells(kind, dtype, within_reach, monkeypatch):
+def test_torch_chooses_the_same_cells(kind, dtype, monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr(located, "within_reach", lambda tensor: within_reach)
+    if dtype is np.float32:  # as on a GPU; else cells are counted by NumPy, as on a CPU
+        monkeypatch.setattr(located, "within_reach", lambda tensor: False)
     xyz = scene(20_001, kind, dtype)
     rough = np.repeat(xyz, 15, axis=0) + np.random.default_rng(0).normal(0, 0.01, (300_015, 3)).astype(dtype)
     bad = xyz.copy()
