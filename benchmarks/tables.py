@@ -16,17 +16,24 @@ from gscli.kernels import parallel
 GSCLI = (sys.executable, "-m", "gscli")
 PEERS = ("numpy", "torch", "triton", "scipy", "plyfile", "open3d")
 
-Tables = Callable[[bool, int], Iterator[str]]  # tables(quick, repeats): Markdown, as each is measured
+Tables = Callable[..., Iterator[str]]  # tables(quick, repeats): Markdown, as each is measured
 
 
-def show(tables: Tables, about: str | None) -> None:
-    """Run a script: print where it runs and its tables."""
+def show(tables: Tables, about: str | None, *, files: str | None = None) -> None:
+    """Run a script: print where it runs and its tables.
+
+    Args:
+        files: what files are that it takes too, as its last argument; None where it takes none.
+    """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, once: whether it runs at all")
     parser.add_argument("--repeats", type=int, help="timed repeats after a warm-up (5, with --quick 1)")
+    if files is not None:
+        parser.add_argument("files", nargs="*", help=files)
     asked = parser.parse_args()
+    given = [asked.files] if files is not None else []
     print(f"{machine()}\n")
-    for table in tables(asked.quick, asked.repeats or (1 if asked.quick else 5)):
+    for table in tables(asked.quick, asked.repeats or (1 if asked.quick else 5), *given):
         print(f"{table}\n", flush=True)
 
 

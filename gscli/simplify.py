@@ -21,7 +21,7 @@ from .rendering.views import MOST
 from .resampling.draws import write_index
 from .simplifying import clusters, judging, look
 from .simplifying.gaussians import Gaussians, color_names, other_columns
-from .simplifying.merged import GROWTHS, Merged
+from .simplifying.merged import BLIND, Merged
 from .simplifying.moments import moments
 from .simplifying.result import Looked as Looked
 from .simplifying.result import Simplified as Simplified
@@ -187,7 +187,7 @@ def _provenance(
     words = [f"gscli {__version__} simplify target={target} views={0 if seen is None else len(seen.cameras)}"]
     if cameras is not None:
         words.append(f"cameras={Path(cameras).name!a}")
-    return " ".join([*words, f"growth={GROWTHS[0] if growth is None else growth!r}"])
+    return " ".join([*words, f"growth={BLIND if growth is None else growth!r}"])
 
 
 def _written(to: Target, cloud: GaussianCloud, new: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

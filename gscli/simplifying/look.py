@@ -1,4 +1,8 @@
-"""A look at a scene: pictures from a few cameras, and how much of each Gaussian they show."""
+"""A look at a scene: small pictures from a few cameras, and how much of each Gaussian they show.
+
+From some of the cameras there are larger pictures too: how large merged Gaussians had best be does not show
+in small ones, in which every edge is blurred.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ SIDE = 160  # pixels: of a picture, or of a square that has as many
 VIEWS, FEW = 10, 8  # how many, where less than `PART` of the rows stay, and where more do
 PART = 0.4
 FROM_FILE = 24  # how many of the cameras of a file
+LARGE, LARGE_SIDE = 4, 400  # how many larger pictures, and their pixels
 DAMPING = 2.0  # pixels that a row is taken to fill beside those it does
 BOLDEST = 0.5  # change of a colour
 WHITE = (1.0, 1.0, 1.0)
@@ -35,11 +40,13 @@ class Look:
 
     Attributes:
         cameras: where they are from. pictures: what they show.
-        seen: (N,) pixels that each Gaussian fills in all of them, by its weight.
+        large: larger ones from some of the cameras, and what these show.
+        seen: (N,) pixels that each Gaussian fills in all of the small ones, by its weight.
     """
 
     cameras: tuple[Camera, ...]
     pictures: tuple[Picture, ...]
+    large: tuple[tuple[Camera, Picture], ...]
     seen: Array
 
     @classmethod
@@ -53,12 +60,16 @@ class Look:
             seen += shares[:, 0]
             pictures.append(picture)
             advance(1)
-        return cls(tuple(cameras), tuple(pictures), seen)
+        large = [(camera, scene.draw(camera)) for camera in enlarged(cameras)]
+        return cls(tuple(cameras), tuple(pictures), tuple(large), seen)
 
     def error(self, scene: Drawn) -> float:
-        """How far another scene looks from this: the sum of squared differences on black and on white."""
+        """How far another scene looks from this: the squared differences of the large pictures.
+
+        Summed up on black and on white.
+        """
         total = 0.0
-        for camera, wanted in zip(self.cameras, self.pictures, strict=True):
+        for camera, wanted in self.large:
             found = scene.draw(camera)
             for one, other in ((_black(found), _black(wanted)), (_white(found), _white(wanted))):
                 total += float(np.square(one - other).sum(dtype=np.float64))
@@ -100,14 +111,27 @@ def from_where(
 
 def small(cameras: Sequence[Camera], views: int, pixels: int) -> list[Camera]:
     """Some of these cameras, evenly spread, with pictures of so many pixels at most."""
+    return [
+        camera.resized(*_sides(camera, min(pixels, camera.width * camera.height)))
+        for camera in _spread(cameras, views)
+    ]
+
+
+def enlarged(cameras: Sequence[Camera]) -> list[Camera]:
+    """Some of the cameras of a look, with larger pictures."""
+    return [camera.resized(*_sides(camera, LARGE_SIDE * LARGE_SIDE)) for camera in _spread(cameras, LARGE)]
+
+
+def _spread(cameras: Sequence[Camera], views: int) -> list[Camera]:
+    """So many cameras at most, evenly spread."""
     count = min(views, len(cameras))
-    some = [cameras[(2 * i + 1) * len(cameras) // (2 * count)] for i in range(count)]
-    found = []
-    for camera in some:
-        part = min(1.0, (pixels / (camera.width * camera.height)) ** 0.5)
-        size = (max(1, round(camera.width * part)), max(1, round(camera.height * part)))
-        found.append(camera.resized(*size))
-    return found
+    return [cameras[(2 * i + 1) * len(cameras) // (2 * count)] for i in range(count)]
+
+
+def _sides(camera: Camera, pixels: int) -> tuple[int, int]:
+    """Width and height of so many pixels, in the proportions of a camera's."""
+    part = (pixels / (camera.width * camera.height)) ** 0.5
+    return max(1, round(camera.width * part)), max(1, round(camera.height * part))
 
 
 def _ones(picture: Picture) -> Array:

@@ -9,6 +9,7 @@ suits a scene best is found by trying.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from .moments import Moments
 Array = npt.NDArray[Any]
 
 OPAQUE = 0.9999  # at most
-GROWTHS = (0.3, 0.45, 0.6)  # that are tried; the first where nobody looks
+GROWTHS = (0.0, 0.15, 0.3, 0.45, 0.6)  # powers
+BLIND = 0.3  # where nobody looks
 
 
 class Merged:
@@ -52,7 +54,7 @@ class Merged:
         self._put(fields.POSITION, moments.means * gaussians.size + gaussians.centre[:, None])
         self._put(fields.ROTATION, rotations)
         self._put((*colors, *averaged), moments.columns)
-        self.grow(GROWTHS[0])
+        self.grow(BLIND)
 
     def grow(self, power: float) -> None:
         """Let Gaussians that hold more than they can grow by this power of how much more it is."""
@@ -63,14 +65,22 @@ class Merged:
         self._put((fields.OPACITY,), (elementary.log(opacity) - elementary.log(1 - opacity))[None])
 
     def fit(self, look: Look, name: str) -> float:
-        """Grow by the power of `GROWTHS` with which it looks most like a scene did."""
-        errors = []
-        for power in GROWTHS:
-            self.grow(power)
-            errors.append(look.error(drawn(self.cloud, name)))
-        best = GROWTHS[int(np.argmin(errors))]
-        self.grow(best)
-        return best
+        """Grow by the power of `GROWTHS` with which it looks most like a scene did.
+
+        From the middle one as far up or down as it gets better.
+        """
+
+        @cache
+        def error(at: int) -> float:
+            self.grow(GROWTHS[at])
+            return look.error(drawn(self.cloud, name))
+
+        best = GROWTHS.index(BLIND)
+        for step in (1, -1):
+            while 0 <= best + step < len(GROWTHS) and error(best + step) < error(best):
+                best += step
+        self.grow(GROWTHS[best])
+        return GROWTHS[best]
 
     def settle(self, look: Look, name: str) -> None:
         """Change the colours of merged rows by one step towards what a scene looked like."""
