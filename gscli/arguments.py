@@ -116,6 +116,11 @@ def parsed_size(value: int | str) -> int:
     return int(float(spelt[1]) * (1024 if spelt[3] else 1000) ** power)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether an argument is one of Python's integers; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def is_number(value: Any) -> bool:
     """Whether an argument is one real number, Python's or NumPy's; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)

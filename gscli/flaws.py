@@ -38,6 +38,15 @@ class Flaws:
         """Its part of a JSON document."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        """For people, how many have which flaw; nothing where none has any."""
+        told = (
+            (self.points, "with a position that is not finite"),
+            (self.not_finite, "with another value that is not"),
+            (self.unrotated, "without a rotation"),
+        )
+        return ", ".join(f"{count:,} {what}" for count, what in told if count)
+
     def __add__(self, other: Flaws) -> Flaws:
         return Flaws(
             self.points + other.points,

@@ -122,8 +122,7 @@ def render(
         for shot_of, path in zip(found.cameras, paths, strict=True):
             with timings.stage("draw"):
                 picture = scene.draw(shot_of, depth=mode == "depth")
-                opaque = picture.alpha if picture.xray is None else picture.xray
-                seen = 0.0 if opaque is None else float(np.count_nonzero(opaque) / opaque.size)
+                seen = float(np.count_nonzero(picture.solid) / picture.solid.size)
                 values = pictures.shown(picture, mode, behind)
             yield shot_of, path, values, seen
 

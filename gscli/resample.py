@@ -210,7 +210,8 @@ def resample(
                 del draw, kept  # before the next takes as much
     grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
     notes += [told for m in chosen if (told := shared_out(m, cut.grid)) is not None]
-    notes += dangling(cloud, jobs, outputs)
+    thinned = zip(jobs, outputs, strict=True)
+    notes += dangling(cloud, [job.target for job, output in thinned if output.points < len(cloud)])
     return Resampled(
         path=name,
         format=cloud.header.format,

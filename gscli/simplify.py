@@ -18,7 +18,7 @@ from .formats import Source, Target
 from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
 from .rendering.views import MOST
-from .resampling.draws import write_index
+from .resampling.draws import dangling, write_index
 from .simplifying import clusters, judging, look
 from .simplifying.gaussians import Gaussians, color_names, other_columns
 from .simplifying.merged import BLIND, Merged
@@ -150,7 +150,7 @@ def simplify(
         looks=judged,
         index=None if index is None else os.fspath(index),
         timings=timings,
-        notes=(*cloud.header.notes, *_dangling(to, cloud)),
+        notes=(*cloud.header.notes, *dangling(cloud, [to])),
         options={
             "target": str(target),
             "views": views,
@@ -162,9 +162,7 @@ def simplify(
 
 
 def _require_views(views: int | None, cameras: str | os.PathLike[str] | None) -> None:
-    if views is not None and (
-        isinstance(views, bool) or not isinstance(views, int) or not 0 <= views <= MOST
-    ):
+    if views is not None and (not arguments.is_whole(views) or not 0 <= views <= MOST):
         raise UsageError(f"`views` must be a whole number from 0 to {MOST:,}, not {arguments.told(views)}")
     if views == 0 and cameras is not None:
         raise UsageError("`cameras` has no effect with `views=0`", remedy="drop one")
@@ -197,9 +195,3 @@ def _written(to: Target, cloud: GaussianCloud, new: npt.NDArray[np.int64]) -> np
     place = np.empty(len(cloud), np.int64)
     place[to.writer.order(cloud, None)] = np.arange(len(cloud))
     return place[new]
-
-
-def _dangling(to: Target, cloud: GaussianCloud) -> list[str]:
-    """Tell what was copied as it is and numbers rows that are no longer where they were."""
-    stale = to.writer.references_rows(cloud) if to.format.name == cloud.header.format else []
-    return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"] if stale else []

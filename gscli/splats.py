@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from . import fields
 from .cloud import GaussianCloud
-from .errors import InputError
+from .errors import InputError, UsageError
 from .files import render_modes
 from .results.shown import shown
 
@@ -97,6 +97,15 @@ class Splats:
         if self.xray != other.xray:
             kinds = ["densities" if each.xray else "colours" for each in (self, other)]
             raise InputError(f"holds {kinds[0]}, and {names[1]} {kinds[1]}", path=names[0])
+
+    def require_range(self, data_range: float | None) -> None:
+        """Refuse what someone says that these span, if they are colours; None says nothing.
+
+        Raises:
+            UsageError: see above.
+        """
+        if data_range is not None and not self.xray:
+            raise UsageError("`data_range` has no effect on colours, whose range is 1", remedy="drop it")
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -17,8 +17,9 @@ from .cloud import GaussianCloud
 from .comparing.scenes import Scene as Given
 from .comparing.scenes import read as read_two
 from .comparing.scenes import read_one, scene
+from .comparing.scenes import size as bytes_of
 from .errors import UsageError, naming
-from .files import size_of, upwards, writing
+from .files import upwards, writing
 from .formats import Source
 from .kernels import images, parallel
 from .progress import Timings, Track, silent
@@ -74,7 +75,7 @@ def view(
     """
     arguments.require_flags(overwrite=overwrite)
     asked = wanted(None, SIZE if size is None else size, None, None, up, fov, near)
-    if not isinstance(turns, int) or isinstance(turns, bool) or not 4 <= turns <= 360:
+    if not arguments.is_whole(turns) or not 4 <= turns <= 360:
         raise UsageError(f"`turns` must be a whole number from 4 to 360, not {arguments.told(turns)}")
     behind = pictures.background(background)
     if behind.color is None:
@@ -108,7 +109,9 @@ def view(
         drawn = [engine.scene(each) for each in splats]
     brightest = 1.0
     if splats[0].xray:
-        brightest = max(_largest(each.draw(camera)) for each in drawn for camera in cameras[:: turns // 4])
+        brightest = max(
+            float(each.draw(camera).seen.max()) for each in drawn for camera in cameras[:: turns // 4]
+        )
 
     def frames() -> Iterator[list[Array]]:
         for camera in cameras:
@@ -125,7 +128,7 @@ def view(
             advance(1)
     shown = zip(names, clouds, given, strict=True)
     return Viewed(
-        tuple(Scene(name, cloud.header.format, len(cloud), _bytes(each)) for name, cloud, each in shown),
+        tuple(Scene(name, cloud.header.format, len(cloud), bytes_of(each)) for name, cloud, each in shown),
         turns,
         RISES,
         width,
@@ -139,18 +142,14 @@ def view(
         notes=tuple(note for cloud in clouds for note in cloud.header.notes),
         timings=timings,
         options={
-            **{
-                "turns": turns,
-                "size": [width, height],
-                "background": None if splats[0].xray else behind.name,
-            },
-            **{
-                "up": direction.way,
-                "fov": asked.fov or FOV,
-                "near": near,
-                "rasterizer": rasterizer,
-                "axes": axes,
-            },
+            "turns": turns,
+            "size": [width, height],
+            "background": None if splats[0].xray else behind.name,
+            "up": direction.way,
+            "fov": asked.fov or FOV,
+            "near": near,
+            "rasterizer": rasterizer,
+            "axes": axes,
         },
     )
 
@@ -163,14 +162,6 @@ def _read(
         return [cloud], [name]
     both, names = read_two((given[0], given[1]), trust_pickle, axes)
     return list(both), list(names)
-
-
-def _bytes(given: Source | GaussianCloud) -> int | None:
-    return size_of(given.path) if isinstance(given, Source) else None
-
-
-def _largest(picture: Picture) -> float:
-    return 0.0 if picture.xray is None else float(picture.xray.max())
 
 
 def _seen(picture: Picture, behind: pictures.Background, brightest: float) -> Array:

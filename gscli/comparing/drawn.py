@@ -61,7 +61,6 @@ def prepare(
         rasterizer: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
         moved: what the source is moved by.
         around: what an orbit goes around, and what to call it; the target if None.
-        where: what `gscli.device.resolve` returned.
         data_range: what X-rays span; None for the largest value of the target.
         where: what `gscli.device.resolve` returned.
 
@@ -73,8 +72,7 @@ def prepare(
     engine = rasterizers.chosen(rasterizer, where)
     splats = [seen(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
     splats[0].require_kind_of(splats[1], names)
-    if data_range is not None and not splats[0].xray:
-        raise UsageError("`data_range` has no effect on colours, whose range is 1", remedy="drop it")
+    splats[0].require_range(data_range)
     if moved is not None and (moved.similarity() is None or np.linalg.det(moved.matrix[:3, :3]) < 0):
         what = "`render` cannot follow a `transform` that stretches or mirrors"
         raise UsageError(what, remedy="drop `render`")
@@ -140,7 +138,7 @@ def measure(
     kept: list[tuple[float, int, Image, Image]] = []
     for number, camera in enumerate(ready.views.cameras):
         here, there = _drawn(ready, camera)
-        a, b = _shown(here), _shown(there)
+        a, b = here.seen, there.seen
         error = on_black.add(camera.name, a, here.alpha, b, there.alpha)
         if on_white is not None:
             on_white.add(camera.name, here.over((1, 1, 1)), here.alpha, there.over((1, 1, 1)), there.alpha)
@@ -161,7 +159,7 @@ def _data_range(ready: Ready, name: str) -> float:
     if ready.data_range is not None:
         return ready.data_range
     target = ready.scenes[1]
-    largest = max(float(_shown(target.draw(camera)).max()) for camera in ready.views.cameras)
+    largest = max(float(target.draw(camera).seen.max()) for camera in ready.views.cameras)
     if not largest > 0:
         raise _unseen(ready, "is seen from none of {}", name)
     return largest
@@ -213,9 +211,3 @@ def _followed(camera: Camera, matrix: npt.NDArray[Any]) -> tuple[Camera, float]:
     return replace(
         camera, world_to_camera=pose, near=camera.near / scale, fx=camera.fx * zoom, fy=camera.fy * zoom
     ), scale
-
-
-def _shown(picture: Picture) -> Image:
-    found = picture.color if picture.xray is None else picture.xray
-    assert found is not None
-    return found

@@ -122,8 +122,9 @@ def _project(
     seen &= (v + tall > MIDDLE) & (v - tall < lens.height - MIDDLE)
     (kept,) = seen.nonzero(as_tuple=True)
     chosen = near[kept]
-    colors = records.new_zeros((len(kept), 3))
-    if gaussians.colors is not None:
+    if gaussians.colors is None:
+        colors = records.new_zeros((len(kept), 3))
+    else:
         way = torch.stack([axis[chosen] for axis in away]).float()
         colors = _shades(gaussians.colors[:, :, rows][:, :, chosen], way)
     return torch.cat([records[kept], colors], 1)

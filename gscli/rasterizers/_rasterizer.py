@@ -41,6 +41,18 @@ class Picture:
     depth: Array | None = None
     xray: Array | None = None
 
+    @property
+    def seen(self) -> Array:
+        """(H, W, 3) the colours, or (H, W) what rays lose; of Gaussians without colours how opaque."""
+        return next(values for values in (self.xray, self.color, self.alpha) if values is not None)
+
+    @property
+    def solid(self) -> Array:
+        """(H, W) how much is in the way: how opaque, or what rays lose; 0 where nothing is."""
+        found = self.alpha if self.xray is None else self.xray
+        assert found is not None
+        return found
+
     def over(self, background: Sequence[float]) -> Array:
         """(H, W, 3) the colours on a background of another colour than black."""
         assert self.color is not None
@@ -107,6 +119,16 @@ class Rasterizer:
     description: str
     scene: Prepare
     gpu: bool = False
+
+
+def require_pinhole(camera: Camera, splats: Splats) -> None:
+    """Refuse, for any engine, colours in a parallel beam.
+
+    Raises:
+        UsageError: see above.
+    """
+    if camera.parallel and not splats.xray:
+        raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
 
 
 RASTERIZERS: Registry[Any] = Registry("gscli.rasterizers", Rasterizer, separator="-", beside=("auto",))

@@ -11,7 +11,7 @@ from ..cameras import Camera
 from ..errors import EngineUnavailable, UsageError
 from ..kernels import splatting
 from ..splats import Splats
-from ._rasterizer import Picture, Rasterizer
+from ._rasterizer import Picture, Rasterizer, require_pinhole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,13 +62,12 @@ class Scene:
     def _view(self, camera: Camera) -> splatting.Array:
         """A camera as `splatting.VIEW`."""
         splats = self._splats
+        require_pinhole(camera, splats)
         view = np.zeros(1, splatting.VIEW)
         view["position"], view["rotation"] = camera.position, camera.world_to_camera[:3, :3]
         for name in ("fx", "fy", "cx", "cy", "near", "width", "height", "parallel"):
             view[name] = getattr(camera, name)
         view["antialiased"], view["xray"] = splats.antialiased, splats.xray
-        if camera.parallel and not splats.xray:
-            raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
         return view
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from .. import device as devices
 from .. import fields
 from ..cameras import Camera
-from ..errors import UsageError
 from ..kernels import launches
 from ..kernels.columns import gather
 from ..kernels.compositing import composite
@@ -17,7 +16,7 @@ from ..kernels.footprints import Gaussians, Lens, footprints
 from ..kernels.structured import blocks
 from ..runtime import libraries
 from ..splats import Splats
-from ._rasterizer import Picture, Rasterizer
+from ._rasterizer import Picture, Rasterizer, require_pinhole
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +39,7 @@ class Scene:
         import torch
 
         splats, xray = self._splats, self._splats.xray
-        if camera.parallel and not xray:
-            raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
+        require_pinhole(camera, splats)
         lens = Lens(
             camera.position.tolist(),
             camera.world_to_camera[:3, :3].tolist(),

@@ -112,7 +112,7 @@ def wanted(
             raise UsageError(f"`{name}` has no effect with `cameras`", remedy="drop one")
     if camera is not None and cameras is None:
         raise UsageError("`camera` has no effect without `cameras`", remedy="drop it")
-    if views is not None and (not _is_whole(views) or not 1 <= views <= MOST):
+    if views is not None and (not arguments.is_whole(views) or not 1 <= views <= MOST):
         raise UsageError(f"`views` must be a whole number from 1 to {MOST:,}, not {arguments.told(views)}")
     if up is not None:
         upwards.require(up)
@@ -135,10 +135,6 @@ def refuse_unless(render: bool, **given: Any) -> None:
             raise UsageError(f"`{name}` has no effect without `render`", remedy="add `render=True`")
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _size(given: Any) -> tuple[int, int | None] | None:
     if given is None:
         return None
@@ -148,7 +144,9 @@ def _size(given: Any) -> tuple[int, int | None] | None:
         sides = [int(side) for side in spelt.groups() if side] if spelt else []
     elif isinstance(given, (tuple, list)):
         sides = list(given)
-    if len(sides) not in (1, 2) or not all(_is_whole(side) and 1 <= side <= LARGEST for side in sides):
+    if len(sides) not in (1, 2) or not all(
+        arguments.is_whole(side) and 1 <= side <= LARGEST for side in sides
+    ):
         what = f"`size` must be WIDTHxHEIGHT in pixels, 1 to {LARGEST:,} each, not {arguments.told(given)}"
         raise UsageError(what, remedy="write it like 1280x720")
     return sides[0], sides[1] if len(sides) == 2 else None

@@ -51,10 +51,4 @@ def _dropped(result: Resampled) -> str:
     found = result.invalid
     if found is None or found.not_finite is None or found.unrotated is None:
         return f"{counted(result.dropped, 'point')} not finite or in no cell"
-    flaws = (
-        (found.points, "with a position that is not finite"),
-        (found.not_finite, "with another value that is not"),
-        (found.unrotated, "without a rotation"),
-    )
-    told = ", ".join(f"{count:,} {what}" for count, what in flaws if count)
-    return f"{counted(result.dropped, 'Gaussian')}: {told}"
+    return f"{counted(result.dropped, 'Gaussian')}: {found}"

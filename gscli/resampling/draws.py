@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,12 +147,12 @@ def shared_out(method: Method, grid: VoxelGrid | TiledGrid) -> str | None:
     return f"{method.name} to {counted(total, 'point')}: {', and '.join(sure + drawn) or 'nothing'}"
 
 
-def dangling(cloud: GaussianCloud, jobs: Sequence[PlannedDraw], outputs: Sequence[Output]) -> list[str]:
-    """Tell what was copied as it is and numbers rows that are no longer where they were."""
+def dangling(cloud: GaussianCloud, targets: Iterable[Target]) -> list[str]:
+    """Tell what was copied as it is to targets and numbers rows that are no longer where they were."""
     stale: dict[str, None] = {}
-    for job, output in zip(jobs, outputs, strict=True):
-        if job.target.format.name == cloud.header.format and output.points < len(cloud):
-            stale.update(dict.fromkeys(job.target.writer.references_rows(cloud)))
+    for target in targets:
+        if target.format.name == cloud.header.format:
+            stale.update(dict.fromkeys(target.writer.references_rows(cloud)))
     if not stale:
         return []
     return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]

@@ -107,16 +107,9 @@ def require(cloud: GaussianCloud, name: str) -> None:
         raise InputError("has no colours of degree 0 to 4, by which to merge", path=name, remedy=INSTEAD)
     if not len(cloud):
         raise InputError("has no points", path=name)
-    found = flaws.of(cloud)
-    told = (
-        (found.points, "with a position that is not finite"),
-        (found.not_finite, "with another value that is not"),
-        (found.unrotated, "without a rotation"),
-    )
-    if any(count for count, _ in told):
-        what = ", ".join(f"{count:,} {why}" for count, why in told if count)
+    if told := str(flaws.of(cloud)):
         raise InputError(
-            f"has Gaussians that no renderer can draw: {what}",
+            f"has Gaussians that no renderer can draw: {told}",
             path=name,
             remedy="drop them first, by resample with `target='100%'` and `drop_invalid='gaussians'`",
         )

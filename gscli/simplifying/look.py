@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -90,9 +90,7 @@ class Look:
 
 def drawn(cloud: GaussianCloud, name: str) -> Drawn:
     """A scene that is ready to be drawn."""
-    found: Any = rasterizers.chosen(ENGINE).scene(Splats.of(cloud, name))
-    ready: Drawn = found
-    return ready
+    return cast(Drawn, rasterizers.chosen(ENGINE).scene(Splats.of(cloud, name)))
 
 
 def from_where(

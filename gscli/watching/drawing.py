@@ -8,13 +8,12 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import rasterizers, scene
 from ..arguments import span
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
-from ..errors import InputError, UsageError
+from ..errors import InputError
 from ..rendering.views import Wanted, find, of_file, wanted
 from ..splats import Splats
 from . import disagreement
@@ -130,8 +129,7 @@ class Drawing:
         splats = [Splats.of(cloud, name) for cloud, name in zip((a, b), names, strict=True)]
         splats[0].require_kind_of(splats[1], names)
         xray = splats[0].xray
-        if self._said is not None and not xray:
-            raise UsageError("`data_range` has no effect on colours, whose range is 1", remedy="drop it")
+        splats[0].require_range(self._said)
         settled = self.settled
         if not settled.cameras:
             settled.cameras = find(self._asked, a if around is None else around, names[0]).cameras
@@ -141,8 +139,8 @@ class Drawing:
         found, seen = [], False
         for camera in settled.cameras:
             pictures = [each.draw(camera) for each in scenes]
-            seen |= any(_opaque(picture).any() for picture in pictures)
-            images = [_shown(picture) if xray else _shown(picture).clip(0, 1) for picture in pictures]
+            seen |= any(picture.solid.any() for picture in pictures)
+            images = [picture.seen if xray else picture.seen.clip(0, 1) for picture in pictures]
             found.append(disagreement.renders(*images, data_range=settled.data_range if xray else None))
         if not seen:
             raise InputError("is not seen from any camera, nor is what it is held against", path=names[0])
@@ -152,17 +150,4 @@ class Drawing:
 
 
 def _largest(scenes: Sequence[rasterizers.Scene], cameras: Sequence[Camera]) -> float:
-    return max(float(_shown(each.draw(camera)).max()) for each in scenes for camera in cameras)
-
-
-def _opaque(picture: rasterizers.Picture) -> npt.NDArray[np.float32]:
-    found = picture.alpha if picture.xray is None else picture.xray
-    assert found is not None
-    return found
-
-
-def _shown(picture: rasterizers.Picture) -> npt.NDArray[np.float32]:
-    for values in (picture.xray, picture.color, picture.alpha):
-        if values is not None:
-            return values
-    raise AssertionError("a picture of nothing")
+    return max(float(each.draw(camera).seen.max()) for each in scenes for camera in cameras)
