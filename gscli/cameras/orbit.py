@@ -51,7 +51,7 @@ def box(xyz: Array) -> tuple[Array, Array]:
     low, first, last, high = np.percentile(rows, [2, 25, 75, 98], axis=0)
     if not np.abs([low, high]).max() < FARTHEST:
         raise InputError(f"has positions of {np.abs([low, high]).max():g}, too far apart to be looked at")
-    if np.linalg.norm(high - low) > BACKDROP * np.linalg.norm(last - first) > 0:
+    if math.hypot(*(high - low)) > BACKDROP * math.hypot(*(last - first)) > 0:
         low, high = first, last
     return low, high
 
@@ -117,7 +117,7 @@ def around(xyz: Array, count: int, size: int, *, fov: float = FOV) -> list[Camer
         fov: degrees that a picture sees.
     """
     low, high = box(xyz)
-    far = float(np.linalg.norm(high - low)) / 2 / math.sin(math.radians(fov) / 2) or 1.0
+    far = math.hypot(*(high - low)) / 2 / _rounded(math.sin(math.radians(fov) / 2)) or 1.0
     i = np.arange(count) + 0.5
     ways = [
         (turn, rise, far * (CLOSE if n % 2 else FAR))
