@@ -27,6 +27,8 @@ DOING = {  # stages as people are told of them
     "grid": "finding cells",
     "draw": "drawing",
     "write": "writing",
+    "merge": "merging",
+    "fit": "fitting",
     "metrics": "summing up",
     "statistics": "testing chances",
 }

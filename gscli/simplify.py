@@ -90,7 +90,7 @@ def simplify(
     given = None if cameras is None else camera_files.read(cameras)
 
     timings = Timings()
-    with timings.stage("read"):
+    with timings.stage("read", track):
         cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
         size = read.bytes  # before it is replaced, perhaps
     with naming(read.name):
@@ -103,7 +103,7 @@ def simplify(
         at = look.from_where(cloud, given, views, count)
         with timings.stage("look"), track("looking", len(at), "views") as advance:
             seen = look.Look.at(cloud, read.name, at, advance)
-    with timings.stage("merge"):
+    with timings.stage("merge", track):
         weights = clusters.weights(gaussians, None if seen is None else seen.seen)
         found = clusters.Clusters.of(clusters.roots(gaussians, weights, count), weights)
         averaged, chosen = other_columns(cloud)
@@ -121,7 +121,7 @@ def simplify(
         )
     growth = None
     if seen is not None and len(found.merged):
-        with timings.stage("fit"):
+        with timings.stage("fit", track):
             growth = merged.fit(seen, read.name)
             if count < look.PART * len(cloud):
                 merged.settle(seen, read.name)

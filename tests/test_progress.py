@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from gscli import scene
+from gscli import _core, scene
 from gscli.compare import compare
 from gscli.comparing import budget
 from gscli.convert import convert
 from gscli.coprune import coprune
 from gscli.info import info
 from gscli.resample import resample
+from gscli.simplify import simplify
 from gscli.verify import verify
 
 POINTS = 3000
+VIEWS = None if _core.available() else 0  # without compiled kernels nothing is rendered
 
 
 class Told:
@@ -81,6 +83,10 @@ def tools(a: Path, b: Path, out: Path) -> dict[str, tuple[Callable[..., Any], li
             ["searching", "writing"],
         ),
         "info": (lambda track: info(a, track=track), ["describing"]),
+        "simplify": (
+            lambda track: simplify(a, out / "small.ply", target="25%", views=VIEWS, track=track),
+            ["looking", "comparing", "writing"] if VIEWS is None else ["writing"],
+        ),
         "verify": (verified, ["verifying"]),
     }
 
