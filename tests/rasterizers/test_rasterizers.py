@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,19 @@ from gscli import _core, fields, scene
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, UsageError
 from gscli.rasterizers import ON_CPU, RASTERIZERS, Picture, Rasterizer
+from gscli.runtime import libraries
 from tests.drawn import ORBIT, PARALLEL, SCENES, XRAYS, as_splats, brute, cloud, harmonic, look, psnr
 
 
 @pytest.fixture(params=RASTERIZERS.names())
 def engine(request: pytest.FixtureRequest) -> Rasterizer:
-    found = RASTERIZERS.get(request.param)
+    """Every engine, on a GPU where there is one and it draws there."""
+    found: Rasterizer = RASTERIZERS.get(request.param)
+    if found.gpu and libraries.trouble("torch") is None:
+        import torch
+
+        if torch.cuda.is_available():
+            found = replace(found, scene=partial(found.scene, device=torch.device("cuda")))
     try:
         found.scene(as_splats(cloud(1)))
     except EngineUnavailable as missing:
