@@ -42,7 +42,7 @@ def test_it_says_what_it_drew_and_chose(run: Callable[..., Result]) -> None:
     for part in (
         "scene.ply: 10,774 Gaussians (ply)",
         "drew     1 view of rgb on black, 64 x 48, by core",
-        "up       -y, as trained scenes usually have it; --up chooses another",
+        "up       z, as the file says; --up chooses another",
         "wrote    shot.png",
         "(read ",
     ):
