@@ -27,7 +27,7 @@ def tables(quick: bool, repeats: int) -> Iterator[str]:
     points, size = (3_000, 80) if quick else (1_000_000, 800)
     cloud = scene.make(points)
     (camera,) = orbit(cloud.xyz, 1, size, size, up=UP)
-    colors, xray = core.Scene(Splats.of(cloud)), core.Scene(Splats.of(cloud, xray=True))
+    colors, xray = core.Drawable(Splats.of(cloud)), core.Drawable(Splats.of(cloud, xray=True))
     calls: dict[str, Callable[[], object]] = {
         "colours": lambda: colors.draw(camera),
         "colours, on one thread": on_one_thread(lambda: colors.draw(camera)),
@@ -39,7 +39,7 @@ def tables(quick: bool, repeats: int) -> Iterator[str]:
     yield markdown(compare_calls(title, calls, repeats=repeats))
     few = scene.make(points // 10)
     cameras = orbit(few.xyz, 12, size, size, up=UP)
-    drawn = core.Scene(Splats.of(few))
+    drawn = core.Drawable(Splats.of(few))
     calls = {f"{len(few):,} Gaussians": lambda: [drawn.draw(each) for each in cameras]}
     yield markdown(compare_calls(f"12 views, {size} x {size}", calls, repeats=repeats))
     yield markdown(
@@ -65,7 +65,7 @@ def grown(points: int, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
     for times in (1, 3, 10):
         cloud: GaussianCloud = scene.make(points * times, sh_degree=0)
         (camera,) = orbit(cloud.xyz, 1, size, size, up=UP)
-        drawn = core.Scene(Splats.of(cloud))
+        drawn = core.Drawable(Splats.of(cloud))
         yield f"{len(cloud):,}", lambda drawn=drawn, camera=camera: drawn.draw(camera)  # type: ignore[misc]
 
 

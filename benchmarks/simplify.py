@@ -130,7 +130,7 @@ def _cameras(cloud: GaussianCloud, path: str, side: int) -> list[Camera]:
 
 
 def _drawn(cloud: GaussianCloud, cameras: Sequence[Camera]) -> list[Picture]:
-    drawn = core.Scene(Splats.of(cloud))
+    drawn = core.Drawable(Splats.of(cloud))
     return [drawn.draw(camera) for camera in cameras]
 
 

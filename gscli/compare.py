@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from . import arguments, fields, scratch
+from . import arguments, fields, given, scratch
 from . import device as devices
 from .cloud import GaussianCloud
-from .comparing import budget, drawn, gates, options, paint, pairing, scenes, search, turned
+from .comparing import budget, drawn, gates, options, paint, pairing, search, turned
 from .comparing.centers import color_top, compare_centers
 from .comparing.paired import with_gaussians
 from .comparing.result import Compared as Compared
 from .comparing.result import Evidence, Input
-from .comparing.scenes import Scene
 from .comparing.transform import Transform
 from .errors import UsageError
 from .files import writing
-from .formats import Source, Target
+from .formats import Target
+from .given import Given
 from .progress import Timings, Track, silent
 from .rendering.views import wanted
 from .version import __version__
@@ -37,8 +37,8 @@ __all__ = ["Compared", "Evidence", "Input", "compare"]
 
 
 def compare(
-    source: Scene,
-    target: Scene,
+    source: Given,
+    target: Given,
     *,
     threshold: float | str | Sequence[float | str] | None = None,
     pair: str | None = None,
@@ -107,9 +107,7 @@ def compare(
     arguments.require_flags(gaussians=gaussians, colors=colors, overwrite=overwrite, allow_lossy=allow_lossy)
     arguments.require_flags(render=render)
     asked = wanted(views, size, cameras, None, up, fov, near)
-    given = scenes.scene(source, "source"), scenes.scene(target, "target")
-    if all(isinstance(scene, Source) and scene.standard for scene in given):
-        raise UsageError("stdin can be one of the two scenes, not both")
+    scenes = given.opened(source, target)
     output = None if distances is None else Target.of(distances, overwrite=overwrite, allow_lossy=allow_lossy)
     paint.check_options(
         output,
@@ -120,7 +118,7 @@ def compare(
     )
     written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
-    read = [scene.path for scene in given if isinstance(scene, Source)]
+    read = given.paths(scenes)
     read += [Path(path) for path in (transform, index, cameras) if isinstance(path, (str, os.PathLike))]
     writing.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
@@ -135,7 +133,8 @@ def compare(
         budget.require_tiles(engine, where)
     timings = Timings()
     with timings.stage("read", track):
-        clouds, names = scenes.read(given, trust_pickle, axes)
+        (a, b), (name, other) = given.read(scenes, trust_pickle=trust_pickle, axes=axes)
+        clouds, names = (a, b), (name, other)
         ready = (
             drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range, where=where)
             if render
@@ -144,7 +143,7 @@ def compare(
     result = _compare(
         clouds,
         names,
-        (scenes.size(given[0]), scenes.size(given[1])),
+        (given.size(scenes[0]), given.size(scenes[1])),
         thresholds=thresholds,
         pair=pair,
         gaussians=gaussians,

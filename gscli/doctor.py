@@ -94,7 +94,7 @@ def _rasterizers() -> Iterator[Finding]:
     nothing = Splats(np.empty(0, scene.columns(0)), 0)
     for engine in RASTERIZERS:
         try:
-            engine.scene(nothing)
+            engine.prepare(nothing)
             yield Finding("rasterizer", engine.name, True, engine.description)
         except GscliError as error:
             yield Finding("rasterizer", engine.name, False, error.what, error.remedy or "")

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, files, rasterizers
+from . import arguments, files, given, rasterizers
 from . import device as devices
 from .cameras import Camera
 from .cloud import GaussianCloud
-from .comparing import scenes
 from .errors import UsageError, did_you_mean
 from .files import temporaries, writing
-from .formats import Source
+from .given import Given
 from .kernels import parallel
 from .progress import Timings, Track, silent
 from .rendering import MODES, pictures
@@ -32,7 +31,7 @@ __all__ = ["Rendered", "Shot", "render"]
 
 
 def render(
-    source: scenes.Scene,
+    source: Given,
     output: str | os.PathLike[str],
     *,
     views: int | None = None,
@@ -95,14 +94,14 @@ def render(
     where = devices.resolve(device)
     engine = rasterizers.chosen(rasterizer, where)
     rasterizers.require_effect(engine, where)
-    given = scenes.scene(source, "source")
-    read = [given.path] if isinstance(given, Source) else []
+    scenes = given.opened(source)
+    read = given.paths(scenes)
     read += [Path(path) for path in (cameras,) if path is not None]
     if not target.folder:
         writing.check_outputs([target.path, *also_written], overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read", track):
-        cloud, name = scenes.read_one(given, "source", trust_pickle, axes)
+        (cloud,), (name,) = given.read(scenes, trust_pickle=trust_pickle, axes=axes)
         splats, mode = _splats(cloud, name, mode)
         if background is not None and mode != "rgb":
             raise UsageError(
@@ -110,7 +109,7 @@ def render(
             )
         found = find(asked, cloud, name, single=not target.folder)
         found.require_for(splats)
-        scene = engine.scene(splats)
+        scene = engine.prepare(splats)
     paths = target.paths(found.cameras, asked.path or name)
     if target.folder:
         writing.check_outputs(

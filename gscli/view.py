@@ -9,23 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, rasterizers
+from . import arguments, given, rasterizers
 from . import device as devices
 from .cameras import FOV, digest, turntable, upright
 from .cameras.orbit import stride
-from .cloud import GaussianCloud
-from .comparing.scenes import Scene as Given
-from .comparing.scenes import read as read_two
-from .comparing.scenes import read_one, scene
-from .comparing.scenes import size as bytes_of
 from .errors import UsageError, naming
 from .files import upwards, writing
-from .formats import Source
+from .given import Given
 from .kernels import images, parallel
 from .progress import Timings, Track, silent
 from .rasterizers import Picture
 from .rendering import pictures
-from .rendering.viewed import BRIGHTER, Scene
+from .rendering.viewed import BRIGHTER, ViewedScene
 from .rendering.viewed import Viewed as Viewed
 from .rendering.views import wanted
 from .splats import Splats
@@ -86,14 +81,11 @@ def view(
     several: list[Any] = list(scenes) if isinstance(scenes, (list, tuple)) else [scenes]
     if not 1 <= len(several) <= 2:
         raise UsageError(f"a page shows one scene or two, not {len(several)}")
-    given = [scene(each, role) for each, role in zip(several, ("source", "target"), strict=False)]
-    read = [each.path for each in given if isinstance(each, Source)]
-    if len([each for each in given if isinstance(each, Source) and each.standard]) > 1:
-        raise UsageError("stdin can be one of the two scenes, not both")
-    writing.check_outputs(also_written, overwrite=overwrite, sources=read)
+    files = given.opened(*several)
+    writing.check_outputs(also_written, overwrite=overwrite, sources=given.paths(files))
     timings = Timings()
     with timings.stage("read", track):
-        clouds, names = _read(given, trust_pickle, axes)
+        clouds, names = given.read(files, trust_pickle=trust_pickle, axes=axes)
         splats = [Splats.of(c, name).require_looks(name) for c, name in zip(clouds, names, strict=True)]
         splats[0].require_kind_of(splats[-1], (names[0], names[-1]))
         direction = upright.up(clouds[-1], asked.up or upwards.AUTO)
@@ -106,7 +98,7 @@ def view(
             )
         if asked.near is not None:
             cameras = [replace(camera, near=float(asked.near)) for camera in cameras]
-        drawn = [engine.scene(each) for each in splats]
+        drawn = [engine.prepare(each) for each in splats]
     brightest = 1.0
     if splats[0].xray:
         brightest = max(
@@ -126,9 +118,12 @@ def view(
                 panel.append(frame)
             psnr += decibels
             advance(1)
-    shown = zip(names, clouds, given, strict=True)
+    shown = (
+        ViewedScene(name, cloud.header.format, len(cloud), given.size(file))
+        for name, cloud, file in zip(names, clouds, files, strict=True)
+    )
     return Viewed(
-        tuple(Scene(name, cloud.header.format, len(cloud), bytes_of(each)) for name, cloud, each in shown),
+        tuple(shown),
         turns,
         RISES,
         width,
@@ -152,16 +147,6 @@ def view(
             "axes": axes,
         },
     )
-
-
-def _read(
-    given: Sequence[Source | GaussianCloud], trust_pickle: bool, axes: str | None
-) -> tuple[list[GaussianCloud], list[str]]:
-    if len(given) == 1:
-        cloud, name = read_one(given[0], "source", trust_pickle, axes)
-        return [cloud], [name]
-    both, names = read_two((given[0], given[1]), trust_pickle, axes)
-    return list(both), list(names)
 
 
 def _seen(picture: Picture, behind: pictures.Background, brightest: float) -> Array:

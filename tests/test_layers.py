@@ -27,6 +27,7 @@ FLOORS = (
     ("cloud", "scratch", "arguments", "positions", "flaws", "cameras", "splats"),
     ("formats", "neighbors", "grids", "rasterizers"),
     (
+        "given",
         "scene",
         "resampling",
         "comparing",

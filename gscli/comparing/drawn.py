@@ -14,8 +14,7 @@ from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..errors import InputError, UsageError
 from ..progress import Track
-from ..rasterizers import Picture
-from ..rasterizers import Scene as Drawn
+from ..rasterizers import Drawable, Picture
 from ..rendering.metrics import Alike, Likeness
 from ..rendering.views import Views, Wanted, find
 from ..results.shown import counted
@@ -34,7 +33,7 @@ ORBIT = Wanted()
 class Ready:
     """Two scenes that are ready to be drawn, and from where."""
 
-    scenes: tuple[Drawn, Drawn]
+    scenes: tuple[Drawable, Drawable]
     xray: bool
     engine: str
     views: Views
@@ -80,7 +79,7 @@ def prepare(
     views = find(wanted, center, names[1])
     views.require_for(splats[1])
     seen_from = f"from {wanted.path}" if views.up is None else f"around {called}; {views.told}"
-    drawn = (engine.scene(splats[0]), engine.scene(splats[1]))
+    drawn = (engine.prepare(splats[0]), engine.prepare(splats[1]))
     return Ready(drawn, splats[0].xray, engine.name, views, seen_from, moved, data_range)
 
 

@@ -9,9 +9,9 @@ from ._rasterizer import ON_CPU as ON_CPU
 from ._rasterizer import ON_GPU as ON_GPU
 from ._rasterizer import RASTERIZERS as RASTERIZERS
 from ._rasterizer import Chosen as Chosen
+from ._rasterizer import Drawable as Drawable
 from ._rasterizer import Picture as Picture
 from ._rasterizer import Rasterizer as Rasterizer
-from ._rasterizer import Scene as Scene
-from ._rasterizer import SharingScene as SharingScene
+from ._rasterizer import SharingDrawable as SharingDrawable
 from ._rasterizer import chosen as chosen
 from ._rasterizer import require_effect as require_effect

@@ -66,14 +66,14 @@ class Picture:
         return {name: values.shape for name, values in vars(self).items() if values is not None}
 
 
-class Scene(Protocol):
+class Drawable(Protocol):
     """Splats that are ready to be drawn."""
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; with `depth`, how far that is too."""
 
 
-class SharingScene(Scene, Protocol):
+class SharingDrawable(Drawable, Protocol):
     """A scene that also tells what each splat has to do with a picture: the engine ``core`` makes such."""
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
@@ -93,7 +93,7 @@ class SharingScene(Scene, Protocol):
 
 
 class Prepare(Protocol):
-    """Make a `Scene` of splats.
+    """Make a `Drawable` of splats.
 
     Args:
         splats: what to draw.
@@ -104,7 +104,7 @@ class Prepare(Protocol):
         EngineUnavailable: what it needs is missing.
     """
 
-    def __call__(self, splats: Splats, *, device: torch.device | None = None) -> Scene: ...
+    def __call__(self, splats: Splats, *, device: torch.device | None = None) -> Drawable: ...
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Rasterizer:
 
     name: str
     description: str
-    scene: Prepare
+    prepare: Prepare
     gpu: bool = False
 
 
@@ -146,9 +146,9 @@ class Chosen:
     def name(self) -> str:
         return self.engine.name
 
-    def scene(self, splats: Splats) -> Scene:
+    def prepare(self, splats: Splats) -> Drawable:
         """Make splats ready to be drawn; errors are those of `Prepare`."""
-        return self.engine.scene(splats, device=self.device)
+        return self.engine.prepare(splats, device=self.device)
 
 
 def chosen(name: str, device: torch.device | None = None) -> Chosen:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._rasterizer import Image, Shares
 
 
-class Scene:
+class Drawable:
     """Splats, and where compiled kernels find what they need of them."""
 
     def __init__(self, splats: Splats, *, device: torch.device | None = None) -> None:
@@ -37,7 +37,7 @@ class Scene:
         self._columns = _columns(splats)
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
-        """What a camera sees; see `gscli.rasterizers.Scene`."""
+        """What a camera sees; see `gscli.rasterizers.Drawable`."""
         splats = self._splats
         drawn = splatting.draw(
             splats.rows, self._columns, self._view(camera), depth=depth and not splats.xray
@@ -48,7 +48,7 @@ class Scene:
         return Picture(color, drawn.alpha, drawn.depth if depth else None)
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
-        """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Scene`."""
+        """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""
         if self._splats.xray:
             raise UsageError("an image is shared out among splats that hide each other, not in an X-ray")
         drawn, shares = splatting.share(
@@ -90,4 +90,4 @@ def _columns(splats: Splats) -> splatting.Array:
     return found
 
 
-RASTERIZER = Rasterizer("core", "compiled kernels on all CPU cores", Scene)
+RASTERIZER = Rasterizer("core", "compiled kernels on all CPU cores", Drawable)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Scene:
+class Drawable:
     """Splats, column by column on a device."""
 
     def __init__(self, splats: Splats, *, device: torch.device | None = None) -> None:
@@ -35,7 +35,7 @@ class Scene:
         self._gaussians = _columns(splats, where)
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
-        """What a camera sees; see `gscli.rasterizers.Scene`."""
+        """What a camera sees; see `gscli.rasterizers.Drawable`."""
         import torch
 
         splats, xray = self._splats, self._splats.xray
@@ -81,4 +81,4 @@ def _columns(splats: Splats, device: torch.device) -> Gaussians:
     return Gaussians(positions, table[0], table[1:4], table[4:8], colors)
 
 
-RASTERIZER = Rasterizer("triton", "torch and a Triton kernel, on a GPU", Scene, gpu=True)
+RASTERIZER = Rasterizer("triton", "torch and a Triton kernel, on a GPU", Drawable, gpu=True)

@@ -14,7 +14,7 @@ BRIGHTER = 4  # how many times a difference is
 
 
 @dataclass(frozen=True)
-class Scene:
+class ViewedScene:
     """One of the scenes of a page.
 
     Attributes:
@@ -41,7 +41,7 @@ class Viewed:
         brighter: how many times the difference is.
     """
 
-    scenes: tuple[Scene, ...]
+    scenes: tuple[ViewedScene, ...]
     turns: int
     rises: tuple[float, ...]
     width: int

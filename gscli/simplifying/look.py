@@ -17,8 +17,7 @@ from .. import fields, rasterizers
 from ..cameras import Camera, around
 from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
-from ..rasterizers import Picture
-from ..rasterizers import SharingScene as Drawn
+from ..rasterizers import Picture, SharingDrawable
 from ..splats import Splats
 
 Array = npt.NDArray[Any]
@@ -63,7 +62,7 @@ class Look:
         large = [(camera, scene.draw(camera)) for camera in enlarged(cameras)]
         return cls(tuple(cameras), tuple(pictures), tuple(large), seen)
 
-    def error(self, scene: Drawn) -> float:
+    def error(self, scene: SharingDrawable) -> float:
         """How far another scene looks from this: the squared differences of the large pictures.
 
         Summed up on black and on white.
@@ -75,7 +74,7 @@ class Look:
                 total += float(np.square(one - other).sum(dtype=np.float64))
         return total
 
-    def corrections(self, scene: Drawn, count: int) -> Array:
+    def corrections(self, scene: SharingDrawable, count: int) -> Array:
         """(N, 3) by how much the colours of a scene of `count` rows are to change to look more like this.
 
         One step of least squares, each row for itself as if the others followed: the mean of what is missing
@@ -88,9 +87,9 @@ class Look:
         return change / fields.SH_C0
 
 
-def drawn(cloud: GaussianCloud, name: str) -> Drawn:
+def drawn(cloud: GaussianCloud, name: str) -> SharingDrawable:
     """A scene that is ready to be drawn."""
-    return cast(Drawn, rasterizers.chosen(ENGINE).scene(Splats.of(cloud, name)))
+    return cast(SharingDrawable, rasterizers.chosen(ENGINE).prepare(Splats.of(cloud, name)))
 
 
 def from_where(

@@ -93,7 +93,7 @@ class Drawing:
     ) -> None:
         self._asked = asked
         self._engine = rasterizers.chosen(rasterizer)
-        self._engine.scene(Splats(np.empty(0, scene.columns(0)), 0))
+        self._engine.prepare(Splats(np.empty(0, scene.columns(0)), 0))
         self._said = None if data_range is None else span(data_range, "data_range")
         cameras = tuple(of_file(asked)) if asked.path is not None else ()
         self.settled = before or Settled(cameras, self._said)
@@ -133,7 +133,7 @@ class Drawing:
         settled = self.settled
         if not settled.cameras:
             settled.cameras = find(self._asked, a if around is None else around, names[0]).cameras
-        scenes = [self._engine.scene(each) for each in splats]
+        scenes = [self._engine.prepare(each) for each in splats]
         if xray and settled.data_range is None:
             settled.data_range = _largest(scenes, settled.cameras) or None
         found, seen = [], False
@@ -149,5 +149,5 @@ class Drawing:
         }
 
 
-def _largest(scenes: Sequence[rasterizers.Scene], cameras: Sequence[Camera]) -> float:
+def _largest(scenes: Sequence[rasterizers.Drawable], cameras: Sequence[Camera]) -> float:
     return max(float(each.draw(camera).seen.max()) for each in scenes for camera in cameras)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels 
 def test_a_picture_is_the_same_however_it_is_cut(
     monkeypatch: pytest.MonkeyPatch, name: str, value: int
 ) -> None:
-    scene = core.Scene(as_splats(cloud(500, 1)))
+    scene = core.Drawable(as_splats(cloud(500, 1)))
     camera = look((1.6, -1.2, 0.9), width=203, height=101)
     wanted = scene.draw(camera, depth=True)
     monkeypatch.setattr(splatting, name, value)
@@ -39,7 +39,7 @@ def test_a_picture_is_the_same_however_it_is_cut(
 def test_shares_are_the_same_however_a_picture_is_cut(
     monkeypatch: pytest.MonkeyPatch, name: str, value: int
 ) -> None:
-    scene = core.Scene(as_splats(cloud(500, 1)))
+    scene = core.Drawable(as_splats(cloud(500, 1)))
     camera = look((1.6, -1.2, 0.9), width=203, height=101)
     image = np.random.default_rng(0).uniform(-1, 1, (101, 203, 4)).astype(np.float32)
     wanted = scene.share(camera, lambda _: image)[1]
@@ -50,7 +50,7 @@ def test_shares_are_the_same_however_a_picture_is_cut(
 
 @pytest.mark.parametrize("wrong", [np.zeros((50, 70, 3)), np.zeros((70, 50, 4)), np.full((50, 70, 4), 1.01)])
 def test_what_cannot_be_shared_out_is_refused(wrong: Array) -> None:
-    scene = core.Scene(as_splats(cloud(9)))
+    scene = core.Drawable(as_splats(cloud(9)))
     for image in (wrong, np.full((50, 70, 4), np.nan)):
         with pytest.raises(ValueError, match="not one of 4 channels from -1 to 1"):
             scene.share(ORBIT, lambda _, image=image: image.astype(np.float32))  # type: ignore[misc]
@@ -60,14 +60,14 @@ def test_what_cannot_be_shared_out_is_refused(wrong: Array) -> None:
 def test_gaussians_are_projected_alike_in_any_batch(count: int) -> None:
     """The last ones of a batch that is not full are those of one that is."""
     scene = cloud(130, 3)
-    alone = core.Scene(as_splats(scene[:count])).draw(ORBIT)
+    alone = core.Drawable(as_splats(scene[:count])).draw(ORBIT)
     far = scene[count:].with_columns({"opacity": np.full(130 - count, -99, np.float32)})
     both = scene.with_columns({"opacity": np.concatenate([scene["opacity"][:count], far["opacity"]])})
-    np.testing.assert_array_equal(core.Scene(as_splats(both)).draw(ORBIT).color, alone.color)
+    np.testing.assert_array_equal(core.Drawable(as_splats(both)).draw(ORBIT).color, alone.color)
 
 
 def test_columns_beyond_a_row_are_refused() -> None:
-    scene = core.Scene(as_splats(cloud(3)))
+    scene = core.Drawable(as_splats(cloud(3)))
     view = np.zeros(1, splatting.VIEW)
     view["width"] = view["height"] = 8
     for field, value in (("opacity", 9999), ("opacity", -1), ("degree", 5), ("stride", 4)):
@@ -97,7 +97,7 @@ def test_hostile_bits_give_no_nan() -> None:
         struck = rng.random(bits.shape) < 0.05
         bits[struck] = rng.integers(0, 1 << 32, int(struck.sum()), dtype=np.uint64).astype(np.uint32)
         for camera in (ORBIT, look((0.01, 0, 0), (1, 0, 0), near=1e-6)):
-            found = core.Scene(as_splats(type(scene)(rows))).draw(camera, depth=True)
+            found = core.Drawable(as_splats(type(scene)(rows))).draw(camera, depth=True)
             for values in (found.color, found.alpha, found.depth):
                 assert values is not None
                 assert np.isfinite(values).all()
@@ -110,7 +110,7 @@ def test_a_processor_without_avx2_draws_the_same_bits() -> None:
         "found = hashlib.sha256()\n"
         "for scenes, xray in ((SCENES, False), (XRAYS, True)):\n"
         "    for scene, camera in scenes.values():\n"
-        "        drawn = core.Scene(as_splats(scene, xray=xray)).draw(camera, depth=not xray)\n"
+        "        drawn = core.Drawable(as_splats(scene, xray=xray)).draw(camera, depth=not xray)\n"
         "        for part in vars(drawn).values():\n"
         "            found.update(b'' if part is None else part.tobytes())\n"
         "print(_core.instructions(), found.hexdigest())"

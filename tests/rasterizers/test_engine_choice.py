@@ -34,6 +34,6 @@ def test_without_a_gpu_triton_says_what_it_needs(monkeypatch: pytest.MonkeyPatch
     pytest.importorskip("torch")
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     with pytest.raises(EngineUnavailable, match="triton, which needs a GPU; use device='cuda'"):
-        RASTERIZERS.get("triton").scene(as_splats(cloud(1)))
+        RASTERIZERS.get("triton").prepare(as_splats(cloud(1)))
     with pytest.raises(UsageError, match="no device 'gpu'"):
         render(cloud(3), "a.png", device="gpu")

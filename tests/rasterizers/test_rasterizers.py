@@ -28,7 +28,7 @@ def engine(request: pytest.FixtureRequest) -> Rasterizer:
         if torch.cuda.is_available():
             found = replace(found, scene=partial(found.scene, device=torch.device("cuda")))
     try:
-        found.scene(as_splats(cloud(1)))
+        found.prepare(as_splats(cloud(1)))
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
     return found
@@ -36,7 +36,7 @@ def engine(request: pytest.FixtureRequest) -> Rasterizer:
 
 @pytest.fixture
 def sharing() -> Rasterizer:
-    """The engine whose scenes are `SharingScene`."""
+    """The engine whose scenes are `SharingDrawable`."""
     found: Rasterizer = RASTERIZERS.get(ON_CPU)
     if not _core.available():
         pytest.skip("compiled kernels are not available")
@@ -50,7 +50,7 @@ def test_the_directory_lists_the_engines() -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_a_picture_is_that_of_every_gaussian_over_every_pixel(engine: Rasterizer, name: str) -> None:
     scene, camera = SCENES[name]
-    found = engine.scene(as_splats(scene)).draw(camera, depth=True)
+    found = engine.prepare(as_splats(scene)).draw(camera, depth=True)
     for part, wanted in brute(scene, camera).items():
         values = getattr(found, part)
         assert values.shape == wanted.shape
@@ -63,7 +63,7 @@ def test_a_large_scene_is_right_wherever_one_looks(engine: Rasterizer, xray: boo
     whole = scene.make(60_000, sh_degree=2)
     camera = look((3.2, -2.4, 1.6), (0, 0, 0.5), width=400, height=300)
     pixels = np.random.default_rng(0).integers(0, (400, 300), (120, 2))
-    found = engine.scene(as_splats(whole, xray=xray)).draw(camera, depth=True)
+    found = engine.prepare(as_splats(whole, xray=xray)).draw(camera, depth=True)
     for part, wanted in brute(whole, camera, xray=xray, pixels=pixels).items():
         assert psnr(getattr(found, part)[pixels[:, 1], pixels[:, 0]], wanted) > 100, part
 
@@ -71,7 +71,7 @@ def test_a_large_scene_is_right_wherever_one_looks(engine: Rasterizer, xray: boo
 @pytest.mark.parametrize("name", XRAYS)
 def test_an_xray_adds_up_what_every_gaussian_takes_from_each_ray(engine: Rasterizer, name: str) -> None:
     scene, camera = XRAYS[name]
-    found = engine.scene(as_splats(scene, xray=True)).draw(camera)
+    found = engine.prepare(as_splats(scene, xray=True)).draw(camera)
     assert found.color is None
     assert found.xray is not None
     assert psnr(found.xray, brute(scene, camera, xray=True)["xray"]) > 110
@@ -81,7 +81,7 @@ def test_an_xray_adds_up_what_every_gaussian_takes_from_each_ray(engine: Rasteri
 def test_an_xray_is_the_integral_along_the_ray(engine: Rasterizer, camera: object) -> None:
     """Seen from afar, the affine approximation of a perspective is as good as exact."""
     scene = cloud(60, seed=3)
-    found = engine.scene(as_splats(scene, xray=True)).draw(camera)
+    found = engine.prepare(as_splats(scene, xray=True)).draw(camera)
     assert found.xray is not None
     total = np.zeros((camera.height, camera.width))
     pose = camera.world_to_camera
@@ -111,7 +111,7 @@ def test_an_xray_is_the_integral_along_the_ray(engine: Rasterizer, camera: objec
 
 
 def test_a_picture_is_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = engine.scene(as_splats(cloud(40_000, 1, seed=5)))
+    drawn = engine.prepare(as_splats(cloud(40_000, 1, seed=5)))
     first = drawn.draw(ORBIT, depth=True)
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("GSCLI_THREADS", threads)
@@ -121,15 +121,15 @@ def test_a_picture_is_the_same_every_time(engine: Rasterizer, monkeypatch: pytes
 
 
 def test_nothing_is_drawn_that_was_not_asked_for(engine: Rasterizer) -> None:
-    assert engine.scene(as_splats(cloud(9))).draw(ORBIT).depth is None
+    assert engine.prepare(as_splats(cloud(9))).draw(ORBIT).depth is None
 
 
 def test_gaussians_without_colours_have_shadows(engine: Rasterizer) -> None:
     scene = cloud(60)
     bare = GaussianCloud.from_columns({n: scene[n] for n in scene.fields if not n.startswith("f_dc")})
-    found = engine.scene(as_splats(bare)).draw(ORBIT)
+    found = engine.prepare(as_splats(bare)).draw(ORBIT)
     assert found.color is None
-    np.testing.assert_array_equal(found.alpha, engine.scene(as_splats(scene)).draw(ORBIT).alpha)
+    np.testing.assert_array_equal(found.alpha, engine.prepare(as_splats(scene)).draw(ORBIT).alpha)
 
 
 def test_columns_in_any_order_and_with_others_between_are_drawn_alike(engine: Rasterizer) -> None:
@@ -140,14 +140,14 @@ def test_columns_in_any_order_and_with_others_between_are_drawn_alike(engine: Ra
     )
     swapped = GaussianCloud(scene.rows.astype(scene.rows.dtype.newbyteorder(">")))
     doubled = GaussianCloud.from_columns({name: scene[name].astype(np.float64) for name in scene.fields})
-    wanted = engine.scene(as_splats(scene)).draw(ORBIT)
+    wanted = engine.prepare(as_splats(scene)).draw(ORBIT)
     for other in (mixed, swapped, doubled):
-        np.testing.assert_array_equal(engine.scene(as_splats(other)).draw(ORBIT).color, wanted.color)
+        np.testing.assert_array_equal(engine.prepare(as_splats(other)).draw(ORBIT).color, wanted.color)
 
 
 def test_colours_are_laid_over_a_background(engine: Rasterizer) -> None:
     scene, camera = SCENES["degree 3"]
-    found = engine.scene(as_splats(scene)).draw(camera)
+    found = engine.prepare(as_splats(scene)).draw(camera)
     assert found.alpha is not None
     behind = found.over((1.0, 0.5, 0.0))
     for channel, light in enumerate((1.0, 0.5, 0.0)):
@@ -158,7 +158,7 @@ def test_colours_are_laid_over_a_background(engine: Rasterizer) -> None:
 
 def test_a_parallel_beam_of_colours_is_refused(engine: Rasterizer) -> None:
     with pytest.raises(UsageError, match="parallel beam"):
-        engine.scene(as_splats(cloud(1))).draw(PARALLEL)
+        engine.prepare(as_splats(cloud(1))).draw(PARALLEL)
 
 
 def test_the_twin_knows_spherical_harmonics() -> None:
@@ -189,20 +189,20 @@ def ramp(picture: Picture) -> Any:
 def test_an_image_is_shared_out_among_splats_as_they_fill_its_pixels(sharing: Rasterizer, name: str) -> None:
     """What one got is the image under its own picture, in which all others are black."""
     scene, camera = SCENES[name]
-    picture, shares = sharing.scene(as_splats(scene)).share(camera, ramp)
+    picture, shares = sharing.prepare(as_splats(scene)).share(camera, ramp)
     image = ramp(picture).astype(np.float64)
     for row in range(0, len(scene), 7):
-        alone = sharing.scene(as_splats(painted(scene, row))).draw(camera).color
+        alone = sharing.prepare(as_splats(painted(scene, row))).draw(camera).color
         assert alone is not None
         wanted = (image * alone[..., :1]).sum((0, 1))
         np.testing.assert_allclose(shares[row], wanted, atol=2e-4)
-    drawn = sharing.scene(as_splats(scene)).draw(camera)
+    drawn = sharing.prepare(as_splats(scene)).draw(camera)
     np.testing.assert_array_equal(picture.color, drawn.color)
     np.testing.assert_array_equal(picture.alpha, drawn.alpha)
 
 
 def test_shares_are_the_same_every_time(sharing: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = sharing.scene(as_splats(cloud(20_000, 1, seed=5)))
+    scene = sharing.prepare(as_splats(cloud(20_000, 1, seed=5)))
     wanted = scene.share(ORBIT, ramp)[1]
     assert wanted.shape == (20_000, 4)
     for threads in ("1", "2", "5"):
@@ -212,4 +212,4 @@ def test_shares_are_the_same_every_time(sharing: Rasterizer, monkeypatch: pytest
 
 def test_nothing_is_shared_out_in_an_xray(sharing: Rasterizer) -> None:
     with pytest.raises(UsageError, match="not in an X-ray"):
-        sharing.scene(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
+        sharing.prepare(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)

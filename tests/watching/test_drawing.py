@@ -46,7 +46,7 @@ def by_hand(a: GaussianCloud, b: GaussianCloud, around: GaussianCloud) -> tuple[
     """The means over views of what two renders of one camera are told to differ by."""
     found = []
     for camera in find(drawing.asked(2, (40, 30)), around, "x").cameras:
-        pictures = [core.Scene(Splats.of(each)).draw(camera).color.clip(0, 1) for each in (a, b)]
+        pictures = [core.Drawable(Splats.of(each)).draw(camera).color.clip(0, 1) for each in (a, b)]
         found.append(disagreement.renders(*pictures))
     return tuple(float(np.mean([each[f"corgs/render_{n}_diff"] for each in found])) for n in ("psnr", "ssim"))
 
@@ -101,7 +101,7 @@ def test_densities_are_measured_by_their_own_range(tmp_path: Path) -> None:
         save(tmp_path / name, 1, bare)
     (found,) = watch([tmp_path / "a", tmp_path / "b"], **SMALL, **SOON)
     cameras = find(drawing.asked(2, (40, 30)), models[0], "x").cameras
-    shots = [[core.Scene(Splats.of(each)).draw(c).xray for each in models] for c in cameras]
+    shots = [[core.Drawable(Splats.of(each)).draw(c).xray for each in models] for c in cameras]
     top = max(float(image.max()) for pair in shots for image in pair)
     assert top > 1
     wanted = np.mean([disagreement.renders(*p, data_range=top)["corgs/render_psnr_diff"] for p in shots])
