@@ -109,6 +109,21 @@ def check_lattice_options(
         raise UsageError("`origin` needs three finite numbers")
 
 
+def require_one_for_all(voxel_size: float | None, origin: Sequence[float] | str | None) -> None:
+    """Refuse lattices that each scene of a batch would lay otherwise.
+
+    Raises:
+        UsageError: no cell size, or an origin that follows from the points.
+    """
+    if voxel_size is None:
+        raise UsageError("the scenes of a batch share one cell size", remedy="give `voxel_size`")
+    if isinstance(origin, str):
+        raise UsageError(
+            f"`origin` {origin} is another corner for each scene of a batch",
+            remedy="move the scenes there first",
+        )
+
+
 def _is_corner(origin: Any) -> bool:
     return np.shape(origin) == (3,) and all(is_number(v) and np.isfinite(v) for v in origin)
 

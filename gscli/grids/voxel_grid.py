@@ -19,7 +19,7 @@ from ..errors import InputError, UsageError
 from ..kernels import hashing, picks, shares
 from ..kernels.cells import group_ids, group_lattice
 from ..results import shown
-from . import lattice, picking
+from . import lattice, picking, scenes
 from .draw import Draw, like, none_kept, on, rows_of
 from .located import located
 from .methods import Method, method
@@ -37,11 +37,13 @@ class VoxelGrid:
         order: (M,) int32 or int64 rows of the input, grouped by cell and ascending in each; M is less
             than `rows` where rows were dropped or belong to no cell.
         offsets: (C + 1,) int64; cell c holds ``order[offsets[c]:offsets[c + 1]]``, at least one row.
-        cells: (C, 3) int64 lattice coordinates, or (C,) int64 ids of a given mapping.
+        cells: (C, 3) int64 lattice coordinates, or (C,) int64 ids of a given mapping. Of a batch (C, 4) or
+            (C, 2), by scene: its number comes first.
         rows: how many rows the input has.
         voxel_size: edge of a cell in scene units; None with a given mapping.
         origin: a corner of the lattice in scene units; None with a given mapping.
         why: where the cell size comes from, in words.
+        ends: where each scene of a batch ends among the rows; None where there is one scene.
     """
 
     order: Any
@@ -51,6 +53,7 @@ class VoxelGrid:
     voxel_size: float | None = None
     origin: tuple[float, float, float] | None = None
     why: str = ""
+    ends: tuple[int, ...] | None = None
 
     @classmethod
     def from_points(
@@ -62,6 +65,7 @@ class VoxelGrid:
         cells: int | str | None = None,
         origin: Sequence[float] | str | None = None,
         drop_invalid: bool = False,
+        offset: Any = None,
         device: torch.device | None = None,
     ) -> VoxelGrid:
         """Group points by lattice cell: floor((x - origin) / voxel_size) in float64.
@@ -76,13 +80,18 @@ class VoxelGrid:
             origin: a corner of the lattice (default 0, 0, 0), or ``min`` for the lowest corner of the
                 points. Cells of a fixed origin stay put when points are added or cropped.
             drop_invalid: leave rows with NaN or infinite positions out instead of refusing them.
+            offset: (B,) where each scene of a batch ends, as Pointcept has it: no cell holds points of two.
+                `voxel_size` has to be given then.
             device: a torch device to group NumPy positions on.
 
         Raises:
             InputError: positions that are not finite.
-            UsageError: a size that is no positive finite number, or too small for the coordinates.
+            UsageError: a size that is no positive finite number, or too small for the coordinates; an offset
+                that does not ascend to the number of points.
         """
         lattice.check_lattice_options(voxel_size, points_per_cell, origin, cells)
+        if offset is not None:
+            lattice.require_one_for_all(voxel_size, origin)
         found = located(xyz, device, drop_invalid=drop_invalid, some=voxel_size is None)
         laid = lattice.lay(
             found.extent,
@@ -92,7 +101,9 @@ class VoxelGrid:
             cells=cells,
             origin=origin,
         )
-        groups = group_lattice(found.columns, laid.size, laid.origin, laid.span)
+        ends = None if offset is None else scenes.ends_of(offset, found.rows)
+        inside = ends if ends is None or found.kept is None else scenes.of_kept(ends, found.kept)
+        groups = group_lattice(found.columns, laid.size, laid.origin, laid.span, inside)
         order = groups.order if found.kept is None else found.kept[groups.order]
         return cls(
             order,
@@ -102,19 +113,21 @@ class VoxelGrid:
             voxel_size=laid.size,
             origin=laid.corner,
             why=laid.why,
+            ends=ends,
         )
 
     @classmethod
-    def from_ids(cls, ids: Any, *, device: torch.device | None = None) -> VoxelGrid:
+    def from_ids(cls, ids: Any, *, offset: Any = None, device: torch.device | None = None) -> VoxelGrid:
         """Group rows by a given cell id, such as a precomputed point-to-grid mapping.
 
         Args:
             ids: (N,) integers below 2^63; gaps are fine, rows with the id -1 belong to no cell.
+            offset: as of `from_points`: equal ids of two scenes are two cells.
             device: a torch device to group NumPy ids on.
 
         Raises:
             InputError: ids below -1, or of 2^63 and more.
-            UsageError: no integers, or of another shape.
+            UsageError: no integers, or of another shape; an offset that does not ascend to their number.
         """
         if not is_torch(ids):
             ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
@@ -122,14 +135,14 @@ class VoxelGrid:
             raise arguments.not_numbers(ids, "ids", "(N,) integers")
         else:
             ids = ids.long()
-        ends = [int(ids.min()), int(ids.max())] if len(ids) else []
-        for end in ends:
+        for end in [int(ids.min()), int(ids.max())] if len(ids) else []:
             if not -1 <= end < 2**63:
                 raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
         if not is_torch(ids):
             ids = on(device, ids.astype(np.int64))
-        groups = group_ids(ids)
-        return cls(groups.order, groups.offsets, groups.cells, rows=len(ids), why="as the given mapping says")
+        ends = None if offset is None else scenes.ends_of(offset, len(ids))
+        why = "as the given mapping says"
+        return cls(*group_ids(ids, ends), rows=len(ids), why=why, ends=ends)
 
     def _repr_html_(self) -> str:
         size = {} if self.voxel_size is None else {"cell size": self.voxel_size, "why": self.why}
@@ -275,7 +288,7 @@ class VoxelGrid:
             return None
         if self.voxel_size is None or self.origin is None:
             raise UsageError(f"`pick={pick.name!r}` needs a lattice, and a given mapping has none")
-        order, cells = to_numpy(self.order), to_numpy(self.cells)
+        order, cells = to_numpy(self.order), to_numpy(self.cells)[:, -3:]
         keys = np.empty(self.rows, np.uint32)
         keys[order] = pick.by_place(
             cloud.xyz.T, order, cells, np.diff(to_numpy(self.offsets)), self.voxel_size, self.origin

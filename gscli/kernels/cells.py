@@ -9,6 +9,7 @@ moves points across cell walls.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,8 @@ class Groups(NamedTuple):
     """Rows grouped by cell: cell c holds rows ``order[offsets[c]:offsets[c + 1]]``, ascending.
 
     order is (N,) int32 (int64 from 2^31 rows on), offsets (C + 1,) int64, cells (C, 3) int64 lattice
-    coordinates in lexicographic order, or (C,) int64 ids in ascending order.
+    coordinates in lexicographic order, or (C,) int64 ids in ascending order. Of several scenes cells are
+    (C, 4) or (C, 2), ordered by scene first: its number goes before the coordinates or the id.
     """
 
     order: Any
@@ -70,29 +72,56 @@ def cells_of(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]) -> np
     return np.stack([lattice_index(x, size, corner) for x, corner in zip(xyz, origin, strict=True)]).T
 
 
-def group_lattice(xyz: Any, size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
+def group_lattice(
+    xyz: Any, size: float, origin: npt.NDArray[Any], span: Span, ends: Sequence[int] | None = None
+) -> Groups:
     """Group points by lattice cell.
 
     Args:
         xyz: (3, N) finite positions; a NumPy array or a torch tensor.
         span: the box from `lattice_span` that holds them all.
+        ends: where each of several scenes ends, never descending, the last at N; no cell holds points of two.
+            None for one scene, whose number is not in its cells.
     """
-    if isinstance(xyz, np.ndarray):
+    if not isinstance(xyz, np.ndarray):
+        return _group_torch(xyz, size, origin, span, ends)
+    if ends is None:
         return _group_numpy(xyz, size, origin, span)
-    return _group_torch(xyz, size, origin, span)
+    return _scene_by_scene(lambda part: _group_numpy(xyz[:, part], size, origin, span), ends)
 
 
-def group_ids(ids: Any) -> Groups:
+def group_ids(ids: Any, ends: Sequence[int] | None = None) -> Groups:
     """Group rows by a given cell id.
 
     Args:
         ids: (N,) int64, gaps allowed; rows with a negative id belong to no cell and are left out.
+        ends: as of `group_lattice`.
 
     Returns:
         Groups whose `order` has one entry per row that has an id.
     """
     if not isinstance(ids, np.ndarray):
-        return _group_ids_torch(ids)
+        return _group_ids_torch(ids, ends)
+    if ends is None:
+        return _group_ids_numpy(ids)
+    return _scene_by_scene(lambda part: _group_ids_numpy(ids[part]), ends)
+
+
+def _scene_by_scene(group: Callable[[slice], Groups], ends: Sequence[int]) -> Groups:
+    """The groups of each scene, given its rows, one after the other."""
+    starts = [0, *ends][:-1]
+    parts = [group(slice(*rows)) for rows in zip(starts, ends, strict=True)]
+    kind = _row_type(ends[-1])
+    order = [
+        part.order.astype(kind, copy=False) + kind(start) for part, start in zip(parts, starts, strict=True)
+    ]
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    scene = np.repeat(np.arange(len(parts)), [len(part.cells) for part in parts])
+    cells = np.column_stack([scene, np.concatenate([part.cells for part in parts])])
+    return Groups(np.concatenate(order), np.append(0, np.cumsum(counts)), cells)
+
+
+def _group_ids_numpy(ids: npt.NDArray[Any]) -> Groups:
     rows = np.flatnonzero(ids >= 0)
     order = rows[np.argsort(ids[rows], kind="stable")].astype(_row_type(len(ids)))
     sorted_ids = ids[order]
@@ -100,14 +129,25 @@ def group_ids(ids: Any) -> Groups:
     return Groups(order, _offsets(starts, len(order)), sorted_ids[starts].astype(np.int64))
 
 
-def _group_ids_torch(ids: Any) -> Groups:
+def _group_ids_torch(ids: Any, ends: Sequence[int] | None) -> Groups:
     import torch
 
     rows = torch.nonzero(ids >= 0).squeeze(1)
-    sorted_ids, position = torch.sort(ids[rows], stable=True)
-    cells, counts = torch.unique_consecutive(sorted_ids, return_counts=True)
+    names, position = torch.sort(ids[rows], stable=True)
     order = rows[position]
+    if ends is not None:
+        scene, by_scene = torch.sort(_scene_of_row(ends, ids.device)[order], stable=True)
+        order, names = order[by_scene], torch.stack([scene, names[by_scene]], dim=1)
+    cells, counts = torch.unique_consecutive(names, return_counts=True, dim=0)
     return Groups(order.int() if len(ids) < 2**31 else order, _torch_offsets(counts), cells)
+
+
+def _scene_of_row(ends: Sequence[int], device: Any) -> Any:
+    """(N,) int64, the number of the scene of each row."""
+    import torch
+
+    sizes = torch.tensor(ends, device=device).diff(prepend=torch.zeros(1, dtype=torch.int64, device=device))
+    return torch.repeat_interleave(torch.arange(len(ends), device=device), sizes, output_size=ends[-1])
 
 
 def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
@@ -159,17 +199,23 @@ def _split_words(words: npt.NDArray[Any], row_bits: int, axes: list[Axis]) -> Gr
     return Groups(order, _offsets(starts, n), unpacked(words[starts] >> shift, axes))
 
 
-def _group_torch(xyz: Any, size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
+def _group_torch(
+    xyz: Any, size: float, origin: npt.NDArray[Any], span: Span, ends: Sequence[int] | None
+) -> Groups:
     import torch
 
     divisor = torch.tensor([size], dtype=torch.float64, device=xyz.device)
     corner = torch.tensor(origin, dtype=torch.float64, device=xyz.device)
-    n, most = xyz.shape[1], math.prod(span.number)
+    n, low, number = xyz.shape[1], tuple(span.low), tuple(span.number)
     index = torch.floor((xyz.T.double() - corner) / divisor).long()
+    if ends is not None:
+        index = torch.column_stack([_scene_of_row(ends, xyz.device), index])
+        low, number = (0, *low), (len(ends), *number)
+    most = math.prod(number)
     if most < 1 << 63:
         key = torch.zeros(n, dtype=torch.int64, device=xyz.device)
-        for axis in range(3):
-            key = key * span.number[axis] + (index[:, axis] - span.low[axis])
+        for column in range(len(number)):
+            key = key * number[column] + (index[:, column] - low[column])
         key, order = torch.sort(key.int() if most < 1 << 31 else key, stable=True)  # half the passes
         first = torch.ones(n, dtype=torch.bool, device=xyz.device)
         torch.ne(key[1:], key[:-1], out=first[1:])

@@ -46,7 +46,7 @@ class Drawer:
     Attributes:
         order: (M,) int32 or int64 rows, grouped by cell and ascending in each.
         offsets: (C + 1,) int64; cell c holds ``order[offsets[c]:offsets[c + 1]]``, at least one row.
-        cells: (C, 3) or (C,) int64.
+        cells: (C, 3) or (C,) int64, of several scenes (C, 4) or (C, 2).
         owners: (rows,) int32, the cell of each row of the scene, -1 for none.
     """
 
@@ -131,7 +131,7 @@ class Drawer:
 
     @property
     def _columns(self) -> int:
-        return 1 if self.cells.ndim == 1 else 3
+        return 1 if self.cells.ndim == 1 else int(self.cells.shape[1])
 
     @property
     def _programs(self) -> tuple[int]:

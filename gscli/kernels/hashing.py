@@ -6,6 +6,7 @@ uint64 arrays and on torch int64 tensors, whose arithmetic wraps alike; results 
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from operator import index
 from typing import Any
 
@@ -68,6 +69,15 @@ def stream(seed: int, epoch: int, method: str, use: int) -> int:
     return int(mix64((word + tag * GOLDEN) & _MASK))
 
 
+def labelled(seed: int, label: str) -> int:
+    """The seed of a draw that goes by a name of its own: another one for each name, whatever else is drawn.
+
+    mix64(seed + first 8 bytes of BLAKE2b(name), little-endian).
+    """
+    word = int.from_bytes(blake2b(label.encode(), digest_size=8).digest(), "little")
+    return int(mix64((index(seed) + word) & _MASK))
+
+
 def row_keys(rows: Any, stream: int) -> Any:
     """32-bit random sort keys of rows: mix64(stream + (row + 1) G) >>> 32.
 
@@ -89,15 +99,17 @@ def cell_uniforms(cells: Any, stream: int) -> Any:
 def cell_words(cells: Any, stream: int) -> Any:
     """One random 64-bit word per cell, from its lattice coordinates or its id.
 
-    mix64(mix64(mix64(stream + i G) + j G) + k G) of coordinates, mix64(stream + id G) of an id.
+    mix64(mix64(mix64(stream + i G) + j G) + k G) of coordinates, mix64(stream + id G) of an id; the number of
+    a scene goes before them, as one more coordinate.
 
     Args:
-        cells: (C, 3) lattice coordinates or (C,) ids; NumPy int64 or torch int64.
+        cells: (C, 3) lattice coordinates or (C,) ids, of several scenes (C, 4) or (C, 2); NumPy int64 or
+            torch int64.
 
     Returns:
         (C,) NumPy uint64 or torch int64.
     """
-    columns = [cells] if cells.ndim == 1 else [cells[:, axis] for axis in range(3)]
+    columns = [cells] if cells.ndim == 1 else [cells[:, column] for column in range(cells.shape[1])]
     if isinstance(cells, np.ndarray):
         columns = [column.astype(np.uint64) for column in columns]  # wraps negative numbers
     word: Any = stream

@@ -1,6 +1,6 @@
 """For use inside a training loop: samplers, losses and monitors. Needs torch.
 
->>> from gscli.training import GridSampler, collate, density_consistency, DisagreementMonitor
+>>> from gscli.training import GridSampler, collate, density_consistency, method, split, DisagreementMonitor
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ _PUBLIC = {
     "Scenario": "scenario",
     "collate": "collating",
     "density_consistency": "consistency",
+    "method": "asked",
+    "split": "collating",
 }
 __all__ = list(_PUBLIC)
 
 if TYPE_CHECKING:
+    from .asked import method as method
     from .collating import collate as collate
+    from .collating import split as split
     from .consistency import density_consistency as density_consistency
     from .monitor import DisagreementMonitor as DisagreementMonitor
     from .sampler import GridSampler as GridSampler

@@ -45,7 +45,8 @@ class CellsName:
 
 def digest(grid: VoxelGrid) -> str:
     """A digest of which rows are in which cells."""
-    found = hashlib.blake2b(repr((grid.rows, grid.voxel_size, grid.origin)).encode(), digest_size=16)
+    facts = (grid.rows, grid.voxel_size, grid.origin, *(() if grid.ends is None else grid.ends))
+    found = hashlib.blake2b(repr(facts).encode(), digest_size=16)
     for array in (grid.order, grid.offsets, grid.cells):
         found.update(np.ascontiguousarray(to_numpy(array)).data)
     return found.hexdigest()

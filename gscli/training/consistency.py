@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from ..errors import UsageError, did_you_mean
 
-KINDS = ("mse", "cosine", "kl")
+KINDS = ("mse", "cosine", "kl-symmetric", "kl-one-sided")
+ALIASES = {"kl": "kl-symmetric"}
 
 
 def density_consistency(
@@ -23,25 +24,28 @@ def density_consistency(
 ) -> torch.Tensor:
     """How much the mean output of a cell differs between scenarios; gradients flow to all of them.
 
-    For each pair of scenarios, over the cells that both have rows in, the mean of
+    For each pair of scenarios, over the cells of any scene that both have rows in, the mean of
 
     * ``mse``: the squared difference of the cell means, averaged over the D features;
     * ``cosine``: 1 - the cosine of the angle between them;
-    * ``kl``: (KL(p || q) + KL(q || p)) / 2 of p, q = softmax(cell means / temperature).
+    * ``kl-symmetric``, or ``kl``: (KL(p || q) + KL(q || p)) / 2 of p, q = softmax(cell means / temperature),
+      of the earlier and of the later scenario;
+    * ``kl-one-sided``: temperature^2 KL(q || p), as distillation scales it (Hinton, Vinyals and Dean, 2015);
+      the later scenario is the target, and gradients flow to both all the same.
 
     Pairs are weighted by how many cells they share. Without a shared cell the loss is 0.
 
-    Memory, with S scenarios of C cells: tables of (S C, D) numbers. Three scenarios need at most
-    three of them at once with ``mse`` and six otherwise, and keep one (four with ``cosine``, five
-    with ``kl``) for the backward pass, which makes the gradient of `out` and no more. Neither `out`
+    Memory, with S scenarios of C cells in all scenes: tables of (S C, D) numbers. Three scenarios need at
+    most three of them at once with ``mse`` and six otherwise, and keep one (four with ``cosine``, five
+    with either ``kl``) for the backward pass, which makes the gradient of `out` and no more. Neither `out`
     nor `batch` is kept, beyond (M,) int64 of slots.
     An output in half precision is copied to float32, so that large cells add up right.
 
     Args:
         out: (M, D) the network's output, one row per row of the batch.
         batch: from `collate`.
-        kind: one of `KINDS`.
-        temperature: of ``kl``, default 0.5.
+        kind: one of `KINDS`, or ``kl``.
+        temperature: of either ``kl``, default 0.5.
 
     Returns:
         A scalar: float64 for a float64 `out`, otherwise float32. Where torch adds in no fixed order
@@ -51,9 +55,11 @@ def density_consistency(
         UsageError: an unknown kind, a temperature that is not positive or without effect, or an
             output whose type or shape does not fit.
     """
+    kind = ALIASES.get(kind, kind)
     if kind not in KINDS:
         raise UsageError(f"no kind {kind!r} of consistency", remedy=did_you_mean(str(kind), KINDS))
-    if temperature is not None and kind != "kl":
+    is_kl = kind.startswith("kl-")
+    if temperature is not None and not is_kl:
         raise UsageError(f"a temperature has no effect on {kind}")
     if temperature is None:
         temperature = 0.5
@@ -63,10 +69,10 @@ def density_consistency(
         raise UsageError(f"`out` must be a torch tensor, not {type(out).__name__}")
     if not (isinstance(batch, Mapping) and {"cell", "batch", "offset"} <= batch.keys()):
         raise UsageError("`batch` must be what collate returned, with its cell, batch and offset")
-    cell, scenario = batch["cell"], batch["batch"]
+    cell = batch["cell"]
     if out.ndim != 2 or len(out) != len(cell):
         raise UsageError(f"the output has shape {tuple(out.shape)}, the batch {len(cell)} rows")
-    scenarios = len(batch["offset"])
+    scenarios = len(batch.get("scenario_offset", batch["offset"]))
     if scenarios < 2:
         raise UsageError("consistency needs at least two scenarios in the batch")
     if not out.is_floating_point():
@@ -74,10 +80,11 @@ def density_consistency(
     if out.dtype in (torch.float16, torch.bfloat16):
         out = out.float()
     cells = int(cell.max()) + 1 if len(cell) else 0
+    scenario = batch["batch"] // (len(batch["offset"]) // scenarios)
     slot = scenario * cells + cell
     rows = torch.bincount(slot, minlength=scenarios * cells)
     means = _CellMeans.apply(out, slot, rows)  # type: ignore[no-untyped-call]
-    if kind == "kl":
+    if is_kl:
         means = functional.log_softmax(means / temperature, dim=1)
     present = (rows > 0).view(scenarios, cells)
     total, shared = out.new_zeros(()), 0
@@ -86,7 +93,8 @@ def density_consistency(
         a, b = means.index_select(0, both + i * cells), means.index_select(0, both + j * cells)
         total = total + _distance(a, b, kind).sum()
         shared += len(both)
-    return total / max(1, shared)
+    scale = temperature**2 if kind == "kl-one-sided" else 1.0
+    return total * (scale / max(1, shared))
 
 
 class _CellMeans(torch.autograd.Function):
@@ -107,9 +115,11 @@ class _CellMeans(torch.autograd.Function):
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor, kind: str) -> torch.Tensor:
-    """(cells,) distances between (cells, D) means, or log probabilities for ``kl``."""
+    """(cells,) distances between (cells, D) means, or log probabilities for either ``kl``."""
     if kind == "mse":
         return (a - b).square().mean(1)
     if kind == "cosine":
         return 1 - functional.cosine_similarity(a, b, dim=1)
+    if kind == "kl-one-sided":
+        return (b.exp() * (b - a)).sum(1)
     return 0.5 * ((a.exp() - b.exp()) * (a - b)).sum(1)

@@ -27,11 +27,13 @@ def drawer_of(grid: VoxelGrid, owners: Tensor) -> Drawer | None:
 
 
 def draw(
-    drawer: Drawer, grid: VoxelGrid, methods: Sequence[Method], *, seed: int, epoch: int
+    drawer: Drawer, grid: VoxelGrid, methods: Sequence[Method], *, seeds: Sequence[int], epoch: int
 ) -> list[tuple[Tensor, Tensor, int]]:
     """Of each method the rows that `VoxelGrid.draw` gives, their cells, and how many cells were forced."""
     begun = {
-        i: _begin(drawer, grid, how, seed, epoch) for i, how in enumerate(methods) if not _is_all(how, grid)
+        i: _begin(drawer, grid, how, seed, epoch)
+        for i, (how, seed) in enumerate(zip(methods, seeds, strict=True))
+        if not _is_all(how, grid)
     }
     finished = dict(zip(begun, drawer.finished(list(begun.values())), strict=True)) if begun else {}
     return [finished[i] if i in finished else _all(drawer) for i in range(len(methods))]

@@ -1,4 +1,7 @@
-"""GridSampler: the scenarios of a scene for density-invariant training, drawn anew each epoch."""
+"""GridSampler: the scenarios of a scene, or of a batch of scenes, for density-invariant training.
+
+One module: a sampler is made in three ways, and the lengthy part of it are its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .. import arguments, formats
+from .. import formats
 from ..device import to_numpy
 from ..errors import UsageError
-from ..grids import grid_files
-from ..grids.methods import Method, method
+from ..grids import grid_files, scenes
+from ..grids.methods import Method
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
 from ..results.shown import shown
 from . import fused
+from .asked import Names, asked, seed_of
 from .cells_name import CellsName
 from .ranks import cell_of_row, share
 from .scenario import Scenario
@@ -32,6 +36,9 @@ SCENARIOS = ("dense", "half", "single")
 @shown
 class GridSampler:
     """Draws scenarios of one scene: the rows that ``gscli resample`` keeps for that seed and epoch.
+
+    Or of the scenes of a batch, which share no cell and are drawn independently: then the number of its scene
+    is part of what a cell is drawn by, and row numbers are those of the batch.
 
     Nothing is random but by `seed`, the epoch and the row's number, and nothing global is read or
     changed. Copies, such as those of DataLoader workers, draw the same.
@@ -65,7 +72,20 @@ class GridSampler:
         self._drawer = fused.drawer_of(self.grid, self._cell_of_row) if on_torch else None
 
     def _facts(self) -> dict[str, object]:
-        return {"points": self.grid.points, "cells": len(self.grid), "seed": self.seed, "epoch": self.epoch}
+        several = {} if self.grid.ends is None else {"scenes": len(self.grid.ends)}
+        told = {"points": self.grid.points, "cells": len(self.grid), "seed": self.seed, "epoch": self.epoch}
+        return {**told, **several}
+
+    @property
+    def ids(self) -> torch.Tensor:
+        """What the cells are called: the ids of a given mapping, (C,), or lattice coordinates, (C, 3), int64.
+
+        ``ids[view.cells]`` and ``ids[batch["cell"]]`` are those of each row, of whatever scene.
+        """
+        names = torch.as_tensor(self.grid.cells)
+        if self.grid.ends is None:
+            return names
+        return names[:, 1] if names.shape[1] == 2 else names[:, 1:]
 
     @classmethod
     def from_points(
@@ -76,45 +96,63 @@ class GridSampler:
         points_per_cell: float | None = None,
         origin: Sequence[float] | str | None = None,
         drop_invalid: bool = False,
+        offset: torch.Tensor | Sequence[int] | None = None,
+        batch: torch.Tensor | None = None,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ) -> Self:
         """Group positions into lattice cells.
 
+        Made anew each iteration where crops or dropout change the rows.
+
         Args:
             coord: (N, 3) positions, on the device to draw on.
             voxel_size, points_per_cell, origin, drop_invalid: see `VoxelGrid.from_points`.
+            offset: of several scenes one after the other, (B,) where each ends, as Pointcept has it;
+                `voxel_size` has to be given then.
+            batch: or (N,) the scene of each row, from 0 on and never descending.
             seed, rank, world_size: see `GridSampler`.
 
         Raises:
             UsageError: no tensor, or options that make no sense. InputError: positions not finite.
         """
+        points = _as_grid_input(coord)
         grid = VoxelGrid.from_points(
-            _as_grid_input(coord),
+            points,
             voxel_size=voxel_size,
             points_per_cell=points_per_cell,
             origin=origin,
             drop_invalid=drop_invalid,
+            offset=_offset(offset, batch, points),
         )
         return cls(grid, seed=seed, rank=rank, world_size=world_size)
 
     @classmethod
     def from_ids(
-        cls, point_to_grid: torch.Tensor, *, seed: int = 0, rank: int = 0, world_size: int = 1
+        cls,
+        point_to_grid: torch.Tensor,
+        *,
+        offset: torch.Tensor | Sequence[int] | None = None,
+        batch: torch.Tensor | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> Self:
         """Group points by given ids.
 
         Args:
             point_to_grid: (N,) integers; points with the id -1 are in no scenario.
+            offset, batch: see `from_points`; equal ids of two scenes are two cells.
             seed, rank, world_size: see `GridSampler`.
 
         Raises:
-            UsageError: no tensor of (N,) integers. InputError: ids below -1.
+            UsageError: no tensor of (N,) integers, or scenes that do not go together with it. InputError: ids
+                below -1.
         """
-        return cls(
-            VoxelGrid.from_ids(_as_grid_input(point_to_grid)), seed=seed, rank=rank, world_size=world_size
-        )
+        ids = _as_grid_input(point_to_grid)
+        grid = VoxelGrid.from_ids(ids, offset=_offset(offset, batch, ids))
+        return cls(grid, seed=seed, rank=rank, world_size=world_size)
 
     @classmethod
     def from_folder(
@@ -143,59 +181,58 @@ class GridSampler:
         ids = grid_files.read_mapping(grid_files.find_mapping(folder, grid_file), points, scene=folder)
         return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
 
-    def scenarios(
-        self, names: str | Method | Sequence[str | Method] = SCENARIOS, *, epoch: int | None = None
-    ) -> dict[str, Scenario]:
+    def scenarios(self, names: Names = SCENARIOS, *, epoch: int | None = None) -> dict[str, Scenario]:
         """Draw one scenario for each name.
 
         Args:
             names: one or several methods of `gscli.grids.methods`, or `Method` objects, which are named after
-                theirs.
+                theirs; or a mapping from names to either, such as
+                ``{"half": method("half", ratio=(0.2, 0.4))}``. What is called otherwise than its method is
+                drawn independently of all else.
             epoch: every epoch is an independent draw. None takes the next one and counts on, which a
                 DataLoader worker must not do: it has a copy, and the others would draw the same.
+
+        Raises:
+            UsageError: names of no methods, a name twice, or what a sampler cannot draw.
         """
         if epoch is None and torch.utils.data.get_worker_info() is not None:
             raise UsageError("a DataLoader worker must name the epoch", remedy="pass epoch=")
         if epoch is not None:
             hashing.require_seeds(epoch=epoch)
         now = self.epoch if epoch is None else index(epoch)
-        asked = self._asked(names)
-        drawn = zip(asked, self._drawn(list(asked.values()), now), strict=True)
+        methods = asked(names, world_size=self.world_size)
+        seeds = [seed_of(label, how, self.seed) for label, how in methods.items()]
+        drawn = self._drawn(list(methods.values()), seeds, now)
         found = {
-            label: Scenario(label, rows, cells, self.grid.rows, forced, self._share)
-            for label, (rows, cells, forced) in drawn
+            label: Scenario(
+                label, rows, cells, self.grid.rows, forced, self._share, self._ends_among(rows), seed
+            )
+            for label, seed, (rows, cells, forced) in zip(methods, seeds, drawn, strict=True)
         }
         if epoch is None:
             self.epoch = now + 1
         return found
 
-    def _asked(self, names: str | Method | Sequence[str | Method]) -> dict[str, Method]:
-        """The methods that are asked for, by the labels of their scenarios."""
-        asked: dict[str, Method] = {}
-        for name in arguments.several(names, "names", (str, Method), "methods or their names"):
-            how = method(name) if isinstance(name, str) else name
-            label = name if isinstance(name, str) else how.name
-            if label in asked:
-                raise UsageError(f"the scenario {label} is asked for twice", remedy="draw it for two epochs")
-            if not how.pick.uniform:
-                raise UsageError(f"a sampler draws at random and cannot pick by {how.pick.name}")
-            if how.target is not None and self.world_size > 1:
-                raise UsageError(
-                    "a target is shared over all cells, and a rank has only some", remedy="use a ratio"
-                )
-            asked[label] = how
-        return asked
-
-    def _drawn(self, methods: list[Method], epoch: int) -> list[tuple[torch.Tensor, torch.Tensor, int]]:
+    def _drawn(
+        self, methods: list[Method], seeds: list[int], epoch: int
+    ) -> list[tuple[torch.Tensor, torch.Tensor, int]]:
         """Of each method the rows, their cells, and how many cells were forced."""
         if self._drawer is not None:
-            return fused.draw(self._drawer, self.grid, methods, seed=self.seed, epoch=epoch)
+            return fused.draw(self._drawer, self.grid, methods, seeds=seeds, epoch=epoch)
         found = []
-        for how in methods:
-            draw = self.grid.draw(how, seed=self.seed, epoch=epoch)
+        for how, seed in zip(methods, seeds, strict=True):
+            if not how.picks and self.grid.points == self.grid.rows:
+                found.append((torch.arange(self.grid.rows), torch.as_tensor(self._cell_of_row).long(), 0))
+                continue
+            draw = self.grid.draw(how, seed=seed, epoch=epoch)
             cells = torch.as_tensor(self._cell_of_row[draw.rows])
             found.append((torch.as_tensor(draw.rows), cells.long(), draw.forced_cells))
         return found
+
+    def _ends_among(self, rows: torch.Tensor) -> torch.Tensor:
+        if self.grid.ends is None:
+            return torch.tensor([len(rows)], device=rows.device)
+        return scenes.positions(rows, self.grid.ends)
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs, whatever the number of ranks then: plain numbers and text.
@@ -216,6 +253,14 @@ class GridSampler:
                 remedy="build the sampler as it was built before",
             )
         self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
+
+
+def _offset(offset: Any, batch: Any, grouped: Any) -> Any:
+    if batch is None:
+        return offset
+    if offset is not None:
+        raise UsageError("`batch` has no effect beside `offset`", remedy="give one of the two")
+    return scenes.offset_of(batch, len(grouped) if grouped.ndim else 0)
 
 
 def _as_grid_input(tensor: torch.Tensor) -> Any:

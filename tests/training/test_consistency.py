@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from gscli.errors import UsageError  # noqa: E402
 from gscli.training import GridSampler, collate, density_consistency  # noqa: E402
 
-KINDS = ("mse", "cosine", "kl")
+KINDS = ("mse", "cosine", "kl-symmetric", "kl-one-sided")
 
 
 def scene(n=400, seed=0):
@@ -45,7 +45,8 @@ def twin(out, batch, kind, temperature=0.5):
                 terms.append(1 - (a @ b) / (a.norm() * b.norm()))
             else:
                 p, q = (a / temperature).softmax(0), (b / temperature).softmax(0)
-                terms.append(((p * (p / q).log()).sum() + (q * (q / p).log()).sum()) / 2)
+                there, back = (p * (p / q).log()).sum(), (q * (q / p).log()).sum()
+                terms.append(temperature**2 * back if kind == "kl-one-sided" else (there + back) / 2)
         total = total + len(common) * torch.stack(terms).mean()
         weight += len(common)
     return total / weight
@@ -55,7 +56,8 @@ def test_a_batch_holds_the_scenarios_one_after_the_other():
     coord, views = scene()
     labels = torch.arange(len(coord))
     batch = collate(views, coord=coord, segment=labels)
-    assert set(batch) == {"coord", "segment", "batch", "offset", "cell"}
+    assert set(batch) == {"coord", "segment", "batch", "offset", "scenario_offset", "cell"}
+    assert torch.equal(batch["scenario_offset"], batch["offset"])
     start = 0
     for s, (view, end) in enumerate(zip(views.values(), batch["offset"].tolist(), strict=True)):
         part = slice(start, end)
@@ -198,10 +200,12 @@ def test_the_temperature_of_kl_is_used_and_of_the_others_refused():
     coord, views = scene()
     batch = collate(views, coord=coord)
     out = torch.randn(len(batch["coord"]), 4, dtype=torch.float64)
-    assert density_consistency(out, batch, "kl", temperature=2.0).item() == pytest.approx(
-        twin(out, batch, "kl", 2.0).item()
-    )
-    assert density_consistency(out, batch, "kl", temperature=0.5) == density_consistency(out, batch, "kl")
+    for kind in ("kl-symmetric", "kl-one-sided"):
+        assert density_consistency(out, batch, kind, temperature=2.0).item() == pytest.approx(
+            twin(out, batch, kind, 2.0).item()
+        )
+        assert density_consistency(out, batch, kind, temperature=0.5) == density_consistency(out, batch, kind)
+    assert density_consistency(out, batch, "kl") == density_consistency(out, batch, "kl-symmetric")
     for bad in (
         {"kind": "mse", "temperature": 1.0},
         *({"kind": "kl", "temperature": t} for t in (0.0, -1.0, float("inf"), float("nan"))),
@@ -209,6 +213,16 @@ def test_the_temperature_of_kl_is_used_and_of_the_others_refused():
     ):
         with pytest.raises(UsageError):
             density_consistency(out, batch, **bad)
+
+
+def test_one_sided_divergence_is_what_torch_computes_for_distillation():
+    batch = {"cell": torch.arange(6) % 3, "batch": torch.arange(6) // 3, "offset": torch.tensor([3, 6])}
+    out = torch.randn(6, 4, dtype=torch.float64)
+    given = (out[:3] / 2).log_softmax(1), (out[3:] / 2).softmax(1)
+    expected = torch.nn.functional.kl_div(*given, reduction="batchmean") * 2**2
+    assert density_consistency(out, batch, "kl-one-sided", temperature=2.0).item() == pytest.approx(
+        expected.item()
+    )
 
 
 def test_half_precision_adds_up_large_cells_in_float32():
@@ -257,11 +271,16 @@ class LiveBytes(TorchDispatchMode):
         self.live -= size
 
 
-@pytest.mark.parametrize(("kind", "at_once", "kept"), [("mse", 3, 1), ("cosine", 6, 4), ("kl", 6, 5)])
-def test_memory_stays_within_the_documented_number_of_tables(kind, at_once, kept):
+@pytest.mark.parametrize("scenes", [1, 5])
+@pytest.mark.parametrize(
+    ("kind", "at_once", "kept"),
+    [("mse", 3, 1), ("cosine", 6, 4), ("kl-symmetric", 6, 5), ("kl-one-sided", 6, 5)],
+)
+def test_memory_stays_within_the_documented_number_of_tables(kind, at_once, kept, scenes):
     n, cells, d = 60_000, 500, 256
-    ids = torch.arange(n) % cells
-    batch = collate(GridSampler.from_ids(ids).scenarios(epoch=0), ids=ids)
+    ids = torch.arange(n) % (cells // scenes)
+    offset = [n * (scene + 1) // scenes for scene in range(scenes)]
+    batch = collate(GridSampler.from_ids(ids, offset=offset).scenarios(epoch=0), ids=ids)
     m = len(batch["ids"])
     out = torch.randn(m, d, requires_grad=True)
     table = 3 * cells * d * 4

@@ -43,12 +43,18 @@ def grids(name):
         sizes = np.array([1, 31, 32, 33, 40] * 2 if not GPU else [1, 32, 33, 256, 257, 4096, 4097, 70_000])
         ids = np.repeat(rng.permutation(len(sizes)) * 10**12, sizes)
         grid = VoxelGrid.from_ids(rng.permutation(np.append(ids, [-1] * 5)))
+    elif name == "a batch":
+        offset = [POINTS // 3, POINTS // 3, POINTS]
+        grid = VoxelGrid.from_points(rng.normal(size=(POINTS, 3)), voxel_size=0.5, offset=offset)
+    elif name == "a batch with ids":
+        offset = [POINTS // 2, POINTS]
+        grid = VoxelGrid.from_ids(rng.integers(-1, POINTS // 9, POINTS), offset=offset)
     else:
         grid = VoxelGrid.from_ids(np.full(7, -1))
     return grid, grid.to(DEVICE)
 
 
-@pytest.fixture(params=["lattice", "cells of all sizes"])
+@pytest.fixture(params=["lattice", "cells of all sizes", "a batch", "a batch with ids"])
 def pair(request, monkeypatch):
     if not GPU:
         monkeypatch.setattr(draws, "TILES", ((8, 1), (32, 1)))  # and cells beyond them
@@ -61,6 +67,7 @@ def same(found, expected):
     assert found.rows.tolist() == expected.rows.tolist()
     assert found.cells.tolist() == expected.cells.tolist()
     assert found.forced_cells == expected.forced_cells
+    assert found.offset.tolist() == expected.offset.tolist()
 
 
 @pytest.mark.parametrize("name", METHODS)
