@@ -1,4 +1,7 @@
-"""Thin a scene cell by cell, every field intact: what ``gscli resample`` does."""
+"""Thin a scene cell by cell, every field intact: what ``gscli resample`` does.
+
+One module: a run is one sequence of stages, and most of its lines are arguments that it hands on.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ from .grids.methods import DEFAULT, methods
 from .grids.picking import RANDOM
 from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
-from .resampling import cutting
+from .resampling import compensating, cutting
 from .resampling.draws import check_draws, dangling, plan, provenance, shared_out, write_index
+from .resampling.result import Compensated as Compensated
 from .resampling.result import Output as Output
 from .resampling.result import Resampled as Resampled
 
@@ -38,6 +42,7 @@ def resample(
     k: int | None = None,
     target: int | str | None = None,
     pick: str | None = None,
+    compensate: str | None = None,
     seed: int | None = None,
     epoch: int | None = None,
     repeat: int | None = None,
@@ -67,6 +72,8 @@ def resample(
         out_dir: a folder for files named ``STEM.METHOD.eEPOCH.ply``; of a scene folder, for such folders.
         method: one of `gscli.grids.methods.NAMES`, or several with `out_dir`.
         ratio, min_per_cell, k, target, pick: see `gscli.grids.methods.Method`.
+        compensate: ``opacity`` raises that of rows which stand for others of their cell: where k of n stay,
+            each is as opaque as n / k like it, 1 - (1 - a)^(n / k). All else stays as it is.
         seed, epoch: default 0. repeat: draws per method, at epochs epoch, epoch + 1, ...; what draws nothing
             at random is drawn once, the same for every seed.
         voxel_size, points_per_cell, origin: see `VoxelGrid.from_points`.
@@ -97,7 +104,15 @@ def resample(
     arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
     drop = flaws.to_drop(drop_invalid)
     names = arguments.several(method, "method", (str,), "a name, or several")
-    chosen = methods(names, ratio=ratio, min_per_cell=min_per_cell, k=k, target=target, pick=pick)
+    chosen = methods(
+        names,
+        ratio=ratio,
+        min_per_cell=min_per_cell,
+        k=k,
+        target=target,
+        pick=pick,
+        compensate=compensate,
+    )
     picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
@@ -146,6 +161,8 @@ def resample(
         cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[job.target.format for job in jobs])
         size = read.bytes  # before it is replaced, perhaps
     name = read.name
+    if compensate is not None:
+        compensating.require(cloud, "compensate", name)
     if render:
         drawn.seen(cloud, name)
     with ExitStack() as closing:
@@ -162,6 +179,7 @@ def resample(
                     drop_invalid=bool(drop),
                     mapped=mapped is not None,
                     streamed=all(job.target.writer.streams for job in jobs),
+                    weighed=compensate is not None,
                 )
             cut = closing.enter_context(
                 cutting.cut(
@@ -192,10 +210,13 @@ def resample(
                 with naming(name), timings.stage("draw"):
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
                     kept = draw.kept
+                    made_up = compensating.of(cut.grid, job.method, draw)
+                    edit = None if made_up is None else made_up.edit
                 look = None
                 if render:
                     with timings.stage("render"):
-                        pair, around = (cloud.take(kept), cloud), (cloud, "the input")
+                        own = cloud.take(kept) if edit is None else edit.of(cloud, kept)
+                        pair, around = (own, cloud), (cloud, "the input")
                         look = drawn.between(pair, (job.target.path, name), around, where, track)
                 with timings.stage("write"):
                     job.target.write(
@@ -203,13 +224,15 @@ def resample(
                         index=kept,
                         made_by=provenance(job.method, cut.grid, seed or 0, job.epoch, drop),
                         advance=advance,
+                        edit=edit,
                     )
                     if job.index is not None:
                         write_index(job.index, kept, overwrite=overwrite)
-                outputs.append(job.output(len(draw), len(cloud), draw.forced_cells, seed or 0, look))
-                del draw, kept  # before the next takes as much
+                told = None if made_up is None else made_up.found
+                outputs.append(job.output(len(draw), len(cloud), draw.forced_cells, seed or 0, look, told))
+                del draw, kept, made_up, edit  # before the next takes as much
     grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
-    notes += [told for m in chosen if (told := shared_out(m, cut.grid)) is not None]
+    notes += [how for m in chosen if (how := shared_out(m, cut.grid)) is not None]
     thinned = zip(jobs, outputs, strict=True)
     notes += dangling(cloud, [job.target for job, output in thinned if output.points < len(cloud)])
     return Resampled(

@@ -180,8 +180,8 @@ def verify(
                 checks = [*checked.checks]
                 if claim.report is not None:
                     with refusing(path):
-                        grid, forced = grids[lattice], checked.forced_cells
-                        checks.append(check_report(claim, cloud, scene.bytes, grid, len(drawn), forced))
+                        again = grids[lattice], len(drawn), checked.forced_cells, checked.compensated
+                        checks.append(check_report(claim, cloud, scene.bytes, *again))
                     checks += filter(None, [check_comment(claim, drawn)])
             found.append((path, claim, tuple(checks)))
             notes += checked.notes

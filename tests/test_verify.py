@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
+from gscli import _core
 from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GateMissed, InputError, UsageError
 from gscli.formats import FORMATS
 from gscli.grids.voxel_grid import VoxelGrid
 from gscli.resample import resample
+from gscli.scene import make
 from gscli.verify import verify
 
 FIELDS = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("opacity", "<f4"), ("label", "u1")]
@@ -73,6 +75,8 @@ def rewritten(path, change):
         {"method": "k-per-grid", "k": 3, "pick": "opacity"},
         {"method": "half-density", "pick": "center"},
         {"method": "dense"},
+        {"compensate": "opacity"},
+        {"method": "one-per-grid", "target": "10%", "compensate": "opacity"},
     ],
 )
 def test_what_resample_wrote_passes_by_its_own_comment(scene, settings):
@@ -143,6 +147,38 @@ def test_a_tampered_draw_is_caught(scene, change, caught_by):
         result.require()
 
 
+@pytest.mark.parametrize("suffix", ["ply", "npz", "csv"])
+def test_opacity_that_was_to_be_raised_and_was_not_is_caught(scene, suffix):
+    """And that which was raised without saying so."""
+    settings = {"target": "25%"}
+    plain = drawn(scene, f"plain.{suffix}", **settings)
+    made_up = drawn(scene, f"made_up.{suffix}", compensate="opacity", **settings)
+    said = {
+        path: json.dumps(resample(scene, path, voxel_size=0.4, overwrite=True, **more).to_dict())
+        for path, more in ((plain, settings), (made_up, {**settings, "compensate": "opacity"}))
+    }
+    report = scene.parent / "report.json"
+    for path, told, right in (
+        (plain, said[plain], True),
+        (made_up, said[made_up], True),
+        (plain, said[made_up], False),
+        (made_up, said[plain], False),
+    ):
+        report.write_text(told)
+        found = failing(verify(scene, [path], expect=report))
+        assert (found == set()) == right
+        assert right or {"subset", "rows"} <= found
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+def test_how_a_draw_looks_is_believed(tmp_path):
+    gscli.write(tmp_path / "scene.ply", make(300))
+    said = resample(tmp_path / "scene.ply", tmp_path / "half.ply", render=True).to_dict()
+    (tmp_path / "half.json").write_text(json.dumps(said))
+    result = verify(tmp_path / "scene.ply", [tmp_path / "half.ply"], expect=tmp_path / "half.json")
+    assert failing(result) == set()
+
+
 def test_equal_rows_of_the_scene_may_both_be_kept_but_no_third(scene):
     rows = np.array(gscli.read(scene).rows)
     target = drawn(scene, method="dense")
@@ -199,7 +235,7 @@ def test_a_lost_or_added_column_is_caught(scene):
 
 BELIEVED = {
     *("schema", "version", "device", "cache", "tiles", "memory_limit", "path", "index"),
-    *("notes", "timings_s", "axes", "quality"),
+    *("notes", "timings_s", "axes", "quality", "render"),
 }
 
 
@@ -231,6 +267,7 @@ def another(value):
         {"voxel_size": 0.3, "ratio": (0.2, 0.4), "seed": 5, "epoch": 2},
         {"method": "k-per-grid", "k": 4},
         {"method": "dense"},
+        {"target": "9%", "compensate": "opacity"},
         {"drop_invalid": True},
     ],
 )

@@ -57,6 +57,11 @@ class Dropped(options.OneOf):
 @click.option("--target", metavar="N|P%", help="Keep exactly so many in total: by share, or evenly.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
 @click.option("--pick", type=options.OneOf(PICKS), help="Which points of a cell stay.  [default: random]")
+@click.option(
+    "--compensate",
+    type=options.OneOf(["opacity"]),
+    help="Raise the opacity of points that stand for others of their cell: renders look fuller.",
+)
 @click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")
 @click.option("--epoch", type=int, metavar="E", help="An independent draw of the same seed.  [default: 0]")
 @click.option("--repeat", type=int, metavar="R", help="Draw epochs E to E + R - 1, into --out-dir.")
@@ -134,6 +139,7 @@ def command(
       gscli resample scene.ply half.ply
       gscli resample scene.ply one.ply --method one-per-grid --voxel-size 0.05 --seed 7
       gscli resample scene.ply small.ply --target 25%
+      gscli resample scene.ply small.ply --target 25% --compensate opacity
       gscli resample scene.ply flat.ply --method k-per-grid -k 8 --pick opacity
       gscli resample scene.ply --out-dir views/ --method half-density --method one-per-grid --repeat 3
       gscli resample scannet/scene0000_00/ half/scene0000_00/ --grid lang_feat_grid_svd_r8.npz

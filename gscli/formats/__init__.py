@@ -32,6 +32,7 @@ from ._source import identify as identify
 from ._source import read_all as read_all
 from ._target import Target as Target
 from ._target import check_outputs as check_outputs
+from ._write import Edit as Edit
 
 
 def read(

@@ -16,9 +16,9 @@ from .. import files
 from ..cloud import GaussianCloud
 from ..errors import EngineUnavailable, installing
 from ..files import render_modes, writing
-from ..progress import nothing
 from ..registry import Registry
 from ..runtime import libraries
+from ._write import Stream, Write
 
 HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line
@@ -65,28 +65,6 @@ class Loss:
         return f"{self.what} ({self.detail})" if self.detail else self.what
 
 
-class Write(Protocol):
-    """Write a cloud atomically.
-
-    Args:
-        path: the file or folder.
-        cloud: what to write.
-        overwrite: whether what is there may be replaced.
-        index: (K,) rows to write, in this order, or an (N,) mask; None for all.
-        advance: told of each number of rows of the cloud that are done with.
-    """
-
-    def __call__(
-        self,
-        path: str | os.PathLike[str],
-        cloud: GaussianCloud,
-        *,
-        overwrite: bool = False,
-        index: npt.NDArray[Any] | None = None,
-        advance: Callable[[int], object] = nothing,
-    ) -> None: ...
-
-
 class RefuseExisting(Protocol):
     """Raise `WriteRefused` where what is at a path may not be replaced by what is read from `sources`."""
 
@@ -115,7 +93,7 @@ class Writer:
         write: writes a cloud.
         unsupported: what writing a cloud would lose.
         lossy: whether `write` rounds whatever it is given.
-        streams: whether `write` holds a few megabytes of rows at a time and takes `index` as a mask.
+        stream: `write` once more, where it holds a few megabytes of rows at a time.
         order: the rows (of those at an index, None for all) in the order in which `write` puts them,
             where it sorts them.
         references_rows: what `write` copies that numbers rows, such as a mesh's faces.
@@ -127,11 +105,16 @@ class Writer:
     unsupported: Callable[[GaussianCloud], list[Loss]]
     _: KW_ONLY
     lossy: bool = False
-    streams: bool = False
+    stream: Stream | None = None
     order: Callable[[GaussianCloud, npt.NDArray[Any] | None], npt.NDArray[np.int64]] | None = None
     references_rows: Callable[[GaussianCloud], list[str]] = no_references
     refuse_existing: RefuseExisting = refuse_existing_file
     qualities: Mapping[str, Writer] = field(default_factory=dict)
+
+    @property
+    def streams(self) -> bool:
+        """Whether rows go through a few megabytes."""
+        return self.stream is not None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..files import axes as frames
 from ..files import qualities, writing
 from ..progress import nothing
 from ._format import FORMATS, Format, Loss, Writer, by_suffix
+from ._write import Edit
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,13 @@ class Target:
         index: npt.NDArray[Any] | None = None,
         made_by: str | None = None,
         advance: Callable[[int], object] = nothing,
+        edit: Edit | None = None,
     ) -> None:
-        """Write a cloud, or its rows at `index`; arguments and errors as of `gscli.formats.write`."""
+        """Write a cloud, or its rows at `index`; arguments and errors as of `gscli.formats.write`.
+
+        Args:
+            edit: what becomes of the rows; where the format is not streamed they are edited in memory.
+        """
         lost = self.losses(cloud)
         if lost and not self.allow_lossy:
             folder = self.format.folder
@@ -109,7 +115,17 @@ class Target:
             cloud = cloud.with_comment(made_by)
         axes = self.axes or (cloud.header.axes if cloud.header.format == self.format.name else None)
         cloud = replace(cloud, header=replace(cloud.header, axes=axes))
-        self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
+        if edit is None:
+            self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
+        elif self.writer.stream is not None:
+            cloud = edit.told(cloud)
+            self.writer.stream(
+                self.path, cloud, overwrite=self.overwrite, index=index, advance=advance, edit=edit
+            )
+        else:
+            count = len(cloud)
+            self.writer.write(self.path, edit.of(cloud, index), overwrite=self.overwrite)
+            advance(count)
 
 
 def _of_quality(path: str | os.PathLike[str], form: Format, quality: str) -> Writer:

@@ -25,6 +25,7 @@ from . import _ply_binary, _ply_lists, _ply_text
 from ._format import Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 from ._rows import name_bytes, packed
+from ._write import Edit
 
 EXACT_INTEGER = 2**53  # a double holds every integer up to here
 
@@ -85,6 +86,7 @@ def write(
     overwrite: bool = False,
     index: npt.NDArray[Any] | None = None,
     advance: Callable[[int], object] = nothing,
+    edit: Edit | None = None,
 ) -> None:
     """Write a cloud, or its rows at `index` in that order; the path may be the one it was read from.
 
@@ -98,6 +100,7 @@ def write(
         overwrite: whether an existing file may be replaced.
         index: (K,) row numbers, or a (N,) mask; in ascending order and as a mask it costs no memory.
         advance: told of each number of rows of the cloud that are done with.
+        edit: what becomes of the rows.
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false.
@@ -107,8 +110,8 @@ def write(
     order = native.header.order if native else "<"
     stored = np.dtype([(name, order + code) for name, code in _codes(cloud).items() if code])
     header = native.header if native else plain(stored)
-    if index is not None:
-        index = _row_numbers(index, len(cloud))
+    if index is not None or edit is not None:  # which changes copies
+        index = _row_numbers(np.ones(len(cloud), bool) if index is None else index, len(cloud))
     count = len(cloud)
     if index is not None:
         count = int(np.count_nonzero(index)) if index.dtype == bool else len(index)
@@ -117,7 +120,7 @@ def write(
         stream.write(text)
         if native:
             stream.writelines(_chunks(native.before))
-        for block in _gather(cloud, index, advance):
+        for block in _gather(cloud, index, advance, edit):
             rows = packed(block, stored)
             if header.encoding == "ascii":
                 stream.writelines(_ply_text.print_rows(rows, header.newline))
@@ -195,26 +198,36 @@ def _row_numbers(index: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
 
 
 def _gather(
-    cloud: GaussianCloud, index: npt.NDArray[Any] | None, advance: Callable[[int], object]
+    cloud: GaussianCloud,
+    index: npt.NDArray[Any] | None,
+    advance: Callable[[int], object],
+    edit: Edit | None,
 ) -> Iterator[npt.NDArray[Any]]:
-    """The rows at `index`, a few megabytes at a time and in its order."""
+    """The rows at `index`, edited, a few megabytes at a time and in its order."""
+
+    def taken(rows: npt.NDArray[Any], at: npt.NDArray[Any], first: int = 0) -> npt.NDArray[Any]:
+        found = take_rows(rows, at)
+        if edit is not None:
+            edit.apply(found, at + first)
+        return found
+
     if index is None:
         for _, block in cloud.blocks():
             yield block
             advance(len(block))
     elif index.dtype == bool:
         for start, block in cloud.blocks():
-            yield take_rows(block, np.flatnonzero(index[start : start + len(block)]))
+            yield taken(block, np.flatnonzero(index[start : start + len(block)]), start)
             advance(len(block))
     elif not len(index) or (index[0] >= 0 and (index[1:] >= index[:-1]).all()):
         for start, block in cloud.blocks():
             first, last = np.searchsorted(index, [start, start + len(block)])
-            yield take_rows(block, index[first:last] - start)
+            yield taken(block, index[first:last] - start, start)
             advance(len(block))
     else:
         step = max(1, BLOCK_BYTES // cloud.rows.dtype.itemsize)
         for start in range(0, len(index), step):
-            yield take_rows(cloud.rows, index[start : start + step])
+            yield taken(cloud.rows, index[start : start + step])
             release_pages(cloud.rows)
         advance(len(cloud))
 
@@ -232,5 +245,5 @@ FORMAT = Format(
     (".ply",),
     sniff,
     read,
-    Writer(write, unsupported, streams=True, references_rows=references_rows),
+    Writer(write, unsupported, stream=write, references_rows=references_rows),
 )

@@ -16,6 +16,8 @@ BASE = 64 << 20  # Python, NumPy and the blocks in flight
 THREAD = 6 << 20  # of temporaries, for each thread
 POINT_BYTES = 36  # of a point in one piece, beside what its pick takes
 DROP_BYTES = 20  # of it more where points are left out
+WEIGHT_BYTES = 4  # of it more where rows stand for others, and
+WEIGHING_BYTES = 16  # while that is worked out in one piece
 CELL_BYTES = 150  # of a cell
 SORT_BYTES = 32  # of a code while it is sorted
 CROWD_BYTES = 40  # of a point of a tile, beside twice its record
@@ -42,6 +44,7 @@ def budget(
     drop_invalid: bool,
     mapped: bool,
     streamed: bool,
+    weighed: bool = False,
 ) -> Budget | None:
     """What a limit leaves for each tile of a scene; None where the scene needs no tiles.
 
@@ -49,6 +52,7 @@ def budget(
         cells_per_point: of the grid that will be made, 1 where nothing is known.
         mapped: whether its cells are those of a grid file.
         streamed: whether the output is written as it is drawn, not made in memory first.
+        weighed: whether it is asked how many rows each row of a draw stands for.
 
     Raises:
         UsageError: too little memory, or for what cannot be cut into tiles.
@@ -56,6 +60,7 @@ def budget(
     points = len(cloud)
     each = POINT_BYTES + pick.bytes + CELL_BYTES * cells_per_point
     each += DROP_BYTES * drop_invalid + 3 * (np.dtype(cloud.float_type(fields.POSITION)).itemsize - 4)
+    each += (WEIGHT_BYTES + WEIGHING_BYTES) * weighed
     needed = base() + cloud.held + int(points * (each + (0 if streamed else cloud.rows.dtype.itemsize)))
     if needed <= limit:
         return None
@@ -66,16 +71,16 @@ def budget(
         raise too_small(limit, needed, what, "convert it to .ply")
     if not streamed:
         raise too_small(limit, needed, "an output that is made in memory", "write .ply")
-    return for_tiles(limit, points)
+    return for_tiles(limit, points, 1 + WEIGHT_BYTES * weighed)
 
 
-def for_tiles(limit: int, points: int) -> Budget:
-    """What a limit leaves for a tile, beside a byte for every point.
+def for_tiles(limit: int, points: int, each: int = 1) -> Budget:
+    """What a limit leaves for a tile, beside a byte, or as many as `each`, for every point.
 
     Raises:
         UsageError: too little.
     """
-    fixed = base() + points
+    fixed = base() + points * each
     least = fixed + points // 4 + (8 << 20)
     if limit < least:
         raise too_small(limit, least, f"a scene of {points:,} points")

@@ -37,6 +37,8 @@ class Method:
             over cells in proportion to what they hold; the others as evenly as can be: the same number of
             every cell (or all it has), and one more of cells that are drawn.
         pick: which rows: one of `picking.PICKS`.
+        compensate: a column that `gscli.resample` changes in rows that stand for others of their cell:
+            ``opacity``, see `gscli.kernels.compensation`. It has no say in which rows stay.
     """
 
     name: str = DEFAULT
@@ -47,6 +49,7 @@ class Method:
         default=None, metadata=settings.whole(least=1, needed="the most points to keep in a cell")
     )
     pick: Pick = field(default=RANDOM, metadata=settings.pick())
+    compensate: str | None = field(default=None, metadata=settings.column("opacity"))
 
     @property
     def rule(self) -> Rule:
@@ -139,6 +142,7 @@ class Given(TypedDict, total=False):
     target: str | int | None
     k: int | None
     pick: str | None
+    compensate: str | None
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ RULES = {
             "half-density",
             "half",
             "a random 30-70 % of every cell: thinner; relative density stays where cells hold many",
-            ("ratio", "min_per_cell", "target", "pick"),
+            ("ratio", "min_per_cell", "target", "pick", "compensate"),
             _share_of_each,
             drawn=True,
         ),
@@ -207,7 +211,7 @@ RULES = {
             "one-per-grid",
             "single",
             "one point of every cell: density becomes even",
-            ("target", "pick"),
+            ("target", "pick", "compensate"),
             _one,
             even=True,
             single=True,
@@ -216,7 +220,7 @@ RULES = {
             "k-per-grid",
             "",
             "at most K points of every cell: thins only what is over-dense",
-            ("k", "target", "pick"),
+            ("k", "target", "pick", "compensate"),
             _at_most_k,
             even=True,
         ),

@@ -89,6 +89,17 @@ def total(*, replaces: tuple[str, ...] = ()) -> Metadata:
     return _metadata(check, str, replaces=replaces)
 
 
+def column(*names: str) -> Metadata:
+    """One of some columns, or none."""
+
+    def check(name: str, value: Any) -> str:
+        if value not in names:
+            raise UsageError(f"`{name}` must be {' or '.join(map(repr, names))}, not {value!r}")
+        return str(value)
+
+    return _metadata(check, str)
+
+
 def pick() -> Metadata:
     """A pick, given and reported by its name."""
     return _metadata(lambda _, name: picking.pick(name), attrgetter("name"))

@@ -141,6 +141,11 @@ class TiledGrid:
             forced += grid.mark(kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
         return Draw(kept, forced)
 
+    def weights(self, draw: Draw) -> tuple[npt.NDArray[np.float32], int]:
+        """As of `VoxelGrid`."""
+        found = np.zeros(self.rows, np.float32)
+        return found, sum(self._read(tile).weigh(draw.kept, found) for tile in self._tiles)
+
     def _read(self, tile: _Tile) -> VoxelGrid:
         order, offsets, cells = (self._scratch.get(place) for place in tile[:3])
         return VoxelGrid(order, offsets, cells, self.rows, self.voxel_size, self.origin, self.why)

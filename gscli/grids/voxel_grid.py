@@ -16,7 +16,7 @@ from .. import arguments
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import hashing, picks, shares
+from ..kernels import compensation, hashing, picks, shares
 from ..kernels.cells import group_ids, group_lattice
 from ..results import shown
 from . import lattice, picking, scenes
@@ -271,6 +271,20 @@ class VoxelGrid:
         drawn = stream if how.pick.uniform else like(self.order, how.pick.keys(self.order, keys, stream))
         picks.keep(kept, self.order, self.offsets, k, drawn)
         return forced
+
+    def weights(self, draw: Draw) -> tuple[npt.NDArray[np.float32], int]:
+        """For how many rows of its cell each row of a draw stands; see `gscli.kernels.compensation`.
+
+        Returns:
+            (rows,) weights, 0 of rows that are not in the draw; and how many rows none stands for.
+        """
+        kept, found = np.zeros(self.rows, bool), np.zeros(self.rows, np.float32)
+        kept[draw.kept] = True
+        return found, self.weigh(kept, found)
+
+    def weigh(self, kept: npt.NDArray[np.bool_], found: npt.NDArray[Any]) -> int:
+        """Write the `weights` of the rows that (rows,) `kept` marks, and say how many none stands for."""
+        return compensation.weights(kept, to_numpy(self.order), to_numpy(self.offsets), found)
 
     def pick_keys(self, cloud: GaussianCloud, pick: Pick | str) -> npt.NDArray[np.uint32] | None:
         """(rows,) uint32 keys that a pick has for every draw of a cloud; None where all is chance.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import files
-from ..resampling.result import Resampled
+from ..resampling.result import Compensated, Resampled
 from ..results.shown import counted
 from . import numbers
 
@@ -32,6 +32,8 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             kept = "one" if least == 1 else f"the minimum of {least:,}"
             line += f"; {counted(output.forced_cells, 'cell')} forced to keep {kept}"
         lines.append(line)
+        if output.compensated is not None:
+            lines.append(f"opacity  {_compensated(output.compensated)}")
         if output.render is not None:
             views = f"{output.render.views} views"
             lines.append(f"looks    {numbers.looks(output.render)}, of {views} {output.render.around}")
@@ -44,6 +46,14 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
     return lines
+
+
+def _compensated(found: Compensated) -> str:
+    """What rows stand for."""
+    told = f"raised of {counted(found.raised, 'point')}, each for what was left out of its cell"
+    if found.unrepresented:
+        told += f"; nothing makes up for {counted(found.unrepresented, 'point')} of cells without any now"
+    return told
 
 
 def _dropped(result: Resampled) -> str:

@@ -22,7 +22,7 @@ from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing, parallel, shares
 from ..results.shown import counted
 from ..version import __version__
-from .result import Output
+from .result import Compensated, Output
 
 if TYPE_CHECKING:
     from ..comparing.looks import Looks
@@ -39,11 +39,19 @@ class PlannedDraw:
     target: Target
     index: str | None
 
-    def output(self, kept: int, points: int, forced_cells: int, seed: int, render: Looks | None) -> Output:
+    def output(
+        self,
+        kept: int,
+        points: int,
+        forced_cells: int,
+        seed: int,
+        render: Looks | None,
+        compensated: Compensated | None,
+    ) -> Output:
         """What came of it: so many rows of so many."""
         fraction = kept / points if points else 0.0
         about = self.method, seed, self.epoch, fraction, forced_cells, self.index
-        return Output(self.target.path, kept, *about, render)
+        return Output(self.target.path, kept, *about, render, compensated)
 
 
 def asked_for(options: Mapping[str, Any]) -> list[Method]:

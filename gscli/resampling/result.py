@@ -19,10 +19,24 @@ SCHEMA = "gscli/resample/1"
 
 
 @dataclass(frozen=True)
+class Compensated:
+    """What rows of a draw stand for whose method compensates for the others.
+
+    Attributes:
+        raised: rows that stand for others of their cell too.
+        unrepresented: rows of the scene that none stands for: of their cell nothing stays.
+    """
+
+    raised: int
+    unrepresented: int
+
+
+@dataclass(frozen=True)
 class Output:
     """One file written: which draw it holds and how much was kept.
 
     Attributes:
+        compensated: what its rows stand for; None where nothing is made up for.
         render: how alike the draw and the input look; None where they were not rendered.
     """
 
@@ -35,6 +49,7 @@ class Output:
     forced_cells: int
     index: str | None = None
     render: Looks | None = None
+    compensated: Compensated | None = None
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -54,6 +69,7 @@ class Output:
             "seed": self.seed if how.uses_seed else None,
             "epoch": self.epoch if how.uses_seed else None,
             "kept": self.kept,
+            **({} if self.compensated is None else {"compensated": asdict(self.compensated)}),
             "index": self.index,
             "render": None if self.render is None else asdict(self.render),
         }

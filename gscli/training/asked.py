@@ -41,6 +41,8 @@ def asked(names: Names, *, world_size: int) -> dict[str, Method]:
             )
         if not how.pick.uniform:
             raise UsageError(f"a sampler draws at random and cannot pick by {how.pick.name}")
+        if how.compensate is not None:
+            raise UsageError(f"a sampler gives rows, and compensates for no {how.compensate}")
         if how.target is not None and world_size > 1:
             raise UsageError(
                 "a target is shared over all cells, and a rank has only some", remedy="use a ratio"

@@ -14,6 +14,8 @@ from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import nothing
+from ..resampling import compensating
+from ..resampling.result import Compensated
 from .claims import Claim, refusing
 from .expected import Expected, expected, values
 
@@ -57,12 +59,14 @@ class Checked:
         rows: which rows of the scene the draw kept.
         forced_cells: as of the draw that its seed makes.
         notes: what was not compared, one line each.
+        compensated: what its rows stand for, where its method compensates.
     """
 
     checks: tuple[Check, ...]
     rows: npt.NDArray[np.int64]
     forced_cells: int
     notes: tuple[str, ...]
+    compensated: Compensated | None = None
 
 
 def check_draw(
@@ -82,6 +86,7 @@ def check_draw(
         keys = grid.pick_keys(cloud, claim.method.pick)
         counts = grid.wanted(claim.method, seed=claim.seed, epoch=claim.epoch)
         again = grid.draw(claim.method, seed=claim.seed, epoch=claim.epoch, keys=keys, counts=counts)
+        made_up = compensating.of(grid, claim.method, again)
     left = len(cloud) + len(drawn)
 
     def made(rows: int) -> None:
@@ -90,10 +95,12 @@ def check_draw(
         left -= told
         advance(told)
 
-    wanted = expected(cloud, again.rows, drawn, path, made)
+    edit = None if made_up is None else made_up.edit
+    wanted = expected(cloud, again.rows, drawn, path, made, edit=edit)
     if set(drawn.fields) != set(wanted.fields):
         no_rows = np.empty(0, np.int64)
-        return Checked((_columns(drawn, wanted),), no_rows, again.forced_cells, wanted.notes)
+        about = again.forced_cells, wanted.notes, None if made_up is None else made_up.found
+        return Checked((_columns(drawn, wanted),), no_rows, *about)
     rows, held = values(drawn.rows, wanted.table.dtype, made)
     found, unsure = np.full(len(rows), rowsets.ABSENT, np.int64), np.zeros(len(rows), bool)
     whole = rows if held.all() else take_rows(rows, np.flatnonzero(held))
@@ -105,14 +112,17 @@ def check_draw(
     certain = source[(source >= 0) & ~unsure]
     # Equal rows share a cell of a lattice, but not of a mapping.
     kept, loose = (certain, int(unsure.sum())) if grid.voxel_size is None else (source[source >= 0], 0)
+    raised = "" if edit is None else f" with the {claim.method.compensate} that it is to have in its cell"
     checks = (
         Check("columns", 0),
-        _listed("subset", source == rowsets.ABSENT, "row {} is no row of the scene"),
+        _listed("subset", source == rowsets.ABSENT, f"row {{}} is no row of the scene{raised}"),
         _listed("duplicates", source == rowsets.SURPLUS, "row {} occurs more often than in the scene"),
         _cells(grid, kept, counts[0], loose),
         _reproduced(rows, held, source, wanted),
     )
-    return Checked(checks, certain, again.forced_cells, wanted.notes)
+    return Checked(
+        checks, certain, again.forced_cells, wanted.notes, None if made_up is None else made_up.found
+    )
 
 
 def _columns(drawn: GaussianCloud, wanted: Expected) -> Check:

@@ -17,7 +17,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import naming
 from ..files import temporaries
-from ..formats import FOLDER, FORMATS, Format, Target, Writer
+from ..formats import FOLDER, FORMATS, Edit, Format, Target, Writer
 from ..kernels import parallel
 from ..progress import nothing, of_slices
 
@@ -49,6 +49,8 @@ def expected(
     drawn: GaussianCloud,
     path: str,
     advance: Callable[[int], object] = nothing,
+    *,
+    edit: Edit | None = None,
 ) -> Expected:
     """What the draw of some rows of a scene must hold in the format of a file.
 
@@ -56,12 +58,20 @@ def expected(
         cloud: the scene. rows: (K,) those that are drawn.
         drawn: what the file at `path` holds.
         advance: told of each number of rows of the table that are made.
+        edit: what becomes of rows that are drawn.
     """
+
+    def table_of(names: tuple[str, ...]) -> npt.NDArray[Any]:
+        kind = plain(cloud.rows.dtype, names)
+        table, _ = values(cloud.rows, kind, advance)
+        if edit is not None:
+            table[rows], _ = values(edit.of(cloud, rows).rows, kind)
+        return table
+
     form = FORMATS.get(drawn.header.format)
     writer = form.writer
     if writer is None:
-        table, _ = values(cloud.rows, plain(cloud.rows.dtype, cloud.fields), advance)
-        return Expected(table, np.arange(len(cloud)), rows, cloud.fields)
+        return Expected(table_of(cloud.fields), np.arange(len(cloud)), rows, cloud.fields)
     lost = Target(path, form, writer).losses(cloud)
     left_out = {name for loss in lost for name in loss.columns}
     compared = tuple(name for name in cloud.fields if name not in left_out)
@@ -72,7 +82,7 @@ def expected(
         notes.append(f"{path} is in a format that cannot hold {missing} ({form.name}): not compared")
     if writer.lossy or any(loss.rounds for loss in lost):
         written = [
-            _written(cloud, rows, form, each, drawn.header.axes, path)
+            _written(cloud, rows, form, each, drawn.header.axes, path, edit)
             for each in list(writer.qualities.values()) or [writer]
         ]
         again = max(written, key=lambda cloud: _agreeing(cloud, drawn))
@@ -86,8 +96,7 @@ def expected(
     if form.name != cloud.header.format:
         # some formats have columns of their own
         has = _written(cloud, rows[:0], form, writer, None, path).fields
-    table, _ = values(cloud.rows, plain(cloud.rows.dtype, compared), advance)
-    return Expected(table, np.arange(len(cloud)), rows, has, tuple(notes))
+    return Expected(table_of(compared), np.arange(len(cloud)), rows, has, tuple(notes))
 
 
 def plain(kind: np.dtype[Any], names: tuple[str, ...]) -> np.dtype[Any]:
@@ -142,12 +151,18 @@ def _agreeing(one: GaussianCloud, other: GaussianCloud) -> int:
 
 
 def _written(
-    cloud: GaussianCloud, rows: npt.NDArray[Any], form: Format, writer: Writer, axes: str | None, path: str
+    cloud: GaussianCloud,
+    rows: npt.NDArray[Any],
+    form: Format,
+    writer: Writer,
+    axes: str | None,
+    path: str,
+    edit: Edit | None = None,
 ) -> GaussianCloud:
     """Rows of a scene, written in a format as it is at `path` and read again."""
     suffix = form.suffixes[0]
     with temporaries.folder("gscli-verify") as folder, naming(path):
         place = folder / f"draw{'' if suffix == FOLDER else suffix}"
-        Target(str(place), form, writer, allow_lossy=True, axes=axes).write(cloud, index=rows)
+        Target(str(place), form, writer, allow_lossy=True, axes=axes).write(cloud, index=rows, edit=edit)
         again = form.read(place)
         return GaussianCloud(np.array(again.rows), again.header)  # no map of a file that goes

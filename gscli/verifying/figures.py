@@ -16,7 +16,7 @@ from ..grids.voxel_grid import VoxelGrid
 from ..kernels import occupancy
 from ..kernels.extent import extent_of
 from ..positions import finite_rows
-from ..resampling.result import Output
+from ..resampling.result import Compensated, Output
 from ..results.documents import finite
 from .checks import SHOWN, Check
 from .claims import Claim, comment_words
@@ -26,21 +26,29 @@ _SHORT.maxstring = 100
 
 
 def check_report(
-    claim: Claim, cloud: GaussianCloud, size: int | None, grid: VoxelGrid, kept: int, forced_cells: int
+    claim: Claim,
+    cloud: GaussianCloud,
+    size: int | None,
+    grid: VoxelGrid,
+    kept: int,
+    forced_cells: int,
+    compensated: Compensated | None,
 ) -> Check:
     """Every figure of a report that the scene and its draw tell.
 
-    Not known are how long it took, on what device, where the grid came from, and which axes and quality were
-    asked for.
+    Not known are how long it took, on what device, how it looks, where the grid came from, and which axes and
+    quality were asked for.
 
     Args:
         size: bytes of the scene's file, where it has a size.
-        kept: rows of the draw. forced_cells: as of the draw that its seed makes.
+        kept: rows of the draw. forced_cells, compensated: as of the draw that its seed makes.
     """
     said = claim.report
     assert said is not None
     fraction = kept / len(cloud) if len(cloud) else 0.0
-    output = Output("", kept, claim.method, claim.seed, claim.epoch, fraction, forced_cells)
+    output = Output(
+        "", kept, claim.method, claim.seed, claim.epoch, fraction, forced_cells, compensated=compensated
+    )
     cells = figures(grid).to_dict()
     del cells["why"]  # of the grid that was made again
     dropped = len(cloud) - grid.points
@@ -52,7 +60,9 @@ def check_report(
     true: dict[str, Any] = {
         "input": {**read, "dropped": dropped, "invalid": invalid},
         "options": _options(said, claim, dropped),
-        f"outputs[{claim.output}]": {k: v for k, v in output.to_dict().items() if k not in ("path", "index")},
+        f"outputs[{claim.output}]": {
+            k: v for k, v in output.to_dict().items() if k not in ("path", "index", "render")
+        },
         "grid": cells,
     }
     if len(said["outputs"]) == 1:

@@ -580,3 +580,14 @@ def test_the_table_fits_into_100_columns_however_long_a_path_is(folder: Path) ->
         lines = batch(*words).stdout.splitlines()
         assert max(map(len, lines)) == 100
         assert any(line.startswith("...") and "long.ply  done" in line for line in lines)
+
+
+def test_opacity_is_compensated_in_a_batch_as_in_one_run(folder: Path) -> None:
+    words = ("--target", "20%", "--compensate", "opacity")
+    assert batch("resample", "scenes/s1.ply", "--out-dir", "out", *words, "--workers", "1").exit_code == 0
+    assert CliRunner().invoke(main, ["resample", "scenes/s1.ply", "alone.ply", *words]).exit_code == 0
+    assert (folder / "out/s1.ply").read_bytes() == (folder / "alone.ply").read_bytes()
+    assert batch("verify", "out/s1.ply", "--reference", "scenes/s1.ply", "--workers", "1").exit_code == 0
+    refused = batch("resample", "scenes/s1.ply", "--out-dir", "no", "--method", "dense", *words[2:])
+    assert refused.exit_code == 2
+    assert "--compensate has no effect" in refused.stderr

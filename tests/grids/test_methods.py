@@ -13,7 +13,14 @@ from gscli.grids.voxel_grid import VoxelGrid
 from gscli.kernels import hashing
 
 # For each setting a value that is not its default.
-OTHER = {"ratio": (0.25, 0.5), "min_per_cell": 3, "target": "12.5%", "k": 7, "pick": "opacity"}
+OTHER = {
+    "ratio": (0.25, 0.5),
+    "min_per_cell": 3,
+    "target": "12.5%",
+    "k": 7,
+    "pick": "opacity",
+    "compensate": "opacity",
+}
 OWNED = [(rule.name, setting) for rule in RULES.values() for setting in rule.settings]
 FOREIGN = [(name, setting) for name in NAMES for setting in SETTINGS if (name, setting) not in OWNED]
 XYZ = np.random.default_rng(0).normal(size=(3000, 3))
@@ -72,6 +79,7 @@ def test_what_a_report_or_a_comment_tells_is_read_back(how):
         (method("k-per-grid", k=np.int64(8)), "method=k-per-grid k=8 pick=random"),
         (method("single", pick="opacity"), "method=one-per-grid pick=opacity"),
         (method("k-per-grid", target="2%"), "method=k-per-grid target=2% pick=random"),
+        (method("single", compensate="opacity"), "method=one-per-grid pick=random compensate=opacity"),
         (method("dense"), "method=dense"),
     ],
 )
@@ -123,6 +131,8 @@ def test_a_setting_that_replaces_others_stands_alone(setting):
         {"name": "half", "min_per_cell": -1},
         {"name": "half", "min_per_cell": 1.0},
         {"name": "half", "pick": "best"},
+        {"name": "half", "compensate": "color"},
+        {"name": "half", "compensate": ["opacity"]},
         {"name": "third"},
     ],
     ids=str,

@@ -235,12 +235,14 @@ def comparable(result):
         {"target": "25%", "pick": "importance", "origin": "min"},
         {"pick": "center", "ratio": (0.2, 0.2), "min_per_cell": 0},
         {"method": "dense", "points_per_cell": 100.0},
+        {"target": "10%", "compensate": "opacity"},
     ],
     ids=str,
 )
 def test_a_limit_changes_no_byte_and_no_figure(scene, tmp_path, two_threads, settings):
     done = {}
-    for name, limit in (("whole", None), ("tiled", least(POINTS))):
+    tight = least(POINTS) + budget.WEIGHT_BYTES * POINTS * ("compensate" in settings)
+    for name, limit in (("whole", None), ("tiled", tight)):
         folder = tmp_path / name
         folder.mkdir()
         result = resample(scene, folder / "o.ply", index=folder / "i.npy", memory_limit=limit, **settings)

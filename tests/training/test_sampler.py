@@ -149,6 +149,12 @@ def test_a_target_cannot_be_shared_between_ranks_that_do_not_see_each_other():
         sampler.scenarios((method("half-density", target="25%"),), epoch=0)
 
 
+def test_a_sampler_gives_rows_and_makes_up_for_none():
+    sampler = GridSampler.from_points(points(), voxel_size=0.3)
+    with pytest.raises(UsageError, match="compensates for no opacity"):
+        sampler.scenarios(method("half-density", compensate="opacity"))
+
+
 def test_epochs_count_on_and_resume_from_a_saved_state():
     coord = points()
     sampler = GridSampler.from_points(coord, voxel_size=0.3, seed=9)
