@@ -79,6 +79,27 @@ def test_the_training_example_trains_and_says_where_its_time_goes(tmp_path: Path
         assert re.search(rf"{stage} +[\d.]+ ms +[\d.]+%", said)
 
 
+def test_the_sampler_for_pointcept_trains_on_two_scenes_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    said = run(
+        tmp_path, sys.executable, EXAMPLES / "pointcept_sampler.py", "--points", 2000, "--iterations", 3
+    )
+    ends = re.findall(r"(\w+) +([\d.]+)% of the points, scenes end at (\d+), (\d+)", said)
+    assert [name for name, *_ in ends] == ["dense", "half_density", "single_per_grid"]
+    assert ends[0][1:] == ("100.0", "2000", "3000")
+    cells = int(re.search(r"([\d,]+) cells in both scenes", said)[1].replace(",", ""))
+    assert int(ends[2][3]) == cells
+
+
+def test_the_monitor_for_r2_gaussian_logs_and_prunes(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    said = run(tmp_path, sys.executable, EXAMPLES / "r2_monitor.py", "--points", 1500, "--iterations", 1000)
+    for step in (500, 1000):
+        assert re.search(rf"^{step} corgs/point_fitness \S+ corgs/point_rmse", said, re.MULTILINE)
+        assert re.search(rf"^{step} corgs/render_psnr_diff \S+ corgs/render_ssim_diff", said, re.MULTILINE)
+    assert re.search(r"^pruned [\d,]+ of 1,500 [\d,]+ of 1,500$", said, re.MULTILINE)
+
+
 def test_the_overhead_of_a_monitor_can_be_measured_anywhere(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     args = ("--points", 500, "--every", 5, "--blocks", 2, "--cdist-blocks", 1)
