@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,17 +13,23 @@ import numpy.typing as npt
 from . import arguments, fields, flaws
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
+from .errors import InputError
 from .formats import Source
+from .grids import lattice
+from .grids.figures import GridFigures, figures
+from .grids.voxel_grid import VoxelGrid
+from .kernels.distributions import Distribution, distribution
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
 from .progress import Track, silent
 from .results.documents import document
 from .results.shown import shown
 
-__all__ = ["Info", "Quantiles", "describe", "info"]
+__all__ = ["Distribution", "GridFigures", "Info", "Quantiles", "describe", "info"]
 
 SCHEMA = "gscli/info/1"
 QUANTILES = (0.05, 0.5, 0.95)
+INVISIBLE = 1 / 255  # of an opacity: what is below, no renderer of 3DGS draws (Kerbl et al. 2023)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,11 @@ class Info:
         low, high: corners of the box around the finite positions, in scene units.
         spacing: median distance to the nearest other position, in scene units.
         sh_degree: degree of the spherical harmonics.
+        invisible: Gaussians whose opacity is below 1/255, which nothing draws.
         opacity: quantiles after the sigmoid. scale: quantiles of the longest axis, in scene units.
+        distributions: of each column the name and how its values are spread, as stored; None unless asked
+            for. Columns that do not hold one number a row are left out.
+        cells: of a grid of the size asked for. points_per_cell: how many points its occupied cells hold.
     """
 
     path: str
@@ -71,11 +82,15 @@ class Info:
     first_invalid: int | None
     not_finite: int | None
     unrotated: int | None
+    invisible: int | None
     low: tuple[float, float, float] | None
     high: tuple[float, float, float] | None
     spacing: float | None
     opacity: Quantiles | None
     scale: Quantiles | None
+    distributions: tuple[tuple[str, Distribution], ...] | None = None
+    cells: GridFigures | None = None
+    points_per_cell: Distribution | None = None
 
     def _facts(self) -> dict[str, object]:
         kind = "Gaussians" if self.gaussian else "points"
@@ -97,10 +112,17 @@ class Info:
                 "not_finite": self.not_finite,
                 "unrotated": self.unrotated,
             },
+            invisible=self.invisible,
             bounds=None if self.low is None else {"min": self.low, "max": self.high},
             spacing=self.spacing,
             opacity=None if self.opacity is None else asdict(self.opacity),
             scale=None if self.scale is None else asdict(self.scale),
+            distributions=None
+            if self.distributions is None
+            else {name: found.to_dict() for name, found in self.distributions},
+            cells=None
+            if self.cells is None or self.points_per_cell is None
+            else {**self.cells.to_dict(), "points_per_cell": self.points_per_cell.to_dict()},
             comments=self.comments,
             notes=self.notes,
         )
@@ -109,6 +131,8 @@ class Info:
 def info(
     source: str | os.PathLike[str],
     *,
+    stats: bool = False,
+    voxel_size: float | None = None,
     trust_pickle: bool = False,
     axes: str | None = None,
     track: Track = silent,
@@ -117,22 +141,35 @@ def info(
 
     Args:
         source: a scene file or folder, or ``-`` for stdin.
+        stats, voxel_size: as of `describe`.
         trust_pickle, axes: see `gscli.formats.read`.
         track: told how far it is; see `gscli.progress.Track`.
     """
     arguments.require_paths(source=source)
+    arguments.require_flags(stats=stats)
+    lattice.check_lattice_options(voxel_size, None, None)
     read = Source.of(source)
     with track("reading", None):
         cloud = read.read(trust_pickle=trust_pickle, axes=axes)
-    return describe(cloud, path=read.name, size=read.bytes, track=track)
+    return describe(cloud, path=read.name, size=read.bytes, stats=stats, voxel_size=voxel_size, track=track)
 
 
-def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None, track: Track = silent) -> Info:
+def describe(
+    cloud: GaussianCloud,
+    *,
+    path: str = "",
+    size: int | None = None,
+    stats: bool = False,
+    voxel_size: float | None = None,
+    track: Track = silent,
+) -> Info:
     """Describe a cloud in memory.
 
     Args:
         cloud: what to describe.
         path, size: what `Info` says as its path and bytes.
+        stats: whether to say how the values of every column are spread.
+        voxel_size: edge of a cell, in scene units, of a grid to say of how many points lie in a cell.
         track: told how far it is; see `gscli.progress.Track`.
     """
     xyz = cloud.columns(fields.POSITION)
@@ -146,6 +183,9 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None, t
     gaussian = fields.is_gaussian(names)
     with track("describing", len(cloud)) as advance:
         found = flaws.of(cloud, advance=advance) if gaussian else flaws.Flaws()
+    opacity = fields.sigmoid(cloud.columns((fields.OPACITY,))[0]) if gaussian else None
+    distributions = _distributions(cloud, track) if stats else None
+    grid = None if voxel_size is None else VoxelGrid.from_points(xyz.T, voxel_size=voxel_size)
     return Info(
         path=path,
         format=cloud.header.format,
@@ -162,12 +202,27 @@ def describe(cloud: GaussianCloud, *, path: str = "", size: int | None = None, t
         first_invalid=None if valid is None else int(np.argmin(valid)),
         not_finite=found.not_finite,
         unrotated=found.unrotated,
+        invisible=None if opacity is None else int(np.count_nonzero(opacity < INVISIBLE)),
         low=_triple(xyz.min(1)) if some else None,
         high=_triple(xyz.max(1)) if some else None,
         spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if searchable else None,
-        opacity=_quantiles(fields.sigmoid(cloud.columns((fields.OPACITY,))[0])) if gaussian else None,
+        opacity=None if opacity is None else _quantiles(opacity),
         scale=_quantiles(_longest_axis(cloud)) if gaussian else None,
+        distributions=distributions,
+        cells=None if grid is None else figures(grid),
+        points_per_cell=None if grid is None else distribution(grid.counts),
     )
+
+
+def _distributions(cloud: GaussianCloud, track: Track) -> tuple[tuple[str, Distribution], ...]:
+    found = []
+    with track("counting", len(cloud.fields), "columns") as advance:
+        for name in cloud.fields:
+            with contextlib.suppress(InputError):  # not one number a row
+                cloud.float_type((name,))
+                found.append((name, distribution(cloud[name])))
+            advance(1)
+    return tuple(found)
 
 
 def _longest_axis(cloud: GaussianCloud) -> npt.NDArray[Any]:

@@ -29,7 +29,7 @@ EXAMPLES = {
     "demo": ["{scene}", "--out-dir", "{out}/demo"],
     "doctor": [],
     "formats": [],
-    "info": ["{scene}", "--json"],
+    "info": ["{scene}", "--stats", "--voxel-size", "0.5", "--json"],
     "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
     "simplify": ["{scene}", "{out}/small.ply", "--target", "40%", "--index", "{out}/rows.npy"],

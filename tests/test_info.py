@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gscli
+from gscli.errors import UsageError
 from gscli.info import describe
 from gscli.report.info import summary
 
@@ -55,3 +56,71 @@ def test_points_are_no_gaussians_and_have_no_flaws_of_theirs(tmp_path):
     found = gscli.info(tmp_path / "x.npy")
     assert (found.not_finite, found.unrotated) == (None, None)
     assert not any("flawed" in line for line in summary(found))
+
+
+def test_the_values_of_every_column_are_told_as_stored(make_scene, tmp_path):
+    scene = make_scene(300, 0).with_columns(label=np.arange(300, dtype=np.uint16))
+    scene.rows["f_dc_0"][:3] = np.nan, np.inf, -np.inf
+    gscli.write(tmp_path / "x.ply", scene)
+    found = gscli.info(tmp_path / "x.ply", stats=True)
+    assert found.distributions is not None
+    assert [name for name, _ in found.distributions] == list(scene.fields)
+    told = found.to_dict()["distributions"]
+    assert (told["f_dc_0"]["count"], told["f_dc_0"]["nan"], told["f_dc_0"]["infinite"]) == (297, 1, 2)
+    assert (told["label"]["min"], told["label"]["max"], told["label"]["quantiles"]["50"]) == (0, 299, 149.5)
+    assert told["z"]["mean"] == pytest.approx(float(scene["z"].mean(dtype=np.float64)))
+    lines = summary(found)
+    (line,) = [line for line in lines if line.startswith("  f_dc_0 ")]
+    assert line.endswith("]  1 NaN  2 infinite")
+    (line,) = [line for line in lines if line.startswith("  label ")]
+    assert line.split()[1:8] == ["0", "2.99", "150", "296", "299", "150", "86.6"]
+    assert line.endswith("[@%%%%%%%%%%%%%%@]")
+    assert not any("median" in line and "column" in line for line in summary(gscli.info(tmp_path / "x.ply")))
+
+
+def test_a_column_that_is_nowhere_finite_has_no_numbers(make_scene):
+    scene = make_scene(4, 0)
+    scene.rows["opacity"] = np.nan
+    found = describe(scene, stats=True)
+    (line,) = [line for line in summary(found) if line.startswith("  opacity ")]
+    assert line.split() == ["opacity", *["-"] * 7, "4", "NaN"]
+
+
+def test_columns_that_hold_no_single_number_are_left_out():
+    rows = np.zeros(3, [("x", "f4"), ("y", "f4"), ("z", "f4"), ("features", "f4", 8)])
+    found = describe(gscli.GaussianCloud(rows), stats=True)
+    assert [name for name, _ in found.distributions or ()] == ["x", "y", "z"]
+
+
+def test_how_many_points_lie_in_a_cell_is_counted(tmp_path):
+    corners = np.repeat([[0.5, 0.5, 0.5], [1.5, 0.5, 0.5], [np.nan, 0, 0]], [3, 1, 2], axis=0)
+    gscli.write(tmp_path / "x.npy", corners)
+    found = gscli.info(tmp_path / "x.npy", voxel_size=1)
+    told = found.to_dict()["cells"]
+    assert (told["cells"], told["voxel_size"], told["points_per_cell"]["mean"]) == (2, 1, 2)
+    assert "  cells     2 occupied, 1 wide: 2 points each, median 2, 5 % below 1.1, 5 % above 2.9" in summary(
+        found
+    )
+    assert gscli.info(tmp_path / "x.npy").to_dict()["cells"] is None
+
+
+@pytest.mark.parametrize("size", [0, -1, float("nan"), "wide"])
+def test_cells_need_a_size(tmp_path, size):
+    gscli.write(tmp_path / "x.npy", np.zeros((5, 3)))
+    with pytest.raises(UsageError, match="voxel_size"):
+        gscli.info(tmp_path / "x.npy", voxel_size=size)
+
+
+def test_nothing_occupies_no_cell(tmp_path):
+    gscli.write(tmp_path / "x.npy", np.zeros((0, 3)))
+    found = gscli.info(tmp_path / "x.npy", voxel_size=1, stats=True)
+    assert "  cells     none occupied" in summary(found)
+
+
+def test_gaussians_too_faint_to_be_drawn_are_counted(make_scene):
+    scene = make_scene(50, 0)
+    scene.rows["opacity"] = 0
+    scene.rows["opacity"][:7] = -6
+    found = describe(scene)
+    assert found.invisible == found.to_dict()["invisible"] == 7
+    assert any(line.endswith("; 7 below 1/255, which nothing draws") for line in summary(found))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import fields
 from ..files import render_modes
-from ..info import Info, Quantiles
+from ..info import GridFigures, Info, Quantiles
+from ..kernels.distributions import Distribution
 from ..results.shown import counted
 from . import numbers
 
+SHADES = " .:-=+*#%@"  # of a histogram, the last for its fullest bin
 RENDERED = {
     render_modes.MIP: "antialiased, as mip-splatting does",
     render_modes.FLAT: "as flat splats (2DGS)",
@@ -34,9 +38,12 @@ def summary(found: Info) -> list[str]:
     if found.spacing is not None:
         lines.append(f"  spacing   {found.spacing:.4g} (median distance to the nearest other point)")
     if found.opacity is not None:
-        lines.append("  opacity   " + _spread(found.opacity))
+        unseen = f"; {found.invisible:,} below 1/255, which nothing draws" if found.invisible else ""
+        lines.append("  opacity   " + _spread(found.opacity) + unseen)
     if found.scale is not None:
         lines.append("  size      " + _spread(found.scale) + " (longest axis)")
+    if found.cells is not None and found.points_per_cell is not None:
+        lines.append("  cells     " + _cells(found.cells, found.points_per_cell))
     if found.render_mode is not None:
         lines.append(f"  render    {RENDERED[found.render_mode]}")
     columns = fields.folded(dict(found.columns))
@@ -45,8 +52,47 @@ def summary(found: Info) -> list[str]:
     )
     lines += [f"  comment   {comment}" for comment in found.comments]
     lines += [f"  note      {note}" for note in found.notes]
+    if found.distributions is not None:
+        lines += ["", *_table(found.distributions)]
     return lines
 
 
 def _spread(q: Quantiles) -> str:
     return f"median {q.median:.3g}, mean {q.mean:.3g}, 5 % below {q.p05:.3g}, 5 % above {q.p95:.3g}"
+
+
+def _cells(cells: GridFigures, points: Distribution) -> str:
+    if not points.count:
+        return "none occupied"
+    by_percent = points.by_percent
+    held = f"{points.mean:.3g} points each, median {by_percent[50]:.3g}, 5 % below {by_percent[5]:.3g}"
+    return f"{cells.cells:,} occupied, {cells.voxel_size:g} wide: {held}, 5 % above {by_percent[95]:.3g}"
+
+
+def _table(distributions: Sequence[tuple[str, Distribution]]) -> list[str]:
+    """How the values of each column are spread; numbers to the right."""
+    heads = ("column", "least", "1 %", "median", "99 %", "largest", "mean", "deviation")
+    rows = []
+    for name, found in distributions:
+        told = [found.min, found.max, found.mean, found.deviation]
+        told[1:1] = (found.by_percent.get(percent) for percent in (1, 50, 99))
+        numbers = ["-" if value is None else f"{value:.3g}" for value in told]
+        rows.append((name, *numbers))
+    widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    lines = []
+    for row, last in zip(
+        (heads, *rows), ("1 % to 99 %", *map(_drawn, (d for _, d in distributions))), strict=True
+    ):
+        cells = [f"{row[0]:{widths[0]}}"] + [
+            f"{text:>{w}}" for text, w in zip(row[1:], widths[1:], strict=True)
+        ]
+        lines.append(f"  {'  '.join(cells)}  {last}".rstrip())
+    return lines
+
+
+def _drawn(found: Distribution) -> str:
+    """A histogram in a line, in the characters that any terminal has; and what is not in it."""
+    most = max(found.histogram or (0,))
+    bars = "".join(SHADES[-(-count * (len(SHADES) - 1) // most)] for count in found.histogram or ())
+    odd = [f"{count:,} {what}" for count, what in ((found.nan, "NaN"), (found.infinite, "infinite")) if count]
+    return "  ".join([f"[{bars}]" if bars else "", *odd]).strip()
