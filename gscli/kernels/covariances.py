@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .quaternions import of_matrices
+
 Array = npt.NDArray[Any]
 
 SWEEPS = 8  # of Jacobi's method: three axes are apart to the last bit by then
@@ -81,20 +83,4 @@ def axes(covariances: Array) -> tuple[Array, Array]:
             for row in turns:
                 row[p], row[q] = cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]
     variances = np.stack([np.maximum(matrix[i][i], 0.0) for i in range(3)])
-    return variances, _quaternions(turns)
-
-
-def _quaternions(m: list[list[Array]]) -> Array:
-    """(4, N) unit quaternions of rotations, by whichever component is largest (Shepperd 1978)."""
-    (a, b, c), (d, e, f), (g, h, i) = m
-    squares = np.stack([1 + a + e + i, 1 + a - e - i, 1 - a + e - i, 1 - a - e + i])  # of w x y z, times 4
-    sides = np.array([
-        [squares[0], h - f, c - g, d - b],
-        [h - f, squares[1], b + d, c + g],
-        [c - g, b + d, squares[2], f + h],
-        [d - b, c + g, f + h, squares[3]],
-    ])  # fmt: skip
-    best = squares.argmax(0)
-    found = sides[best, :, np.arange(len(a))].T
-    unit: Array = found / np.sqrt((found * found).sum(0))
-    return unit
+    return variances, of_matrices(turns)

@@ -17,6 +17,33 @@ def unit(quaternions: Array) -> Array:
     return np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), identity)
 
 
+def product(one: Array, other: Array) -> Array:
+    """(N, 4) the rotations that turn by `other` first, then by `one`; either may be (4,), for all."""
+    (a, b, c, d), (w, x, y, z) = (np.moveaxis(np.asarray(q), -1, 0) for q in (one, other))
+    return np.stack([
+        a * w - b * x - c * y - d * z,
+        a * x + b * w + c * z - d * y,
+        a * y - b * z + c * w + d * x,
+        a * z + b * y - c * x + d * w,
+    ], axis=-1)  # fmt: skip
+
+
+def of_matrices(m: list[list[Array]]) -> Array:
+    """(4, N) unit quaternions of rotations, by whichever component is largest (Shepperd 1978)."""
+    (a, b, c), (d, e, f), (g, h, i) = m
+    squares = np.stack([1 + a + e + i, 1 + a - e - i, 1 - a + e - i, 1 - a - e + i])  # of w x y z, times 4
+    sides = np.array([
+        [squares[0], h - f, c - g, d - b],
+        [h - f, squares[1], b + d, c + g],
+        [c - g, b + d, squares[2], f + h],
+        [d - b, c + g, f + h, squares[3]],
+    ])  # fmt: skip
+    best = squares.argmax(0)
+    found = sides[best, :, np.arange(len(a))].T
+    unit: Array = found / np.sqrt((found * found).sum(0))
+    return unit
+
+
 def split_largest(quaternions: Array) -> tuple[Array, Array]:
     """Unit quaternions as the place of their largest component and the other three.
 
