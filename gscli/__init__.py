@@ -28,6 +28,7 @@ _TOOLS = (
     "compare",
     "convert",
     "coprune",
+    "edit",
     "info",
     "render",
     "resample",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .compare import compare as compare
     from .convert import convert as convert
     from .coprune import coprune as coprune
+    from .edit import edit as edit
     from .errors import GscliError as GscliError
     from .formats import read as read
     from .formats import write as write

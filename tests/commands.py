@@ -28,6 +28,7 @@ EXAMPLES = {
     "convert": ["{scene}", "{out}/scene.npz"],
     "demo": ["{scene}", "--out-dir", "{out}/demo"],
     "doctor": [],
+    "edit": ["{scene}", "{out}/edited.ply", "--where", "opacity > 0.1", "--report", "{out}/edited.json"],
     "formats": [],
     "info": ["{scene}", "--stats", "--voxel-size", "0.5", "--json"],
     "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],

@@ -24,7 +24,7 @@ FLOORS = (
         "runtime",
     ),  # the ground
     ("_core", "kernels", "containers"),
-    ("cloud", "scratch", "arguments", "positions", "flaws", "cameras", "splats"),
+    ("cloud", "scratch", "arguments", "positions", "flaws", "cameras", "splats", "motion"),
     ("formats", "neighbors", "grids", "rasterizers"),
     (
         "given",
@@ -36,6 +36,7 @@ FLOORS = (
         "training",
         "rendering",
         "simplifying",
+        "editing",
     ),  # what the tools are made of
     (
         "resample",
@@ -47,6 +48,7 @@ FLOORS = (
         "watch",
         "render",
         "simplify",
+        "edit",
         "view",
         "demo",
         "doctor",

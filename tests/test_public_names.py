@@ -12,7 +12,19 @@ import pytest
 
 import gscli
 
-TOOLS = ("compare", "convert", "coprune", "info", "render", "resample", "simplify", "verify", "view", "watch")
+TOOLS = (
+    "compare",
+    "convert",
+    "coprune",
+    "edit",
+    "info",
+    "render",
+    "resample",
+    "simplify",
+    "verify",
+    "view",
+    "watch",
+)
 
 
 @pytest.mark.parametrize("name", gscli.__all__)

@@ -1,0 +1,116 @@
+"""``gscli edit``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, paths, show
+from ._actions import Action, in_order
+
+
+@click.command()
+@options.source
+@click.argument("output", type=paths.TARGET)
+@click.option(
+    "--crop-box",
+    cls=Action,
+    metavar="X0,Y0,Z0,X1,Y1,Z1",
+    help="Keep what is within two corners; -inf and inf are allowed.",
+)
+@click.option(
+    "--crop-sphere", cls=Action, metavar="X,Y,Z,R", help="Keep what is no farther than R from a point."
+)
+@click.option(
+    "--where",
+    cls=Action,
+    metavar="CONDITION",
+    help="Keep the rows for which it holds, as 'opacity > 0.1 and scale_max < 0.5'.",
+)
+@click.option(
+    "--rotate", cls=Action, metavar="X,Y,Z", help="Turn by degrees about the x axis, then y, then z."
+)
+@click.option("--scale", cls=Action, metavar="F", help="Multiply all lengths from the origin.")
+@click.option("--translate", cls=Action, metavar="X,Y,Z", help="Shift, in scene units.")
+@click.option(
+    "--transform",
+    cls=Action,
+    type=paths.INPUT,
+    metavar="FILE",
+    help="Move by a 4x4 matrix in JSON: four rows of four numbers.",
+)
+@click.option(
+    "--up",
+    cls=Action,
+    metavar="FROM:TO",
+    help="Turn until what is up along FROM is up along TO: x, y, z, -x, -y or -z; FROM may be auto.",
+)
+@click.option("--sh-degree", cls=Action, metavar="N", help="Leave harmonics beyond degree N out.")
+@options.overwrite
+@options.allow_lossy
+@options.trust_pickle
+@options.axes
+@options.quality
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    output: str,
+    overwrite: bool,
+    allow_lossy: bool,
+    trust_pickle: bool,
+    axes: str | None,
+    quality: str | None,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **_: Any,
+) -> None:
+    """Crop, filter and move a scene, action by action.
+
+    Actions are done to SOURCE in the order in which they stand, and may be repeated; what comes of it goes
+    to OUTPUT. Rows that no action changes stay as they are, byte for byte. Gaussians are moved whole:
+    positions, rotations, scales, normals, harmonics. SOURCE and OUTPUT may be - for stdin and stdout.
+
+    Conditions take columns by name, numbers, + - * / // %, comparisons, and, or, not, abs, sqrt, exp, log,
+    min, max and isfinite. Of Gaussians opacity is 0 to 1 and scale_0 to scale_2 are in scene units, as are
+    scale_min and scale_max; anisotropy is their ratio, and red, green and blue are 0 to 1.
+    column("opacity") is the column as it is stored.
+
+    \b
+    Examples:
+      gscli edit scene.ply room.ply --crop-box -2,-2,0,2,2,3
+      gscli edit scene.ply clean.ply --where 'opacity > 0.1 and scale_max < 0.5'
+      gscli edit scene.ply upright.ply --up auto:z --translate 0,0,1.5
+      gscli edit scene.ply small.ply --crop-sphere 0,0,0,5 --scale 0.01 --sh-degree 1
+      gscli edit scene.ply there.ply --transform pose.json
+      cat scene.ply | gscli edit - - --rotate 0,0,90 | gscli info -
+    """
+    show.refuse_mixing()
+    from ..edit import edit
+    from ..report import edit as report_edit
+
+    result = edit(
+        source,
+        output,
+        in_order(click.get_current_context()),
+        overwrite=overwrite,
+        allow_lossy=allow_lossy,
+        trust_pickle=trust_pickle,
+        axes=axes,
+        quality=quality,
+        also_written=[] if report is None else [report],
+        track=show.track(quiet),
+    )
+    show.result(
+        result.to_dict(),
+        report_edit.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

@@ -1,0 +1,44 @@
+"""`gscli.edit.Edited` for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..edit import Done, Edited
+from ..results.shown import counted
+from . import numbers
+
+
+def summary(result: Edited, *, verbose: bool = False) -> list[str]:
+    """Lines for people: what was read, what each action did, what was written."""
+    lines = [f"read     {result.path}: {counted(result.points, 'point')} ({result.format})"]
+    lines += [f"{_verb(done):8} {_told(done)}" for done in result.actions]
+    share = f", {numbers.percent(result.kept / result.points, 1)}" if result.points else ""
+    lines.append(f"wrote    {result.output}: {counted(result.kept, 'point')}{share}")
+    lines += [f"note     {note}" for note in result.notes]
+    total = sum(result.timings.values())
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
+    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    return lines
+
+
+def _verb(done: Done) -> str:
+    if done.action in ("rotate", "scale", "translate", "transform", "up"):
+        return "moved"
+    return "changed" if done.action == "sh_degree" else "dropped"
+
+
+def _told(done: Done) -> str:
+    words = f"{done.action.replace('_', '-')} {_value(done.value)}"
+    if _verb(done) == "dropped":
+        words = f"{done.before - done.after:,} of {done.before:,}: {words}"
+    return f"{words} ({done.note})" if done.note else words
+
+
+def _value(value: Any) -> str:
+    """Numbers in short; text as it is."""
+    if isinstance(value, list):
+        return ",".join(f"{each:.6g}" for each in np.ravel(value).tolist())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,315 @@
+"""Scenes edited: each action does what it says, in its order, and leaves all else as it was to the byte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gscli
+from gscli import fields, formats
+from gscli.cloud import GaussianCloud, Header
+from gscli.edit import Edited, edit
+from gscli.editing import passes
+from gscli.errors import InputError, UsageError, WriteRefused
+from gscli.motion import Motion
+from tests.drawn import cloud
+
+Actions = list[tuple[str, Any]]
+
+
+def run(folder: Path, given: GaussianCloud, actions: Actions, **more: Any) -> tuple[Edited, GaussianCloud]:
+    path = folder / "scene.ply"
+    formats.write(path, given, overwrite=True)
+    result = edit(path, folder / "out.ply", actions, overwrite=True, **more)
+    return result, formats.read(folder / "out.ply")
+
+
+@pytest.fixture(params=[7, passes.BLOCK], ids=["in small blocks", "in one"])
+def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(passes, "BLOCK", request.param)
+    return int(request.param)
+
+
+@pytest.mark.usefixtures("block")
+@pytest.mark.parametrize(
+    ("actions", "holds"),
+    [
+        ([("crop_box", (-0.5, -0.4, -1, 0.3, 0.5, 0.2))], "box"),
+        ([("crop-box", "-0.5,-.4,-1,0.3,0.5,0.2")], "box"),
+        ([("crop_sphere", (0.1, 0, 0, 0.6))], "sphere"),
+        ([("where", "opacity > 0.6 and scale_max < 0.15")], "where"),
+        (
+            [
+                ("crop_sphere", "0.1,0,0,0.6"),
+                ("where", "label % 2 == 0"),
+                ("crop_box", "-inf,-inf,0,inf,inf,inf"),
+            ],
+            "all",
+        ),
+    ],
+)
+def test_rows_that_stay_stay_as_they_were_and_in_their_order(
+    tmp_path: Path, actions: Actions, holds: str
+) -> None:
+    given = cloud(100, 1, label=np.arange(100, dtype=np.int32))
+    x, y, z = given.xyz.T.astype(float)
+    sphere = (x - 0.1) ** 2 + y * y + z * z <= 0.36
+    wanted = {
+        "box": (x >= -0.5) & (x <= 0.3) & (y >= -0.4) & (y <= 0.5) & (z >= -1) & (z <= 0.2),
+        "sphere": sphere,
+        "where": (fields.sigmoid(given["opacity"]) > 0.6)
+        & (np.exp(given.columns(fields.SCALE).astype(float)).max(0) < 0.15),
+        "all": sphere & (given["label"] % 2 == 0) & (z >= 0),
+    }[holds]
+    result, out = run(tmp_path, given, actions)
+    assert 0 < wanted.sum() < 100
+    assert result.kept == wanted.sum()
+    np.testing.assert_array_equal(out.rows, given.rows[wanted])
+    assert [done.after for done in result.actions][-1] == result.kept
+    assert [done.before for done in result.actions][1:] == [done.after for done in result.actions][:-1]
+
+
+@pytest.mark.usefixtures("block")
+def test_actions_are_done_in_their_order(tmp_path: Path) -> None:
+    given = cloud(60, 1)
+    one, _ = run(tmp_path, given, [("where", "x > 0"), ("translate", (-9, 0, 0)), ("where", "x < -8.8")])
+    other, _ = run(tmp_path, given, [("translate", (-9, 0, 0)), ("where", "x < -8.8"), ("where", "x > -9")])
+    first = run(tmp_path, given, [("translate", (9, 0, 0)), ("where", "x > 0")])[0]
+    assert one.kept == other.kept == ((given["x"] > 0) & (given["x"] < 0.2)).sum()
+    assert [done.after for done in one.actions] != [done.after for done in other.actions]
+    assert first.kept == 60
+
+
+def test_nothing_left_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    actions: Actions = [("where", "x > 0"), ("translate", (-9, 0, 0)), ("where", "x > 0"), ("scale", 2)]
+    with pytest.raises(UsageError, match="where leaves nothing of 60 points"):
+        run(tmp_path, cloud(60, 1), actions)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.ply"]
+
+
+@pytest.mark.usefixtures("block")
+def test_moves_between_crops_are_those_of_what_is_left(tmp_path: Path) -> None:
+    given = cloud(100, 2, label=np.arange(100, dtype=np.int32))
+    actions = [("crop_sphere", "0,0,0,.8"), ("rotate", "0,0,90"), ("translate", "1,0,0"), ("where", "x > 1")]
+    result, out = run(tmp_path, given, actions)
+    kept = given.rows[(np.linalg.norm(given.xyz.astype(float), axis=1) <= 0.8) & (given["y"] < 0)]
+    rows = kept.copy()
+    Motion.turn((0.0, 0, 90)).then(Motion.shifting((1.0, 0, 0))).move(rows)
+    np.testing.assert_array_equal(out.rows, rows)
+    assert result.kept == len(rows)
+    assert [done.action for done in result.actions] == ["crop_sphere", "rotate", "translate", "where"]
+
+
+@pytest.mark.parametrize("degree", range(4))
+def test_harmonics_are_cut_channel_by_channel(tmp_path: Path, degree: int) -> None:
+    given = cloud(40, 3, label=np.arange(40, dtype=np.uint8))
+    result, out = run(tmp_path, given, [("sh_degree", degree)])
+    assert fields.sh_degree(out.fields) == degree
+    assert set(given.fields) - set(out.fields) == set(fields.sh_rest(3)) - set(fields.sh_rest(degree))
+    held = (degree + 1) ** 2 - 1
+    for channel in range(3):
+        for i in range(held):
+            np.testing.assert_array_equal(
+                out[f"f_rest_{channel * held + i}"], given[f"f_rest_{channel * 15 + i}"]
+            )
+    for name in ("x", "opacity", "label", "rot_3"):
+        assert out[name].tobytes() == given[name].tobytes()
+    assert result.actions[0].note == (
+        "is of degree 3" if degree == 3 else f"degree 3 to {degree}, {45 - 3 * held} columns less"
+    )
+
+
+def test_cut_and_turned_is_turned_and_cut(tmp_path: Path) -> None:
+    one = run(tmp_path, cloud(40, 3), [("sh_degree", 1), ("rotate", (10, 20, 30))])[1]
+    other = run(tmp_path, cloud(40, 3), [("rotate", (10, 20, 30)), ("sh_degree", 1)])[1]
+    np.testing.assert_array_equal(one.rows, other.rows)
+
+
+def test_a_scene_is_put_upright_and_says_so(tmp_path: Path) -> None:
+    given = cloud(30, 1)
+    result, out = run(tmp_path, given, [("up", "y:z")])
+    np.testing.assert_array_equal(out["z"], given["y"])
+    assert "up z" in out.header.comments
+    assert result.actions[0].value == "y:z"
+    again = edit(tmp_path / "out.ply", tmp_path / "again.ply", [("up", "auto:-y")])
+    assert again.actions[0].value == "z:-y"
+    assert [
+        line for line in formats.read(tmp_path / "again.ply").header.comments if line.startswith("up")
+    ] == ["up -y"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [((90, 0, 0), "up -y"), ((0, 0, 77), "up z"), ((0, 180, 0), "up -z"), ((10, 0, 0), None)],
+)
+def test_a_comment_that_tells_what_is_up_turns_with_the_scene(
+    tmp_path: Path, turn: Any, said: str | None
+) -> None:
+    scene = cloud(10, 1)
+    given = GaussianCloud(scene.rows, Header(comments=("up z", "by hand")))
+    result, out = run(tmp_path, given, [("rotate", turn)])
+    told = [line for line in out.header.comments if line.startswith("up ")]
+    assert told == ([] if said is None else [said])
+    assert "by hand" in out.header.comments
+    assert bool(result.actions[0].note) == (said is None)
+
+
+def test_a_format_without_comments_is_turned_upright_all_the_same(tmp_path: Path) -> None:
+    formats.write(tmp_path / "scene.npy", cloud(20))
+    edit(tmp_path / "scene.npy", tmp_path / "out.npy", [("up", "y:z")])
+    np.testing.assert_array_equal(formats.read(tmp_path / "out.npy")["z"], cloud(20)["y"])
+
+
+def test_a_file_may_be_edited_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "scene.ply"
+    formats.write(path, cloud(500, 3))
+    before = formats.read(path).rows.copy()
+    edit(path, path, [("where", "x > 0"), ("translate", (1, 0, 0))], overwrite=True)
+    after = formats.read(path)
+    np.testing.assert_array_equal(after["x"], before["x"][before["x"] > 0] + np.float32(1))
+    with pytest.raises(WriteRefused):
+        edit(path, path, [("scale", 2)])
+
+
+def test_points_alone_are_cropped_and_moved(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    made = {name: rng.normal(0, 1, 50) for name in (*fields.POSITION, *fields.NORMAL)}
+    given = GaussianCloud.from_columns(made, intensity=np.arange(50, dtype=np.uint16))
+    matrix = np.eye(4)
+    matrix[:3, :3] = [[1, 0.5, 0], [0, 2, 0], [0, 0, 1]]
+    result, out = run(tmp_path, given, [("where", "intensity >= 10"), ("transform", matrix)])
+    assert result.kept == 40
+    np.testing.assert_allclose(out.xyz, given.xyz[10:] @ matrix[:3, :3].T)
+    np.testing.assert_array_equal(out["intensity"], given["intensity"][10:])
+
+
+def test_a_matrix_comes_from_a_file(tmp_path: Path) -> None:
+    matrix = np.eye(4)
+    matrix[:3] = [[0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3]]
+    (tmp_path / "pose.json").write_text(json.dumps(matrix.tolist()))
+    moves = [("rotate", (0, 0, 90)), ("scale", 2), ("translate", (1, 2, 3))]
+    result, one = run(tmp_path, cloud(30, 3), [("transform", tmp_path / "pose.json")])
+    _, other = run(tmp_path, cloud(30, 3), moves)
+    np.testing.assert_array_equal(one.rows, other.rows)
+    assert result.actions[0].value == str(tmp_path / "pose.json")
+    assert any(line.endswith("edit transform='pose.json'") for line in one.header.comments)
+
+
+def test_the_comment_says_how_a_file_was_made(tmp_path: Path) -> None:
+    actions = [
+        ("crop_box", "-9,-9,-9,9,9,inf"),
+        ("where", "x > -9"),
+        ("scale", 2),
+        ("sh_degree", 0),
+        ("up", "y:z"),
+    ]
+    _, out = run(tmp_path, cloud(10, 1), actions)
+    assert out.header.comments[-1] == (
+        f"gscli {gscli.__version__} edit crop_box=-9.0,-9.0,-9.0,9.0,9.0,inf where='x > -9' scale=2.0 "
+        "sh_degree=0 up='y:z'"
+    )
+
+
+def test_the_report_says_what_each_action_did(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, cloud(80, 1), [("where", "x > 0"), ("scale", 2)])
+    told = json.loads(json.dumps(result.to_dict()))
+    assert told["schema"] == "gscli/edit/1"
+    assert told["options"]["actions"] == [["where", "x > 0"], ["scale", 2.0]]
+    assert told["actions"][0] == {
+        "action": "where",
+        "value": "x > 0",
+        "before": 80,
+        "after": result.kept,
+        "note": "",
+    }
+    assert told["output"]["points"] == result.kept
+    assert set(told["timings_s"]) == {"read", "edit", "write"}
+    assert repr(result).startswith("<Edited: input ")
+
+
+def test_faces_that_number_dropped_rows_are_told_of(tmp_path: Path) -> None:
+    lines = ["ply", "format ascii 1.0", "element vertex 3", *(f"property float {axis}" for axis in "xyz")]
+    lines += ["element face 1", "property list uchar int vertex_indices", "end_header"]
+    (tmp_path / "mesh.ply").write_text("\n".join([*lines, "0 0 0", "1 0 0", "0 1 0", "3 0 1 2"]) + "\n")
+    dropped = edit(tmp_path / "mesh.ply", tmp_path / "a.ply", [("where", "x < .5")])
+    moved = edit(tmp_path / "mesh.ply", tmp_path / "b.ply", [("translate", (1, 1, 1))])
+    assert any("face.vertex_indices" in note for note in dropped.notes)
+    assert moved.notes == ()
+    assert (tmp_path / "b.ply").read_text().splitlines()[-4:] == [
+        "1.0 1.0 1.0",
+        "2.0 1.0 1.0",
+        "1.0 2.0 1.0",
+        "3 0 1 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        ([], "no action is given"),
+        ("scale", "pairs of a name and a value"),
+        ([("scale",)], "pairs of a name and a value"),
+        ([("sclae", 2)], "did you mean scale"),
+        ([(3, 2)], "pairs of a name and a value"),
+        ([("crop_box", (1, 2, 3))], "crop_box must be x0,y0,z0,x1,y1,z1"),
+        ([("crop_box", (1, 0, 0, 0, 1, 1))], "corner below its first"),
+        ([("crop_box", "0,0,0,1,1,nan")], "crop_box must be"),
+        ([("crop_box", None)], "crop_box must be"),
+        ([("crop_box", True)], "crop_box must be"),
+        ([("crop_sphere", "0,0,0,0")], "positive"),
+        ([("crop_sphere", "0,0,0,inf")], "crop_sphere must be"),
+        ([("rotate", "90")], "rotate must be"),
+        ([("rotate", "a,b,c")], "rotate must be"),
+        ([("scale", 0)], "positive factor"),
+        ([("scale", -2)], "mirrors"),
+        ([("scale", "inf")], "scale must be"),
+        ([("scale", (2, 2, 2))], "scale must be"),
+        ([("translate", "1,2")], "translate must be"),
+        ([("transform", np.ones((3, 3)))], "transform"),
+        ([("transform", np.zeros((4, 4)))], "transform"),
+        ([("up", "z")], "up must say"),
+        ([("up", "q:z")], "up must say"),
+        ([("up", "y:auto")], "up must say"),
+        ([("up", 3)], "up must say"),
+        ([("sh_degree", 5)], "from 0 to 4"),
+        ([("sh_degree", -1)], "from 0 to 4"),
+        ([("sh_degree", True)], "from 0 to 4"),
+        ([("sh_degree", "1.0")], "from 0 to 4"),
+        ([("where", "nothing > 0")], "asks for nothing"),
+        ([("transform", np.diag([1.0, 1, 2, 1]))], "transform stretches"),
+        ([("sh_degree", 0), ("where", "f_rest_0 > 0")], "asks for f_rest_0"),
+    ],
+)
+def test_actions_that_make_no_sense_are_refused(tmp_path: Path, actions: Any, words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        run(tmp_path, cloud(20, 1), actions)
+    assert words in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.ply"]
+
+
+def test_scenes_that_cannot_follow_are_refused_by_name(tmp_path: Path) -> None:
+    points = GaussianCloud.from_columns({name: np.zeros(3) for name in fields.POSITION})
+    with pytest.raises(InputError, match=r"scene\.ply: has no harmonics"):
+        run(tmp_path, points, [("sh_degree", 0)])
+    with pytest.raises(InputError, match="no such file"):
+        edit(tmp_path / "scene.ply", tmp_path / "out.ply", [("transform", tmp_path / "none.json")])
+    assert not (tmp_path / "out.ply").exists()
+
+
+def test_a_scene_without_rows_stays_one(tmp_path: Path) -> None:
+    result, out = run(tmp_path, cloud(0, 2), [("where", "x > 0"), ("rotate", (1, 2, 3)), ("sh_degree", 1)])
+    assert (result.kept, len(out), fields.sh_degree(out.fields)) == (0, 0, 1)
+
+
+def test_formats_of_other_axes_are_moved_in_ours(tmp_path: Path) -> None:
+    formats.write(tmp_path / "scene.spz", cloud(200, 1), allow_lossy=True)
+    result = edit(tmp_path / "scene.spz", tmp_path / "out.spz", [("where", "x > 0")], allow_lossy=True)
+    before, after = formats.read(tmp_path / "scene.spz"), formats.read(tmp_path / "out.spz")
+    np.testing.assert_allclose(after.xyz, before.xyz[before["x"] > 0], atol=1e-3)
+    assert result.format == "spz"
+    with pytest.raises(WriteRefused, match="allow_lossy"):
+        edit(tmp_path / "scene.spz", tmp_path / "no.spz", [("where", "x > 0")])
