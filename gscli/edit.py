@@ -1,4 +1,4 @@
-"""Crop, filter and move scenes, every row as it was where nothing changes it: what ``gscli edit`` does."""
+"""Crop, filter, clean, move and merge scenes; what no action changes stays: what ``gscli edit`` does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import numpy as np
 from . import arguments, files, formats
 from .cloud import GaussianCloud
 from .editing import actions as editing
-from .editing.passes import Done as Done
-from .editing.passes import Scene, edited, rounds
+from .editing.passes import edited, rounds
 from .editing.result import Edited as Edited
+from .editing.state import Done as Done
+from .editing.state import Means, Scene
 from .errors import UsageError, naming
 from .files import upwards
-from .formats import Source, Target
+from .formats import Source, Target, read_all
 from .progress import Timings, Track, silent
 from .resampling.draws import dangling
 from .scratch import Scratch, folder_for
@@ -58,7 +59,13 @@ def edit(
             - ``rotate`` x, y, z: by degrees about the x axis, then y, then z; ``scale``: by a factor from the
               origin; ``translate`` x, y, z; ``transform``: by a (4, 4) matrix, or that of a JSON file;
             - ``up`` as ``y:z``: turn until what is up along y is up along z; ``auto:z`` finds it first;
-            - ``sh_degree``: leave harmonics beyond a degree out.
+            - ``sh_degree``: leave harmonics beyond a degree out;
+            - ``drop_floaters`` share, size: drop what is in groups of touching cells that hold less than this
+              share of all points, by default 1 %; of cells of a size, or else of about 20 points each;
+            - ``drop_outliers`` k, s: drop points whose mean distance to their k nearest is more than s
+              standard deviations above the mean of all;
+            - ``merge``: put the rows of the scene at a path behind those that are left; ``dedupe`` behind it
+              leaves out those no farther than a distance from one that is there.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
         also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
@@ -80,25 +87,31 @@ def edit(
         axes=axes,
         quality=quality,
     )
-    formats.check_outputs([to], also_written, sources=[read.path], overwrite=overwrite)
+    merged = [each.value for each in wanted if isinstance(each, editing.Merge)]
+    others = [Source.of(path) for path in merged]
+    if sum(each.standard for each in (read, *others)) > 1:
+        raise UsageError("stdin holds one scene, and is asked for two", remedy="name a file")
+    inputs = [read.path, *(each.path for each in others)]
+    formats.check_outputs([to], also_written, sources=inputs, overwrite=overwrite)
     timings = Timings()
     with timings.stage("read", track):
-        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
+        cloud, *more = read_all([read, *others], trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
         size = read.bytes  # before it is replaced, perhaps
     with ExitStack() as closing:
 
         def room() -> Scratch:
             return closing.enter_context(Scratch(folder_for(output)))
 
+        means = Means(room, dict(zip(merged, more, strict=True)).__getitem__, allow_lossy)
         total = rounds(wanted) * len(cloud)
         with timings.stage("edit"), track("editing", total) as advance, naming(read.name):
-            scene, done = edited(Scene(cloud), wanted, room, advance)
+            scene, done = edited(Scene(cloud), wanted, means, advance)
         kept = len(cloud) if not done else done[-1].after
         if not kept and len(cloud):
             last = next(each for each in done if not each.after)
             raise UsageError(f"`{last.action}` leaves nothing of {len(cloud):,} points", path=read.name)
         with timings.stage("write"), track("writing", len(scene.cloud)) as advance:
-            made_by = f"gscli {__version__} edit {' '.join(_words(each) for each in done)}"
+            made_by = f"gscli {__version__} edit {_words(wanted, done)}"
             to.write(_told(scene.cloud, cloud, to), index=scene.kept, made_by=made_by, advance=advance)
     return Edited(
         path=read.name,
@@ -111,7 +124,7 @@ def edit(
         timings=timings,
         notes=(*cloud.header.notes, *(dangling(cloud, [to]) if kept != len(cloud) else [])),
         options={
-            "actions": [[action.name, action.value] for action in wanted],
+            "actions": [pair for action in wanted for pair in editing.pairs(action)],
             "axes": axes,
             "quality": quality,
         },
@@ -127,9 +140,16 @@ def _told(cloud: GaussianCloud, source: GaussianCloud, to: Target) -> GaussianCl
     return bare if len(to.losses(bare)) < len(to.losses(cloud)) else cloud
 
 
-def _words(done: Done) -> str:
-    """An action in the comment that tells how a file was made."""
-    if isinstance(done.value, list):
-        return f"{done.action}={','.join(map(repr, np.ravel(done.value).tolist()))}"
-    value = Path(done.value).name if done.action == "transform" else done.value
-    return f"{done.action}={value!a}"
+def _words(wanted: Sequence[editing.Action], done: Sequence[Done]) -> str:
+    """The actions in the comment that tells how a file was made."""
+    words = []
+    for action, found in zip(wanted, done, strict=True):
+        (first, _), *more = editing.pairs(action)
+        for name, value in ((first, found.value), *more):
+            if isinstance(value, list):
+                numbers = [each for each in np.ravel(np.array(value, object)).tolist() if each is not None]
+                words.append(f"{name}={','.join(map(repr, numbers))}")
+            else:
+                shown = Path(value).name if name in ("transform", "merge") else value
+                words.append(f"{name}={shown!a}")
+    return " ".join(words)

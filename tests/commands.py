@@ -16,6 +16,7 @@ from gscli.resample import resample
 EXAMPLES = {
     "batch compare": ["{scene}", "--reference", "{scene}", "--workers", "1"],
     "batch convert": ["{scene}", "--to", "npz", "--out-dir", "{out}/converted", "--workers", "1"],
+    "batch edit": ["{scene}", "--where", "opacity > 0.1", "--out-dir", "{out}/clean", "--workers", "1"],
     "batch info": ["{scene}", "--workers", "1"],
     "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
     "batch verify": ["{out}/drawn.ply", "--reference", "{scene}", "--workers", "1"],

@@ -281,6 +281,21 @@ def test_faces_that_number_dropped_rows_are_told_of(tmp_path: Path) -> None:
         ([("sh_degree", "1.0")], "from 0 to 4"),
         ([("where", "nothing > 0")], "asks for nothing"),
         ([("transform", np.diag([1.0, 1, 2, 1]))], "transform stretches"),
+        ([("drop_floaters", 0)], "drop_floaters must be a share"),
+        ([("drop_floaters", "2")], "drop_floaters must be a share"),
+        ([("drop_floaters", "1%,0")], "drop_floaters must be a share"),
+        ([("drop_floaters", "1%,2,3")], "drop_floaters must be a share"),
+        ([("drop_floaters", "%")], "drop_floaters must be a share"),
+        ([("drop_outliers", "8")], "drop_outliers must be K,S"),
+        ([("drop_outliers", "0,1")], "1 to 16 neighbours"),
+        ([("drop_outliers", "17,1")], "1 to 16 neighbours"),
+        ([("drop_outliers", "8.5,1")], "1 to 16 neighbours"),
+        ([("drop_outliers", "8,-1")], "1 to 16 neighbours"),
+        ([("merge", 3)], "merge must be a path"),
+        ([("dedupe", 1)], "is about a merge and follows it"),
+        ([("merge", "a.ply"), ("scale", 2), ("dedupe", 1)], "is about a merge and follows it"),
+        ([("merge", "a.ply"), ("dedupe", 1), ("dedupe", 1)], "is about a merge and follows it"),
+        ([("merge", "a.ply"), ("dedupe", -1)], "must be a distance"),
         ([("sh_degree", 0), ("where", "f_rest_0 > 0")], "asks for f_rest_0"),
     ],
 )
@@ -289,6 +304,115 @@ def test_actions_that_make_no_sense_are_refused(tmp_path: Path, actions: Any, wo
         run(tmp_path, cloud(20, 1), actions)
     assert words in str(refused.value)
     assert [path.name for path in tmp_path.iterdir()] == ["scene.ply"]
+
+
+def test_floaters_and_outliers_are_dropped_of_what_is_left(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    positions = np.concatenate(
+        [rng.uniform(-1, 1, (500, 3)), rng.normal((9, 9, 9), 0.01, (4, 3)), [[1.9, 0, 0]]]
+    )
+    made = dict(zip(fields.POSITION, positions.T.astype(np.float32), strict=True))
+    given = cloud(505, 1, **made, label=np.arange(505, dtype=np.int16))
+    result, out = run(
+        tmp_path, given, [("where", "label > 0"), ("drop_floaters", "1%,1"), ("drop-outliers", (3, 4))]
+    )
+    floaters, outliers = result.actions[1:]
+    assert (floaters.before, floaters.after) == (504, 500)
+    assert floaters.note == "1 group of 2, cells of 1"
+    assert outliers.after < 500
+    assert 504 not in out["label"]
+    np.testing.assert_array_equal(out.rows, given.rows[out["label"]])
+    assert result.to_dict()["options"]["actions"][1:] == [
+        ["drop_floaters", [0.01, 1.0]],
+        ["drop_outliers", [3, 4.0]],
+    ]
+
+
+def test_cells_of_floaters_are_chosen_where_none_are_given(tmp_path: Path) -> None:
+    for value in (None, True, 0.02, "2%", (0.02,)):
+        result, _ = run(tmp_path, cloud(300), [("drop_floaters", value)])
+        assert result.actions[0].value == [0.01 if value in (None, True) else 0.02, None]
+        assert "cells of " in result.actions[0].note
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    formats.write(tmp_path / "other.ply", cloud(40, 1, seed=9))
+    return tmp_path / "other.ply"
+
+
+@pytest.mark.usefixtures("block")
+def test_rows_of_another_scene_come_behind_those_that_are_left(tmp_path: Path, other: Path) -> None:
+    given = cloud(70, 1)
+    result, out = run(
+        tmp_path, given, [("where", "x > 0"), ("merge", other), ("translate", (1, 0, 0)), ("where", "y > 0")]
+    )
+    rows = np.concatenate([given.rows[given["x"] > 0], cloud(40, 1, seed=9).rows])
+    Motion.shifting((1.0, 0, 0)).move(rows)
+    np.testing.assert_array_equal(out.rows, rows[rows["y"] > 0])
+    assert result.actions[1].after - result.actions[1].before == 40
+    assert result.to_dict()["options"]["actions"][1] == ["merge", str(other)]
+
+
+@pytest.mark.usefixtures("kernels")
+def test_what_is_there_already_is_left_out(tmp_path: Path, other: Path) -> None:
+    given = cloud(30, 1)
+    theirs = cloud(40, 1, seed=9)
+    apart = np.linalg.norm(theirs.xyz[:, None].astype(float) - given.xyz[None], axis=2).min(1)
+    result, out = run(tmp_path, given, [("merge", other), ("dedupe", "0.3")])
+    assert 0 < (apart > 0.3).sum() < 40
+    np.testing.assert_array_equal(out.rows[30:], theirs.rows[apart > 0.3])
+    assert result.to_dict()["options"]["actions"] == [["merge", str(other)], ["dedupe", 0.3]]
+    assert out.header.comments[-1].endswith("edit merge='other.ply' dedupe=0.3")
+    again, _ = run(tmp_path, theirs, [("merge", other), ("dedupe", 0)])
+    assert again.kept == 40
+
+
+@pytest.mark.parametrize(("one", "two"), [(0, 2), (3, 1), (2, 2)])
+def test_harmonics_that_a_scene_lacks_are_zero(tmp_path: Path, one: int, two: int) -> None:
+    formats.write(tmp_path / "two.ply", cloud(20, two, seed=1, nx=np.zeros(20, np.float32)))
+    _, out = run(tmp_path, cloud(10, one), [("merge", tmp_path / "two.ply")])
+    assert fields.sh_degree(out.fields) == max(one, two)
+    wide = (max(one, two) + 1) ** 2 - 1
+    for rows, scene, degree in (
+        (slice(10), cloud(10, one), one),
+        (slice(10, 30), cloud(20, two, seed=1), two),
+    ):
+        held = (degree + 1) ** 2 - 1
+        for channel in range(3):
+            for i in range(wide):
+                found = out[f"f_rest_{channel * wide + i}"][rows]
+                wanted = scene[f"f_rest_{channel * held + i}"] if i < held else 0
+                np.testing.assert_array_equal(found, np.broadcast_to(wanted, len(found)))
+        np.testing.assert_array_equal(out["opacity"][rows], scene["opacity"])
+    assert list(out.fields).index("f_rest_0") == list(out.fields).index("f_dc_2") + 1
+
+
+def test_columns_of_one_scene_alone_are_named_and_lost_only_with_leave(tmp_path: Path, other: Path) -> None:
+    given = cloud(10, 1, label=np.arange(10, dtype=np.uint8))
+    with pytest.raises(WriteRefused, match=r"other\.ply: cannot be merged without losing column label; add"):
+        run(tmp_path, given, [("merge", other)])
+    _, out = run(tmp_path, given, [("merge", other)], allow_lossy=True)
+    assert "label" not in out
+    assert len(out) == 50
+
+
+def test_types_become_those_that_hold_both(tmp_path: Path) -> None:
+    points = {name: np.arange(3, dtype=np.float32) for name in fields.POSITION}
+    wide = {name: np.arange(3) / 3 for name in fields.POSITION}
+    formats.write(
+        tmp_path / "wide.ply", GaussianCloud.from_columns(wide, label=np.array([1, 2, 70_000], np.int32))
+    )
+    given = GaussianCloud.from_columns(points, label=np.array([1, 2, 255], np.uint8))
+    _, out = run(tmp_path, given, [("merge", tmp_path / "wide.ply")])
+    np.testing.assert_array_equal(out["x"], [0, 1, 2, 0, 1 / 3, 2 / 3])
+    assert out["label"].tolist() == [1, 2, 255, 1, 2, 70_000]
+
+
+def test_scenes_that_are_rendered_otherwise_are_told_of(tmp_path: Path, other: Path) -> None:
+    mip = GaussianCloud(cloud(10, 1).rows, Header(comments=("SplatRenderMode: mip",)))
+    result, _ = run(tmp_path, mip, [("merge", other)])
+    assert result.actions[0].note == "40 rows; its render mode was default, and is mip now"
 
 
 def test_scenes_that_cannot_follow_are_refused_by_name(tmp_path: Path) -> None:

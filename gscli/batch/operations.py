@@ -1,4 +1,7 @@
-"""The operations that a batch can run: for each, which files it writes and the function that does it."""
+"""The operations that a batch can run: for each, which files it writes and the function that does it.
+
+One module: an operation is a few lines, and the registry lists all of them.
+"""
 
 from __future__ import annotations
 
@@ -134,6 +137,29 @@ def _writable_suffix(to: str, allow_lossy: bool) -> str:
     return suffix
 
 
+def _edit(task: Task) -> Answer:
+    from ..edit import edit
+
+    settings = dict(task.parameters)
+    actions = [
+        (name, settings.pop(f"{name}[{place}]", value))
+        for place, (name, value) in enumerate(settings.pop("actions", []))
+    ]
+    result = edit(task.source, task.outputs[0], actions, overwrite=True, **settings)
+    return Answer(result.to_dict(), {"points": result.points, "written": result.kept})
+
+
+def _edit_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    """Outputs keep the name of their scene, whose file becomes PLY, and whose folder a folder."""
+    from ..editing.actions import actions
+    from ..formats import Source
+
+    given = parameters.get("actions", [])
+    actions([(name, parameters.get(f"{name}[{at}]", value)) for at, (name, value) in enumerate(given)])
+    scene = Source.of(source)
+    return [place.path(scene.stem + _suffix(scene))]
+
+
 def _info(task: Task) -> Answer:
     from ..info import info
 
@@ -208,6 +234,12 @@ _REGISTRY = {
         writes=True,
         renames=True,
         modules=("gscli.convert", "gscli.report.convert"),
+    ),
+    "edit": Operation(
+        _edit,
+        _edit_outputs,
+        writes=True,
+        modules=("gscli.edit",),
     ),
     "info": Operation(_info, _no_outputs, modules=("gscli.info",)),
     "resample": Operation(

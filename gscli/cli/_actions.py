@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from . import paths
 from ._valued_flag import ValuedFlag
 
 ORDER = "gscli.order"  # in the meta of contexts: the names of actions as they were typed
@@ -26,7 +27,11 @@ class Action(click.Option):
 
 
 class FlagAction(ValuedFlag, Action):
-    """An action that may be told more, behind ``=``."""
+    """An action that may be told more, behind ``=``; in a job file it may also be true."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        given = value if isinstance(value, (list, tuple)) else () if value is None else (value,)
+        return super().type_cast_value(ctx, [self.bare if each in (True, "true") else each for each in given])
 
 
 def _note_order(parser: Any, ctx: click.Context) -> None:
@@ -43,19 +48,45 @@ def _note_order(parser: Any, ctx: click.Context) -> None:
     parser.parse_args = parse_args
 
 
-def in_order(ctx: click.Context) -> list[tuple[str, Any]]:
-    """The actions of a context with their values: a job file's first, in its order, then those typed."""
-    found = [(name, value) for name, values in _written(ctx) for value in values]
-    typed: dict[str, Iterator[Any]] = {}
-    for name in ctx.meta.get(ORDER, (None, []))[1]:
-        values = typed.setdefault(name, iter(ctx.params[name]))
-        found.append((name, next(values)))
-    return found
+def in_order(ctx: click.Context) -> list[tuple[Action, Any, bool]]:
+    """The actions of a context, each with its value and whether that is written down in a job file.
+
+    First come those of a job file, in its order, unless the command line has the same; then those typed.
+    """
+    actions = {str(each.name): each for each in ctx.command.params if isinstance(each, Action)}
+    written = [name for name in ctx.default_map or () if name in actions]
+    found = [
+        (actions[name], value, True)
+        for name in written
+        if ctx.get_parameter_source(name) == ParameterSource.DEFAULT_MAP
+        for value in ctx.params[name]
+    ]
+    values = {name: iter(ctx.params[name]) for name in actions}
+    typed = ctx.meta.get(ORDER, (None, []))[1]
+    return found + [(actions[name], next(values[name]), False) for name in typed]
 
 
-def _written(ctx: click.Context) -> Iterator[tuple[str, Any]]:
-    """The actions of a job file that none of the same name on the command line takes the place of."""
-    actions = {each.name for each in ctx.command.params if isinstance(each, Action)}
-    for name in ctx.default_map or ():
-        if name in actions and ctx.get_parameter_source(name) == ParameterSource.DEFAULT_MAP:
-            yield name, ctx.params[name]
+def told(ctx: click.Context) -> list[tuple[str, Any]]:
+    """The actions of a context by their names, with their values, in their order."""
+    return [(str(action.name), value) for action, value, _ in in_order(ctx)]
+
+
+def given(
+    ctx: click.Context, located: Callable[[Any, Any, bool], Any]
+) -> Iterator[tuple[str, Any, str | None]]:
+    """What the actions of a context are to a batch, as parameters by name, and the file that one names.
+
+    All of them are one, ``actions``, but for the paths in them, which stand in others, as ``merge[2]``.
+
+    Args:
+        located: a value of a type where it is, given whether it is written down in a job file.
+    """
+    found: list[list[Any]] = []
+    for action, value, written in in_order(ctx):
+        value = located(action.type, value, written)
+        if isinstance(action.type, paths.Path):
+            yield f"{action.name}[{len(found)}]", value, action.type.file_read(value)
+            value = None
+        found.append([action.name, value])
+    if found:
+        yield "actions", found, None

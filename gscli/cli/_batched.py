@@ -1,6 +1,8 @@
 """A command as `gscli batch` runs it: its own options and the batch's, typed or from a job file.
 
 What an option says of files is read off its type: see `paths`.
+
+One module: which options a batch has, and what it makes of them, is about the same command.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import InputError, UsageError
-from . import options, paths
+from . import _actions, options, paths
 
 if TYPE_CHECKING:
     from ..batch.job import Job
@@ -38,6 +40,10 @@ _EXAMPLES = {
     "convert": (
         "'scenes/*.ply' --to spz --allow-lossy --out-dir small/",
         "'runs/*/ckpt.pth::gs1' --to ply --out-dir scenes/",
+    ),
+    "edit": (
+        "'scenes/*.ply' --out-dir clean/ --where 'opacity > 0.05' --drop-floaters",
+        "'scans/*.ply' --out-dir upright/ --up y:z --scale 0.001",
     ),
     "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
     "resample": (
@@ -102,7 +108,7 @@ class Batched(click.Command):
             several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
             if isinstance(value, list) and not several:
                 raise InputError(f"line {job.lines[key]}: {key} takes one value", path=job.path)
-            default = [value] if isinstance(value, str) and several else value
+            default = [value] if several and not isinstance(value, list) else value
             try:
                 meant = parameter.type_cast_value(click.Context(self), default)
             except click.BadParameter as error:
@@ -116,9 +122,19 @@ class Batched(click.Command):
         """What the parameters of a context ask for, with the paths of a job file where they are."""
         own: dict[str, Any] = {}
         parameters: dict[str, Any] = {}
-        reads, writes = {}, []
+        reads: dict[str, str] = {}
+        writes: list[str] = []
+        apart = _actions.given(
+            ctx, lambda kind, value, there: _located(kind, value, self.root if there else ".")
+        )
+        for name, value, read in apart:
+            parameters[name] = value
+            if read is not None:
+                reads[name] = read
         for parameter in self.params:
             name, kind = str(parameter.name), parameter.type
+            if isinstance(parameter, _actions.Action):
+                continue
             value, source = ctx.params[name], ctx.get_parameter_source(name)
             written_down = source == ParameterSource.DEFAULT_MAP
             if name in self.own:

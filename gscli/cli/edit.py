@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from . import options, paths, show
-from ._actions import Action, in_order
+from ._actions import Action, FlagAction, told
 
 
 @click.command()
@@ -47,6 +47,33 @@ from ._actions import Action, in_order
     help="Turn until what is up along FROM is up along TO: x, y, z, -x, -y or -z; FROM may be auto.",
 )
 @click.option("--sh-degree", cls=Action, metavar="N", help="Leave harmonics beyond degree N out.")
+@click.option(
+    "--drop-floaters",
+    cls=FlagAction,
+    bare="1%",
+    metavar="[=P%[,SIZE]]",
+    help="Drop groups of touching cells that hold less than 1%, or P%, of all points; cells of SIZE, or of "
+    "about 20 points.",
+)
+@click.option(
+    "--drop-outliers",
+    cls=Action,
+    metavar="K,S",
+    help="Drop points farther from their K nearest, in the mean, than usual and S standard deviations.",
+)
+@click.option(
+    "--merge",
+    cls=Action,
+    type=paths.INPUT,
+    metavar="FILE",
+    help="Put the rows of another scene behind those left.",
+)
+@click.option(
+    "--dedupe",
+    cls=Action,
+    metavar="D",
+    help="Behind --merge: leave out its rows no farther than D from one that is there.",
+)
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle
@@ -70,7 +97,7 @@ def command(
     verbose: bool,
     **_: Any,
 ) -> None:
-    """Crop, filter and move a scene, action by action.
+    """Crop, filter, clean, move and merge scenes.
 
     Actions are done to SOURCE in the order in which they stand, and may be repeated; what comes of it goes
     to OUTPUT. Rows that no action changes stay as they are, byte for byte. Gaussians are moved whole:
@@ -88,6 +115,8 @@ def command(
       gscli edit scene.ply upright.ply --up auto:z --translate 0,0,1.5
       gscli edit scene.ply small.ply --crop-sphere 0,0,0,5 --scale 0.01 --sh-degree 1
       gscli edit scene.ply there.ply --transform pose.json
+      gscli edit scene.ply clean.ply --drop-floaters --drop-outliers 8,3
+      gscli edit left.ply both.ply --transform pose.json --merge right.ply --dedupe 0.01
       cat scene.ply | gscli edit - - --rotate 0,0,90 | gscli info -
     """
     show.refuse_mixing()
@@ -97,7 +126,7 @@ def command(
     result = edit(
         source,
         output,
-        in_order(click.get_current_context()),
+        told(click.get_current_context()),
         overwrite=overwrite,
         allow_lossy=allow_lossy,
         trust_pickle=trust_pickle,

@@ -1,4 +1,7 @@
-"""The actions of an edit: what each is called, how its value is written, and what it comes to."""
+"""The actions of an edit: what each is called, how its value is written, and what it comes to.
+
+One module: an action is a few lines, and all of them are one list.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,15 @@ from .. import arguments, fields
 from ..comparing import transform
 from ..errors import UsageError, did_you_mean
 from ..files import upwards
+from ..kernels.kd_tree import LEAF
 from ..motion import Motion
+from . import cleaning
 from .expression import Condition
 
 Array = npt.NDArray[Any]
+
+DEDUPE = "dedupe"  # what says more of a merge
+SHARE = 0.01  # of all points that a group has at least that is no floater
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,33 @@ class Degree:
     value: int
 
 
-Action = Keep | Move | Upright | Degree
+@dataclass(frozen=True)
+class Apart:
+    """Drop rows that stand apart.
+
+    Attributes:
+        found: which of (3, N) positions do, and how to tell of it; see `gscli.editing.cleaning`.
+    """
+
+    name: str
+    value: Any
+    found: Callable[[Array], tuple[npt.NDArray[np.bool_], str]]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Put the rows of another scene behind those that are left.
+
+    Attributes:
+        value: its path. dedupe: rows of it no farther than this from one that is there are left out.
+    """
+
+    name: str
+    value: str
+    dedupe: float | None = None
+
+
+Action = Keep | Move | Upright | Degree | Apart | Merge
 
 
 def actions(given: Sequence[tuple[str, Any]]) -> list[Action]:
@@ -88,11 +122,22 @@ def actions(given: Sequence[tuple[str, Any]]) -> list[Action]:
             what = f"`actions` must be pairs of a name and a value, not {arguments.told(pair)}"
             raise UsageError(what, remedy="write them as [('scale', 2)]")
         name, value = pair[0].replace("-", "_"), pair[1]
-        if name not in _KNOWN:
-            raise UsageError(f"no action {pair[0]!r}", remedy=did_you_mean(name, _KNOWN))
-        found.append(_KNOWN[name](name, value))
+        if name not in _KNOWN and name != DEDUPE:
+            raise UsageError(f"no action {pair[0]!r}", remedy=did_you_mean(name, [*_KNOWN, DEDUPE]))
+        if name == DEDUPE:
+            found[-1:] = [_dedupe(name, value, found[-1] if found else None)]
+        else:
+            found.append(_KNOWN[name](name, value))
     if not found:
         raise UsageError("no action is given", remedy="give one, such as `crop_box`")
+    return found
+
+
+def pairs(action: Action) -> list[list[Any]]:
+    """An action as it would be asked for, in JSON's own types."""
+    found = [[action.name, action.value]]
+    if isinstance(action, Merge) and action.dedupe is not None:
+        found.append([DEDUPE, action.dedupe])
     return found
 
 
@@ -183,6 +228,39 @@ def _sh_degree(name: str, value: Any) -> Degree:
     return Degree(name, int(text))
 
 
+def _drop_floaters(name: str, value: Any) -> Apart:
+    given = SHARE if value is None or value is True else value
+    if isinstance(given, str) and given.partition(",")[0].endswith("%"):
+        given = given.replace("%", "e-2", 1)
+    wanted = "a share of all points such as 1%, and the size of cells if it is not to be chosen"
+    share, size = (*_numbers(name, given, (1, 2), wanted), None)[:2]
+    if share is None or not 0 < share < 1 or (size is not None and size <= 0):
+        raise UsageError(f"`{name}` must be {wanted}, not {arguments.told(value)}")
+    return Apart(name, [share, size], lambda xyz: cleaning.floaters(xyz, share, size))
+
+
+def _drop_outliers(name: str, value: Any) -> Apart:
+    k, deviations = _numbers(name, value, 2, "K,S: neighbours, and standard deviations above the mean")
+    if not (k.is_integer() and 1 <= k <= LEAF) or deviations < 0:
+        remedy = f"give 1 to {LEAF} neighbours and no negative number of deviations, as 8,2"
+        raise UsageError(f"`{name}` cannot be {_told([k, deviations])}", remedy=remedy)
+    return Apart(name, [int(k), deviations], lambda xyz: cleaning.outliers(xyz, int(k), deviations))
+
+
+def _merge(name: str, value: Any) -> Merge:
+    arguments.require_paths(**{name: value})
+    return Merge(name, os.fspath(value))
+
+
+def _dedupe(name: str, value: Any, last: Action | None) -> Merge:
+    (distance,) = _numbers(name, value, 1, "one distance in scene units")
+    if not isinstance(last, Merge) or last.dedupe is not None:
+        raise UsageError(f"`{name}` is about a `merge` and follows it", remedy="give it right behind one")
+    if distance < 0:
+        raise UsageError(f"`{name}` must be a distance, not {distance:g}")
+    return Merge(last.name, last.value, distance)
+
+
 _KNOWN: dict[str, Callable[[str, Any], Action]] = {
     "crop_box": _crop_box,
     "crop_sphere": _crop_sphere,
@@ -193,10 +271,15 @@ _KNOWN: dict[str, Callable[[str, Any], Action]] = {
     "transform": _transform,
     "up": _up,
     "sh_degree": _sh_degree,
+    "drop_floaters": _drop_floaters,
+    "drop_outliers": _drop_outliers,
+    "merge": _merge,
 }
 
 
-def _numbers(name: str, value: Any, count: int, wanted: str, *, endless: bool = False) -> list[float]:
+def _numbers(
+    name: str, value: Any, count: int | tuple[int, ...], wanted: str, *, endless: bool = False
+) -> list[float]:
     """So many numbers, from text as on a command line or from as many numbers."""
     given = value.split(",") if isinstance(value, str) else value
     if arguments.is_number(given):
@@ -210,7 +293,7 @@ def _numbers(name: str, value: Any, count: int, wanted: str, *, endless: bool = 
     except (TypeError, ValueError, OverflowError):
         found = []
     usable = all(not math.isnan(each) if endless else math.isfinite(each) for each in found)
-    if len(found) != count or not usable:
+    if len(found) not in (count if isinstance(count, tuple) else (count,)) or not usable:
         raise UsageError(f"`{name}` must be {wanted}, not {arguments.told(value)}")
     return found
 

@@ -47,6 +47,12 @@ def cut(like: GaussianCloud, degree: int) -> tuple[Callable[[Array], Array] | No
     return makes, GaussianCloud(np.empty(0, kind), header), f"degree {there} to {degree}, {gone} columns less"
 
 
+def wider(columns: dict[str, str], degree: int, wide: int) -> dict[str, str]:
+    """Columns by name, those of harmonics up to a degree by the names that they have up to a wider one."""
+    found = {name: column for name, column in columns.items() if not name.startswith("f_rest_")}
+    return found | {there: columns[here] for here, there in _sources(wide, degree).items()}
+
+
 def _sources(there: int, degree: int) -> dict[str, str]:
     """The column that each of a lower degree is, of those of a higher one: both are channel by channel."""
     held, wider = ((each + 1) ** 2 - 1 for each in (degree, there))

@@ -15,46 +15,16 @@ from ..cloud import GaussianCloud
 from ..kernels import parallel
 from ..kernels.structured import release_pages, take_rows
 from ..progress import nothing
-from ..scratch import Scratch
-from . import degrees, moves, quantities
-from .actions import Action, Degree, Keep, Move, Upright
+from . import degrees, moves, quantities, whole
+from .actions import Action, Apart, Degree, Keep, Merge, Move, Upright
+from .state import Done, Means, Scene
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-Room = Callable[[], Scratch]
 
 BLOCK = (
     8000  # rows: a few megabytes with what is made of them; columns a power of two apart share cache lines
 )
-
-
-@dataclass(frozen=True)
-class Done:
-    """What an action did.
-
-    Attributes:
-        action, value: as they were asked for; a way that was looked for is the one that was found.
-        before, after: rows.
-        note: what else there is to tell of it, or nothing.
-    """
-
-    action: str
-    value: Any
-    before: int
-    after: int
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A scene while it is edited.
-
-    Attributes:
-        cloud: its rows, or more. kept: (N,) which of them are left; None for all.
-    """
-
-    cloud: GaussianCloud
-    kept: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -71,22 +41,27 @@ class _Step:
 
 
 def edited(
-    scene: Scene, actions: Sequence[Action], room: Room, advance: Callable[[int], object] = nothing
+    scene: Scene, actions: Sequence[Action], means: Means, advance: Callable[[int], object] = nothing
 ) -> tuple[Scene, list[Done]]:
     """A scene after some actions, and what each did.
 
     Args:
-        room: makes a place for rows that are no file's any more; it has to stay while they are read.
-        advance: told of each number of rows that are done with, `rounds` times of them all.
+        advance: told of each number of rows that are done with, `rounds` times of as many as there were.
 
     Raises:
         UsageError, InputError: an action that this scene cannot follow.
+        WriteRefused: merged, something would be lost; see `gscli.editing.merging`.
     """
     done: list[Done] = []
     for group in _rounds(actions):
-        if isinstance(group[0], Upright):
-            group = [group[0].move(_way(scene))]
-        scene, found = _passed(scene, group, room, advance)
+        first = group[0]
+        if isinstance(first, Apart):
+            scene, found = whole.without(scene, first)
+        elif isinstance(first, Merge):
+            scene, found = whole.merged(scene, first, means)
+        else:
+            group = [first.move(_way(scene))] if isinstance(first, Upright) else group
+            scene, found = _passed(scene, group, means, advance)
         done += found
     return scene, done
 
@@ -101,7 +76,7 @@ def _rounds(actions: Sequence[Action]) -> list[list[Action]]:
     found: list[list[Action]] = []
     alone = True
     for action in actions:
-        whole = isinstance(action, Upright)
+        whole = isinstance(action, (Upright, Apart, Merge))
         if alone or whole:
             found.append([])
         found[-1].append(action)
@@ -118,7 +93,7 @@ def _way(scene: Scene) -> str:
 
 
 def _passed(
-    scene: Scene, actions: Sequence[Action], room: Room, advance: Callable[[int], object]
+    scene: Scene, actions: Sequence[Action], means: Means, advance: Callable[[int], object]
 ) -> tuple[Scene, list[Done]]:
     """One round over all rows."""
     like = GaussianCloud(np.empty(0, scene.cloud.rows.dtype), scene.cloud.header)
@@ -128,7 +103,7 @@ def _passed(
         steps.append(step)
         notes.append(note)
     kept = np.ones(len(scene.cloud), bool) if scene.kept is None else scene.kept.copy()
-    held = room() if any(step.makes for step in steps) else None
+    held = means.room() if any(step.makes for step in steps) else None
     counts = np.zeros(len(actions) + 1, np.int64)
     parts = parallel.blocks(len(kept), BLOCK)
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
-from .passes import Done
+from .state import Done
 
 SCHEMA = "gscli/edit/1"
 

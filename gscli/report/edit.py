@@ -15,7 +15,8 @@ def summary(result: Edited, *, verbose: bool = False) -> list[str]:
     """Lines for people: what was read, what each action did, what was written."""
     lines = [f"read     {result.path}: {counted(result.points, 'point')} ({result.format})"]
     lines += [f"{_verb(done):8} {_told(done)}" for done in result.actions]
-    share = f", {numbers.percent(result.kept / result.points, 1)}" if result.points else ""
+    alone = result.points and all(done.action != "merge" for done in result.actions)
+    share = f", {numbers.percent(result.kept / result.points, 1)}" if alone else ""
     lines.append(f"wrote    {result.output}: {counted(result.kept, 'point')}{share}")
     lines += [f"note     {note}" for note in result.notes]
     total = sum(result.timings.values())
@@ -27,7 +28,7 @@ def summary(result: Edited, *, verbose: bool = False) -> list[str]:
 def _verb(done: Done) -> str:
     if done.action in ("rotate", "scale", "translate", "transform", "up"):
         return "moved"
-    return "changed" if done.action == "sh_degree" else "dropped"
+    return {"sh_degree": "changed", "merge": "merged"}.get(done.action, "dropped")
 
 
 def _told(done: Done) -> str:
@@ -40,5 +41,6 @@ def _told(done: Done) -> str:
 def _value(value: Any) -> str:
     """Numbers in short; text as it is."""
     if isinstance(value, list):
-        return ",".join(f"{each:.6g}" for each in np.ravel(value).tolist())
+        numbers = [each for each in np.ravel(np.array(value, object)).tolist() if each is not None]
+        return ",".join(f"{each:.6g}" for each in numbers)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

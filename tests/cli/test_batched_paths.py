@@ -31,6 +31,7 @@ VALUES = {  # of each parameter, as a job file has it
     "grid_file": "cells.npy",
     "pair": "index:rows.npy",
     "transform": "pose.json",
+    "merge": "ref/a.ply",
     "cameras": "cameras.json",
     "out_dir": "out",
     "relative_to": ".",
@@ -43,6 +44,7 @@ RENDERS = _core.available()  # without compiled kernels, cameras have no use
 MORE = {
     "compare": "threshold: '1'\n" + "render: true\nsize: 20x20\n" * RENDERS,
     "convert": "to: npz\nallow-lossy: true\n",
+    "edit": "where: x > -1\nscale: 2\ndrop-floaters: true\n",
     "resample": "method: one-per-grid\n",
 }
 FILES = {"patterns": "new/a.ply", "reference": "ref/a.ply", "pair": "rows.npy"}

@@ -71,6 +71,29 @@ def test_the_order_of_the_command_line_counts(
     assert json.loads(done.stdout)["options"]["actions"] == actions
 
 
+def test_floaters_are_a_flag_that_may_be_told_more(run: Callable[..., Result]) -> None:
+    formats.write("more.ply", cloud(50, 1, seed=3))
+    done = run(
+        "out.ply",
+        "--drop-floaters",
+        "--merge",
+        "more.ply",
+        "--dedupe",
+        "0.01",
+        "--drop-floaters=2%,0.5",
+        "--json",
+    )
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["options"]["actions"] == [
+        ["drop_floaters", [0.01, None]],
+        ["merge", "more.ply"],
+        ["dedupe", 0.01],
+        ["drop_floaters", [0.02, 0.5]],
+    ]
+    told = run("out.ply", "--merge", "more.ply", "--overwrite").stderr
+    assert "merged   merge more.ply (50 rows)\nwrote    out.ply: 250 points\n" in told
+
+
 def test_a_report_is_the_same_document(run: Callable[..., Result]) -> None:
     done = run("out.ply", "--sh-degree", 0, "--report", "out.json")
     assert done.exit_code == 0
@@ -101,3 +124,54 @@ def test_refusals_speak_as_the_command_line_does(run: Callable[..., Result]) -> 
     failed(run("out.ply", "--transform", "none.json"), 3, "none.json: no such file")
     failed(run("scene.ply", "--scale", "2"), 4, "scene.ply: exists already; add --overwrite")
     assert sorted(path.name for path in Path().iterdir()) == ["scene.ply"]
+
+
+def batch(*words: object) -> list[list[object]]:
+    """The actions that a batch over one scene did."""
+    done = CliRunner().invoke(main, ["batch", *map(str, words), "--workers", "1", "--json-lines"])
+    assert done.exit_code == 0, done.stderr
+    actions: list[list[object]] = json.loads(done.stdout.splitlines()[0])["result"]["options"]["actions"]
+    return actions
+
+
+def test_a_batch_does_actions_in_the_order_in_which_they_were_typed(run: Callable[..., Result]) -> None:
+    formats.write("more.ply", cloud(50, 1, seed=3))
+    typed = ["--scale", 2, "--merge", "more.ply", "--dedupe", 0.1, "--where", "x > 0", "--scale", 3]
+    assert batch("edit", "scene.ply", "--out-dir", "out", *typed) == [
+        ["scale", 2.0],
+        ["merge", str(Path("more.ply").resolve())],
+        ["dedupe", 0.1],
+        ["where", "x > 0"],
+        ["scale", 3.0],
+    ]
+    assert run("alone.ply", *typed).exit_code == 0
+    together, alone = formats.read("out/scene.ply"), formats.read("alone.ply")
+    np.testing.assert_array_equal(together.rows, alone.rows)
+
+
+def test_a_job_file_does_them_in_its_order_unless_the_command_line_has_the_same(
+    run: Callable[..., Result],
+) -> None:
+    Path("job.yaml").write_text(
+        "operation: edit\ninputs: scene.ply\nout-dir: out\nwhere: x > 0\nscale: 2\ndrop-floaters: true\n"
+        "crop-sphere: 0,0,0,9\n"
+    )
+    written = [
+        ["where", "x > 0"],
+        ["scale", 2.0],
+        ["drop_floaters", [0.01, None]],
+        ["crop_sphere", [0.0, 0.0, 0.0, 9.0]],
+    ]
+    assert batch("job.yaml") == written
+    assert batch("job.yaml", "--overwrite", "--scale", 3) == [written[0], *written[2:], ["scale", 3.0]]
+
+
+def test_a_batch_refuses_actions_before_it_begins(run: Callable[..., Result]) -> None:
+    for words, told in (
+        (["--scale", 0], "--scale must be"),
+        ([], "no action is given"),
+        (["--dedupe", 1], "--merge"),
+    ):
+        done = CliRunner().invoke(main, ["batch", "edit", "scene.ply", "--out-dir", "out", *map(str, words)])
+        failed(done, 2, told)
+    assert not Path("out").exists()

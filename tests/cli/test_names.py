@@ -12,6 +12,7 @@ import pytest
 
 from gscli.bench import compare as bench_compare
 from gscli.bench import resample as bench_resample
+from gscli.cli._actions import Action
 from tests.commands import commands
 
 HERE = {  # what a command does with a result, and the library leaves to its caller
@@ -21,6 +22,7 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "convert": {"as_json", "report", "quiet", "verbose"},
     "coprune": {"as_json", "report", "quiet", "verbose"},
     "demo": set(),
+    "edit": {"as_json", "report", "quiet", "verbose"},
     "info": {"as_json"},
     "render": {"as_json", "report", "quiet", "verbose"},
     "resample": {"as_json", "report", "quiet", "verbose", "no_cache"},
@@ -43,7 +45,10 @@ def function(command: str) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("command", HERE)
 def test_a_command_has_the_arguments_of_its_function_under_their_names(command: str) -> None:
-    parameters = {parameter.name for parameter in commands()[command].params}
+    parameters = {
+        "actions" if isinstance(parameter, Action) else parameter.name
+        for parameter in commands()[command].params
+    }
     assert HERE[command] <= parameters
     assert parameters - HERE[command] == set(inspect.signature(function(command)).parameters) - THERE
 
