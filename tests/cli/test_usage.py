@@ -35,7 +35,7 @@ def gscli(*args, **options):
         (["batch", "resample", "a", "--pick", "opacty"], "is not one of", "did you mean opacity?"),
         (["resample", "a", "b", "-seed", "1"], "no such option", "did you mean --seed?"),
         (["resample", "a", "-o", "b"], "no such option", "see gscli resample --help"),
-        (["compare", "a", "b", "--voxel-size", "1"], "--voxel-size", "gscli resample has it"),
+        (["compare", "a", "b", "--min-per-cell", "1"], "--min-per-cell", "gscli resample has it"),
         (["compare", "a", "b", "--pair", "row"], "is none of nearest, ", "did you mean rows?"),
         (
             ["--quiet", "info", "a"],
