@@ -194,8 +194,8 @@ axes = click.option(
     "--axes",
     type=click.Choice(frames.NAMES),
     metavar="FRAME",
-    help=f"The axes of SPZ files that do not say, and of those written: {', '.join(frames.NAMES)}.  "
-    "[default: rub, right-up-back]",
+    help="The axes of SPZ and glTF files that do not say, and of those written: "
+    f"{', '.join(frames.NAMES)}.  [default: rub for SPZ, luf for glTF]",
 )
 quality = click.option(
     "--quality",

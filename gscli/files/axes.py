@@ -32,6 +32,17 @@ def described(axes: str) -> str:
     return f"{'-'.join(WORDS[letter] for letter in axes)} ({axes})"
 
 
+def why(said: str | None, asked: str | None) -> str:
+    """How the axes of a file are known, which may say them and may have been asked for.
+
+    >>> why(None, "rdf")
+    'as asked'
+    """
+    if said is None:
+        return "as asked" if asked else "assumed: the file does not say"
+    return "as the file says" + (f": {asked} is for files that do not" if asked not in (None, said) else "")
+
+
 def require(axes: str | None) -> None:
     """Refuse what names no frame; None is none.
 

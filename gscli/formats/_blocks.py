@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from ..kernels.structured import release_pages, take_rows
 from . import _rows
 
 Array = npt.NDArray[Any]
+Gathered = TypeVar("Gathered")
 BLOCK = 1 << 13  # rows: temporaries of at most 3 MB, and whole chunks of every format that has them
 
 
@@ -44,13 +45,13 @@ class Chosen:
 
     def planes(self, names: Sequence[str], part: slice) -> Array:
         """(rows of the block, len(names)) float64; errors as of `gscli.formats._rows.planes`."""
-        return self._of(part, lambda cloud: _rows.planes(cloud, names, first=part.start))
+        return self.gathered(part, lambda cloud: _rows.planes(cloud, names, first=part.start))
 
     def alpha_bytes(self, part: slice) -> Array:
         """(rows of the block,) opacity as a byte, see `gscli.formats._rows.alpha_bytes`."""
-        return self._of(part, lambda cloud: _rows.alpha_bytes(cloud, first=part.start))
+        return self.gathered(part, lambda cloud: _rows.alpha_bytes(cloud, first=part.start))
 
-    def _of(self, part: slice, gather: Callable[[GaussianCloud], Array]) -> Array:
+    def gathered(self, part: slice, gather: Callable[[GaussianCloud], Gathered]) -> Gathered:
         """What is gathered from a block. Pages of a map are handed back if no later block needs them."""
         if self.index is None:
             rows = around = self.cloud.rows[part]

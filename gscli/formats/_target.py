@@ -173,7 +173,7 @@ def check_outputs(
     """
     writing.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=sources)
     folders = [target for target in targets if target.format.folder]
-    for target in folders:
+    for target in targets:
         target.refuse_existing(sources)
     writing.check_outputs(
         [*others, *(target.path for target in targets)],

@@ -38,6 +38,22 @@ def of_rotations(signs: Signs) -> npt.NDArray[np.float32]:
     return np.array([1.0, y * z, x * z, x * y], np.float32)
 
 
+def half_turn(signs: Signs) -> tuple[list[int], npt.NDArray[np.float32]]:
+    """What reversing axes makes of quaternions, w first, as a rotation before which nothing is reversed.
+
+    It is that by half a turn about an axis, or none at all; a mirror image turns as what it is the image of.
+
+    Returns:
+        The order of the old components in the new, and what each of these is multiplied by.
+    """
+    proper = np.array(signs) * np.prod(signs)
+    if (proper > 0).all():
+        return [0, 1, 2, 3], np.ones(4, np.float32)
+    axis = int(np.argmax(proper))
+    order = ([1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0])[axis]
+    return order, np.array(([-1, 1, -1, 1], [-1, 1, 1, -1], [-1, -1, 1, 1])[axis], np.float32)
+
+
 def of_harmonics(signs: Signs, degree: int) -> npt.NDArray[np.float32]:
     """(3 K,) signs of the harmonics up to a degree, channel major."""
     sign = dict(zip("xyz", signs, strict=True))

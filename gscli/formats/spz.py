@@ -85,9 +85,18 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
         InputError: damaged, cut short, of an unknown version, or a header that claims too much.
         EngineUnavailable: version 4 where zstandard is broken.
     """
-    data = mapped(path)
+    return decoded(path, mapped(path), axes=axes)
+
+
+def decoded(
+    path: Path, data: npt.NDArray[np.uint8], *, axes: str | None = None, into: str | None = frames.CLOUD
+) -> GaussianCloud:
+    """The splats of the bytes of an SPZ file, turned into the axes `into`; as stored where that is None.
+
+    Errors as of `read`.
+    """
     with malformed(path, "an SPZ file"):
-        header = _header(path, _plain_head(data[:4096].tobytes()))
+        header = head(path, data)
         widths = header.widths()
         check_expansion(path, len(data), header.points * sum(widths))
         check_scene(path, len(data), header.points, header.degree)
@@ -107,18 +116,25 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
             records = body[at:].tobytes()
         said, notes = _extensions(path, records) if header.flags & EXTENDED else (None, ())
         known = said or axes or AXES
+        signs = frames.signs(known, into or known)
         tables = [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)]
         rows = _rows.empty_splats(header.points, header.degree)
 
         def decode(part: slice) -> None:
             _decode(header, [stored[part] for stored in tables], rows[part])
-            turn(rows[part], header.degree, frames.signs(known))
+            turn(rows[part], header.degree, signs)
 
         fill(header.points, decode)
         mip = bool(header.flags & ANTIALIASED)
         comments = (render_modes.comment(render_modes.MIP),) if mip else ()
-        notes = (f"axes {frames.described(known)}, {_why(said, axes)}", *notes)
+        notes = (f"axes {frames.described(known)}, {frames.why(said, axes)}", *notes)
         return GaussianCloud(rows, Header("spz", comments, notes=notes, axes=known))
+
+
+def head(path: Path, data: npt.NDArray[np.uint8]) -> SpzHeader:
+    """What the first bytes of an SPZ file say; errors as of `read`."""
+    with malformed(path, "an SPZ file"):
+        return _header(path, _plain_head(data[:4096].tobytes()))
 
 
 def write(
@@ -272,13 +288,6 @@ def _fractional_bits(reach: float) -> int:
     if reach >= 2**23 - 1:
         raise GscliError(f"has a coordinate of {reach:g}, beyond the 2^23 of .spz", remedy="write .ply")
     return next(bits for bits in range(23, -1, -1) if reach * 2**bits < 2**23 - 1)
-
-
-def _why(said: str | None, asked: str | None) -> str:
-    """How the axes are known."""
-    if said is None:
-        return "as asked" if asked else "assumed: the file does not say"
-    return "as the file says" + (f": {asked} is for files that do not" if asked not in (None, said) else "")
 
 
 def _extensions(path: Path, records: bytes) -> tuple[str | None, tuple[str, ...]]:

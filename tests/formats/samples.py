@@ -12,6 +12,7 @@ import numpy as np
 
 from gscli import formats
 from gscli.cloud import GaussianCloud
+from tests.formats import gltfs
 
 
 def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
@@ -33,7 +34,7 @@ def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     made["sog-2"] = sog(folder / "sog-2.sog", cloud, 2)
     made["sog-1"] = sog(folder / "sog-1.sog", cloud, 1)
     made["spz-zstd"] = spz4(folder / "spz-zstd.spz", made["spz"])
-    return made
+    return made | gltfs.make(folder, cloud)
 
 
 def _text_ply(path: Path, cloud: GaussianCloud) -> Path:

@@ -144,6 +144,77 @@ def test_shapes_whose_product_is_astronomical_are_refused(tmp_path):
     refused(safetensors(tmp_path / "x.safetensors", {"means": tensor}), "impossible shape")
 
 
+EMPTY = {"componentType": 5126, "type": "VEC3"}
+
+
+def gltf(path: Path, nodes: list, primitives: list, accessors: list, **more) -> Path:
+    document = {"asset": {"version": "2.0"}, "nodes": nodes, "meshes": [{"primitives": primitives}]}
+    path.write_text(json.dumps(document | {"accessors": accessors} | more, separators=(",", ":")))
+    return path
+
+
+def test_points_of_a_gltf_that_no_buffer_holds_are_not_made(tmp_path):
+    primitive = {"attributes": {"POSITION": 0}, "mode": 0}
+    for count in (10_000_000, 1 << 50):
+        path = gltf(tmp_path / "x.gltf", [{"mesh": 0}], [primitive], [EMPTY | {"count": count}])
+        refused(path, "which no scene does")
+    path = gltf(tmp_path / "x.gltf", [{"mesh": 0}] * 900, [primitive], [EMPTY | {"count": 100_000}])
+    refused(path, "which no scene does")
+
+
+def test_many_primitives_of_a_gltf_are_refused(tmp_path):
+    primitive = {"attributes": {"POSITION": 0}, "mode": 0}
+    accessors = [EMPTY | {"count": 1}]
+    refused(gltf(tmp_path / "x.gltf", [{"mesh": 0}] * 300_000, [primitive], accessors), "1,000 primitives")
+    refused(gltf(tmp_path / "x.gltf", [{"mesh": 0}], [primitive] * 80_000, accessors), "1,000 primitives")
+    assert described(gltf(tmp_path / "x.gltf", [{"mesh": 0}] * 1000, [primitive], accessors)) == (0, "1000")
+
+
+def test_many_attributes_of_a_gltf_are_refused(tmp_path):
+    wide = {"attributes": {"POSITION": 0} | {f"_{i}": 1 for i in range(4_000)}, "mode": 0}
+    accessors = [EMPTY | {"count": 1}, EMPTY | {"count": 1, "type": "SCALAR"}]
+    refused(gltf(tmp_path / "x.gltf", [{"mesh": 0}] * 20, [wide], accessors), "40,000 attributes")
+    assert described(gltf(tmp_path / "x.gltf", [{"mesh": 0}] * 9, [wide], accessors)) == (0, "9")
+    wide["attributes"] = {"POSITION": 0} | {f"_{i}": 1 for i in range(39_000)}
+    refused(gltf(tmp_path / "x.gltf", [{"mesh": 0}], [wide], accessors), "39,003 columns")
+
+
+def test_deep_and_many_nodes_of_a_gltf_are_cheap(tmp_path):
+    primitive = {"attributes": {"POSITION": 0}, "mode": 0}
+    turned = {"rotation": [0, 0, 0, 1], "scale": [1, 1, 1]}
+    chain = [turned | {"children": [i + 1]} for i in range(40_000)] + [{"mesh": 0}]
+    refused(gltf(tmp_path / "x.gltf", chain, [primitive], [EMPTY | {"count": 1}]), "256 levels down")
+    flat = [{"children": list(range(1, 60_001))}, *[turned] * 59_000, *[turned | {"mesh": 0}] * 1_000]
+    assert described(gltf(tmp_path / "x.gltf", flat, [primitive], [EMPTY | {"count": 1}])) == (0, "1000")
+    chains = []
+    for _ in range(999):
+        chains += [turned | {"children": [len(chains) + i + 1]} for i in range(40)] + [turned | {"mesh": 0}]
+    path = gltf(tmp_path / "x.gltf", chains, [primitive], [EMPTY | {"count": 1}])
+    assert described(path) == (0, "999")
+
+
+def test_many_buffers_of_a_gltf_are_cheap(tmp_path):
+    primitive = {"attributes": {"POSITION": 0}, "mode": 0}
+    for uri in ("data:;base64,", "data:;base64,AAAA", "x"):
+        many = [{"byteLength": 3, "uri": uri}] * 80_000
+        path = gltf(tmp_path / "x.gltf", [{"mesh": 0}], [primitive], [EMPTY | {"count": 1}], buffers=many)
+        assert described(path) == (0, "1")
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_deeply_nested_json_of_a_gltf_is_refused(tmp_path, depth):
+    nested = b'{"asset":{"version":"2.0"},"accessors":' + b"[" * depth + b"]" * depth + b"}"
+    (tmp_path / "x.gltf").write_bytes(nested)
+    refused(tmp_path / "x.gltf", "cannot be read as glTF")
+    (tmp_path / "y.gltf").write_bytes(nested.replace(b"accessors", b"meshes"))
+    refused(tmp_path / "y.gltf", "cannot be read as glTF")
+
+
+def test_long_json_of_a_gltf_is_refused_unparsed(tmp_path):
+    (tmp_path / "x.gltf").write_bytes(b'{"accessors":' + b" " * (64 << 20) + b"}")
+    refused(tmp_path / "x.gltf", "more than 4,194,304 bytes of JSON")
+
+
 def test_many_fields_of_a_pcd_are_refused(tmp_path):
     names = ["x", "y", "z", *["a"] * 4_000]
     lines = [

@@ -93,6 +93,7 @@ def test_turning_axes_turns_positions_rotations_and_colours_alike(make_scene, de
 
 
 STEPS = {  # the format's own step, halved where it rounds to the nearest
+    "gltf": {"position": 0.0, "scale": 1e-6, "rotation": 1e-4, "colour": 0.0, "opacity": 1e-7},
     "spz": {
         "position": 2e-6,
         "scale": np.expm1(1 / 32) + 1e-6,
@@ -189,7 +190,7 @@ def test_a_value_that_no_codec_holds_is_named_by_its_row(tmp_path, make_scene, m
 
 # Bytes that writing may take for each byte of the rows: the order and packed words of compressed PLY are
 # held, and blocks are.
-HELD = {"compressed_ply": 0.8, "pcd": 0.3, "safetensors": 0.3, "splat": 0.3, "spz": 0.8}
+HELD = {"compressed_ply": 0.8, "gltf": 0.3, "pcd": 0.3, "safetensors": 0.3, "splat": 0.3, "spz": 0.8}
 
 
 @pytest.mark.parametrize("name", sorted(HELD))
