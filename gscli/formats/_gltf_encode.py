@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,14 +14,14 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..containers.gltf import TYPES
 from ..errors import GscliError
-from ..kernels import quaternions
 from . import _gltf_colours, _rows
 from ._gltf_attributes import MOST, OPACITY, ROTATION, SCALE, coefficient, harmonics, rest
 from ._rows import RGB
-from ._turn import Signs, half_turn, of_harmonics
+from ._turn import Signs, half_turn, of_harmonics, put_signed
 
 Array = npt.NDArray[Any]
-Encode = Callable[[GaussianCloud, int], Array]  # of a block of rows, the first of which has a number
+Made = Mapping[str, Array]  # what attributes before it have of the same rows
+Encode = Callable[[GaussianCloud, int, Made], Array]  # of a block of rows, the first of which has a number
 
 _UNIT = 5e-3  # normals that are longer or shorter by more are none to glTF
 _NEARLY_UNIT = 2.0**-22  # what float32 leaves of lengths of one
@@ -51,14 +51,13 @@ class Attribute:
         """Bytes from row to row: a multiple of four."""
         return -(-self.width * np.dtype(self.kind).itemsize // 4) * 4
 
-    def bytes_of(self, cloud: GaussianCloud, first: int) -> bytes:
-        """What the file holds of some rows."""
-        values = self.encode(cloud, first)
-        if self.step == self.width * values.itemsize:
-            return values.astype(self.kind, order="C", copy=False).tobytes()
+    def padded(self, values: Array) -> Array:
+        """What the file holds of (rows, width) numbers, as its bytes are to be."""
+        if self.step == self.width * np.dtype(self.kind).itemsize:
+            return values.astype(self.kind, order="C", copy=False)
         out = np.zeros((len(values), self.step // np.dtype(self.kind).itemsize), self.kind)
         out[:, : self.width] = values
-        return out.tobytes()
+        return out
 
     def accessor(self, view: int, count: int) -> dict[str, Any]:
         """As the JSON has it."""
@@ -145,11 +144,11 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
         held = fields.sh_degree(cloud.fields) or 0
         turned = of_harmonics(signs, degree)
         out += [
-            Attribute("COLOR_0", "<u1", 4, _shown, normalized=True),
             Attribute(ROTATION, "<f4", 4, partial(_rotations, signs)),
             Attribute(SCALE, "<f4", 3, _lengths),
             Attribute(OPACITY, "<f4", 1, _opacities),
             Attribute(coefficient(0, 0), "<f4", 3, _diffuse),
+            Attribute("COLOR_0", "<u1", 4, _shown, normalized=True),
         ]
         for name, place in harmonics(degree):
             sign = float(turned[place])
@@ -169,13 +168,11 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
 def _floats(names: Sequence[str], signs: Sequence[float] | None = None) -> Encode:
     """What makes float32 of columns, refusing what is not finite by its row."""
 
-    def encode(cloud: GaussianCloud, first: int) -> Array:
+    def encode(cloud: GaussianCloud, first: int, made: Made) -> Array:
         out = np.empty((len(cloud), len(names)), np.float32)
         with np.errstate(all="ignore"):
             for place, name in enumerate(names):
-                out[:, place] = cloud.rows[name]
-            if signs is not None and min(signs) < 0:
-                out *= np.array(signs, np.float32)
+                put_signed(cloud.rows[name], 1.0 if signs is None else signs[place], out[:, place])
         return _finite(out, cloud, names, first)
 
     return encode
@@ -187,6 +184,9 @@ def _finite(values: Array, cloud: GaussianCloud, names: Sequence[str], first: in
     Raises:
         GscliError: one is not finite, which no number of glTF may be.
     """
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # nothing is lost in a sum that is
+            return values
     finite = np.isfinite(values)
     if not finite.all():
         row, column = (int(place[0]) for place in np.nonzero(~finite))
@@ -195,48 +195,57 @@ def _finite(values: Array, cloud: GaussianCloud, names: Sequence[str], first: in
     return values
 
 
-def _bytes(name: str, cloud: GaussianCloud, first: int) -> Array:
+def _bytes(name: str, cloud: GaussianCloud, first: int, made: Made) -> Array:
     return cloud.rows[name][:, None]
 
 
-def _lengths(cloud: GaussianCloud, first: int) -> Array:
+def _lengths(cloud: GaussianCloud, first: int, made: Made) -> Array:
+    out = np.empty((len(cloud), 3), np.float32)
     with np.errstate(all="ignore"):
-        lengths = np.exp(cloud.columns(fields.SCALE).T.astype(np.float64)).astype(np.float32)
-    return _finite(lengths, cloud, fields.SCALE, first)
+        out.T[...] = np.exp(cloud.columns(fields.SCALE), dtype=np.float64)
+    return _finite(out, cloud, fields.SCALE, first)
 
 
-def _opacities(cloud: GaussianCloud, first: int) -> Array:
+def _opacities(cloud: GaussianCloud, first: int, made: Made) -> Array:
     logits = cloud.columns((fields.OPACITY,)).T
     return _finite(fields.sigmoid(logits).astype(np.float32), cloud, (fields.OPACITY,), first)
 
 
-def _rotations(signs: Signs, cloud: GaussianCloud, first: int) -> Array:
-    """X y z w of length one; those that are, to within what float32 leaves, keep their bits."""
-    wxyz = _finite(cloud.columns(fields.ROTATION).T, cloud, fields.ROTATION, first).astype(np.float64)
-    lengths = np.sqrt((wxyz * wxyz).sum(axis=1, keepdims=True))
-    units = np.where(np.abs(lengths - 1.0) < _NEARLY_UNIT, wxyz, quaternions.unit(wxyz))
+def _rotations(signs: Signs, cloud: GaussianCloud, first: int, made: Made) -> Array:
+    """Components x y z w of length one; those that are, to within what float32 leaves, keep their bits."""
+    stored = cloud.columns(fields.ROTATION)
+    _finite(stored.T, cloud, fields.ROTATION, first)
+    lengths = np.sqrt(sum(plane * plane for plane in stored.astype(np.float64)))
+    lengths[np.abs(lengths - 1.0) < _NEARLY_UNIT] = 1.0
+    missing = lengths == 0
+    units = (stored / np.where(missing, 1.0, lengths)).astype(np.float32)
+    units[0][missing] = 1.0  # as everywhere, no rotation
     order, factors = half_turn(signs)
-    back = np.array([order.index(place) for place in range(4)])  # the inverse of what is read
-    turned: Array = units[:, back] * factors[back]
-    return turned[:, [1, 2, 3, 0]]
-
-
-def _diffuse(cloud: GaussianCloud, first: int) -> Array:
-    if _rows.is_coloured(cloud.fields):
-        return _rows.planes(cloud, fields.SH_DC, first=first)
-    return _floats(fields.SH_DC)(cloud, first)
-
-
-def _shown(cloud: GaussianCloud, first: int) -> Array:
-    """The colour and opacity of splats where they are shown as points."""
-    out = np.empty((len(cloud), 4), np.uint8)
-    with np.errstate(all="ignore"):
-        out[:, :3] = _gltf_colours.to_bytes(0.5 + fields.SH_C0 * np.nan_to_num(_diffuse(cloud, first)))
-        out[:, 3] = _rows.to_bytes(255.0 * _opacities(cloud, first)[:, 0])
+    out = np.empty((len(cloud), 4), np.float32)
+    for place, component in enumerate((1, 2, 3, 0)):
+        back = order.index(component)  # the inverse of what is read
+        put_signed(units[back], factors[back], out[:, place])
     return out
 
 
-def _colours(names: Sequence[str], cloud: GaussianCloud, first: int) -> Array:
+def _diffuse(cloud: GaussianCloud, first: int, made: Made) -> Array:
+    if _rows.is_coloured(cloud.fields):
+        return _rows.planes(cloud, fields.SH_DC, first=first).astype(np.float32)
+    return _floats(fields.SH_DC)(cloud, first, made)
+
+
+def _shown(cloud: GaussianCloud, first: int, made: Made) -> Array:
+    """The colour and opacity of splats where they are shown as points."""
+    out = np.empty((len(cloud), 4), np.uint8)
+    with np.errstate(all="ignore"):
+        out[:, :3] = _gltf_colours.to_bytes(
+            np.float32(0.5) + np.float32(fields.SH_C0) * made[coefficient(0, 0)]
+        )
+        out[:, 3] = np.rint(np.float32(255.0) * made[OPACITY][:, 0])
+    return out
+
+
+def _colours(names: Sequence[str], cloud: GaussianCloud, first: int, made: Made) -> Array:
     """Colours of points, and alpha, in 16 bits of linear light."""
     out = np.empty((len(cloud), len(names)), np.uint16)
     for place, name in enumerate(names):

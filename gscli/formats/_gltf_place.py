@@ -7,6 +7,7 @@ axes it may change. Products are added up in one order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,29 +73,39 @@ class Place:
         """Whether float32 would be too coarse for positions there."""
         return bool(np.abs(self.shift).max() > FAR)
 
-    def put(self, rows: Array, degree: int | None) -> None:
-        """Move new rows in place; their positions, rotations and so on are neighbouring columns.
+    def reversed(self, columns: Sequence[str], degree: int | None) -> list[tuple[str, float]] | None:
+        """Where columns go, and their signs, if but for a shift it reverses axes and no more; else None.
 
         Args:
-            rows: of splats of an SH degree, or of points alone where that is None.
+            columns: their names, of splats of an SH degree, or of points where that is None.
+        """
+        if self.signs is None:
+            return None
+        to = {name: (name, sign) for name, sign in zip(fields.POSITION, self.signs, strict=True)}
+        to |= {name: (name, sign) for name, sign in zip(fields.NORMAL, self.signs, strict=True)}
+        if degree is not None:
+            order, factors = half_turn(self.signs)
+            for place, old in enumerate(order):
+                to[fields.ROTATION[old]] = fields.ROTATION[place], float(factors[place])
+            signs = of_harmonics(self.signs, degree).tolist()
+            to |= {name: (name, sign) for name, sign in zip(fields.sh_rest(degree), signs, strict=True)}
+        return [to.get(name, (name, 1.0)) for name in columns]
+
+    def put(self, rows: Array, degree: int | None) -> None:
+        """Move new rows in place, whose axes are reversed already if that and a shift is all.
+
+        Args:
+            rows: of splats of an SH degree, or of points where that is None; positions, rotations and so on
+                are neighbouring columns.
         """
         xyz = columns_of(rows, fields.POSITION)
-        normals = columns_of(rows, fields.NORMAL) if fields.NORMAL[0] in (rows.dtype.names or ()) else None
         if self.signs is not None:
-            signs = np.array(self.signs, np.float32)
-            xyz[...] *= signs
-            if normals is not None:
-                normals[...] *= signs
-            if degree is not None:
-                rotations, (order, factors) = columns_of(rows, fields.ROTATION), half_turn(self.signs)
-                rotations[...] = rotations[:, order] * factors
-            if degree:
-                columns_of(rows, fields.sh_rest(degree))[...] *= of_harmonics(self.signs, degree)
             if self.shift.any():
                 xyz[...] += self.shift
             return
         xyz[...] = _applied(self.linear, xyz) + self.shift
-        if normals is not None:
+        if fields.NORMAL[0] in (rows.dtype.names or ()):
+            normals = columns_of(rows, fields.NORMAL)
             turned = _applied(self.turn / self.scales, normals)
             lengths = np.sqrt((turned * turned).sum(axis=1, keepdims=True))
             normals[...] = turned / np.where(lengths > 0, lengths, 1.0)

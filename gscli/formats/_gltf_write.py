@@ -34,6 +34,7 @@ from ._gltf_nodes import POINTS, SPLATS, Placed
 
 Array = npt.NDArray[Any]
 
+_LONGEST = -1.2345678901234567e-38  # no float32 takes more characters as a double
 _ARRAY_BUFFER = 34962  # what buffer views are for
 
 
@@ -81,11 +82,10 @@ def write(
         raise GscliError("has no points, of which glTF has no place", path=path, remedy="write .ply")
     axes = cloud.header.axes or AXES
     attributes = attributes_of(cloud, frames.signs(axes))
-    document = _document(cloud, attributes, len(chosen), axes, _bounds(chosen, attributes[0]))
-    size = document["buffers"][0]["byteLength"]
-    body = _buffer_of(path)
+    document, body = _document(cloud, attributes, len(chosen), axes), _buffer_of(path)
+    (about,) = document["buffers"]
     if body is not None:
-        document["buffers"][0]["uri"] = quote(body.name)
+        about["uri"] = quote(body.name)
     text = printed(document)
     if len(text) > MAX_JSON:
         raise GscliError(f"needs more than {MAX_JSON:,} bytes of JSON", path=path, remedy="write .ply")
@@ -93,16 +93,17 @@ def write(
     with writing.replacing(path, overwrite=overwrite) as stream:
         if body is not None:
             with writing.replacing(body, overwrite=overwrite) as beside, _seekable(beside) as buffer:
-                _fill(buffer, chosen, attributes, 0, told)
-            stream.write(text)
+                _bound(document, _fill(buffer, chosen, attributes, 0, told))
+            stream.write(printed(document))
             return
-        head = glb.head(text, size)
-        if len(head) + size > glb.LARGEST:
-            what = f"would take {len(head) + size:,} bytes, and a .glb has {glb.LARGEST:,} at most"
+        head = glb.head(text, about["byteLength"])
+        if (size := len(head) + about["byteLength"]) > glb.LARGEST:
+            what = f"would take {size:,} bytes, and a .glb has {glb.LARGEST:,} at most"
             raise GscliError(what, path=path, remedy="write .gltf, or .ply")
         with _seekable(stream) as buffer:
-            buffer.write(head)
-            _fill(buffer, chosen, attributes, len(head), told)
+            _bound(document, _fill(buffer, chosen, attributes, len(head), told))
+            buffer.seek(0)
+            buffer.write(glb.head(printed(document).ljust(len(text)), about["byteLength"]))
 
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool, sources: Sequence[Path] = ()) -> None:
@@ -139,21 +140,13 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     return lost + Loss.comments(replace(cloud, header=replace(cloud.header, comments=odd)))
 
 
-def _bounds(chosen: Chosen, position: Attribute) -> tuple[Array, Array]:
-    """The least and the largest coordinates as they are written, (3,) float32."""
-
-    def of_block(part: slice) -> tuple[Array, Array]:
-        xyz = chosen.gathered(part, lambda cloud: position.encode(cloud, part.start))
-        return xyz.min(axis=0), xyz.max(axis=0)
-
-    lows, highs = zip(*parallel.in_order(of_block, chosen.blocks()), strict=True)
-    return np.min(lows, axis=0), np.max(highs, axis=0)
+def _bound(document: dict[str, Any], bounds: Array) -> None:
+    """Say in the JSON how far positions reach: (2, 3) float32."""
+    document["accessors"][0] |= dict(zip(("min", "max"), bounds.astype(float).tolist(), strict=True))
 
 
-def _document(
-    cloud: GaussianCloud, attributes: list[Attribute], count: int, axes: str, bounds: tuple[Array, Array]
-) -> dict[str, Any]:
-    """The JSON of a file, whose one buffer has no URI."""
+def _document(cloud: GaussianCloud, attributes: list[Attribute], count: int, axes: str) -> dict[str, Any]:
+    """The JSON of a file, whose one buffer has no URI; bounds are as long to print as any may be."""
     views, at = [], 0
     for one in attributes:
         view = {"buffer": 0, "byteOffset": at, "byteLength": count * one.step, "target": _ARRAY_BUFFER}
@@ -161,8 +154,6 @@ def _document(
             view["byteStride"] = one.step
         views.append(view)
         at += count * one.step
-    accessors = [one.accessor(number, count) for number, one in enumerate(attributes)]
-    accessors[0] |= dict(zip(("min", "max"), (end.astype(float).tolist() for end in bounds), strict=True))
     primitive: dict[str, Any] = {
         "attributes": {one.name: number for number, one in enumerate(attributes)},
         "mode": POINTS,
@@ -177,34 +168,51 @@ def _document(
         told = native if isinstance(native, Semantics) else Semantics()
         primitive["extensions"] = {SPLATS: {"kernel": "ellipse", **told._asdict()}}
         document["extensionsUsed"] = [SPLATS]
-    return document | {
+    document |= {
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
         "meshes": [{"primitives": [primitive]}],
-        "accessors": accessors,
+        "accessors": [one.accessor(number, count) for number, one in enumerate(attributes)],
         "bufferViews": views,
         "buffers": [{"byteLength": at}],
     }
+    _bound(document, np.full((2, 3), _LONGEST))
+    return document
 
 
 def _fill(
     stream: BinaryIO, chosen: Chosen, attributes: list[Attribute], start: int, told: Callable[[int], object]
-) -> None:
-    """Write the buffer, which begins at a byte of the file: block by block, each attribute in its place."""
+) -> Array:
+    """Write the buffer, which begins at a byte of the file: block by block, each attribute in its place.
 
-    def encoded(part: slice) -> list[bytes]:
-        return chosen.gathered(part, lambda cloud: [one.bytes_of(cloud, part.start) for one in attributes])
+    Returns:
+        (2, 3) float32, the least and the largest positions.
+    """
 
+    def encoded(part: slice) -> list[Array]:
+        def of_block(cloud: GaussianCloud) -> dict[str, Array]:
+            made: dict[str, Array] = {}
+            for one in attributes:
+                made[one.name] = one.encode(cloud, part.start, made)
+            return made
+
+        made = chosen.gathered(part, of_block)
+        return [one.padded(made[one.name]) for one in attributes]
+
+    bounds = np.array([[np.inf] * 3, [-np.inf] * 3], np.float32)
     parts = chosen.blocks()
     for part, pieces in zip(parts, parallel.in_order(encoded, parts), strict=True):
         at = start
         for one, piece in zip(attributes, pieces, strict=True):
             stream.seek(at + part.start * one.step)
-            stream.write(piece)
+            stream.write(piece.data)
             at += len(chosen) * one.step
+        bounds[0] = np.minimum(bounds[0], pieces[0].min(axis=0))
+        bounds[1] = np.maximum(bounds[1], pieces[0].max(axis=0))
         told(part.stop - part.start)
     stream.seek(0, os.SEEK_END)
+    return bounds
 
 
 @contextmanager

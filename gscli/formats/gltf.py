@@ -32,6 +32,7 @@ from ._gltf_nodes import Placed, placed
 from ._gltf_place import Place
 from ._gltf_write import Semantics, refuse_existing, unsupported, write
 from ._rows import splat_names
+from ._turn import put_signed
 
 Array = npt.NDArray[Any]
 _KEYS = (b'"bufferViews"', b'"accessors"', b'"glTF"', b'"KHR_gaussian_splatting')  # of a .gltf
@@ -100,16 +101,17 @@ def _fill(file: Gltf, one: Placed, found: Shape, place: Place, degree: int | Non
     names = set(rows.dtype.names or ())
     filled = [piece for piece in pieces(file, one, degree) if set(piece[0]) & names]
     empty = [*names.difference(*(columns for columns, *_ in filled))]
+    targets = [place.reversed(columns, degree) or [(name, 1.0) for name in columns] for columns, *_ in filled]
 
     def decode(part: slice) -> None:
         block = rows[part]
         for name in empty:
             block[name] = 0
-        for columns, accessor, convert in filled:
+        for (_, accessor, convert), columns in zip(filled, targets, strict=True):
             values = convert(accessor.numbers(part))
-            for number, name in enumerate(columns):
+            for number, (name, sign) in enumerate(columns):
                 if name in names:
-                    block[name] = values[:, number]
+                    put_signed(values[:, number], sign, block[name])
             release_pages(accessor.stored[part])
         place.put(block, degree)
 
