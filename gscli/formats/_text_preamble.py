@@ -17,6 +17,7 @@ MAX_BYTES = 1 << 24
 _COMMENT = re.compile(r"\s*(?:#|//)\s?")
 _COUNT = re.compile(r"[0-9]{1,18}")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
+COLMAP = b"POINT3D_ID, X, Y, Z, R, G, B, ERROR"  # in the comments of its points, whose first number is no x
 
 
 class Preamble(NamedTuple):
@@ -46,7 +47,7 @@ def sniffed(head: bytes) -> Preamble | None:
     """
     if len(head) >= HEAD_BYTES:  # the last line may go on
         head = head[: head.rfind(b"\n") + 1]
-    if b"\0" in head:
+    if b"\0" in head or (head.startswith(b"#") and COLMAP in head[:1000]):
         return None
     try:
         return preamble(io.StringIO(head.decode("latin1"), newline=None))

@@ -34,6 +34,8 @@ def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     made["sog-2"] = sog(folder / "sog-2.sog", cloud, 2)
     made["sog-1"] = sog(folder / "sog-1.sog", cloud, 1)
     made["spz-zstd"] = spz4(folder / "spz-zstd.spz", made["spz"])
+    made["colmap-bin"] = colmap(folder / "colmap-bin.bin", cloud)
+    made["colmap-text"] = colmap(folder / "colmap-text.txt", cloud)
     return made | gltfs.make(folder, cloud)
 
 
@@ -202,6 +204,31 @@ def sog(path: Path, cloud: GaussianCloud, version: int) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, body in members.items():
             archive.writestr(name, body)
+    return path
+
+
+def colmap(path: Path, cloud: GaussianCloud) -> Path:
+    """Points as COLMAP stores them, numbered with gaps, seen by none to four pictures each."""
+    points = [
+        (7 + 3 * row, *map(float, xyz), row % 256, 0, 255, row / 8, [(row, row + 1)] * (row % 5))
+        for row, xyz in enumerate(cloud.xyz)
+    ]
+    if path.suffix == ".bin":
+        records = [
+            struct.pack("<Q3d3BdQ", *point[:-1], len(point[-1]))
+            + b"".join(struct.pack("<ii", *pair) for pair in point[-1])
+            for point in points
+        ]
+        path.write_bytes(struct.pack("<Q", len(points)) + b"".join(records))
+        return path
+    lines = [
+        "# 3D point list with one line of data per point:",
+        "#   POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as (IMAGE_ID, POINT2D_IDX)",
+        f"# Number of points: {len(points)}, mean track length: 2",
+    ]
+    for *values, seen in points:
+        lines.append(" ".join(map(str, [*values, *(number for pair in seen for number in pair)])))
+    path.write_text("\n".join(lines) + "\n")
     return path
 
 
