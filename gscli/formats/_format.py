@@ -92,7 +92,7 @@ class Writer:
     Attributes:
         write: writes a cloud.
         unsupported: what writing a cloud would lose.
-        lossy: whether `write` rounds whatever it is given.
+        lossy: whether `write` rounds whatever Gaussians it is given.
         stream: `write` once more, where it holds a few megabytes of rows at a time.
         order: the rows (of those at an index, None for all) in the order in which `write` puts them,
             where it sorts them.

@@ -124,6 +124,6 @@ FORMAT = Format(
     (".glb", ".gltf"),
     sniff,
     read,
-    Writer(write, unsupported, refuse_existing=refuse_existing),
+    Writer(write, unsupported, lossy=True, refuse_existing=refuse_existing),
     takes=frozenset({"axes"}),
 )
