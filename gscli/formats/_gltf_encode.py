@@ -75,9 +75,8 @@ def is_splats(cloud: GaussianCloud) -> bool:
 
 def normals_of(cloud: GaussianCloud) -> tuple[str, ...]:
     """The columns of NORMAL: those of normals, where all are of length one as glTF has it."""
-    if not set(fields.NORMAL) <= set(cloud.fields):
-        return ()
-    if any(cloud.rows.dtype[name].kind != "f" for name in fields.NORMAL):
+    there = [name for name in fields.NORMAL if name in cloud.fields and cloud.rows.dtype[name].kind == "f"]
+    if len(there) < 3:
         return ()
     for _, block in cloud.column_blocks(fields.NORMAL):
         with np.errstate(all="ignore"):
@@ -99,24 +98,18 @@ def own_of(cloud: GaussianCloud) -> list[str]:
     """The columns that are attributes of their own."""
     taken = {*fields.POSITION, *normals_of(cloud)}
     if is_splats(cloud):
-        degree = fields.sh_degree(cloud.fields) or 0
-        taken |= {*_rows.splat_names(degree)} | ({*RGB} if _rows.is_coloured(cloud.fields) else set())
+        taken |= {*_rows.splat_names(fields.sh_degree(cloud.fields) or 0)}
+        taken |= {*RGB} if _rows.is_coloured(cloud.fields) else set()
     else:
         taken |= {*coloured(cloud)}
     return [
         name
         for name in cloud.fields
-        if name not in taken and name and is_text(name) and _holds_numbers(cloud.rows.dtype[name])
+        if name not in taken
+        and name
+        and _rows.is_text(name)
+        and cloud.rows.dtype[name].str[1] in "biuf"  # no several numbers, nor complex ones
     ]
-
-
-def _holds_numbers(kind: np.dtype[Any]) -> bool:
-    return not kind.shape and kind.kind in "biuf"
-
-
-def is_text(line: str) -> bool:
-    """Whether it can be UTF-8: names and comments of old files may hold stray bytes."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in line)
 
 
 def exact(cloud: GaussianCloud, name: str) -> bool:
@@ -140,8 +133,8 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
     if normals := normals_of(cloud):
         out.append(Attribute("NORMAL", "<f4", 3, _floats(normals, signs)))
     if is_splats(cloud):
-        degree = min(fields.sh_degree(cloud.fields) or 0, MOST)
         held = fields.sh_degree(cloud.fields) or 0
+        degree = min(held, MOST)
         turned = of_harmonics(signs, degree)
         out += [
             Attribute(ROTATION, "<f4", 4, partial(_rotations, signs)),

@@ -29,7 +29,7 @@ from . import _rows
 from ._blocks import Chosen
 from ._format import Loss
 from ._gltf_attributes import AXES, MOST
-from ._gltf_encode import Attribute, attributes_of, coloured, exact, is_splats, is_text, normals_of, own_of
+from ._gltf_encode import Attribute, attributes_of, coloured, exact, is_splats, normals_of, own_of
 from ._gltf_nodes import POINTS, SPLATS, Placed
 
 Array = npt.NDArray[Any]
@@ -136,7 +136,7 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
         for name in cloud.fields
         if name not in gone and not exact(cloud, name)
     ]
-    odd = tuple(line for line in cloud.header.comments if not is_text(line))
+    odd = tuple(line for line in cloud.header.comments if not _rows.is_text(line))
     return lost + Loss.comments(replace(cloud, header=replace(cloud.header, comments=odd)))
 
 
@@ -160,7 +160,7 @@ def _document(cloud: GaussianCloud, attributes: list[Attribute], count: int, axe
     }
     asset: dict[str, Any] = {"version": "2.0", "generator": "gscli"}
     extras: dict[str, Any] = {} if axes == AXES else {"axes": axes}
-    if comments := [line for line in cloud.header.comments if is_text(line)]:
+    if comments := [line for line in cloud.header.comments if _rows.is_text(line)]:
         extras["comments"] = comments
     document: dict[str, Any] = {"asset": asset | ({"extras": extras} if extras else {})}
     if is_splats(cloud):

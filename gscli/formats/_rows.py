@@ -60,6 +60,11 @@ def name_bytes(name: str) -> bytes:
         return b""
 
 
+def is_text(line: str) -> bool:
+    """Whether it can be UTF-8: names and comments of old files may hold stray bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in line)
+
+
 def columns_of(rows: Array, names: Sequence[str]) -> Array:
     """Neighbouring columns of one type, as a writable (N, len(names)) view of the rows."""
     kind, first = rows.dtype.fields[names[0]][:2]  # type: ignore[index]
