@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,22 +20,24 @@ from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
 from .rendering.views import MOST
 from .resampling.draws import dangling, write_index
-from .simplifying import clusters, judging, look
-from .simplifying.gaussians import Gaussians, color_names, other_columns
-from .simplifying.merged import BLIND, Merged
-from .simplifying.moments import moments
+from .simplifying import judging, look, searching
+from .simplifying.gaussians import Gaussians
+from .simplifying.making import Made, Maker
+from .simplifying.merged import BLIND
 from .simplifying.result import Looked as Looked
+from .simplifying.result import Searched as Searched
 from .simplifying.result import Simplified as Simplified
 from .version import __version__
 
-__all__ = ["Looked", "Simplified", "simplify"]
+__all__ = ["Looked", "Searched", "Simplified", "simplify"]
 
 
 def simplify(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    target: int | str,
+    target: int | str | None = None,
+    min_psnr: float | None = None,
     views: int | None = None,
     cameras: str | os.PathLike[str] | None = None,
     index: str | os.PathLike[str] | None = None,
@@ -46,7 +49,7 @@ def simplify(
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Simplified:
-    """Merge Gaussians of a scene, those first where it shows least, until exactly so many are left.
+    """Merge Gaussians of a scene, those first where it shows least, until so many are left.
 
     Rows that nothing is merged with stay as they are, byte for byte and in their order. A merged row stands
     where the row that weighs most in it stood, by what is seen of each, and has its labels and ids; all
@@ -55,10 +58,13 @@ def simplify(
     Args:
         source: a scene of 3D Gaussians with colours, or ``-`` for stdin.
         output: the file or folder to write, or ``-`` for stdout.
-        target: how many Gaussians are to be left: a number, or a percentage as ``25%``.
-        views: from how many cameras to look; by default 10, or 8 where at least 40 % stay, and of a file 24.
-            With 0 nothing is rendered: Gaussians count by their size and opacity, and what comes out looks
-            less alike.
+        target: exactly how many Gaussians are to be left: a number, or a percentage as ``25%``.
+        min_psnr: or the fewest, within a hundredth, with which it looks so much like the scene: PSNR in dB of
+            pixels that show anything, on black and on white. Counts are tried by bisection, all of one
+            sequence of merges.
+        views: from how many cameras to look; by default 10, or 8 where `target` is 40 % at least, and of a
+            file 24. With 0 nothing is rendered: Gaussians count by their size and opacity, and what comes out
+            looks less alike.
         cameras: look from those of a file, see `gscli.cameras.files`, instead of from all around.
         index: also write the new row of each row of the source, as .npy.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.
@@ -68,13 +74,14 @@ def simplify(
     Raises:
         InputError: points alone, flat splats, X-rays or Gaussians that cannot be drawn.
         UsageError: a target that there is not, or options that make no sense.
+        GateMissed: with any fewer Gaussians it looks less alike than `min_psnr`.
         EngineUnavailable: nothing can be rendered here.
     """
     arguments.require_paths(source=source, output=output)
     arguments.require_paths(optional=True, cameras=cameras, index=index)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
-    rows_wanted(str(target), None)
-    _require_views(views, cameras)
+    _require_aim(target, min_psnr)
+    _require_views(views, cameras, min_psnr)
     read = Source.of(source)
     to = Target.of(
         output,
@@ -94,65 +101,60 @@ def simplify(
         cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
         size = read.bytes  # before it is replaced, perhaps
     with naming(read.name):
-        count = rows_wanted(str(target), len(cloud))
+        count = 1 if target is None else rows_wanted(str(target), len(cloud))
         gaussians = Gaussians.of(cloud, read.name)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
     seen = None
     if views != 0:
-        at = look.from_where(cloud, given, views, count)
+        at = look.from_where(cloud, given, views, count)  # a search begins as for few
         with timings.stage("look"), track("looking", len(at), "views") as advance:
             seen = look.Look.at(cloud, read.name, at, advance)
+    maker = Maker.of(gaussians, seen, read.name)
     with timings.stage("merge", track):
-        weights = clusters.weights(gaussians, None if seen is None else seen.seen)
-        found = clusters.Clusters.of(clusters.roots(gaussians, weights, count), weights)
-        averaged, chosen = other_columns(cloud)
-        merged = Merged(
-            gaussians,
-            found,
-            moments(
-                gaussians,
-                found,
-                weights,
-                None if seen is None else seen.seen,
-                (*color_names(cloud), *averaged),
-            ),
-            averaged,
-        )
-    growth = None
-    if seen is not None and len(found.merged):
-        with timings.stage("fit", track):
-            growth = merged.fit(seen, read.name)
-            if count < look.PART * len(cloud):
-                merged.settle(seen, read.name)
-    judged = None
-    if seen is not None:
+        hierarchy = maker.hierarchy(count)
+
+    def make(left: int) -> tuple[Made, judging.Judged]:
+        made = maker.made(hierarchy.roots(left), timings, track)
+        with timings.stage("judge"), track("comparing", len(judge.views.cameras), "views") as advance:
+            return made, judge.of(made.cloud, advance)
+
+    judged = searched = None
+    if seen is None:
+        made = maker.made(hierarchy.roots(count), timings, track)
+    else:
         where = judging.from_where(cloud, read.name, given)
-        with timings.stage("judge"), track("comparing", len(where.cameras), "views") as advance:
-            judged = judging.judge(merged.cloud, cloud, read.name, where, advance)
-    with timings.stage("write"), track("writing", count) as advance:
-        made_by = _provenance(str(target), seen, cameras, growth)
-        to.write(merged.cloud, made_by=made_by, advance=advance)
+        judge = judging.Judge(cloud, read.name, where, often=min_psnr is not None)
+        if min_psnr is None:
+            made, judged = make(count)
+        else:
+            made, judged, searched = searching.fewest(len(cloud), min_psnr, make, read.name)
+    left = made.cloud
+    with timings.stage("write"), track("writing", len(left)) as advance:
+        made_by = _provenance(target, min_psnr, seen, cameras, made.growth)
+        to.write(left, made_by=made_by, advance=advance)
         if index is not None:
-            write_index(index, _written(to, merged.cloud, found.new), overwrite=overwrite)
+            write_index(index, _written(to, left, made.clusters.new), overwrite=overwrite)
     return Simplified(
         path=read.name,
         format=cloud.header.format,
         bytes=size,
         points=len(cloud),
         output=files.display_output(to.path),
-        kept=count,
-        merged=len(found.merged),
-        sources=len(found.members),
-        averaged=tuple(averaged),
-        chosen=tuple(chosen),
-        looked=None if seen is None else _looked(seen, cameras, growth),
+        kept=len(left),
+        merged=len(made.clusters.merged),
+        sources=len(made.clusters.members),
+        averaged=tuple(maker.averaged),
+        chosen=tuple(maker.chosen),
+        searched=searched,
+        looked=None if seen is None else _looked(seen, cameras, made.growth),
         looks=judged,
         index=None if index is None else os.fspath(index),
         timings=timings,
         notes=(*cloud.header.notes, *dangling(cloud, [to])),
         options={
-            "target": str(target),
+            "target": None if target is None else str(target),
+            "min_psnr": min_psnr,
             "views": views,
             "cameras": None if cameras is None else os.fspath(cameras),
             "axes": axes,
@@ -161,15 +163,25 @@ def simplify(
     )
 
 
-def _require_views(views: int | None, cameras: str | os.PathLike[str] | None) -> None:
+def _require_aim(target: int | str | None, min_psnr: float | None) -> None:
+    if (target is None) == (min_psnr is None):
+        raise UsageError("give either `target` or `min_psnr`")
+    if target is not None:
+        rows_wanted(str(target), None)
+    elif not arguments.is_number(min_psnr) or min_psnr is None or not 0 < min_psnr < math.inf:
+        raise UsageError(f"`min_psnr` must be a number of dB over 0, not {arguments.told(min_psnr)}")
+
+
+def _require_views(views: int | None, cameras: str | os.PathLike[str] | None, min_psnr: float | None) -> None:
     if views is not None and (not arguments.is_whole(views) or not 0 <= views <= MOST):
         raise UsageError(f"`views` must be a whole number from 0 to {MOST:,}, not {arguments.told(views)}")
-    if views == 0 and cameras is not None:
-        raise UsageError("`cameras` has no effect with `views=0`", remedy="drop one")
+    for name, asked in (("cameras", cameras), ("min_psnr", min_psnr)):
+        if views == 0 and asked is not None:
+            raise UsageError(f"`{name}` has no effect with `views=0`", remedy="drop one")
     if views != 0 and (found := _core.trouble()):
+        instead = ", or merge without looking, by `views=0`" if min_psnr is None else ""
         raise EngineUnavailable(
-            f"cannot look at the scene: compiled kernels {found.what}",
-            remedy=f"{found.remedy}, or merge without looking, by `views=0`",
+            f"cannot look at the scene: compiled kernels {found.what}", remedy=f"{found.remedy}{instead}"
         )
 
 
@@ -179,10 +191,15 @@ def _looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: flo
 
 
 def _provenance(
-    target: str, seen: look.Look | None, cameras: str | os.PathLike[str] | None, growth: float | None
+    target: int | str | None,
+    min_psnr: float | None,
+    seen: look.Look | None,
+    cameras: str | os.PathLike[str] | None,
+    growth: float | None,
 ) -> str:
     """The comment line that tells how a file was made."""
-    words = [f"gscli {__version__} simplify target={target} views={0 if seen is None else len(seen.cameras)}"]
+    aim = f"min_psnr={min_psnr!r}" if target is None else f"target={target}"
+    words = [f"gscli {__version__} simplify {aim} views={0 if seen is None else len(seen.cameras)}"]
     if cameras is not None:
         words.append(f"cameras={Path(cameras).name!a}")
     return " ".join([*words, f"growth={BLIND if growth is None else growth!r}"])

@@ -13,7 +13,7 @@ import pytest
 
 from gscli import _core, fields, formats, resample, scene, simplify
 from gscli.cloud import GaussianCloud
-from gscli.errors import EngineUnavailable, InputError, UsageError, WriteRefused
+from gscli.errors import EngineUnavailable, GateMissed, InputError, UsageError, WriteRefused
 from gscli.simplify import Simplified
 from gscli.simplifying import look, merged
 from tests.drawn import cloud
@@ -283,6 +283,52 @@ def test_what_the_scene_is_looked_at_from_decides(tmp_path: Path) -> None:
 
 
 @needs_core
+def test_the_fewest_are_left_that_look_so_much_alike(tmp_path: Path) -> None:
+    """They are the same as if so many had been asked for; a hundredth fewer look less alike."""
+    path = saved(tmp_path, scene.make(1500, sh_degree=1))
+    result = simplify(path, tmp_path / "out.ply", min_psnr=30)
+    assert result.looks is not None
+    assert result.searched is not None
+    assert result.searched.short is not None
+    assert result.searched.short_of is not None
+    both = [result.looks.psnr.foreground, result.looks.on_white.foreground]
+    assert min(both) == result.searched.reached  # type: ignore[type-var]
+    assert result.searched.short_of < 30 <= result.searched.reached  # type: ignore[operator]
+    assert 0 < result.kept - result.searched.short <= max(1, result.searched.short // 100)
+    assert 2 <= result.searched.tried <= 12
+    for count, reached in (
+        (result.kept, result.searched.reached),
+        (result.searched.short, result.searched.short_of),
+    ):
+        alone = simplify(path, tmp_path / "alone.ply", target=count, views=10, overwrite=True)
+        assert alone.looks is not None
+        assert min(alone.looks.psnr.foreground, alone.looks.on_white.foreground) == reached  # type: ignore[type-var]
+        if count == result.kept:
+            one, other = formats.read(tmp_path / "out.ply"), formats.read(tmp_path / "alone.ply")
+            assert one.rows.tobytes() == other.rows.tobytes()
+    assert " simplify min_psnr=30 views=10 growth=" in one.header.comments[-1]
+
+
+@needs_core
+def test_one_that_has_to_look_like_itself_is_left_alone(tmp_path: Path) -> None:
+    path = saved(tmp_path, scene.make(400))
+    with pytest.raises(GateMissed, match=r"min_psnr 300 with any fewer Gaussians: with 399 of 400 left it"):
+        simplify(path, tmp_path / "out.ply", min_psnr=300)
+    with pytest.raises(GateMissed, match="there is 1"):
+        simplify(saved(tmp_path, cloud(1)), tmp_path / "out.ply", min_psnr=30)
+    assert not (tmp_path / "out.ply").exists()
+
+
+@needs_core
+def test_what_nobody_sees_is_one_gaussian(tmp_path: Path) -> None:
+    given = cloud(90, opacity=np.full(90, -20, np.float32))
+    result = simplify(saved(tmp_path, given), tmp_path / "out.ply", min_psnr=40)
+    assert result.kept == 1
+    assert result.searched is not None
+    assert (result.searched.reached, result.searched.short) == (None, None)
+
+
+@needs_core
 def test_nothing_is_merged_where_all_are_to_stay(tmp_path: Path) -> None:
     given = cloud(50, 1)
     result, out, rows = run(tmp_path, given, "100%")
@@ -319,7 +365,8 @@ def test_the_document_says_what_was_done(tmp_path: Path) -> None:
     result, _, _ = run(tmp_path, cloud(80).with_columns(label=np.arange(80)), "50%")
     told = result.to_dict()
     assert list(told) == [
-        *("schema", "version", "input", "options", "output", "merged", "look", "render", "notes", "timings_s")
+        *("schema", "version", "input", "options", "output", "merged", "search", "look", "render"),
+        *("notes", "timings_s"),
     ]
     assert told["schema"] == "gscli/simplify/1"
     assert told["output"]["fraction"] == 0.5
@@ -380,6 +427,14 @@ def test_densities_are_refused_by_name(tmp_path: Path) -> None:
         ({"target": 5, "views": -1}, "views must be a whole number from 0"),
         ({"target": 5, "views": True}, "views must be a whole number from 0"),
         ({"target": 5, "cameras": "cameras.json"}, "cameras has no effect with views=0"),
+        ({}, "give either target or min_psnr"),
+        ({"target": 5, "min_psnr": 30}, "give either target or min_psnr"),
+        ({"min_psnr": 30}, "min_psnr has no effect with views=0"),
+        ({"min_psnr": float("nan")}, "min_psnr must be a number of dB over 0, not nan"),
+        ({"min_psnr": 0}, "min_psnr must be a number of dB over 0, not 0"),
+        ({"min_psnr": float("inf")}, "min_psnr must be a number of dB over 0, not inf"),
+        ({"min_psnr": "30 dB"}, "min_psnr must be a number of dB over 0, not '30 dB'"),
+        ({"min_psnr": True}, "min_psnr must be a number of dB over 0, not True"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, Any], why: str) -> None:

@@ -12,7 +12,13 @@ from . import options, paths, show
 @click.command()
 @options.source
 @click.argument("output", type=paths.TARGET)
-@click.option("--target", required=True, metavar="N|P%", help="Leave exactly so many.")
+@click.option("--target", metavar="N|P%", help="Leave exactly so many.")
+@click.option(
+    "--min-psnr",
+    type=float,
+    metavar="DB",
+    help="Or leave the fewest that look so much like SOURCE, of pixels that show anything.",
+)
 @click.option(
     "--views",
     type=int,
@@ -54,13 +60,15 @@ def command(
     take resample, which selects rows and changes none.
 
     SOURCE is drawn from a few cameras to see how much of each Gaussian shows; pairs are merged, the one
-    first that loses least, until exactly --target are left. Rows that nothing is merged with stay as they
-    are. A merged row stands where the row that weighs most in it stood, and has its labels and ids; the
-    rest are means, weighted by what is seen. SOURCE and OUTPUT may be - for stdin and stdout.
+    first that loses least, until exactly --target are left, or as few as --min-psnr allows. Rows that
+    nothing is merged with stay as they are. A merged row stands where the row that weighs most in it
+    stood, and has its labels and ids; the rest are means, weighted by what is seen. SOURCE and OUTPUT may
+    be - for stdin and stdout.
 
     \b
     Examples:
       gscli simplify scene.ply small.ply --target 25%
+      gscli simplify scene.ply small.ply --min-psnr 35
       gscli simplify scene.ply small.spz --target 100000 --allow-lossy
       gscli simplify scene.ply small.ply --target 10% --cameras cameras.json
       gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..results.shown import counted
 from ..simplify import Simplified
 from ..simplifying.judging import Judged
@@ -15,6 +17,8 @@ def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
         lines.append(f"looked   {result.looked.around}, {counted(result.looked.views, 'view')}")
     else:
         lines.append("looked   nowhere: Gaussians count by their size and opacity")
+    if result.searched is not None:
+        lines.append(f"fewest   {_searched(result)}")
     if result.merged:
         untouched = result.kept - result.merged
         lines.append(f"merged   {result.sources:,} into {result.merged:,}; {untouched:,} stay as they are")
@@ -31,6 +35,17 @@ def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
     return lines
+
+
+def _searched(result: Simplified) -> str:
+    """How the count was found."""
+    assert result.searched is not None
+    told = f"{counted(result.kept, 'Gaussian')} for {result.searched.wanted:g} dB"
+    told += f", of {counted(result.searched.tried, 'count')} tried"
+    if result.searched.short_of is not None:
+        below = math.floor(100 * result.searched.short_of) / 100
+        told += f"; {result.searched.short:,} come to {below:.2f}"
+    return told
 
 
 def _looks(looks: Judged) -> list[str]:

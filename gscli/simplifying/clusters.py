@@ -66,8 +66,24 @@ def weights(gaussians: Gaussians, seen: Array | None) -> Array:
     return found
 
 
-def roots(gaussians: Gaussians, weights: Array, count: int) -> Array:
-    """(N,) int64, of each row one of those that it becomes one with: `count` different ones in all."""
+@dataclass(frozen=True)
+class Hierarchy:
+    """Rows merged two at a time, one after the other, so that any number of them can be left.
+
+    Attributes:
+        total: N rows. merges: (M, 2) int32: the second row became both, and the first was gone.
+    """
+
+    total: int
+    merges: npt.NDArray[np.int32]
+
+    def roots(self, count: int) -> npt.NDArray[np.int64]:
+        """(N,) of each row one of those that it becomes one with: `count` different ones, N - M at least."""
+        return _followed(self.merges[: self.total - count], self.total)
+
+
+def hierarchy(gaussians: Gaussians, weights: Array, count: int) -> Hierarchy:
+    """The merges that leave `count` rows; the first of them are those that leave more."""
     total = len(gaussians.cloud)
     rows = morton.order_of(gaussians.positions.T)  # neighbours lie side by side in memory
     points = gaussians.cloud.columns(fields.POSITION).T[rows]
@@ -77,7 +93,7 @@ def roots(gaussians: Gaussians, weights: Array, count: int) -> Array:
         weights[rows],
         gaussians.colors(rows, merging.LANES),
     )
-    root, alive = np.arange(total), np.arange(total)
+    alive, done = np.arange(total), [np.empty((0, 2), np.int32)]
     while len(alive) > count:
         whole = len(alive) == total
         here = points if whole else blobs.rows["mean"][alive]
@@ -87,16 +103,12 @@ def roots(gaussians: Gaussians, weights: Array, count: int) -> Array:
         merges = merging.merge(part, partners, count)
         if not whole:
             blobs.rows[alive], blobs.colors[alive] = part.rows, part.colors
-        into = _followed(merges, len(alive))
-        root[alive] = alive[into]
-        root = root[root]  # what was part of one that is gone
-        alive = alive[into == np.arange(len(alive))]
-    found = np.empty(total, np.int64)
-    found[rows] = rows[root]
-    return found
+        done.append(rows[alive[merges]].astype(np.int32))
+        alive = np.delete(alive, merges[:, 0])
+    return Hierarchy(total, np.concatenate(done))
 
 
-def _followed(merges: Array, count: int) -> Array:
+def _followed(merges: Array, count: int) -> npt.NDArray[np.int64]:
     """(count,) what each row is part of in the end, after (M, 2) merges of one row into another."""
     into = np.arange(count)
     into[merges[:, 0]] = merges[:, 1]

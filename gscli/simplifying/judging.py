@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
+from ..rasterizers import Drawable, Picture
 from ..rendering.metrics import Alike, Likeness, Psnr
 from ..rendering.views import Views, find, wanted
 from . import look
@@ -44,14 +46,34 @@ def from_where(cloud: GaussianCloud, name: str, given: Sequence[Camera] | None) 
     return Views(some, digest(some), None, wanted())
 
 
-def judge(
-    simplified: GaussianCloud, cloud: GaussianCloud, name: str, views: Views, advance: Callable[[int], Any]
+class Judge:
+    """Draws scenes beside one that they are to look like.
+
+    Args:
+        cloud: that one. name: what messages call it. views: from where.
+        often: whether there are several to judge: then its pictures are kept, 4 MB each.
+    """
+
+    def __init__(self, cloud: GaussianCloud, name: str, views: Views, *, often: bool = False) -> None:
+        self.views, self._name = views, name
+        scene = look.drawn(cloud, name)
+
+        def draw(number: int) -> Picture:
+            return scene.draw(views.cameras[number])
+
+        self._draw = cache(draw) if often else draw
+
+    def of(self, simplified: GaussianCloud, advance: Callable[[int], Any]) -> Judged:
+        """Draw both from all views, and say how alike they look."""
+        return _judged(look.drawn(simplified, self._name), self._draw, self.views, advance)
+
+
+def _judged(
+    one: Drawable, drawn: Callable[[int], Picture], views: Views, advance: Callable[[int], Any]
 ) -> Judged:
-    """Draw both from all views, and say how alike they look."""
-    one, other = look.drawn(simplified, name), look.drawn(cloud, name)
     black, white = Likeness(ssim=False), Likeness(ssim=False)
-    for camera in views.cameras:
-        here, there = one.draw(camera), other.draw(camera)
+    for number, camera in enumerate(views.cameras):
+        here, there = one.draw(camera), drawn(number)
         assert here.color is not None
         assert there.color is not None
         black.add(camera.name, here.color, here.alpha, there.color, there.alpha)

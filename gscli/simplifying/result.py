@@ -29,6 +29,25 @@ class Looked:
     growth: float | None
 
 
+@dataclass(frozen=True)
+class Searched:
+    """How the fewest rows were found that look as much like the scene as was asked for.
+
+    PSNR is that of the pixels that show anything, the less of that on black and that on white, in dB.
+
+    Attributes:
+        wanted: the PSNR that was asked for. reached: that which they have; None where nothing differs.
+        tried: how many counts were judged.
+        short: the largest of them that fell short. short_of: its PSNR. None where none did.
+    """
+
+    wanted: float
+    reached: float | None
+    tried: int
+    short: int | None
+    short_of: float | None
+
+
 @shown
 @dataclass(frozen=True)
 class Simplified:
@@ -40,6 +59,7 @@ class Simplified:
         merged: how many of them are of more than one row; sources: of how many.
         averaged: the columns beside those of Gaussians that are weighted means in merged rows; chosen: those
             that cannot be averaged, of which the row that weighs most gives its own.
+        searched: how the count was found; None where it was given.
         looked: None where nothing was rendered. looks: how the output looks beside the source; None likewise.
         index: the file of the new row of each row, if one was asked for.
     """
@@ -54,6 +74,7 @@ class Simplified:
     sources: int
     averaged: tuple[str, ...]
     chosen: tuple[str, ...]
+    searched: Searched | None
     looked: Looked | None
     looks: Judged | None
     index: str | None
@@ -86,6 +107,7 @@ class Simplified:
                 "averaged": self.averaged,
                 "of_the_weightiest": self.chosen,
             },
+            search=None if self.searched is None else asdict(self.searched),
             look=None if self.looked is None else asdict(self.looked),
             render=None if self.looks is None else asdict(self.looks),
             notes=self.notes,

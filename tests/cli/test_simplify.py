@@ -46,6 +46,19 @@ def test_it_says_from_where_it_looked_what_it_merged_and_how_it_looks(run: Calla
         assert part in done.stderr, part
 
 
+def test_the_fewest_are_told_with_what_falls_short(run: Callable[..., Result]) -> None:
+    done = run("small.ply", "--min-psnr", 30, "--report", "small.json")
+    assert done.exit_code == 0
+    told = json.loads(Path("small.json").read_text())
+    assert told["options"]["min_psnr"] == 30
+    assert told["options"]["target"] is None
+    assert list(told["search"]) == ["wanted", "reached", "tried", "short", "short_of"]
+    assert told["search"]["short_of"] < 30 <= told["search"]["reached"]
+    left, tried = told["output"]["points"], told["search"]["tried"]
+    line = f"fewest   {left:,} Gaussians for 30 dB, of {tried} counts tried"
+    assert f"{line}; {told['search']['short']:,} come to 29." in done.stderr
+
+
 def test_without_rendering_it_says_so(run: Callable[..., Result]) -> None:
     done = run("small.ply", "--target", 900, "--views", 0, "--json")
     told = json.loads(done.stdout)
@@ -58,7 +71,9 @@ def test_without_rendering_it_says_so(run: Callable[..., Result]) -> None:
 
 
 def test_what_cannot_be_is_refused_in_its_own_words(run: Callable[..., Result]) -> None:
-    failed(run("small.ply"), 2, "--target")
+    failed(run("small.ply"), 2, "give either --target or --min-psnr")
+    failed(run("small.ply", "--min-psnr", 900), 6, "--min-psnr 900 with any fewer Gaussians", "ask for less")
+    assert not Path("small.ply").exists()
     failed(run("small.ply", "--target", "0"), 2, "--target 0 leaves nothing of 10,774")
     failed(
         run("small.ply", "--target", 5, "--views", 0, "--cameras", "c.json"), 2, "no effect with --views 0"

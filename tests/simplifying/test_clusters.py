@@ -40,7 +40,23 @@ def test_compiled_or_not_the_same_rows_become_one(monkeypatch: pytest.MonkeyPatc
     """Copies of rows too, whose neighbours are looked for anew."""
     given = cloud(60, 1)[np.repeat(np.arange(60), 8)]
     gaussians = Gaussians.of(given, "scene")
-    found = clusters.roots(gaussians, gaussians.mass, 25)
+    found = clusters.hierarchy(gaussians, gaussians.mass, 25).roots(25)
     assert len(set(found.tolist())) == 25
     monkeypatch.setattr(_core, "available", lambda: False)
-    np.testing.assert_array_equal(clusters.roots(gaussians, gaussians.mass, 25), found)
+    again = clusters.hierarchy(gaussians, gaussians.mass, 25).roots(25)
+    np.testing.assert_array_equal(again, found)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_one_hierarchy_is_cut_where_another_would_have_ended() -> None:
+    """Beyond the first lists of neighbours too: each row's nearest are its own copies."""
+    given = cloud(40, 1)[np.repeat(np.arange(40), 8)]
+    gaussians = Gaussians.of(given, "scene")
+    whole = clusters.hierarchy(gaussians, gaussians.mass, 1)
+    assert whole.merges.shape == (319, 2)
+    for left in (320, 319, 200, 40, 39, 7, 1):
+        found = whole.roots(left)
+        assert len(set(found.tolist())) == left
+        assert (found[found] == found).all()
+        alone = clusters.hierarchy(gaussians, gaussians.mass, left).roots(left)
+        np.testing.assert_array_equal(found, alone)

@@ -1,0 +1,84 @@
+"""Scenes of fewer rows, any number of them, by one sequence of merges; made to look like the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from ..cloud import GaussianCloud
+from ..progress import Timings, Track
+from . import clusters, look
+from .clusters import Clusters, Hierarchy
+from .gaussians import Gaussians, color_names, other_columns
+from .merged import Merged
+from .moments import moments
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A scene with fewer rows.
+
+    Attributes:
+        cloud: its rows. clusters: of what they are made.
+        growth: the power by which some of them grew, see `gscli.simplifying.merged`; None where none is
+            merged, or nobody looked.
+    """
+
+    cloud: GaussianCloud
+    clusters: Clusters
+    growth: float | None
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What scenes of fewer rows are made from.
+
+    Attributes:
+        gaussians: of the whole scene. seen: a look at it, or None. name: what messages call it.
+        weights: (N,) what each row weighs.
+        averaged, chosen: see `gscli.simplifying.gaussians.other_columns`.
+    """
+
+    gaussians: Gaussians
+    seen: look.Look | None
+    name: str
+    weights: Array
+    averaged: list[str]
+    chosen: list[str]
+
+    @classmethod
+    def of(cls, gaussians: Gaussians, seen: look.Look | None, name: str) -> Maker:
+        """What is made from a scene."""
+        weights = clusters.weights(gaussians, None if seen is None else seen.seen)
+        return cls(gaussians, seen, name, weights, *other_columns(gaussians.cloud))
+
+    def hierarchy(self, least: int) -> Hierarchy:
+        """The merges that leave `least` rows, one after the other."""
+        return clusters.hierarchy(self.gaussians, self.weights, least)
+
+    def made(self, roots: Array, timings: Timings, track: Track, *, growth: float | None = None) -> Made:
+        """The scene whose rows are those that have one root each, (N,) of each row one of them.
+
+        Args:
+            growth: the power to grow by; None for the one with which it looks most like the scene.
+        """
+        with timings.stage("merge", track):
+            found = Clusters.of(roots, self.weights)
+            shown = None if self.seen is None else self.seen.seen
+            columns = (*color_names(self.gaussians.cloud), *self.averaged)
+            together = moments(self.gaussians, found, self.weights, shown, columns)
+            merged = Merged(self.gaussians, found, together, self.averaged)
+        if self.seen is None or not len(found.merged):
+            return Made(merged.cloud, found, None)
+        with timings.stage("fit", track):
+            if growth is None:
+                growth = merged.fit(self.seen, self.name)
+            else:
+                merged.grow(growth)
+            if len(found.chosen) < look.PART * len(self.gaussians.cloud):
+                merged.settle(self.seen, self.name)
+        return Made(merged.cloud, found, growth)
