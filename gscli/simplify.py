@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from . import _core, arguments, files, formats
+from . import arguments, files, formats
 from .cameras import digest
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
-from .errors import EngineUnavailable, UsageError, naming
+from .errors import UsageError, naming
 from .formats import Source, Target
 from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
-from .rendering.views import MOST
 from .resampling.draws import dangling, write_index
 from .simplifying import judging, look, searching
+from .simplifying.asked import require_sense
 from .simplifying.gaussians import Gaussians
 from .simplifying.making import Made, Maker
 from .simplifying.merged import BLIND
@@ -80,8 +79,7 @@ def simplify(
     arguments.require_paths(source=source, output=output)
     arguments.require_paths(optional=True, cameras=cameras, index=index)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
-    _require_aim(target, min_psnr)
-    _require_views(views, cameras, min_psnr)
+    require_sense(target, min_psnr, views, cameras)
     read = Source.of(source)
     to = Target.of(
         output,
@@ -161,28 +159,6 @@ def simplify(
             "quality": quality,
         },
     )
-
-
-def _require_aim(target: int | str | None, min_psnr: float | None) -> None:
-    if (target is None) == (min_psnr is None):
-        raise UsageError("give either `target` or `min_psnr`")
-    if target is not None:
-        rows_wanted(str(target), None)
-    elif not arguments.is_number(min_psnr) or min_psnr is None or not 0 < min_psnr < math.inf:
-        raise UsageError(f"`min_psnr` must be a number of dB over 0, not {arguments.told(min_psnr)}")
-
-
-def _require_views(views: int | None, cameras: str | os.PathLike[str] | None, min_psnr: float | None) -> None:
-    if views is not None and (not arguments.is_whole(views) or not 0 <= views <= MOST):
-        raise UsageError(f"`views` must be a whole number from 0 to {MOST:,}, not {arguments.told(views)}")
-    for name, asked in (("cameras", cameras), ("min_psnr", min_psnr)):
-        if views == 0 and asked is not None:
-            raise UsageError(f"`{name}` has no effect with `views=0`", remedy="drop one")
-    if views != 0 and (found := _core.trouble()):
-        instead = ", or merge without looking, by `views=0`" if min_psnr is None else ""
-        raise EngineUnavailable(
-            f"cannot look at the scene: compiled kernels {found.what}", remedy=f"{found.remedy}{instead}"
-        )
 
 
 def _looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:

@@ -19,6 +19,7 @@ EXAMPLES = {
     "batch edit": ["{scene}", "--where", "opacity > 0.1", "--out-dir", "{out}/clean", "--workers", "1"],
     "batch info": ["{scene}", "--workers", "1"],
     "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
+    "batch simplify": ["{scene}", "--target", "40%", "--out-dir", "{out}/batch", "--workers", "1"],
     "batch verify": ["{out}/drawn.ply", "--reference", "{scene}", "--workers", "1"],
     "bench compare": ["--points", "900", "--search-points", "400", "--repeats", "1", "--no-slow"],
     "bench resample": ["--points", "3000", "--cells", "200", "--repeats", "1", "--no-slow"],
@@ -39,7 +40,7 @@ EXAMPLES = {
     "view": ["{scene}", "{out}/view.html", "--turns", "4", "--size", "48"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
-WITH_KERNELS = {"render", "simplify", "view"}
+WITH_KERNELS = {"batch simplify", "render", "simplify", "view"}
 
 
 def commands(group: click.Group = main, *above: str) -> dict[str, click.Command]:

@@ -12,12 +12,15 @@ _START = 100_000_000  # the interpreter, its modules, and what small inputs take
 _PACKED = (".spz", ".compressed.ply", ".sog", ".ksplat", ".laz")
 _FROM_PACKED, _FROM_PLY, _FROM_OTHERS = 24.0, 1.3, 5.0
 _TO_PACKED, _TO_OTHERS = 10.0, 4.0  # for each byte of PLY; writing PLY takes no more than reading it
+_MERGED = 5.0  # for each byte of PLY
 _UNPACKED = 6.0  # bytes of PLY for each packed byte
 
 
 def needed(task: Task) -> float:
     """About the most bytes that a task takes, by the sizes of its inputs and the suffixes of its files."""
     to = max((_writing(path.lower()) for path in task.outputs), default=0.0)
+    if task.operation == "simplify":
+        to = max(to, _MERGED)
     return _START + sum(one.bytes * _each(one.path.lower(), to) for one in task.inputs)
 
 

@@ -208,6 +208,34 @@ def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[
     ]
 
 
+def _simplify(task: Task) -> Answer:
+    from ..simplify import simplify
+
+    settings = {name: value for name, value in task.parameters.items() if name != "index"}
+    scene, *index = task.outputs
+    result = simplify(task.source, scene, index=index[0] if index else None, overwrite=True, **settings)
+    looks = result.looks
+    figures = {
+        "points": result.points,
+        "written": result.kept,
+        "psnr": None if looks is None else looks.psnr.foreground,
+    }
+    return Answer(result.to_dict(), figures)
+
+
+def _simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    """Outputs keep the name of their scene."""
+    from ..formats import Source
+    from ..simplifying.asked import require_sense
+
+    require_sense(**{name: parameters.get(name) for name in ("target", "min_psnr", "views", "cameras")})
+    scene = Source.of(source)
+    paths = [place.path(scene.stem + _suffix(scene))]
+    if "index" in parameters:
+        paths.append(place.path(f"{scene.stem}.npy", parameters["index"]))
+    return paths
+
+
 def _verify(task: Task) -> Answer:
     from ..verify import verify
 
@@ -247,6 +275,12 @@ _REGISTRY = {
         _resample_outputs,
         writes=True,
         modules=("gscli.resample",),
+    ),
+    "simplify": Operation(
+        _simplify,
+        _simplify_outputs,
+        writes=True,
+        modules=("gscli.simplify",),
     ),
     "verify": Operation(
         _verify,

@@ -50,6 +50,7 @@ _EXAMPLES = {
         "'scenes/*.ply' --out-dir half/ --seed 1 --workers 2",
         "'scenes/*.ply' --out-dir views/ --method half --method one-per-grid --repeat 3",
     ),
+    "simplify": ("'scenes/*.ply' --target 25% --out-dir small/ --workers 2",),
     "verify": ("'half/*.ply' --reference 'scenes/*.ply'",),
 }
 

@@ -35,6 +35,8 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
         ("convert", ["ply"], "out.spz", '{"to": "spz", "allow_lossy": true}'),
         ("convert", ["ply"], "out.csv", '{"to": "csv", "allow_lossy": true}'),
         ("compare", ["ply", "npz"], None, "{}"),
+        ("simplify", ["ply"], "out.ply", '{"target": "60%", "views": 0}'),
+        ("simplify", ["spz"], "out.ply", '{"target": "60%", "views": 0}'),
     ],
 )
 def test_a_task_takes_what_it_is_said_to_take(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import scene
+from gscli import _core, scene
 from gscli.cli import main
 from gscli.cli._batched import Batched
 from gscli.formats import ply
@@ -591,3 +591,24 @@ def test_opacity_is_compensated_in_a_batch_as_in_one_run(folder: Path) -> None:
     refused = batch("resample", "scenes/s1.ply", "--out-dir", "no", "--method", "dense", *words[2:])
     assert refused.exit_code == 2
     assert "--compensate has no effect" in refused.stderr
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+def test_scenes_are_simplified_in_a_batch_as_one_by_one(folder: Path) -> None:
+    words = ("--target", "30%", "--views", "3")
+    done = batch("simplify", "scenes/*.ply", "--out-dir", "out", *words, "--index", "rows", "--workers", "1")
+    assert done.exit_code == 0, done.stderr
+    assert "psnr" in done.stderr
+    alone = ["simplify", "scenes/s1.ply", "alone.ply", *words, "--index", "alone.npy"]
+    assert CliRunner().invoke(main, alone).exit_code == 0
+    assert (folder / "out/s1.ply").read_bytes() == (folder / "alone.ply").read_bytes()
+    assert (folder / "rows/s1.npy").read_bytes() == (folder / "alone.npy").read_bytes()
+    again = batch("simplify", "scenes/*.ply", "--out-dir", "out", *words, "--index", "rows", "--resume")
+    assert "3 done (3 before)" in again.stderr
+
+
+def test_what_simplify_refuses_is_refused_before_a_batch_begins(folder: Path) -> None:
+    for words, told in (((), "--target or --min-psnr"), (("--min-psnr", "30", "--views", "0"), "no effect")):
+        refused = batch("simplify", "scenes/*.ply", "--out-dir", "out", *words)
+        assert (refused.exit_code, told in refused.stderr) == (2, True)
+    assert not (folder / "out").exists()

@@ -46,6 +46,7 @@ MORE = {
     "convert": "to: npz\nallow-lossy: true\n",
     "edit": "where: x > -1\nscale: 2\ndrop-floaters: true\n",
     "resample": "method: one-per-grid\n",
+    "simplify": "target: 30%\n" + "views: 0\n" * (not RENDERS),
 }
 FILES = {"patterns": "new/a.ply", "reference": "ref/a.ply", "pair": "rows.npy"}
 
