@@ -1,4 +1,7 @@
-"""Is a file really the density-invariant sample of a scene that it says it is? ``gscli verify``."""
+"""Is a file really the density-invariant sample of a scene that it says it is? ``gscli verify``.
+
+One module: what is asked of draws, and what is answered.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arguments, files
+from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .errors import GateMissed, UsageError
 from .files import writing
@@ -23,10 +27,11 @@ from .kernels.statistics import Uniformity
 from .progress import Timings, Track, silent
 from .results.documents import document, seconds
 from .results.shown import shown
-from .verifying import claims
+from .verifying import claims, merged
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
 from .verifying.figures import check_comment, check_report, positions
+from .verifying.merged import Simplification
 
 __all__ = ["Verified", "verify"]
 
@@ -47,7 +52,7 @@ class Verified:
 
     path: str
     points: int
-    draws: tuple[tuple[str, Claim, tuple[Check, ...]], ...]
+    draws: tuple[tuple[str, Claim | Simplification, tuple[Check, ...]], ...]
     uniformity: tuple[Uniformity, ...]
     together: tuple[Check, ...]
     notes: tuple[str, ...]
@@ -73,12 +78,7 @@ class Verified:
             draws=[
                 {
                     "path": path,
-                    "method": claim.method.name,
-                    "seed": claim.seed,
-                    "epoch": claim.epoch,
-                    "voxel_size": claim.voxel_size,
-                    "origin": claim.origin,
-                    "said_by": claim.said_by,
+                    **claim.to_dict(),
                     "checks": [check.to_dict() for check in checks],
                 }
                 for path, claim, checks in self.draws
@@ -111,6 +111,8 @@ def verify(
     *,
     expect: str | os.PathLike[str] | None = None,
     grid_file: str | None = None,
+    rows: str | os.PathLike[str] | None = None,
+    cameras: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
     axes: str | None = None,
     overwrite: bool = False,
@@ -128,12 +130,19 @@ def verify(
     Values are compared, whatever types the format of a draw stores them in. What a format rounds is held to
     what it makes of the same draw, what it cannot hold is not compared: both are said in a note.
 
+    Of what ``gscli simplify`` made, by its comment: there are as many rows as asked for (``count``) and the
+    scene's columns (``columns``); rows that nothing was merged with are those of the scene (``untouched``),
+    the others what theirs merge to (``merged``); each row of the scene is where `rows` says (``map``).
+
     Args:
         source: the scene.
         draws: one file or several that ``gscli resample`` made of it.
         expect: the report of the run that made them; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
+        rows: of one simplified scene, the row that each row of `source` became part of, as simplify's `index`
+            writes them; without it rows are merged again.
+        cameras: those that a simplified scene was looked at from, if they are of a file.
         trust_pickle, axes: about `source`; see `gscli.formats.read`.
         overwrite: whether what `also_written` names may be there.
         also_written: paths that the caller is going to write.
@@ -144,7 +153,7 @@ def verify(
             cannot be.
     """
     arguments.require_paths(source=source)
-    arguments.require_paths(optional=True, expect=expect, grid_file=grid_file)
+    arguments.require_paths(optional=True, expect=expect, grid_file=grid_file, rows=rows, cameras=cameras)
     draws = arguments.several(draws, "draws", arguments.PATH, "a path, or several")
     if not draws:
         raise UsageError("there is no draw to verify")
@@ -152,7 +161,7 @@ def verify(
         raise UsageError("stdin can be read once")
     scene, drawings = Source.of(source), [Source.of(path) for path in draws]
     read = [found.path for found in (scene, *drawings)]
-    read += [Path(path) for path in (expect, grid_file) if path is not None]
+    read += [Path(path) for path in (expect, grid_file, rows, cameras) if path is not None]
     writing.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read", track):
@@ -160,12 +169,24 @@ def verify(
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
-    found: list[tuple[str, Claim, tuple[Check, ...]]] = []
+    found: list[tuple[str, Claim | Simplification, tuple[Check, ...]]] = []
+    looked = None if cameras is None else camera_files.read(cameras)
     notes: list[str] = []
     for draw, drawing in zip(draws, drawings, strict=True):
         path = os.fspath(draw)
         with timings.stage("read", track):
             drawn = drawing.read()
+        simplified = None if said is not None else merged.claim(drawn, path)
+        if simplified is not None:
+            if grid_file is not None or (rows is not None and len(drawings) > 1):
+                raise _idle("grid_file" if grid_file is not None else "rows", path)
+            given = (cloud, drawn, simplified, os.fspath(source), path)
+            tested, more = merged.check(*given, rows=rows, cameras=looked, timings=timings, track=track)
+            found.append((path, simplified, tested))
+            notes += more
+            continue
+        if idle := next((name for name, a in (("rows", rows), ("cameras", cameras)) if a is not None), None):
+            raise UsageError(f"`{idle}` is about simplified scenes, and {path} does not say that it is one")
         with track("verifying", len(cloud) + len(drawn)) as advance:
             if expect is None or said is None:
                 claim = claims.from_comment(drawn, path)
@@ -207,6 +228,12 @@ def verify(
         notes=tuple(notes),
         timings=timings,
     )
+
+
+def _idle(option: str, path: str) -> UsageError:
+    if option == "rows":
+        return UsageError("`rows` is about one simplified scene", remedy="verify each by itself")
+    return UsageError(f"`{option}` has no effect: {path} is a simplified scene", remedy=f"drop `{option}`")
 
 
 def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None, path: str) -> VoxelGrid:

@@ -24,6 +24,20 @@ from . import options, paths, show
     metavar="FILE",
     help="The mapping that the draws were made with, if they were.",
 )
+@click.option(
+    "--rows",
+    cls=options.OfOneRun,
+    type=paths.INPUT,
+    metavar="FILE.npy",
+    help="What simplify --index wrote, of one DRAW.  [default: merge again]",
+)
+@click.option(
+    "--cameras",
+    cls=options.OfOneRun,
+    type=paths.INPUT,
+    metavar="FILE",
+    help="The cameras that simplify looked from, if they are of a file.",
+)
 @options.trust_pickle
 @options.axes
 @options.overwrite
@@ -36,6 +50,8 @@ def command(
     draws: tuple[str, ...],
     expect: str | None,
     grid_file: str | None,
+    rows: str | None,
+    cameras: str | None,
     trust_pickle: bool,
     axes: str | None,
     overwrite: bool,
@@ -55,6 +71,13 @@ def command(
       rows        drawing again with its seed gives these rows
       report      every figure of the report is true (with --expect)
       comment     the comment in DRAW says what the report says (with --expect)
+    
+    Checks of a DRAW that simplify made:
+      count       it has as many rows as were asked for
+      columns     it has the columns of SOURCE
+      untouched   rows that nothing was merged with are those of SOURCE, value for value
+      merged      the others are what their rows merge to
+      map         each row of SOURCE is where FILE.npy says (with --rows)
     Several draws of one method are also tested together: whether every row and every pair of rows of
     a cell is kept equally often, and cells and epochs are independent. Exit status 6 if anything is wrong.
 
@@ -65,6 +88,8 @@ def command(
       gscli verify scene.ply half.ply --expect half.json
       gscli resample scene.ply --out-dir views/ --repeat 8
       gscli verify scene.ply views/*.ply
+      gscli simplify scene.ply small.ply --target 25% --index rows.npy
+      gscli verify scene.ply small.ply --rows rows.npy
     """
     show.refuse_mixing()
     from ..report import verify as report_verify
@@ -75,6 +100,8 @@ def command(
         draws,
         expect=expect,
         grid_file=grid_file,
+        rows=rows,
+        cameras=cameras,
         trust_pickle=trust_pickle,
         axes=axes,
         overwrite=overwrite,

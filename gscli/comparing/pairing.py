@@ -121,5 +121,7 @@ def read_index(path: str | os.PathLike[str]) -> Array:
     except (OSError, ValueError, EOFError):
         index = None
     if not isinstance(index, np.ndarray) or index.ndim != 1 or index.dtype.kind not in "iu":
-        raise InputError("is no .npy file of row numbers", path=path, remedy="resample's `index` writes one")
+        raise InputError(
+            "is no .npy file of row numbers", path=path, remedy="`index` of resample or simplify writes one"
+        )
     return index.astype(np.int64)

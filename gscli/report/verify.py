@@ -13,7 +13,7 @@ def summary(result: Verified, *, verbose: bool = False) -> list[str]:
     lines = [f"scene    {result.path}: {counted(result.points, 'point')}"]
     for path, claim, checks in result.draws:
         passed = [check.name for check in checks if check.passed]
-        line = f"draw     {path}: {claim.method.name}, seed {claim.seed} epoch {claim.epoch}"
+        line = f"draw     {path}: {claim}"
         lines.append(f"{line} by its {claim.said_by}; passed {', '.join(passed) or 'nothing'}")
         lines += _violations(checks)
     for test in result.uniformity:

@@ -28,7 +28,8 @@ class Check:
 
     Attributes:
         name: ``columns``, ``subset``, ``duplicates``, ``cells``, ``rows``, ``report``, ``comment``
-            or ``statistics``.
+            or ``statistics``; of a simplified scene ``count``, ``columns``, ``untouched``, ``merged``
+            or ``map``.
         violations: how many there are.
         examples: the first of them, in words.
     """
@@ -97,10 +98,11 @@ def check_draw(
 
     edit = None if made_up is None else made_up.edit
     wanted = expected(cloud, again.rows, drawn, path, made, edit=edit)
-    if set(drawn.fields) != set(wanted.fields):
+    columns = different_columns(drawn, wanted)
+    if columns is not None:
         no_rows = np.empty(0, np.int64)
         about = again.forced_cells, wanted.notes, None if made_up is None else made_up.found
-        return Checked((_columns(drawn, wanted),), no_rows, *about)
+        return Checked((columns,), no_rows, *about)
     rows, held = values(drawn.rows, wanted.table.dtype, made)
     found, unsure = np.full(len(rows), rowsets.ABSENT, np.int64), np.zeros(len(rows), bool)
     whole = rows if held.all() else take_rows(rows, np.flatnonzero(held))
@@ -125,7 +127,10 @@ def check_draw(
     )
 
 
-def _columns(drawn: GaussianCloud, wanted: Expected) -> Check:
+def different_columns(drawn: GaussianCloud, wanted: Expected) -> Check | None:
+    """The check of columns where they are not those wanted; None where they are."""
+    if set(drawn.fields) == set(wanted.fields):
+        return None
     missing = [name for name in wanted.fields if name not in drawn.fields]
     added = [name for name in drawn.fields if name not in wanted.fields]
     example = "; ".join(

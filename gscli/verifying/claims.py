@@ -45,6 +45,20 @@ class Claim:
     report: dict[str, Any] | None = None
     output: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.method.name}, seed {self.seed} epoch {self.epoch}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its part of the JSON document."""
+        return {
+            "method": self.method.name,
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "voxel_size": self.voxel_size,
+            "origin": self.origin,
+            "said_by": self.said_by,
+        }
+
     def words(self) -> dict[str, str]:
         """The words of the comment that such a draw carries; those that have an effect."""
         said = [*self.method.words(), f"seed={self.seed}", f"epoch={self.epoch}"]
