@@ -1,4 +1,4 @@
-"""A first run without any data: make a scene, thin it three ways, look at it before and after."""
+"""A first run without any data: make a scene, thin it in several ways, look at it before and after."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from .errors import InputError, UsageError
 from .files import writing
 from .progress import Track, silent
 from .resample import Resampled, resample
+from .simplify import simplify
+from .simplifying.beside import Beside, beside, can_be
 from .splats import Splats
 
 POINTS = 200_000
+QUARTER, FEWEST = "25%", 4
 METHODS = ("half-density", "one-per-grid", "k-per-grid")
 PAGE = "before-and-after.html"
+BESIDE = "side-by-side.html"
+QUARTERS = {  # files, and how each is made of a scene
+    "quarter-resampled.ply": "selected by resample",
+    "quarter-compensated.ply": "selected, opacity compensated",
+    "quarter-simplified.ply": "merged by simplify",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Demo:
         compared: the first of them against the scene, with renders where there is something to render; None
             of a scene without points.
         page: where the caller is to write that as a page.
+        beside: the scene and a quarter of it, selected, compensated and merged; empty where it cannot be
+            drawn or merged. beside_page: where the caller is to write those as a page.
     """
 
     source: str
@@ -38,6 +49,8 @@ class Demo:
     runs: tuple[Resampled, ...]
     compared: Compared | None
     page: str
+    beside: tuple[Beside, ...]
+    beside_page: str
 
 
 def demo(
@@ -47,7 +60,7 @@ def demo(
     overwrite: bool = False,
     track: Track = silent,
 ) -> Demo:
-    """Thin a scene with every method, into one folder, and compare it before and after.
+    """Thin a scene with every method, into one folder, compare it before and after, and see a quarter of it.
 
     Args:
         source: a scene of the user's; None makes one of 200,000 Gaussians.
@@ -68,6 +81,8 @@ def demo(
         writing.check_outputs(
             [
                 folder / PAGE,
+                folder / BESIDE,
+                *(folder / name for name in QUARTERS),
                 *(folder / f"{name}.ply" for name in (*METHODS, *(["scene"] if source is None else []))),
             ],
             overwrite=overwrite,
@@ -93,7 +108,23 @@ def demo(
     compared = None
     if runs[0].points:
         compared = compare(runs[0].outputs[0].path, source, render=_can_be_drawn(source), track=track)
-    return Demo(os.fspath(source), made, runs, compared, os.fspath(folder / PAGE))
+    quarters: tuple[Beside, ...] = ()
+    if runs[0].points >= FEWEST and _core.available() and can_be(formats.read(source)):
+        quarters = _quarters(source, folder, overwrite, track)
+    pages = os.fspath(folder / PAGE), os.fspath(folder / BESIDE)
+    return Demo(os.fspath(source), made, runs, compared, pages[0], quarters, pages[1])
+
+
+def _quarters(
+    source: str | os.PathLike[str], folder: Path, overwrite: bool, track: Track
+) -> tuple[Beside, ...]:
+    """A scene and a quarter of it, made in three ways."""
+    selected, compensated, merged = (folder / name for name in QUARTERS)
+    for path, compensate in ((selected, None), (compensated, "opacity")):
+        resample(source, path, target=QUARTER, compensate=compensate, overwrite=overwrite, track=track)
+    simplify(source, merged, target=QUARTER, overwrite=overwrite, track=track)
+    made = zip(QUARTERS.values(), (selected, compensated, merged), strict=True)
+    return beside(source, dict(made), track)
 
 
 def _can_be_drawn(source: str | os.PathLike[str]) -> bool:

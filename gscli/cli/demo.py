@@ -18,7 +18,7 @@ from . import options, paths, show
 )
 @options.overwrite
 def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
-    """Make a scene, thin it three ways, and show it before and after.
+    """Make a scene, thin it three ways, and show it before and after; then a quarter of it, side by side.
 
     Needs no data and no network, and says what to try next. With SOURCE, shows the same on a scene of yours.
 
@@ -30,10 +30,12 @@ def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
     if overwrite and out_dir is None:
         raise UsageError("--overwrite has no effect without --out-dir", remedy="drop it, or name a folder")
     from ..demo import demo
-    from ..report import html
+    from ..report import beside, html
     from ..report.demo import summary
 
     made = demo(source, out_dir, overwrite=overwrite, track=show.track(quiet=False))
     if made.compared is not None:
         html.write(made.page, made.compared, overwrite=overwrite)
+    if made.beside:
+        beside.write(made.beside_page, made.beside, overwrite=overwrite)
     show.summary(summary(made))

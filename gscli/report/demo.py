@@ -8,7 +8,7 @@ import shlex
 from ..compare import Compared
 from ..demo import Demo
 from ..results.shown import counted
-from . import numbers
+from . import beside, numbers
 
 _MEANING = {
     "half-density": "a random 30-70 % of every cell: thinner; relative density stays where cells hold many",
@@ -23,6 +23,14 @@ def _before_and_after(found: Compared, page: str) -> list[str]:
     if found.render is not None and found.render.psnr.mean is not None:
         said += f", and it looks like the scene to {found.render.psnr.mean:.1f} dB"
     return [f"Compared {found.source.path} with the scene: {said}.", f"  {page}"]
+
+
+def _beside(demo: Demo) -> list[str]:
+    """A quarter of the scene, made in several ways."""
+    lines = ["A quarter of it, beside the whole scene, in the pixels that show anything:"]
+    for each in demo.beside[1:]:
+        lines += [f"{each.name}: {beside.told(each) or 'no difference'}", f"  {each.path}"]
+    return [*lines, f"  {demo.beside_page}"]
 
 
 def summary(demo: Demo) -> list[str]:
@@ -47,6 +55,8 @@ def summary(demo: Demo) -> list[str]:
         ]
     if demo.compared is not None:
         lines += ["", *_before_and_after(demo.compared, demo.page)]
+    if demo.beside:
+        lines += ["", *_beside(demo)]
     path = first.outputs[0].path
     drawn = []
     if demo.compared is not None and demo.compared.render is not None:

@@ -5,6 +5,7 @@ import re
 import shlex
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 import gscli
@@ -30,8 +31,45 @@ def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
     assert len(commands) == 3 + _core.available()
     page = (tmp_path / "before-and-after.html").read_text()
     assert ("How they look" in page) == _core.available()
+    quarters = [tmp_path / f"quarter-{how}.ply" for how in ("resampled", "compensated", "simplified")]
+    assert [path.exists() for path in quarters] == [_core.available()] * 3
+    if _core.available():
+        assert {len(gscli.read(path)) for path in quarters} == {points // 4}
+        for path in quarters:
+            assert run("verify", str(tmp_path / "scene.ply"), str(path)).exit_code == 0
     for command in commands:
         assert run(*command[1:]).exit_code == 0, command
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+def test_a_demo_shows_the_whole_and_three_quarters_side_by_side_with_their_psnr(tmp_path):
+    gscli.write(tmp_path / "scene.ply", gscli.scene.make(4000))
+    result = run("demo", str(tmp_path / "scene.ply"), "--out-dir", str(tmp_path / "out"))
+    page = (tmp_path / "out/side-by-side.html").read_text()
+    psnr = [
+        float(found) for found in re.findall(r": PSNR ([\d.]+) dB, [\d.]+ of the worst view\n", result.stderr)
+    ]
+    assert len(psnr) == 3
+    assert psnr[0] < psnr[1] < psnr[2]
+    assert [float(found) for found in re.findall(r"PSNR ([\d.]+) dB", page)] == psnr
+    assert re.findall(r"<b>(.*?)</b>(.*?) Gaussians", page) == [
+        ("the whole scene", "4,000"),
+        ("selected by resample", "1,000"),
+        ("selected, opacity compensated", "1,000"),
+        ("merged by simplify", "1,000"),
+    ]
+    assert page.count('src="data:image/webp;base64,') == 12
+    assert str(tmp_path / "out/side-by-side.html") in result.stderr
+    assert page == page.replace("http:", "").replace("https:", "")
+
+
+def test_a_demo_on_splats_that_are_not_merged_shows_no_quarters(tmp_path, make_scene):
+    flat = make_scene(300).rows
+    names = [name for name in flat.dtype.names if name != "scale_2"]
+    gscli.write(tmp_path / "flat.ply", gscli.GaussianCloud(flat[names].copy()))
+    done = run("demo", str(tmp_path / "flat.ply"), "--out-dir", str(tmp_path / "out"))
+    assert done.exit_code == 0
+    assert not (tmp_path / "out" / "side-by-side.html").exists()
 
 
 def test_a_demo_on_a_scene_of_the_users_leaves_it_alone(tmp_path, scene_file):
