@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .. import fields
 from ..cloud import GaussianCloud
-from ..kernels import parallel
+from ..kernels import morton, parallel
 from ..kernels.structured import release_pages, take_rows
 from . import _rows
 
@@ -63,6 +64,19 @@ class Chosen:
         gathered = gather(GaussianCloud(rows))
         release_pages(around)
         return gathered
+
+
+def along_curve(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> npt.NDArray[np.int64]:
+    """The rows of a cloud (of those at `index`) along a Morton curve, for formats that sort them so."""
+    chosen = Chosen.of(cloud, index)
+    rows = np.arange(len(cloud)) if chosen.index is None else chosen.index
+    if not len(rows):
+        return rows.astype(np.int64)
+    xyz = np.empty((len(rows), 3))
+    for part in chosen.blocks():
+        xyz[part] = chosen.planes(fields.POSITION, part)
+    ordered: npt.NDArray[np.int64] = rows[morton.order_of(xyz)].astype(np.int64)
+    return ordered
 
 
 def fill(count: int, decode: Callable[[slice], object]) -> None:

@@ -32,6 +32,12 @@ def splat_names(degree: int = 0) -> tuple[str, ...]:
     return (*fields.POSITION, *fields.SH_DC, *fields.sh_rest(degree), *tail)
 
 
+def first_rest(held: int, degree: int) -> tuple[str, ...]:
+    """The harmonics up to an SH degree of splats of another, a channel's apart from the next one's."""
+    stride, kept = (held + 1) ** 2 - 1, (degree + 1) ** 2 - 1
+    return tuple(f"f_rest_{channel * stride + i}" for channel in range(3) for i in range(kept))
+
+
 def is_coloured(names: Sequence[str]) -> bool:
     """Whether points have their colour as red, green and blue, and not as harmonics."""
     return set(RGB) <= set(names) and not set(fields.SH_DC) & set(names)

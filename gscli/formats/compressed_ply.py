@@ -26,11 +26,11 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
 from ..files import writing
-from ..kernels import morton, parallel, quaternions
+from ..kernels import parallel, quaternions
 from ..kernels.structured import release_pages
 from ..progress import nothing, shared
 from . import _rows, ply
-from ._blocks import Chosen, fill
+from ._blocks import Chosen, along_curve, fill
 from ._format import Format, Loss, Writer
 
 CHUNK = 256
@@ -97,19 +97,6 @@ def read(path: Path) -> GaussianCloud:
         return GaussianCloud(rows, Header("compressed_ply", tuple(comments)))
 
 
-def order(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> npt.NDArray[np.int64]:
-    """The rows (of those at `index`) in the order they are written: along a Morton curve."""
-    chosen = Chosen.of(cloud, index)
-    rows = np.arange(len(cloud)) if chosen.index is None else chosen.index
-    if not len(rows):
-        return rows.astype(np.int64)
-    xyz = np.empty((len(rows), 3))
-    for part in chosen.blocks():
-        xyz[part] = chosen.planes(fields.POSITION, part)
-    ordered: npt.NDArray[np.int64] = rows[morton.order_of(xyz)].astype(np.int64)
-    return ordered
-
-
 def write(
     path: str | os.PathLike[str],
     cloud: GaussianCloud,
@@ -118,15 +105,15 @@ def write(
     index: npt.NDArray[Any] | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
-    """Write the 3DGS fields of a cloud, sorted as `order` says.
+    """Write the 3DGS fields of a cloud, along a Morton curve.
 
     Raises:
         GscliError: a value is not finite.
     """
     degree = min(fields.sh_degree(cloud.fields) or 0, 3)
     _rows.require_splats(cloud)
-    chosen = Chosen(cloud, order(cloud, index))
-    names = _kept_rest(fields.sh_degree(cloud.fields) or 0, degree)
+    chosen = Chosen(cloud, along_curve(cloud, index))
+    names = _rows.first_rest(fields.sh_degree(cloud.fields) or 0, degree)
     told = shared(advance, len(cloud), len(chosen) * (2 if degree else 1))
     bounds = np.empty((-(-len(chosen) // CHUNK), 6, 3), "<f4")
     packed = np.empty((len(chosen), len(_PACKED)), "<u4")
@@ -244,16 +231,10 @@ def _encoded(chosen: Chosen, part: slice) -> tuple[npt.NDArray[Any], npt.NDArray
     return bounds, packed
 
 
-def _harmonics(chosen: Chosen, names: list[str], part: slice) -> npt.NDArray[np.uint8]:
+def _harmonics(chosen: Chosen, names: tuple[str, ...], part: slice) -> npt.NDArray[np.uint8]:
     """The bytes of the harmonics of a block of rows."""
     share = chosen.planes(names, part) / 8 + 0.5
     return np.clip(np.floor(share * 256), 0, 255).astype(np.uint8, order="C")
-
-
-def _kept_rest(held: int, degree: int) -> list[str]:
-    """The columns of the first degrees: those of each channel lie apart where more are held."""
-    stride, kept = (held + 1) ** 2 - 1, (degree + 1) ** 2 - 1
-    return [f"f_rest_{channel * stride + i}" for channel in range(3) for i in range(kept)]
 
 
 def _unpacked(words: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -279,5 +260,5 @@ FORMAT = Format(
     (".compressed.ply",),
     sniff,
     read,
-    Writer(write, unsupported, lossy=True, order=order),
+    Writer(write, unsupported, lossy=True, order=along_curve),
 )

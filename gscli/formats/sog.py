@@ -1,19 +1,21 @@
-"""SOG of PlayCanvas: splats as lossless WebP pictures, in a zip or a folder; read only.
+"""SOG of PlayCanvas: splats as lossless WebP pictures, in a zip or a folder.
 
 ``meta.json`` names the pictures. A position is 16 bits a coordinate over two pictures, within the
 scene's bounds after log(1 + |x|); a rotation three bytes and the place of the largest component;
 scales and colours are indices of 256 values (version 2) or bytes between bounds (version 1);
 harmonics are rows of a palette. Pillow decodes the pictures once their size is checked against the
-count. It is not written: the harmonics need a clustered
-palette, over which the one library at hand, gaussforge 0.6, spent 32 s for 20,000 splats of degree 3
-on a busy laptop-sized machine.
+count, and packs what is written, as version 2: see `gscli.formats._sog_pictures`.
+
+One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import reprlib
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,18 +28,19 @@ from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import MAX_JSON, SMALL, check_expansion, check_scene, malformed, parsed, read_small
 from ..containers.zip import Zip, first_member
-from ..errors import InputError
-from ..files import render_modes
+from ..errors import GscliError, InputError
+from ..files import render_modes, writing
 from ..kernels import quaternions
+from ..progress import nothing
 from . import _rows
-from ._blocks import fill
-from ._format import FOLDER_HEAD, Format
+from ._blocks import along_curve, fill
+from ._format import FOLDER_HEAD, Format, Loss, Writer
+from ._sog_pictures import DEGREE, MODELS, PALETTE_WIDTH, members
 
 _MAX_PICTURE = 1 << 30  # bytes of 16,383 x 16,383 pixels, the most that WebP has, uncompressed
 _SMALLEST = (("means", 2), ("scales", 1), ("quats", 1), ("sh0", 1))
 _COEFFICIENTS = (3, 8, 15)  # of SH degrees 1 to 3
-_PALETTE_WIDTH = 64  # palette entries in each row of pixels
-_MODES = {"antialiased": render_modes.MIP, "2dgs": render_modes.FLAT}  # by what meta.json calls its model
+_MODES = {model: mode for mode, model in MODELS.items()}
 Fetch = Callable[..., bytes]
 
 
@@ -86,6 +89,39 @@ def read(path: Path) -> GaussianCloud:
         mode = _MODES.get(str(meta.get("model", "antialiased" if meta.get("antialias") else None)))
         comments = () if mode is None else (render_modes.comment(mode),)
         return GaussianCloud(rows, Header("sog", comments))
+
+
+def write(
+    path: str | os.PathLike[str],
+    cloud: GaussianCloud,
+    *,
+    overwrite: bool = False,
+    index: npt.NDArray[Any] | None = None,
+    advance: Callable[[int], object] = nothing,
+) -> None:
+    """Write the 3DGS fields of a cloud as a zip of version 2, along a Morton curve.
+
+    Raises:
+        GscliError: no points, a value that is not finite, or more of them than a picture has pixels.
+    """
+    _rows.require_splats(cloud)
+    rows = along_curve(cloud, index)
+    if not len(rows):
+        raise GscliError("has no points, and readers of .sog refuse none", path=path, remedy="write .ply")
+    files = members(cloud, rows, advance)
+    with writing.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, body in files.items():  # as they are, they are packed; of a fixed date
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), body)
+
+
+def unsupported(cloud: GaussianCloud) -> list[Loss]:
+    """What SOG cannot hold: books and palettes of few values; nothing but the 3DGS fields to degree 3."""
+    bits = (
+        "positions to 16 bits of their logarithm across the scene, scales and colours to 256 values, "
+        "rotations and opacity to 8 bits, harmonics to a palette of 65,536"
+    )
+    lost = [Loss("precision", detail=bits, rounds=True), Loss("the order of rows")]
+    return [*lost, *_rows.dropped(cloud, degree=DEGREE, modes=(None, *MODELS))]
 
 
 def _size(path: Path) -> int:
@@ -181,10 +217,10 @@ def _harmonics(
     """The palette, (entries, 3 K) harmonics, channel major, and (count,) which of it each splat has."""
     packed = fetch(meta["files"][0])
     with _opened(path, packed) as picture:
-        coefficients, remainder = divmod(picture.size[0], _PALETTE_WIDTH)
+        coefficients, remainder = divmod(picture.size[0], PALETTE_WIDTH)
     if coefficients not in _COEFFICIENTS or remainder:
         raise InputError("has a palette whose width fits no SH degree", path=path)
-    palette = _picture(path, packed, 1 << 16, exact=_PALETTE_WIDTH * coefficients)
+    palette = _picture(path, packed, 1 << 16, exact=PALETTE_WIDTH * coefficients)
     labels = _picture(path, fetch(meta["files"][1]), count)
     entries = palette[:, :, :3].reshape(-1, coefficients, 3)
     chosen = labels[:, 0].astype(np.int64) | labels[:, 1].astype(np.int64) << 8
@@ -219,5 +255,6 @@ FORMAT = Format(
     (".sog",),
     sniff,
     read,
+    Writer(write, unsupported, lossy=True, order=along_curve),
     requires=("PIL",),
 )

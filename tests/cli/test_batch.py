@@ -395,7 +395,7 @@ def test_a_job_file_names_the_format_to_convert_to(folder: Path) -> None:
     ("to", "status", "complaint"),
     [
         ("spz", 4, "--to spz always loses precision; add --allow-lossy"),
-        ("sog", 2, "is read, but not written"),
+        ("ksplat", 2, "is read, but not written"),
         ("spx", 2, "did you mean .spz?"),
         ("", 2, "--to is empty"),
         ("out/spz", 2, "no format that gscli writes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip as standard_gzip
+import io
 import json
 import tracemalloc
 import zipfile
@@ -109,6 +110,13 @@ STEPS = {  # the format's own step, halved where it rounds to the nearest
         "colour": 0.008,
         "opacity": 0.002,
     },
+    "sog": {  # books of 256 values are closer where values are closer
+        "position": 1e-3,
+        "scale": 0.1,
+        "rotation": 1.0,
+        "colour": 0.02,
+        "opacity": 0.002,
+    },
 }
 
 
@@ -209,6 +217,20 @@ def test_no_second_scene_is_held_in_memory(tmp_path, make_scene, monkeypatch, na
         tracemalloc.reset_peak()
         back = formats.read(tmp_path / f"x{suffix}")
         assert tracemalloc.get_traced_memory()[1] < 1.8 * back.rows.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_palette_is_found_in_little_more_memory_than_its_harmonics(tmp_path, make_scene, monkeypatch):
+    pytest.importorskip("PIL")
+    monkeypatch.setenv("GSCLI_THREADS", "1")
+    formats.write(tmp_path / "x.ply", make_scene(60_000, 3, normals=False))
+    cloud = formats.read(tmp_path / "x.ply")
+    tracemalloc.start()
+    try:
+        formats.write(tmp_path / "x.sog", cloud, allow_lossy=True)
+        tables = 60_000_000  # of distances and entries, whatever the rows
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * cloud.rows.nbytes + tables
     finally:
         tracemalloc.stop()
 
@@ -370,6 +392,84 @@ def test_the_model_of_sog_is_the_render_mode(tmp_path, make_scene, told, mode):
         for name, body in members.items():
             archive.writestr(name, body)
     assert formats.read(path).render_mode == mode
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 300])
+def test_sog_is_written_as_its_viewers_read_it(tmp_path, make_scene, count):
+    image = pytest.importorskip("PIL.Image")
+    scene = make_scene(count, 2, normals=False).with_comment("SplatRenderMode: mip")
+    formats.write(tmp_path / "x.sog", scene, allow_lossy=True)
+    with zipfile.ZipFile(tmp_path / "x.sog") as archive:
+        names = archive.namelist()
+        meta = json.loads(archive.read("meta.json"))
+        assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
+        pictures = {name: image.open(io.BytesIO(archive.read(name))) for name in names[1:]}
+    width = -(-int(np.ceil(np.sqrt(count))) // 4) * 4
+    assert (meta["version"], meta["count"], meta["model"]) == (2, count, "antialiased")
+    assert names[0] == "meta.json"
+    told = {key: meta[key]["files"] for key in ("means", "scales", "quats", "sh0", "shN")}
+    assert sorted(file for files in told.values() for file in files) == sorted(names[1:])
+    for name, picture in pictures.items():
+        assert picture.mode in ("RGB", "RGBA")  # where all is filled
+        if name == "shN_centroids.webp":
+            assert picture.size == (64 * 8, -(-meta["shN"]["count"] // 64))
+        else:
+            assert picture.size == (width, -(-count // (4 * width)) * 4)
+    books = [meta[key]["codebook"] for key in ("scales", "sh0", "shN")]
+    assert all(len(book) == 256 and book == sorted(book) for book in books)
+    assert meta["shN"]["bands"] == 2
+    assert meta["shN"]["count"] <= count
+
+
+def test_what_sog_stores_exactly_comes_back_exactly(tmp_path, make_scene):
+    """No more values than a book has, and no more harmonics than a palette."""
+    pytest.importorskip("PIL")
+    scene = make_scene(4000, 3, normals=False)
+    kinds = np.random.default_rng(0).integers(0, 80, 4000)
+    for name in (*fields.SCALE, *fields.SH_DC, *fields.sh_rest(3)):
+        scene.rows[name] = scene.rows[name][kinds]
+    for name in fields.sh_rest(3):
+        scene.rows[name] = np.rint(scene.rows[name] * 8) / 8
+    formats.write(tmp_path / "x.sog", scene, allow_lossy=True)
+    ordered = scene.take(formats.FORMATS.get("sog").writer.order(scene, None))
+    largest = differences(ordered, formats.read(tmp_path / "x.sog"))
+    assert {largest[name] for name in ("scale", "colour", "harmonics")} == {0}
+    formats.write(tmp_path / "ply.ply", formats.read(tmp_path / "x.sog"))
+    formats.write(tmp_path / "y.sog", formats.read(tmp_path / "ply.ply"), allow_lossy=True)
+    one, other = (formats.read(tmp_path / name).rows for name in ("x.sog", "y.sog"))
+    for name in (*fields.SCALE, *fields.SH_DC, *fields.sh_rest(3), fields.OPACITY):
+        assert np.array_equal(np.sort(one[name]), np.sort(other[name])), name
+
+
+def test_sog_holds_harmonics_to_degree_3_and_says_so(tmp_path, make_scene):
+    pytest.importorskip("PIL")
+    scene = make_scene(500, 4, normals=False)
+    with pytest.raises(WriteRefused, match="SH degree 4 \\(to 3\\)"):
+        formats.write(tmp_path / "x.sog", scene)
+    formats.write(tmp_path / "x.sog", scene, allow_lossy=True)
+    found = formats.read(tmp_path / "x.sog")
+    assert fields.sh_degree(found.fields) == 3
+    ordered = scene.take(formats.FORMATS.get("sog").writer.order(scene, None))
+    for channel in range(3):  # the first 15 of 24 of each colour
+        names = [f"f_rest_{15 * channel + i}" for i in range(15)]
+        wanted = columns(ordered, [f"f_rest_{24 * channel + i}" for i in range(15)])
+        assert np.corrcoef(columns(found, names).ravel(), wanted.ravel())[0, 1] > 0.8
+
+
+def test_extreme_positions_and_scales_survive_sog(tmp_path, make_scene):
+    pytest.importorskip("PIL")
+    scene = make_scene(64, 0, normals=False)
+    scene.rows["x"][:3] = [3.4e38, -3.4e38, 0]
+    scene.rows["y"] = 7.0
+    scene.rows["z"] = np.linspace(-1e-12, 1e-12, 64)
+    scene.rows["scale_0"][0] = -1e6
+    formats.write(tmp_path / "x.sog", scene, allow_lossy=True)
+    found = formats.read(tmp_path / "x.sog")
+    ordered = scene.take(formats.FORMATS.get("sog").writer.order(scene, None))
+    assert np.allclose(found.rows["x"], ordered.rows["x"], rtol=2e-3, atol=2e-3)
+    assert np.allclose(found.rows["y"], 7.0, rtol=1e-6)
+    assert np.abs(found.rows["z"] - ordered.rows["z"]).max() < 1e-16
+    assert found.rows["scale_0"].min() == -1e6
 
 
 def test_opaque_and_clear_splats_stay_finite_and_come_back(tmp_path, make_scene):

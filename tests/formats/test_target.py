@@ -101,7 +101,7 @@ def test_a_target_says_what_will_be_lost_before_anything_is_written(make_scene, 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["x", "x.pth", "x.sog", "x.scenesplat", "x.checkpoint"])
+@pytest.mark.parametrize("name", ["x", "x.pth", "x.ksplat", "x.scenesplat", "x.checkpoint"])
 def test_a_name_without_the_suffix_of_a_format_that_is_written_is_refused(name, tmp_path):
     with pytest.raises(UsageError, match="has no suffix of a format that gscli writes"):
         Target.of(tmp_path / name)
