@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from . import arguments, fields, given, scratch
+from . import arguments, fields, given, placing, scratch
 from . import device as devices
 from .cloud import GaussianCloud
 from .comparing import budget, drawn, gates, options, paint, pairing, search, turned
@@ -27,7 +27,7 @@ from .files import writing
 from .formats import Target
 from .given import Given
 from .progress import Timings, Track, silent
-from .rendering.views import wanted
+from .rendering.views import VIEWS, wanted
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def compare(
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
         memory_limit: what the process may take, in bytes or as ``2GB``; a large cloud is cut, with the
             same result.
-        device: see `gscli.device.NAMES`.
+        device: see `gscli.device.NAMES`, ``cuda:1`` for one of several GPUs.
         render: also draw both from the same cameras and compare the pictures. views, size, cameras, up, fov,
             near: from where, as of `gscli.render.render`; an orbit goes around the target. rasterizer: how to
             draw, one of `gscli.rasterizers.RASTERIZERS`, or ``auto``. data_range: what X-rays span; default
@@ -135,6 +135,10 @@ def compare(
     with timings.stage("read", track):
         (a, b), (name, other) = given.read(scenes, trust_pickle=trust_pickle, axes=axes)
         clouds, names = (a, b), (name, other)
+        drawings = (asked.count or VIEWS) * (len(a) + len(b)) if render else 0
+        load = placing.Load(len(a) + len(b), drawings, (source, target), options.only_cpu(memory, engine))
+        place = placing.settled(device, where, load)
+        where = place.device
         ready = (
             drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range, where=where)
             if render
@@ -157,6 +161,7 @@ def compare(
         timings=timings,
         track=track,
     )
+    result = replace(result, notes=(*result.notes, *place.notes))
     result.options.update(render=None)
     if ready is not None:
         told = {name: value for name, value in ready.views.to_dict().items() if name != "camera"}

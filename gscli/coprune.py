@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, files, formats, neighbors
+from . import arguments, files, formats, neighbors, placing
 from . import device as devices
 from .comparing import conventions, search
+from .comparing.options import only_cpu
 from .comparing.pruned import Agreement, Copruned, Pruned
 from .comparing.spacing import beyond_scene, parse_threshold
 from .errors import GateMissed, UsageError
 from .files import writing
 from .formats import Source, Target
 from .progress import Timings, Track, silent
+from .rendering.views import VIEWS
 from .resampling.draws import write_index
 from .results.shown import counted
 from .version import __version__
@@ -108,6 +110,10 @@ def coprune(
     with timings.stage("read", track):
         clouds = formats.read_all(sources, trust_pickle=trust_pickle, axes=axes)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
+        total = sum(map(len, clouds))
+        load = placing.Load(total, 2 * VIEWS * total if render else 0, cpu=only_cpu(None, engine))
+        place = placing.settled(device, where, load)
+        where = place.device
         if render:
             from .comparing import drawn  # takes as long to import as the rest
 
@@ -117,7 +123,7 @@ def coprune(
     )
     known = [spacing for spacing in spacings if spacing is not None]
     limit = wanted.in_scene_units(max(known, default=None), "each model")
-    notes = [*clouds[0].header.notes, *clouds[1].header.notes]
+    notes = [*clouds[0].header.notes, *clouds[1].header.notes, *place.notes]
     if used.name == "faiss":
         notes += neighbors.notes()
     for points, name in zip(xyz, names, strict=True):

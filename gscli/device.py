@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineUnavailable, UsageError, did_you_mean
@@ -11,23 +14,33 @@ from .runtime import libraries
 if TYPE_CHECKING:
     import torch
 
-NAMES = ("cpu", "torch-cpu", "cuda")  # NumPy; the torch code on CPU tensors; the torch code on a GPU
+# NumPy; the torch code on CPU tensors; the torch code on a GPU; whichever is faster
+NAMES = ("cpu", "torch-cpu", "cuda", "auto")
+AUTO = "auto"
+ELSEWHERE = {  # what others call their devices, and what to do about it
+    "mps": "cells and distances are exact by float64, which Apple's GPUs have not; use `device='cpu'`",
+    "hip": "torch for ROCm calls AMD's GPUs `device='cuda'`",
+    "rocm": "torch for ROCm calls AMD's GPUs `device='cuda'`",
+}
 
 
 def resolve(name: Any) -> torch.device | None:
     """The torch device of a name; None for ``cpu``, which is NumPy and imports no torch.
 
+    None as well for ``auto``, until `gscli.placing.settled` knows what there is to do.
+
     Raises:
         UsageError: no device has that name.
-        EngineUnavailable: torch or a usable GPU is missing.
+        EngineUnavailable: torch or a usable GPU is missing, or a GPU of that number.
     """
     if not isinstance(name, str):
         what = f"`device` must be a name, not {None if name is None else type(name).__name__}"
         raise UsageError(what, remedy=f"choose from {', '.join(NAMES)}")
-    if name == "cpu":
+    if name in ("cpu", AUTO):
         return None
-    if name.split(":")[0] not in NAMES:
-        raise UsageError(f"no device {name!r}", remedy=did_you_mean(name, NAMES))
+    if name not in NAMES and not is_numbered(name):
+        known = ELSEWHERE.get(name.split(":")[0])
+        raise UsageError(f"no device {name!r}", remedy=known or did_you_mean(name, NAMES))
     libraries.require("torch", f"`device={name!r}`", instead="use `device='cpu'`")
     import torch
 
@@ -35,15 +48,49 @@ def resolve(name: Any) -> torch.device | None:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise EngineUnavailable(
-            "`device='cuda'`: torch sees no usable GPU",
+            f"`device={name!r}`: torch sees no usable GPU",
             remedy="check the driver and that torch is a CUDA build, or use `device='cpu'`",
         )
+    if is_numbered(name) and int(name.partition(":")[2]) >= (count := torch.cuda.device_count()):
+        have = (
+            "there is one GPU, cuda:0"
+            if count == 1
+            else f"there are {count} GPUs, cuda:0 to cuda:{count - 1}"
+        )
+        raise EngineUnavailable(f"`device={name!r}`: {have}", remedy="name one of those")
     return torch.device(name)
+
+
+def is_numbered(name: str) -> bool:
+    """Whether a name is that of one of several GPUs, as ``cuda:1``."""
+    return re.fullmatch(r"cuda:\d{1,4}", name, re.ASCII) is not None
+
+
+def is_another(name: str) -> bool:
+    """Whether `resolve` takes a name beyond `NAMES`, or has more to say about it than that it is none."""
+    return is_numbered(name) or name in ELSEWHERE
+
+
+def require_named(name: str) -> None:
+    """Refuse ``auto`` where the device is what is looked at.
+
+    Raises:
+        UsageError: it is that.
+    """
+    if name == AUTO:
+        raise UsageError(
+            "`device='auto'` has no effect: the device that is named is measured", remedy="name one"
+        )
 
 
 def is_cpu(device: torch.device | None) -> bool:
     """Whether a device is a CPU, by NumPy or by torch."""
     return device is None or device.type == "cpu"
+
+
+def is_awake() -> bool:
+    """Whether this process uses a GPU already, so that no more work has to pay for its start."""
+    return "torch" in sys.modules and bool(sys.modules["torch"].cuda.is_initialized())
 
 
 def synchronise(device: torch.device | None) -> None:
@@ -61,6 +108,31 @@ def current(device: torch.device) -> AbstractContextManager[Any]:
     import torch
 
     return torch.cuda.device(device)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a GPU has no memory left; what torch had kept for later is given back."""
+    if "torch" not in sys.modules or not isinstance(error, sys.modules["torch"].cuda.OutOfMemoryError):
+        return False
+    sys.modules["torch"].cuda.empty_cache()
+    return True
+
+
+@contextmanager
+def enough_memory(purpose: str) -> Iterator[None]:
+    """Say in a line that a GPU's memory does not do for something, as ``to draw 3 Gaussians``.
+
+    Raises:
+        EngineUnavailable: the GPU has no memory left.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise EngineUnavailable(
+            f"the GPU has not enough memory {purpose}", remedy="free some of it, or use `device='cpu'`"
+        ) from error
 
 
 def describe(device: torch.device | None) -> str:

@@ -10,7 +10,7 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from . import _core, device, neighbors, scene
+from . import _core, device, neighbors, placing, scene
 from .errors import GscliError, installing
 from .formats import FORMATS
 from .grids import cache
@@ -72,7 +72,11 @@ def _kernels() -> Finding:
 def _devices() -> Iterator[Finding]:
     for name in device.NAMES:
         try:
-            yield Finding("device", name, True, device.describe(device.resolve(name)))
+            found = device.resolve(name)
+            if name == device.AUTO:
+                yield Finding("device", name, True, placing.prospect())
+                continue
+            yield Finding("device", name, True, device.describe(found))
         except GscliError as error:
             yield Finding("device", name, False, error.what, error.remedy or "")
 

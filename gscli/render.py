@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, files, given, rasterizers
+from . import arguments, files, given, placing, rasterizers
 from . import device as devices
 from .cameras import Camera
 from .cloud import GaussianCloud
@@ -109,6 +109,9 @@ def render(
             )
         found = find(asked, cloud, name, single=not target.folder)
         found.require_for(splats)
+        load = placing.Load(drawn=len(splats) * len(found.cameras), cpu=engine.only_cpu(rasterizer))
+        place = placing.settled(device, where, load)
+        engine = rasterizers.chosen(rasterizer, place.device)
         scene = engine.prepare(splats)
     paths = target.paths(found.cameras, asked.path or name)
     if target.folder:
@@ -154,7 +157,7 @@ def render(
         found.sha256,
         None if found.up is None else f"{found.up.way}, {found.up.why}",
         tuple(shots),
-        notes=(*cloud.header.notes, *_notes(shots, mode, target.suffix)),
+        notes=(*cloud.header.notes, *place.notes, *_notes(shots, mode, target.suffix)),
         timings=timings,
         options={
             "mode": mode,

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from . import arguments, flaws, formats
+from . import arguments, flaws, formats, placing
 from . import device as devices
 from .errors import UsageError, naming
 from .files import writing
@@ -86,7 +86,8 @@ def resample(
         trust_pickle: see `gscli.formats.read`.
         axes: those of `source` if it does not say and of what is written, as of `gscli.convert`.
         quality: that of what is written; see `gscli.formats.write`.
-        device: ``cpu`` (NumPy), ``torch-cpu`` or ``cuda``; the output is the same.
+        device: ``cpu`` (NumPy), ``torch-cpu``, ``cuda`` or ``cuda:1``; the output is the same. ``auto`` is
+            the CPU, which thins a file before a GPU has started.
         memory_limit: what the process may take, in bytes or as ``2GB``. A scene that needs more is cut in
             tiles, by way of temporary files in the folder of the first output; the output is the same.
         cache: where to keep grids between runs; None keeps none. Grids in tiles are not kept.
@@ -117,13 +118,14 @@ def resample(
     check_lattice_options(voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
     memory = arguments.size(memory_limit, "memory_limit")
-    if memory is not None and device != "cpu":
+    if memory is not None and device not in ("cpu", devices.AUTO):
         raise UsageError(f"`memory_limit` has no effect with `device={device!r}`", remedy="drop one")
     if render:
         from .comparing import drawn  # takes as long to import as the rest
 
         drawn.refuse_in_pieces(memory)
-    where = devices.resolve(device)
+    place = placing.settled(device, devices.resolve(device), placing.Load(cpu=placing.ON_CPU))
+    where = place.device
     mapped = grid_files.choose_mapping(
         source,
         grid_file,
@@ -231,7 +233,7 @@ def resample(
                 told = None if made_up is None else made_up.found
                 outputs.append(job.output(len(draw), len(cloud), draw.forced_cells, seed or 0, look, told))
                 del draw, kept, made_up, edit  # before the next takes as much
-    grid, notes = figures(cut.grid), [*cloud.header.notes, *cut.notes]
+    grid, notes = figures(cut.grid), [*cloud.header.notes, *place.notes, *cut.notes]
     notes += [how for m in chosen if (how := shared_out(m, cut.grid)) is not None]
     thinned = zip(jobs, outputs, strict=True)
     notes += dangling(cloud, [job.target for job, output in thinned if output.points < len(cloud)])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, given, rasterizers
+from . import arguments, given, placing, rasterizers
 from . import device as devices
 from .cameras import FOV, digest, turntable, upright
 from .cameras.orbit import stride
@@ -98,6 +98,9 @@ def view(
             )
         if asked.near is not None:
             cameras = [replace(camera, near=float(asked.near)) for camera in cameras]
+        load = placing.Load(drawn=sum(map(len, splats)) * len(cameras), cpu=engine.only_cpu(rasterizer))
+        place = placing.settled(device, where, load)
+        engine = rasterizers.chosen(rasterizer, place.device)
         drawn = [engine.prepare(each) for each in splats]
     brightest = 1.0
     if splats[0].xray:
@@ -134,7 +137,7 @@ def view(
         digest(cameras),
         tuple(map(tuple, panels)),
         tuple(psnr),
-        notes=tuple(note for cloud in clouds for note in cloud.header.notes),
+        notes=(*(note for cloud in clouds for note in cloud.header.notes), *place.notes),
         timings=timings,
         options={
             "turns": turns,

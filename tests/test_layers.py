@@ -19,6 +19,7 @@ FLOORS = (
         "files",
         "progress",
         "device",
+        "placing",
         "registry",
         "results",
         "runtime",

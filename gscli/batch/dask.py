@@ -205,7 +205,7 @@ def resources(task: Task, workers: Sequence[Mapping[str, float]]) -> dict[str, f
 
 
 def _on_gpu(task: Task) -> bool:
-    return bool(task.parameters.get("device") == "cuda")
+    return str(task.parameters.get("device")).startswith("cuda")
 
 
 def _drop_waiting(client: Any, given: dict[Any, Errand]) -> None:

@@ -52,8 +52,9 @@ class Local:
         waiting = deque(tasks)
         set_by_user = os.environ.get("GSCLI_THREADS")
         threads = parallel.threads() if set_by_user else max(1, parallel.cores() // self.workers)
+        count = min(self.workers, len(tasks))
         crew = [
-            _Worker(tasks[0].operation, folder, threads, locks) for _ in range(min(self.workers, len(tasks)))
+            _Worker(tasks[0].operation, len(tasks) // count, folder, threads, locks) for _ in range(count)
         ]
         try:
             with selectors.DefaultSelector() as listening:
@@ -88,8 +89,10 @@ class _Worker:
             is done again, because its death was not its doing.
     """
 
-    def __init__(self, operation: str, folder: str | None, threads: int, locks: tuple[int, ...]) -> None:
-        self.arguments = [operation, *([] if folder is None else [folder])]
+    def __init__(
+        self, operation: str, inputs: int, folder: str | None, threads: int, locks: tuple[int, ...]
+    ) -> None:
+        self.arguments = [operation, str(inputs), *([] if folder is None else [folder])]
         self.folder, self.threads, self.locks = folder, threads, locks
         self.process: subprocess.Popen[bytes] | None = None
         self.computing: Task | None = None

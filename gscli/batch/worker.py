@@ -16,14 +16,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, BinaryIO
 
+from .. import placing
 from . import operations
 from .execute import attempt, finish
 from .records import Record
 from .tasks import Task
 
 
-def main(operation: str, folder: str | None = None) -> None:
-    """Serve tasks of one operation until stdin closes.
+def main(operation: str, inputs: str, folder: str | None = None) -> None:
+    """Serve tasks of one operation, about so many inputs, until stdin closes.
 
     The outputs of a task go to the disk, and its record after them, while the next task is computed.
     """
@@ -31,6 +32,7 @@ def main(operation: str, folder: str | None = None) -> None:
     os.dup2(2, 1)  # whatever a library prints is for people
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(lines,), daemon=True).start()
+    placing.serve(int(inputs))
     for module in operations.get(operation).modules:
         import_module(module)
     with ThreadPoolExecutor(1) as aside:

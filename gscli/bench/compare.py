@@ -34,6 +34,7 @@ def bench(*, points: int, search_points: int, repeats: int, device: str, slow: b
         device: where the search runs; see `gscli.device.NAMES`.
         slow: whether to time ``torch.cdist`` on all points, which takes seconds and on a CPU is timed once.
     """
+    devices.require_named(device)
     where = devices.resolve(device)
     groups = [
         searches(search_points, repeats=repeats, where=where, slow=slow),

@@ -40,6 +40,7 @@ def bench(*, points: int, cells: int, repeats: int, device: str, slow: bool = Tr
     """
     if cells > points:
         raise UsageError(f"{points:,} points cannot fill {cells:,} cells", remedy="ask for fewer cells")
+    devices.require_named(device)
     where = devices.resolve(device)
     cloud = scene.make(points)
     groups = in_process(cloud.xyz, cells, repeats=repeats, where=where, slow=slow)

@@ -1,9 +1,12 @@
-"""Every option that more than one command has, once; the types of values, and the kinds of options."""
+"""Every option that more than one command has, once; the types of values, and the kinds of options.
+
+One module: what it holds is a list, and each entry is looked for here.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,15 +42,21 @@ class OneOf(click.Choice):  # type: ignore[type-arg, unused-ignore]  # generic f
     Args:
         words: all there are.
         instead: what some say instead, and the word that it means: a hint, not an alias.
+        more: whether another word is left to the library.
     """
 
-    def __init__(self, words: Iterable[str], instead: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: Iterable[str],
+        instead: Mapping[str, str] | None = None,
+        more: Callable[[str], bool] = lambda word: False,
+    ) -> None:
         super().__init__(list(words))
-        self.instead = instead or {}
+        self.instead, self.more = instead or {}, more
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return super().convert(value, param, ctx)
+            return value if self.more(str(value)) else super().convert(value, param, ctx)
         except click.BadParameter as error:
             refusal = NotOneOf(error.message, ctx, param)
             refusal.meant = self.instead.get(str(value)) or most_like(str(value), self.choices)
@@ -176,10 +185,11 @@ def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
 source = click.argument("source", type=paths.INPUT, metavar="SOURCE")
 device = click.option(
     "--device",
-    type=OneOf(devices.NAMES, instead={"gpu": "cuda"}),
+    type=OneOf(devices.NAMES, {"gpu": "cuda"}, more=devices.is_another),
     default="cpu",
     show_default=True,
-    help="NumPy, the torch code on the CPU, or on a GPU. The output is the same.",
+    help="NumPy, the torch code on the CPU, or on a GPU (cuda:1 for the second); auto takes a GPU where "
+    "that is faster, and says why. The output is the same.",
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing output files.")
 allow_lossy = click.option(

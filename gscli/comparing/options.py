@@ -52,6 +52,13 @@ def check(
         gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(distances) or 1)
 
 
+def only_cpu(memory: int | None, engine: str) -> str:
+    """Why a search has to be done by the CPU, if it has, in words for `gscli.placing.Load`."""
+    if memory is not None:
+        return "scenes are searched in tiles there"
+    return f"the {engine} engine was asked for" if engine != "auto" else ""
+
+
 def check_render(
     render: bool,
     asked: Wanted,

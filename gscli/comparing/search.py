@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import device as devices
 from .. import fields, neighbors
 from ..cloud import GaussianCloud
 from ..device import to_numpy
@@ -17,7 +18,7 @@ from ..kernels import metrics
 from ..neighbors import kdtree
 from ..positions import as_array, finite_rows, not_finite
 from ..progress import Timings, Track, silent
-from ..results.shown import shown
+from ..results.shown import counted, shown
 from . import cells
 from .spacing import median_of, median_spacing, sampled
 
@@ -117,17 +118,19 @@ def search_both(
     with track("searching", sum(queries)) as show, timings.stage("search"):
 
         def index(side: int) -> Any:
-            with naming(names[side]):
+            size = counted(len(clouds[side]), "point")
+            with naming(names[side]), devices.enough_memory(f"to search {size}"):
                 return prepare(clouds[side], device=where)
 
         trees = (index(0), index(1)) if engine == "kdtree" else None
         for side, rows in enumerate(asked):
             targets = trees[1 - side] if trees else index(1 - side)
             with naming(names[side]):
-                if rows is not None:
-                    found.append(targets.nearest(clouds[side][rows], advance=show))
+                if trees and rows is None:
+                    found.append(targets.nearest(trees[side], advance=show))
                 else:
-                    found.append(targets.nearest(trees[side] if trees else clouds[side], advance=show))
+                    some = clouds[side] if rows is None else clouds[side][rows]
+                    found.append(neighbors.nearest(targets, some, show))
     with timings.stage("spacing"):
         spacings = []
         for side, stored in enumerate(map(to_numpy, clouds)):

@@ -26,6 +26,7 @@ from ._engine import Engine as Engine
 from ._engine import Index as Index
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     import torch
@@ -63,6 +64,17 @@ def choose(n_queries: int, n_targets: int, device: torch.device | None = None) -
             return "torch-tree", f"slow, but triton {found.what}"
         return "triton-walk", "the fastest on a GPU, whatever the size"
     return "torch-tree", "it is the one that runs in torch on a CPU"
+
+
+def nearest(index: Index, queries: Any, advance: Callable[[int], object]) -> Neighbors:
+    """As ``index.nearest``, in smaller pieces where a GPU has no memory for all queries at once.
+
+    Raises:
+        EngineUnavailable: there is no memory for 4,096 queries either.
+    """
+    from ._pieces import nearest
+
+    return nearest(index, queries, advance)
 
 
 def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:

@@ -146,9 +146,14 @@ class Chosen:
     def name(self) -> str:
         return self.engine.name
 
+    def only_cpu(self, asked: str) -> str:
+        """Why the CPU draws, if it has to, in words for `gscli.placing.Load`; `asked` may be ``auto``."""
+        return "" if asked == "auto" or self.engine.gpu else f"the {self.name} rasterizer was asked for"
+
     def prepare(self, splats: Splats) -> Drawable:
         """Make splats ready to be drawn; errors are those of `Prepare`."""
-        return self.engine.prepare(splats, device=self.device)
+        with devices.enough_memory(f"to draw {len(splats):,} Gaussians"):
+            return self.engine.prepare(splats, device=self.device)
 
 
 def chosen(name: str, device: torch.device | None = None) -> Chosen:

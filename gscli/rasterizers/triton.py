@@ -45,7 +45,8 @@ class Drawable:
             camera.world_to_camera[:3, :3].tolist(),
             *(getattr(camera, name) for name in Lens._fields[2:]),
         )
-        with torch.no_grad():
+        purpose = f"to draw {len(splats):,} Gaussians in {camera.width} x {camera.height} pixels"
+        with torch.no_grad(), devices.enough_memory(purpose):
             seen = footprints(
                 self._gaussians, lens, raw=splats.raw, antialiased=splats.antialiased, xray=xray
             )
