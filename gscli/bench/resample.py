@@ -90,9 +90,11 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: torch.device | None, repeats: i
     ready = grid.to(where)
     carried: list[Any] = [np.ascontiguousarray(xyz), features]
     calls: dict[str, Callable[[], object] | str] = {}
+    epoch = iter(range(1 << 40))
     names = (
         "GridSampler.scenarios: draw all three",
         "GridSampler.scenarios, collate: draw and gather all three",
+        "GridSampler.from_points first: the grid as well, as where crops change the rows",
         "predecessor, vectorised and cached",
         "predecessor, vectorised",
         "predecessor, loops",
@@ -113,6 +115,11 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: torch.device | None, repeats: i
         runs: tuple[Callable[[], object] | str, ...] = (
             sampler.scenarios,
             lambda: collate(sampler.scenarios(), coord=t_xyz, feat=t_features),
+            lambda: collate(
+                GridSampler.from_points(t_xyz, voxel_size=grid.voxel_size).scenarios(epoch=next(epoch)),
+                coord=t_xyz,
+                feat=t_features,
+            ),
             lambda: predecessors.scenarios(t_ids, t_xyz, t_features, cells=cells),
             lambda: predecessors.scenarios(t_ids, t_xyz, t_features),
             (lambda: predecessors.scenarios(t_ids, t_xyz, t_features, loop=True))
@@ -122,7 +129,6 @@ def _scenarios(xyz: Any, grid: VoxelGrid, where: torch.device | None, repeats: i
         peers = dict(zip(names, runs, strict=True))
         if where is not None:
             carried = [t_xyz, t_features]
-    epoch = iter(range(1 << 40))
 
     def ours() -> list[Any]:
         now = next(epoch)

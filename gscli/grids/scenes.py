@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import arguments
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MOST = 1 << 20  # scenes of a batch
 
@@ -71,11 +68,6 @@ def of_kept(ends: Sequence[int], kept: Any) -> tuple[int, ...]:
     """Where the scenes end among some of the rows, (M,) and ascending, a NumPy array or a tensor."""
     if isinstance(kept, np.ndarray):
         return tuple(np.searchsorted(kept, ends).tolist())
-    return tuple(positions(kept, ends).tolist())
-
-
-def positions(rows: Tensor, ends: Sequence[int]) -> Tensor:
-    """(B,) int64, where scenes end among (K,) ascending rows, as a tensor where they are."""
     import torch
 
-    return torch.searchsorted(rows, torch.tensor(ends, dtype=rows.dtype, device=rows.device))
+    return tuple(torch.searchsorted(kept, kept.new_tensor(ends)).tolist())

@@ -122,11 +122,12 @@ def _scene_by_scene(group: Callable[[slice], Groups], ends: Sequence[int]) -> Gr
 
 
 def _group_ids_numpy(ids: npt.NDArray[Any]) -> Groups:
-    rows = np.flatnonzero(ids >= 0)
-    order = rows[np.argsort(ids[rows], kind="stable")].astype(_row_type(len(ids)))
-    sorted_ids = ids[order]
-    starts = _starts(sorted_ids)
-    return Groups(order, _offsets(starts, len(order)), sorted_ids[starts].astype(np.int64))
+    rows = np.flatnonzero(ids >= 0) if len(ids) and ids.min() < 0 else None
+    words = np.ascontiguousarray(ids if rows is None else ids[rows]).view(np.uint64)
+    order, words = radix.sorted_stably(words)
+    order = (order if rows is None else rows[order]).astype(_row_type(len(ids)), copy=False)
+    starts = _starts(words)
+    return Groups(order, _offsets(starts, len(order)), words[starts].view(np.int64))
 
 
 def _group_ids_torch(ids: Any, ends: Sequence[int] | None) -> Groups:

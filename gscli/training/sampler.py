@@ -68,6 +68,8 @@ class GridSampler:
             self._share = CellsName(grid, f", rank {rank} of {world_size}")
         self.grid = grid if world_size == 1 else share(grid, rank, world_size)
         self._cell_of_row = cell_of_row(self.grid)
+        device = self.ids.device
+        self._ends = None if grid.ends is None else torch.tensor(grid.ends, device=device)
         on_torch = not isinstance(grid.order, np.ndarray)
         self._drawer = fused.drawer_of(self.grid, self._cell_of_row) if on_torch else None
 
@@ -230,9 +232,9 @@ class GridSampler:
         return found
 
     def _ends_among(self, rows: torch.Tensor) -> torch.Tensor:
-        if self.grid.ends is None:
-            return torch.tensor([len(rows)], device=rows.device)
-        return scenes.positions(rows, self.grid.ends)
+        if self._ends is None:
+            return rows.new_full((1,), len(rows))  # which, unlike a copy from the CPU, no GPU waits for
+        return torch.searchsorted(rows, self._ends)
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs, whatever the number of ranks then: plain numbers and text.

@@ -377,9 +377,9 @@ def test_a_gpu_draws_the_rows_that_the_cpu_draws():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     coord = points(200_000)
-    for world_size in (1, 3):
-        here = GridSampler.from_points(coord, voxel_size=0.1, seed=3, rank=0, world_size=world_size)
-        there = GridSampler.from_points(coord.cuda(), voxel_size=0.1, seed=3, rank=0, world_size=world_size)
+    for options in ({}, {"rank": 0, "world_size": 3}, {"offset": [60_000, 60_000, 200_000]}):
+        here = GridSampler.from_points(coord, voxel_size=0.1, seed=3, **options)
+        there = GridSampler.from_points(coord.cuda(), voxel_size=0.1, seed=3, **options)
         views = there.scenarios(NAMES, epoch=1)
         assert all(view.rows.is_cuda and view.cells.is_cuda for view in views.values())
         assert rows_of(views) == rows_of(here.scenarios(NAMES, epoch=1))
