@@ -90,7 +90,8 @@ def is_cpu(device: torch.device | None) -> bool:
 
 def is_awake() -> bool:
     """Whether this process uses a GPU already, so that no more work has to pay for its start."""
-    return "torch" in sys.modules and bool(sys.modules["torch"].cuda.is_initialized())
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    return cuda is not None and bool(cuda.is_initialized())
 
 
 def synchronise(device: torch.device | None) -> None:

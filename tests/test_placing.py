@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from gscli import _core, neighbors, placing, scene
 from gscli import device as devices
+from gscli.batch import local
 from gscli.cli import main
 from gscli.comparing.centers import compare_centers
 from gscli.errors import EngineUnavailable, UsageError
@@ -224,6 +225,7 @@ def test_a_device_that_is_named_is_taken_without_a_word(machine):
 TOOLS = """
 import json, sys
 from click.testing import CliRunner
+from gscli.batch import local
 from gscli.cli import main
 lines = [
     "resample a.ply half.ply --no-cache",
@@ -441,6 +443,26 @@ def test_a_worker_of_a_batch_imports_torch_once_for_all_its_inputs(tmp_path):
     assert set(times.values()) == {1}
     assert 1 <= len(times) <= 2  # the batch itself needs none
     assert len(list((tmp_path / "half").glob("*.ply"))) == 5
+
+
+def test_a_worker_of_a_batch_is_told_how_many_inputs_share_a_start():
+    assert local._Worker("info", 7, None, 1, ()).arguments == ["info", "7"]
+    code = """
+from gscli import placing
+from gscli.batch import worker
+def serve(inputs):
+    raise SystemExit(f"serves {inputs + 1}")
+placing.serve = serve
+worker.main("info", "7")
+"""
+    tasks, batch = os.pipe()  # a worker ends with its batch, and so it lasts until the other end is closed
+    try:
+        line = [sys.executable, "-c", code]
+        done = subprocess.run(line, stdin=tasks, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        os.close(tasks)
+        os.close(batch)
+    assert "serves 8" in done.stderr
 
 
 def test_gpus_may_be_asked_of_this_machine_as_it_is():

@@ -45,9 +45,9 @@ def visible(found: list[str], environment: Mapping[str, str]) -> list[str]:
 def torch_is_built_for_cuda() -> bool | None:
     """Whether the torch that would be imported is; None for none. It is not imported to find out."""
     if "torch" in sys.modules:
-        return sys.modules["torch"].version.cuda is not None
+        return getattr(getattr(sys.modules["torch"], "version", None), "cuda", None) is not None
     spec = util.find_spec("torch")
-    if spec is None or spec.origin is None:
+    if spec is None or spec.origin is None:  # or any folder of that name
         return None
     try:
         text = (Path(spec.origin).parent / "version.py").read_text("utf-8", "replace")

@@ -45,11 +45,12 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     **{f"walk, k={c['k']}": (walk.walk, {**c, "W": 1}, 1) for c in (ONE, FOUR, MANY)},
     **{
         f"share, {columns} columns": (draws.share, {"ROUNDS": True, "COLUMNS": columns, "B": 256}, 4)
-        for columns in (1, 3)
+        for columns in (1, 2, 3, 4)  # ids or lattice coordinates, the scene before them in a batch
     },
     "mark_cells, packed": (cells.mark_cells, {"PACKS": True, "B": 1024}, 4),
     "mark_cells, mixed": (cells.mark_cells, {"PACKS": False, "B": 1024}, 4),
     "mark_one": (draws.mark_one, {"COLUMNS": 3, "B": 256}, 4),
+    "mark_one, of a batch": (draws.mark_one, {"COLUMNS": 4, "B": 256}, 4),
     **{f"mark_least, {rows} rows": (draws.mark_least, {"B": rows}, warps) for rows, warps in TILES},
     "hash_rows": (draws.hash_rows, {"B": 1024}, 4),
     "tally": (draws.tally, {"B": STRETCH}, 4),
