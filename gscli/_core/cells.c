@@ -1,4 +1,4 @@
-// Cells of a lattice: a number or a word for each point's cell, and rows in the order of such numbers.
+// Cells of a lattice: a number or a word for each point's cell.
 #include "cells.h"
 
 #define WIDE 0
@@ -29,25 +29,15 @@ static inline int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+// What the number of an axis with gaps adds to a word.
+static inline uint64_t ranked(int32_t number, const uint64_t *starts, int64_t shift, uint64_t weight)
+{
+    return starts[number >> shift] + ((uint64_t)number & ((UINT64_C(1) << shift) - 1)) * weight;
+}
+
 #define TYPE f32
 #include "cells_exports.h"
 #undef TYPE
 #define TYPE f64
 #include "cells_exports.h"
 #undef TYPE
-
-void radix_count(const uint64_t *keys, int64_t first, int64_t last, int64_t shift, int64_t *counts)
-{
-    for (int64_t i = first; i < last; i++)
-        counts[(keys[i] >> shift) & (DIGITS - 1)]++;
-}
-
-void radix_move(const uint64_t *keys, const int32_t *rows, int64_t first, int64_t last, int64_t shift, int64_t *places,
-                uint64_t *sorted_keys, int32_t *sorted_rows)
-{
-    for (int64_t i = first; i < last; i++) {
-        int64_t place = places[(keys[i] >> shift) & (DIGITS - 1)]++;
-        sorted_keys[place] = keys[i];
-        sorted_rows[place] = rows[i];
-    }
-}

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 7 // of the arguments below; __init__.py has the same
+#define REVISION 8 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -42,24 +42,46 @@ EXPORT void keep_smallest(const int32_t *order, const int64_t *offsets, const in
                           int64_t hashed, uint64_t stream, int64_t first, int64_t last, uint64_t *scratch, uint8_t *kept);
 
 // ---- cells.c
-#define DIGITS 2048 // of a radix sort
-
 // cut: ten numbers, the size of a cell, and by axis the origin, the lowest lattice number and how many there are.
-EXPORT void cell_keys_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
-                          uint64_t *keys);
+EXPORT void pack_cells_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
+                           int64_t row_bits, uint64_t *words);
 EXPORT void cell_words_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
                            int64_t packs, uint64_t *words);
 EXPORT void mark_cells_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
                            int64_t packs, int64_t shift, uint8_t *slots);
-EXPORT void cell_keys_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
-                          uint64_t *keys);
+EXPORT void pack_cells_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
+                           int64_t row_bits, uint64_t *words);
 EXPORT void cell_words_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
                            int64_t packs, uint64_t *words);
 EXPORT void mark_cells_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
                            int64_t packs, int64_t shift, uint8_t *slots);
-EXPORT void radix_count(const uint64_t *keys, int64_t first, int64_t last, int64_t shift, int64_t *counts);
-EXPORT void radix_move(const uint64_t *keys, const int32_t *rows, int64_t first, int64_t last, int64_t shift,
-                       int64_t *places, uint64_t *sorted_keys, int32_t *sorted_rows);
+// Axes of at most 2^31 lattice numbers with gaps, by buckets of 2^shift of them: whether each holds a point; and the
+// words of cells, to which a number adds what its bucket does and, for each further on in it, the weight of its axis.
+EXPORT void mark_buckets_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
+                             const int64_t *shifts, uint8_t *in_x, uint8_t *in_y, uint8_t *in_z);
+EXPORT void rank_cells_f32(const float *x, const float *y, const float *z, int64_t first, int64_t last, const double *cut,
+                           const int64_t *shifts, const uint64_t *weights, const uint64_t *in_x, const uint64_t *in_y,
+                           const uint64_t *in_z, int64_t rows, uint64_t *words);
+EXPORT void mark_buckets_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
+                             const int64_t *shifts, uint8_t *in_x, uint8_t *in_y, uint8_t *in_z);
+EXPORT void rank_cells_f64(const double *x, const double *y, const double *z, int64_t first, int64_t last, const double *cut,
+                           const int64_t *shifts, const uint64_t *weights, const uint64_t *in_x, const uint64_t *in_y,
+                           const uint64_t *in_z, int64_t rows, uint64_t *words);
+
+// ---- radix.c: the digit of a word is that of `bits` from `shift` on
+#define RADIX_BITS 9 // of a digit at most
+
+EXPORT void radix_count(const uint64_t *words, int64_t first, int64_t last, int64_t shift, int64_t bits, int64_t *counts);
+EXPORT void radix_move(const uint64_t *words, int64_t first, int64_t last, int64_t shift, int64_t bits, int64_t *places,
+                       uint64_t *sorted);
+EXPORT void radix_move_rows(const uint64_t *keys, const int32_t *rows, int64_t first, int64_t last, int64_t shift,
+                            int64_t bits, int64_t *places, uint64_t *sorted_keys, int32_t *sorted_rows);
+// Sorted words taken apart: the row in the lowest bits, and whether the rest is not that of the word before.
+EXPORT void split_words(const uint64_t *words, int64_t first, int64_t last, int64_t row_bits, int32_t *rows,
+                        uint8_t *changes);
+
+// ---- marks.c: the places of the `count` marks among first to last - 1 that are not 0
+EXPORT void list_marked(const uint8_t *marks, int64_t first, int64_t last, int64_t *places, int64_t count);
 
 // ---- images.c: sums over rows first to last - 1, added to those by column in `sums`; see kernels/images.py
 #define STRIP 128 // columns of a strip

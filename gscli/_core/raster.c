@@ -32,6 +32,8 @@ void raster_share(const view_of_scene *view, const splat *splats, const uint32_t
     FOR(raster_share)(view, splats, ids, starts, tiles, first, last, image, shares);
 }
 
+#define DIGITS 2048 // of a pass
+
 // The indices of runs of splats, firsts[c] .. firsts[c] + counts[c], in the order of their keys, ties in theirs: a radix
 // sort in three passes, over which `order` and `spare`, (2, total) of indices and keys, take turns. The indices end in
 // spare[0] or, if they are not to be sorted, in order[0].

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..device import is_torch, to_numpy
+from ..kernels import marks
 from ..results import shown
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def none_kept(order: Any, rows: int) -> Any:
 def rows_of(kept: Any) -> Any:
     """(K,) int64, the rows that are True in (rows,) bool, ascending."""
     if isinstance(kept, np.ndarray):
-        return np.flatnonzero(kept)
+        return marks.listed(kept)
     import torch
 
     return torch.nonzero(kept).squeeze(1)

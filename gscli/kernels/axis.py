@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +13,15 @@ MOST_BUCKETS = 1 << 20
 
 
 class Axis:
-    """Numbers the lattice indices low to low + count - 1 of one axis from 0 on.
+    """Numbers the lattice indices low to low + length - 1 of one axis from 0 on.
 
     Attributes:
         number: how many numbers there are.
     """
 
-    def __init__(self, low: int, count: int) -> None:
+    def __init__(self, low: int, length: int) -> None:
         self.low = low
-        self.number = count
+        self.length = self.number = length
 
     def rank(self, index: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
         """The numbers of (n,) int64 lattice indices."""
@@ -39,28 +38,36 @@ class GappedAxis(Axis):
     One splat far away stretches an axis a thousandfold and fills one bucket.
 
     Args:
-        blocks: all (n,) int64 lattice indices that there are, in pieces.
+        occupied: of each bucket from `low` on, whether any point is in it; `buckets` says how many there are.
+
+    Attributes:
+        shift: of `buckets`.
+        starts: (number of buckets,) int64, the number of the first index of each that is occupied.
     """
 
-    def __init__(self, low: int, count: int, blocks: Iterable[npt.NDArray[Any]]) -> None:
-        super().__init__(low, count)
-        self.shift = max(0, (count - 1).bit_length() - MOST_BUCKETS.bit_length() + 1)
-        occupied = np.zeros(((count - 1) >> self.shift) + 1, bool)
-        for block in blocks:
-            occupied[(block - low) >> self.shift] = True
-        self.buckets = np.flatnonzero(occupied)
-        self.number = len(self.buckets) << self.shift
-        self._first = (np.cumsum(occupied) - 1) << self.shift
-        self._mask = (1 << self.shift) - 1
+    def __init__(self, low: int, shift: int, occupied: npt.NDArray[np.bool_]) -> None:
+        super().__init__(low, len(occupied) << shift)
+        self.shift = shift
+        self._occupied = np.flatnonzero(occupied)
+        self.number = len(self._occupied) << shift
+        self.starts = np.zeros(len(occupied), np.int64)
+        self.starts[self._occupied] = np.arange(len(self._occupied)) << shift
+        self._within = (1 << shift) - 1
 
     def rank(self, index: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
         """The numbers of (n,) int64 lattice indices, all of which lie in occupied buckets."""
         offset = index - self.low
-        number: npt.NDArray[np.int64] = self._first[offset >> self.shift] + (offset & self._mask)
+        number: npt.NDArray[np.int64] = self.starts[offset >> self.shift] + (offset & self._within)
         return number.astype(np.uint64)
 
     def index(self, rank: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """The lattice indices of (n,) numbers."""
         number = rank.astype(np.int64)
-        bucket: npt.NDArray[np.int64] = self.buckets[number >> self.shift]
-        return (bucket << self.shift) + (number & self._mask) + self.low
+        bucket: npt.NDArray[np.int64] = self._occupied[number >> self.shift]
+        return (bucket << self.shift) + (number & self._within) + self.low
+
+
+def buckets(count: int) -> tuple[int, int]:
+    """The shift of the buckets that so many lattice indices fall into, and how many buckets that are."""
+    shift = max(0, (count - 1).bit_length() - MOST_BUCKETS.bit_length() + 1)
+    return shift, ((count - 1) >> shift) + 1

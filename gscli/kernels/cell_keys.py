@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,19 @@ import numpy.typing as npt
 
 from .. import _core
 from . import parallel
-from .axis import Axis
+from .axis import Axis, GappedAxis, buckets
 
 MAX_INDEX = 2**53  # beyond this, neighbouring cells are the same float64
+_WORD = (1 << 64) - 1
 
-_KEYS = _core.for_each_type("cell_keys", lambda kind: (*[kind] * 3, int, int, np.float64, np.uint64))
+_PACKS = _core.for_each_type("pack_cells", lambda kind: (*[kind] * 3, int, int, np.float64, int, np.uint64))
+_BUCKETS = _core.for_each_type(
+    "mark_buckets", lambda kind: (*[kind] * 3, int, int, np.float64, np.int64, *[np.uint8] * 3)
+)
+_RANKS = _core.for_each_type(
+    "rank_cells",
+    lambda kind: (*[kind] * 3, int, int, np.float64, np.int64, *[np.uint64] * 4, int, np.uint64),
+)
 
 
 def lattice_index(x: npt.NDArray[Any], size: float, origin: float) -> npt.NDArray[Any]:
@@ -31,36 +39,61 @@ def cut(size: float, origin: Any, low: Sequence[int], number: Sequence[int]) -> 
     return np.array([size, *origin, *low, *number], np.float64)
 
 
+def _short(axes: list[Axis]) -> bool:
+    """Whether the lattice numbers of each axis, counted from the lowest, fit in 31 bits."""
+    return all(axis.length <= 1 << 31 for axis in axes)
+
+
+def cells_in(axes: list[Axis]) -> int:
+    """How many cells have numbers."""
+    return math.prod(axis.number for axis in axes)
+
+
 def fits(axes: list[Axis], row_bits: int) -> bool:
     """Whether a cell and a row fit in one 64-bit word."""
-    return math.prod(axis.number for axis in axes) << row_bits <= 1 << 64
+    return cells_in(axes) << row_bits <= 1 << 64
 
 
-def keys_of(
-    xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], axes: list[Axis]
-) -> npt.NDArray[np.uint64]:
-    """(N,) `packed` cells without rows, by a compiled kernel where it knows the axes."""
-    compiled = _core.of_columns(_KEYS, xyz)
-    small = math.prod(axis.number for axis in axes) < MAX_INDEX
-    if compiled is None or not small or any(type(axis) is not Axis for axis in axes):
-        return packed(xyz, size, origin, axes, 0)
-    keys = np.empty(xyz.shape[1], np.uint64)
+def gapped(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], axes: list[Axis]) -> list[Axis]:
+    """The same axes without their buckets that hold none of (3, N) positions."""
+    shifts, numbers = zip(*(buckets(axis.number) for axis in axes), strict=True)
+    occupied = [np.zeros(number, bool) for number in numbers]
+    compiled = _core.of_columns(_BUCKETS, xyz) if _short(axes) else None
     lattice = cut(size, origin, [axis.low for axis in axes], [axis.number for axis in axes])
 
+    def mark(part: slice) -> None:
+        if compiled is None:
+            for x, corner, axis, shift, found in zip(xyz, origin, axes, shifts, occupied, strict=True):
+                found[(lattice_index(x[part], size, corner) - axis.low) >> shift] = True
+        else:
+            tables = (found.view(np.uint8) for found in occupied)
+            compiled(part.start, part.stop, lattice, np.array(shifts, np.int64), *tables)
+
+    parallel.for_each(mark, parallel.blocks(xyz.shape[1]))
+    return [
+        GappedAxis(axis.low, shift, found) for axis, shift, found in zip(axes, shifts, occupied, strict=True)
+    ]
+
+
+def pack(
+    xyz: npt.NDArray[Any],
+    size: float,
+    origin: npt.NDArray[Any],
+    axes: list[Axis],
+    row_bits: int,
+    words: npt.NDArray[np.uint64],
+) -> None:
+    """Fill (N,) words: the cell of each point, above the row in the lowest bits; without rows for 0 of them.
+
+    Args:
+        axes: all of them `Axis`, or all of them `GappedAxis`; `fits` says whether that is possible.
+    """
+    compiled = _compiled_packing(xyz, size, origin, axes, row_bits)
+
     def fill(part: slice) -> None:
-        compiled(part.start, part.stop, lattice, keys)
-
-    parallel.for_each(fill, parallel.blocks(len(keys)))
-    return keys
-
-
-def packed(
-    xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], axes: list[Axis], row_bits: int
-) -> npt.NDArray[np.uint64]:
-    """(N,) words: the cell of each point, above the row in the lowest bits."""
-    words = np.empty(xyz.shape[1], np.uint64)
-
-    def pack(part: slice) -> None:
+        if compiled is not None:
+            compiled(part, words)
+            return
         key = np.zeros(part.stop - part.start, np.uint64)
         for x, axis, corner in zip(xyz, axes, origin, strict=True):
             key = key * np.uint64(axis.number) + axis.rank(lattice_index(x[part], size, corner))
@@ -68,8 +101,27 @@ def packed(
             key = (key << np.uint64(row_bits)) | np.arange(part.start, part.stop, dtype=np.uint64)
         words[part] = key
 
-    parallel.for_each(pack, parallel.blocks(len(words)))
-    return words
+    parallel.for_each(fill, parallel.blocks(len(words)))
+
+
+def _compiled_packing(
+    xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], axes: list[Axis], row_bits: int
+) -> Callable[[slice, npt.NDArray[np.uint64]], None] | None:
+    """What puts the words of a part where they belong, if a compiled kernel can."""
+    lattice = cut(size, origin, [axis.low for axis in axes], [axis.number for axis in axes])
+    gaps = [axis for axis in axes if isinstance(axis, GappedAxis)]
+    if not gaps:
+        if (whole := _core.of_columns(_PACKS, xyz)) is None or cells_in(axes) >= MAX_INDEX:
+            return None
+        return lambda part, words: whole(part.start, part.stop, lattice, row_bits, words)
+    if (rank := _core.of_columns(_RANKS, xyz)) is None or not _short(axes):
+        return None
+    shifts = np.array([axis.shift for axis in gaps], np.int64)
+    weights = np.array([cells_in(axes[i + 1 :]) << row_bits & _WORD for i in range(3)], np.uint64)
+    adds = [axis.starts.view(np.uint64) * weight for axis, weight in zip(gaps, weights, strict=True)]
+    return lambda part, words: rank(
+        part.start, part.stop, lattice, shifts, weights, *adds, row_bits > 0, words
+    )
 
 
 def unpacked(key: npt.NDArray[np.uint64], axes: list[Axis]) -> npt.NDArray[np.int64]:

@@ -17,9 +17,12 @@ import numpy.typing as npt
 
 from .. import _core
 from ..errors import UsageError
-from . import parallel, radix
-from .axis import Axis, GappedAxis
-from .cell_keys import MAX_INDEX, compress, fits, keys_of, lattice_index, packed, unpacked
+from . import marks, parallel, radix
+from .axis import Axis
+from .cell_keys import MAX_INDEX, cells_in, compress, fits, gapped, lattice_index, pack, unpacked
+
+_SPLIT = _core.Kernel("split_words", np.uint64, int, int, int, np.int32, np.uint8)
+_PASSES = 3  # over words cost what it does to look for gaps, which spare some
 
 
 class Groups(NamedTuple):
@@ -154,26 +157,23 @@ def _scene_of_row(ends: Sequence[int], device: Any) -> Any:
 def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
     n = xyz.shape[1]
     compiled = _core.available() and n <= radix.MOST
-    row_bits = 0 if compiled else max(1, (n - 1).bit_length())
+    row_bits = max(1, (n - 1).bit_length())
     axes = [Axis(low, number) for low, number in zip(*span, strict=True)]
-    if not fits(axes, row_bits):
-        axes = [
-            GappedAxis(
-                span.low[axis],
-                span.number[axis],
-                (lattice_index(xyz[axis, part], size, origin[axis]) for part in parallel.blocks(n)),
-            )
-            for axis in range(3)
-        ]
+    if not fits(axes, row_bits) or (compiled and radix.passes(_bits_of(axes)) > _PASSES):
+        axes = gapped(xyz, size, origin, axes)
     if fits(axes, row_bits):
-        if compiled:
-            keys = keys_of(xyz, size, origin, axes)
-            rows, keys = radix.sort_rows(keys, math.prod(axis.number for axis in axes) - 1)
-            starts = _starts(keys)
-            return Groups(rows, _offsets(starts, n), unpacked(keys[starts], axes))
-        words = packed(xyz, size, origin, axes, row_bits)
-        parallel.sort(words)
-        return _split_words(words, row_bits, axes)
+        words = np.empty((2 if compiled else 1, n), np.uint64)  # in one piece, which is had faster than two
+        pack(xyz, size, origin, axes, row_bits, words[0])
+        if not compiled:
+            return _split_words(parallel.sort(words[0]), np.empty(n, bool), row_bits, axes)
+        ordered, spare = radix.sort_words(words[0], words[1], row_bits, row_bits + _bits_of(axes))
+        return _split_words(ordered, spare.view(bool)[:n], row_bits, axes)
+    if compiled and fits(axes, 0):
+        keys = np.empty(n, np.uint64)
+        pack(xyz, size, origin, axes, 0, keys)
+        rows, keys = radix.sort_rows(keys, cells_in(axes) - 1)
+        starts = _starts(keys)
+        return Groups(rows, _offsets(starts, n), unpacked(keys[starts], axes))
     indices = [lattice_index(xyz[axis], size, origin[axis]) for axis in range(3)]
     keys, decode = compress(indices)
     order = np.argsort(keys, kind="stable")
@@ -182,21 +182,34 @@ def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], s
     return Groups(order.astype(_row_type(n)), _offsets(starts, n), decode(keys[starts]))
 
 
-def _split_words(words: npt.NDArray[Any], row_bits: int, axes: list[Axis]) -> Groups:
-    """Take sorted words apart into row (low bits) and cell (high bits)."""
+def _bits_of(axes: list[Axis]) -> int:
+    return (cells_in(axes) - 1).bit_length()
+
+
+def _split_words(
+    words: npt.NDArray[Any], changes: npt.NDArray[np.bool_], row_bits: int, axes: list[Axis]
+) -> Groups:
+    """Take sorted words apart into row (low bits) and cell (high bits).
+
+    Args:
+        changes: (N,) to be overwritten.
+    """
     n = len(words)
     order = np.empty(n, _row_type(n))
-    changes = np.empty(n, bool)
     shift, mask = np.uint64(row_bits), np.uint64((1 << row_bits) - 1)
+    compiled = _core.available() and order.dtype == np.int32
 
     def split(part: slice) -> None:
+        if compiled:
+            _SPLIT(words, part.start, part.stop, row_bits, order, changes.view(np.uint8))
+            return
         order[part] = words[part] & mask
         cell = words[max(part.start - 1, 0) : part.stop] >> shift
         changes[part.start or 1 : part.stop] = cell[1:] != cell[:-1]
 
     parallel.for_each(split, parallel.blocks(n))
     changes[:1] = True
-    starts = np.flatnonzero(changes)
+    starts = marks.listed(changes)
     return Groups(order, _offsets(starts, n), unpacked(words[starts] >> shift, axes))
 
 
@@ -238,7 +251,7 @@ def _starts(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Where each run of equal values in a sorted array begins."""
     changes = np.ones(len(keys), bool)
     np.not_equal(keys[1:], keys[:-1], out=changes[1:])
-    return np.flatnonzero(changes)
+    return marks.listed(changes)
 
 
 def _offsets(starts: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:

@@ -87,8 +87,8 @@ def test_both_sides_have_one_revision() -> None:
     assert re.findall(r"#define REVISION (\d+)", HEADER) == [str(_core.REVISION)]
 
 
-def test_both_sides_sort_by_the_same_digits() -> None:
-    assert re.findall(r"#define DIGITS (\d+)", HEADER) == [str(1 << radix.BITS)]
+def test_both_sides_have_digits_and_leaves_of_one_size() -> None:
+    assert re.findall(r"#define RADIX_BITS (\d+)", HEADER) == [str(radix.BITS)]
     assert re.findall(r"#define LEAF (\d+)", HEADER) == [str(kd_tree.LEAF)]
 
 

@@ -37,12 +37,17 @@ def scene(n, kind="cluster", dtype=np.float32):
         xyz += 5e6
     if kind == "flyaway" and n:
         xyz[n // 2] = (1e9, -1e9, 1e9)
+    if kind == "strays" and n:
+        xyz[n // 3] = (2e4, -1e4, 0)
+        xyz[n // 2] = (1e6, -1e6, 1e6)
+    if kind == "scattered":
+        xyz *= 1e6
     if kind == "lattice":
         xyz = np.round(xyz, 1)
     return xyz.astype(dtype)
 
 
-@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "strays", "scattered", "lattice"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 2, 1000, 3001])
 def test_grid_equals_the_slow_twin(n, kind, dtype):
@@ -127,7 +132,7 @@ def test_no_rows_no_cells():
         assert grid.points == 0
 
 
-@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "strays", "scattered", "lattice"])
 def test_torch_groups_alike(kind):
     torch = pytest.importorskip("torch")
     xyz = scene(20_001, kind, np.float64)
@@ -145,7 +150,7 @@ def test_torch_groups_alike(kind):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "lattice"])
+@pytest.mark.parametrize("kind", ["cluster", "cauchy", "far", "flyaway", "strays", "scattered", "lattice"])
 def test_torch_chooses_the_same_cells(kind, dtype, monkeypatch):
     torch = pytest.importorskip("torch")
     if dtype is np.float32:  # as on a GPU; else cells are counted by NumPy, as on a CPU
