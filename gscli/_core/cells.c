@@ -16,12 +16,19 @@
 #define MIX_Y UINT64_C(0xBF58476D1CE4E5B9)
 #define MIX_Z UINT64_C(0x94D049BB133111EB)
 #define BLOCK 512 // points at a time
+#define SHORT 2147483648.0 // lattice numbers of an axis, which then fit in 31 bits
 
 static inline uint64_t mixed(uint64_t word)
 {
     word *= MIX_X;
     word ^= word >> 32;
     return word * MIX_Y;
+}
+
+static inline uint64_t named(int64_t a, int64_t b, int64_t c)
+{
+    uint64_t word = mixed((uint64_t)a * MIX_X);
+    return mixed(word + (uint64_t)b * MIX_Y) + (uint64_t)c * MIX_Z;
 }
 
 static inline int64_t least(int64_t a, int64_t b)

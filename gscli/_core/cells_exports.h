@@ -16,12 +16,18 @@ static void T(name)(const T(coord) *x, const T(coord) *y, const T(coord) *z, int
             words[i] = (uint64_t)(int64_t)packed[i];
         return;
     }
-    for (int64_t i = 0; i < count; i++) {
-        uint64_t a = (uint64_t)floor_of(((double)x[i] - cut->origin[0]) / cut->size);
-        uint64_t b = (uint64_t)floor_of(((double)y[i] - cut->origin[1]) / cut->size);
-        uint64_t c = (uint64_t)floor_of(((double)z[i] - cut->origin[2]) / cut->size);
-        words[i] = mixed(mixed(a * MIX_X) + b * MIX_Y) + c * MIX_Z;
+    if (cut->number[0] <= SHORT && cut->number[1] <= SHORT && cut->number[2] <= SHORT) {
+        const int64_t low[] = {(int64_t)cut->low[0], (int64_t)cut->low[1], (int64_t)cut->low[2]};
+        int32_t a[BLOCK], b[BLOCK], c[BLOCK];
+        CHOSEN(numbers)(x, y, z, count, cut, a, b, c);
+        for (int64_t i = 0; i < count; i++)
+            words[i] = named(a[i] + low[0], b[i] + low[1], c[i] + low[2]);
+        return;
     }
+    for (int64_t i = 0; i < count; i++)
+        words[i] = named(floor_of(((double)x[i] - cut->origin[0]) / cut->size),
+                         floor_of(((double)y[i] - cut->origin[1]) / cut->size),
+                         floor_of(((double)z[i] - cut->origin[2]) / cut->size));
 }
 
 void JOIN(pack_cells, TYPE)(const T(coord) *x, const T(coord) *y, const T(coord) *z, int64_t first, int64_t last,

@@ -17,7 +17,7 @@ def listed(marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """(K,) int64, the places of an (N,) mask that are True, ascending."""
     if not (_core.available() and marks.flags.c_contiguous):
         return np.flatnonzero(marks)
-    parts = parallel.blocks(len(marks), max(parallel.BLOCK, -(-len(marks) // parallel.threads())))
+    parts = parallel.shares(len(marks))
     ends = np.cumsum([np.count_nonzero(marks[part]) for part in parts], dtype=np.int64).tolist()
     places = np.empty(ends[-1] if ends else 0, np.int64)
     known: Any = marks.view(np.uint8)

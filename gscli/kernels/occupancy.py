@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from . import launches, parallel
 from .cell_names import CellNames, Naming, Words
 
@@ -67,7 +68,10 @@ def marked_in(
             def mark(part: slice, xyz: npt.NDArray[Any] = xyz) -> None:
                 name.mark(xyz[:, part], shift, table)
 
-            parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
+            if _core.available():
+                parallel.for_each(mark, parallel.shares(xyz.shape[1]))
+            else:
+                parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
         return int(np.count_nonzero(table)), seen
 
     return marked

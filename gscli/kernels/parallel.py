@@ -113,6 +113,11 @@ def blocks(count: int, size: int = BLOCK) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def shares(count: int) -> list[slice]:
+    """Slices that cut `count` rows into one piece for each thread, none below `BLOCK` but the last."""
+    return blocks(count, max(BLOCK, -(-count // threads())))
+
+
 def sort(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Sort a one-dimensional array by value, as `np.sort` does, splitting it at sampled pivots.
 

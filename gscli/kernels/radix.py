@@ -100,7 +100,7 @@ def _sort_by_digit(
 ) -> bool:
     """Sort by the digit of `bits` from `shift` on, unless all have the same there; whether that was done."""
     n = len(words)
-    parts = parallel.blocks(n, max(parallel.BLOCK, -(-n // parallel.threads())))
+    parts = parallel.shares(n)
     counts = np.zeros((len(parts), 1 << bits), np.int64)
 
     def count(i: int) -> None:

@@ -76,7 +76,11 @@ class RungCounts:
                 least = most = self.exactly(i)
             return math.log2(max(least, 1) / number)
 
-        return _crossing(excess, guess, self.finest - 1, self.coarsest)
+        ends = self.finest - 1, self.coarsest
+        if self.every > 1 and ends[0] < guess < ends[1]:
+            seen = self.in_part(guess) / max(self.bounds(guess)[0], 1)
+            guess = _crossing(lambda i: math.log2(self.in_part(i) / (seen * number)), guess, *ends)[0]
+        return _crossing(excess, guess, *ends)
 
     def guess(self) -> int:
         """The rung that some of the points suggest."""
