@@ -15,27 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from ..errors import UsageError
-from . import marks, parallel, radix
+from . import cell_groups
 from .axis import Axis
-from .cell_keys import MAX_INDEX, cells_in, compress, fits, gapped, lattice_index, pack, unpacked
-
-_SPLIT = _core.Kernel("split_words", np.uint64, int, int, int, np.int32, np.uint8)
-_PASSES = 3  # over words cost what it does to look for gaps, which spare some
-
-
-class Groups(NamedTuple):
-    """Rows grouped by cell: cell c holds rows ``order[offsets[c]:offsets[c + 1]]``, ascending.
-
-    order is (N,) int32 (int64 from 2^31 rows on), offsets (C + 1,) int64, cells (C, 3) int64 lattice
-    coordinates in lexicographic order, or (C,) int64 ids in ascending order. Of several scenes cells are
-    (C, 4) or (C, 2), ordered by scene first: its number goes before the coordinates or the id.
-    """
-
-    order: Any
-    offsets: Any
-    cells: Any
+from .cell_groups import Groups as Groups
+from .cell_keys import MAX_INDEX, lattice_index
 
 
 class Span(NamedTuple):
@@ -88,9 +72,10 @@ def group_lattice(
     """
     if not isinstance(xyz, np.ndarray):
         return _group_torch(xyz, size, origin, span, ends)
+    axes = [Axis(low, number) for low, number in zip(*span, strict=True)]
     if ends is None:
-        return _group_numpy(xyz, size, origin, span)
-    return _scene_by_scene(lambda part: _group_numpy(xyz[:, part], size, origin, span), ends)
+        return cell_groups.by_lattice(xyz, size, origin, axes)
+    return _scene_by_scene(lambda part: cell_groups.by_lattice(xyz[:, part], size, origin, axes), ends)
 
 
 def group_ids(ids: Any, ends: Sequence[int] | None = None) -> Groups:
@@ -106,15 +91,15 @@ def group_ids(ids: Any, ends: Sequence[int] | None = None) -> Groups:
     if not isinstance(ids, np.ndarray):
         return _group_ids_torch(ids, ends)
     if ends is None:
-        return _group_ids_numpy(ids)
-    return _scene_by_scene(lambda part: _group_ids_numpy(ids[part]), ends)
+        return cell_groups.by_ids(ids)
+    return _scene_by_scene(lambda part: cell_groups.by_ids(ids[part]), ends)
 
 
 def _scene_by_scene(group: Callable[[slice], Groups], ends: Sequence[int]) -> Groups:
     """The groups of each scene, given its rows, one after the other."""
     starts = [0, *ends][:-1]
     parts = [group(slice(*rows)) for rows in zip(starts, ends, strict=True)]
-    kind = _row_type(ends[-1])
+    kind = cell_groups.row_type(ends[-1])
     order = [
         part.order.astype(kind, copy=False) + kind(start) for part, start in zip(parts, starts, strict=True)
     ]
@@ -122,15 +107,6 @@ def _scene_by_scene(group: Callable[[slice], Groups], ends: Sequence[int]) -> Gr
     scene = np.repeat(np.arange(len(parts)), [len(part.cells) for part in parts])
     cells = np.column_stack([scene, np.concatenate([part.cells for part in parts])])
     return Groups(np.concatenate(order), np.append(0, np.cumsum(counts)), cells)
-
-
-def _group_ids_numpy(ids: npt.NDArray[Any]) -> Groups:
-    rows = np.flatnonzero(ids >= 0) if len(ids) and ids.min() < 0 else None
-    words = np.ascontiguousarray(ids if rows is None else ids[rows]).view(np.uint64)
-    order, words = radix.sorted_stably(words)
-    order = (order if rows is None else rows[order]).astype(_row_type(len(ids)), copy=False)
-    starts = _starts(words)
-    return Groups(order, _offsets(starts, len(order)), words[starts].view(np.int64))
 
 
 def _group_ids_torch(ids: Any, ends: Sequence[int] | None) -> Groups:
@@ -152,65 +128,6 @@ def _scene_of_row(ends: Sequence[int], device: Any) -> Any:
 
     sizes = torch.tensor(ends, device=device).diff(prepend=torch.zeros(1, dtype=torch.int64, device=device))
     return torch.repeat_interleave(torch.arange(len(ends), device=device), sizes, output_size=ends[-1])
-
-
-def _group_numpy(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], span: Span) -> Groups:
-    n = xyz.shape[1]
-    compiled = _core.available() and n <= radix.MOST
-    row_bits = max(1, (n - 1).bit_length())
-    axes = [Axis(low, number) for low, number in zip(*span, strict=True)]
-    if not fits(axes, row_bits) or (compiled and radix.passes(_bits_of(axes)) > _PASSES):
-        axes = gapped(xyz, size, origin, axes)
-    if fits(axes, row_bits):
-        words = np.empty((2 if compiled else 1, n), np.uint64)  # in one piece, which is had faster than two
-        pack(xyz, size, origin, axes, row_bits, words[0])
-        if not compiled:
-            return _split_words(parallel.sort(words[0]), np.empty(n, bool), row_bits, axes)
-        ordered, spare = radix.sort_words(words[0], words[1], row_bits, row_bits + _bits_of(axes))
-        return _split_words(ordered, spare.view(bool)[:n], row_bits, axes)
-    if compiled and fits(axes, 0):
-        keys = np.empty(n, np.uint64)
-        pack(xyz, size, origin, axes, 0, keys)
-        rows, keys = radix.sort_rows(keys, cells_in(axes) - 1)
-        starts = _starts(keys)
-        return Groups(rows, _offsets(starts, n), unpacked(keys[starts], axes))
-    indices = [lattice_index(xyz[axis], size, origin[axis]) for axis in range(3)]
-    keys, decode = compress(indices)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    starts = _starts(keys)
-    return Groups(order.astype(_row_type(n)), _offsets(starts, n), decode(keys[starts]))
-
-
-def _bits_of(axes: list[Axis]) -> int:
-    return (cells_in(axes) - 1).bit_length()
-
-
-def _split_words(
-    words: npt.NDArray[Any], changes: npt.NDArray[np.bool_], row_bits: int, axes: list[Axis]
-) -> Groups:
-    """Take sorted words apart into row (low bits) and cell (high bits).
-
-    Args:
-        changes: (N,) to be overwritten.
-    """
-    n = len(words)
-    order = np.empty(n, _row_type(n))
-    shift, mask = np.uint64(row_bits), np.uint64((1 << row_bits) - 1)
-    compiled = _core.available() and order.dtype == np.int32
-
-    def split(part: slice) -> None:
-        if compiled:
-            _SPLIT(words, part.start, part.stop, row_bits, order, changes.view(np.uint8))
-            return
-        order[part] = words[part] & mask
-        cell = words[max(part.start - 1, 0) : part.stop] >> shift
-        changes[part.start or 1 : part.stop] = cell[1:] != cell[:-1]
-
-    parallel.for_each(split, parallel.blocks(n))
-    changes[:1] = True
-    starts = marks.listed(changes)
-    return Groups(order, _offsets(starts, n), unpacked(words[starts] >> shift, axes))
 
 
 def _group_torch(
@@ -245,18 +162,3 @@ def _torch_offsets(counts: Any) -> Any:
     import torch
 
     return torch.cat([torch.zeros(1, dtype=torch.int64, device=counts.device), torch.cumsum(counts, 0)])
-
-
-def _starts(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Where each run of equal values in a sorted array begins."""
-    changes = np.ones(len(keys), bool)
-    np.not_equal(keys[1:], keys[:-1], out=changes[1:])
-    return marks.listed(changes)
-
-
-def _offsets(starts: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
-    return np.append(starts, n).astype(np.int64)
-
-
-def _row_type(n: int) -> type[np.signedinteger[Any]]:
-    return np.int32 if n < 2**31 else np.int64

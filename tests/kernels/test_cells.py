@@ -196,7 +196,7 @@ def test_a_tensor_is_gridded_where_it_is(monkeypatch):
     cpu = torch.Tensor.cpu
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: fetched.append(tensor.numel()) or cpu(tensor))
     monkeypatch.setattr(located, "within_reach", lambda tensor: False)
-    monkeypatch.setattr(cells, "_group_numpy", None)
+    monkeypatch.setattr(cells, "cell_groups", None)
     monkeypatch.setattr(occupancy, "marked_in", None)
     grid = VoxelGrid.from_points(xyz)
     assert len(grid) > 100
