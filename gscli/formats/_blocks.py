@@ -53,7 +53,10 @@ class Chosen:
         return self.gathered(part, lambda cloud: _rows.alpha_bytes(cloud, first=part.start))
 
     def gathered(self, part: slice, gather: Callable[[GaussianCloud], Gathered]) -> Gathered:
-        """What is gathered from a block. Pages of a map are handed back if no later block needs them."""
+        """What is made of a block's rows, which it must not view.
+
+        Pages of a map are handed back if no later block needs them.
+        """
         if self.index is None:
             rows = around = self.cloud.rows[part]
         else:

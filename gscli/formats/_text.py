@@ -6,10 +6,10 @@ import io
 import re
 import warnings
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,12 @@ from .. import fields, files
 from ..cloud import GaussianCloud
 from ..containers.bytes import malformed, require_columns
 from ..errors import InputError, naming
+from ..progress import shared
 from ..results.shown import counted
+from ._blocks import Chosen
 from ._format import Loss
-from ._rows import name_bytes
+from ._ply_text import print_rows
+from ._rows import name_bytes, packed
 from ._text_preamble import Preamble, decimal_comma, preamble, split
 
 MAX_LINE = 1 << 20  # bytes
@@ -178,16 +181,27 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     return lost
 
 
-def kept(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The rows with the columns that text can hold, in types whose digits are exact."""
-    names = [name for name in rows.dtype.names or () if _is_kept(name, rows.dtype[name])]
+def names_kept(cloud: GaussianCloud) -> tuple[str, ...]:
+    """The columns that text can hold."""
+    return tuple(name for name in cloud.fields if _is_kept(name, cloud.rows.dtype[name]))
+
+
+def write_rows(stream: BinaryIO, chosen: Chosen, separator: str, advance: Callable[[int], object]) -> None:
+    """Write a line for each of the chosen rows, with the columns that text can hold, a block at a time."""
+    told = shared(advance, len(chosen.cloud), len(chosen))
+    for part in chosen.blocks():
+        stream.writelines(print_rows(chosen.gathered(part, _printable), b"\n", separator))
+        told(part.stop - part.start)
+    if not len(chosen):
+        advance(len(chosen.cloud))
+
+
+def _printable(cloud: GaussianCloud) -> npt.NDArray[Any]:
+    """Rows with the columns that text can hold, in types whose digits are exact."""
     # As double, in which they are read again: the shortest float32 is another double.
-    printable = {"b": "u1", "f": "f8"}
-    kinds = [(name, printable.get(rows.dtype[name].kind, rows.dtype[name])) for name in names]
-    out = np.empty(len(rows), kinds)
-    for name in names:
-        out[name] = rows[name]
-    return out
+    exact = {"b": np.dtype("u1"), "f": np.dtype("f8")}
+    kinds = ((name, cloud.rows.dtype[name]) for name in names_kept(cloud))
+    return packed(cloud.rows, np.dtype([(name, exact.get(kind.kind, kind)) for name, kind in kinds]))
 
 
 def _is_kept(name: str, kind: np.dtype[Any]) -> bool:

@@ -16,9 +16,8 @@ from ..cloud import GaussianCloud, Header
 from ..files import writing
 from ..progress import nothing
 from . import _text, _text_preamble
+from ._blocks import Chosen
 from ._format import Format, Loss, Writer
-from ._ply_text import print_rows
-from ._rows import selected
 
 
 def sniff(head: bytes) -> bool:
@@ -45,11 +44,9 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a line of names and one for each point."""
-    rows = _text.kept(selected(cloud, index).rows)
     with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(",".join(rows.dtype.names or ()).encode("utf-8", "surrogateescape") + b"\n")
-        stream.writelines(print_rows(rows, b"\n", ","))
-    advance(len(cloud))
+        stream.write(",".join(_text.names_kept(cloud)).encode("utf-8", "surrogateescape") + b"\n")
+        _text.write_rows(stream, Chosen.of(cloud, index), ",", advance)
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:

@@ -17,9 +17,8 @@ from ..cloud import GaussianCloud, Header
 from ..files import writing
 from ..progress import nothing
 from . import _text, _text_preamble
+from ._blocks import Chosen
 from ._format import Format, Loss, Writer
-from ._ply_text import print_rows
-from ._rows import selected
 
 
 def sniff(head: bytes) -> bool:
@@ -46,14 +45,13 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write a line for each point; a line of names where it is needed."""
-    rows = _text.kept(selected(cloud, index).rows)
+    chosen, names = Chosen.of(cloud, index), _text.names_kept(cloud)
     lines = [f"# {comment}" for comment in cloud.header.comments]
-    if rows.dtype.names != ("x", "y", "z") or not len(rows):
-        lines.append(f"# {' '.join(rows.dtype.names or ())}")
+    if names != ("x", "y", "z") or not len(chosen):
+        lines.append(f"# {' '.join(names)}")
     with writing.replacing(path, overwrite=overwrite) as stream:
         stream.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
-        stream.writelines(print_rows(rows, b"\n"))
-    advance(len(cloud))
+        _text.write_rows(stream, chosen, " ", advance)
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
