@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -97,13 +97,18 @@ def _newest(layout: bytes) -> int:
 
 
 def write(
-    stream: BinaryIO, head: LasHead, points: npt.NDArray[Any], about: dict[str, Any], extra: int
+    stream: BinaryIO,
+    head: LasHead,
+    points: Iterable[npt.NDArray[np.uint8]],
+    about: dict[str, Any],
+    extra: int,
 ) -> None:
     """Write a LAZ file.
 
     Args:
         stream: seekable, at its start.
-        points: (N,) as LAS packs them. about: what `LasHead.before` takes of them.
+        points: their bytes as LAS has them, in pieces of whole points.
+        about: what `LasHead.before` takes of them.
         extra: how many bytes of a point are no dimension of its format's own.
 
     Raises:
@@ -116,7 +121,8 @@ def write(
     before = bytearray(head.before(**about, packing=bytes(layout.record_data())))
     stream.write(before)
     packer = lazrs.LasZipCompressor(stream, layout)
-    packer.compress_many(np.frombuffer(points.tobytes(), np.uint8))
+    for piece in points:
+        packer.compress_many(piece)
     packer.done()
     stream.seek(0, os.SEEK_END)
     head.place(before, stream.tell())

@@ -12,6 +12,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..containers.las_head import LasHead
 from ..errors import GscliError, InputError
+from ..kernels import parallel
 from . import _rows
 
 _FEWEST_STEPS = 1000  # of the grid, that half of the points must lie apart from the middle one
@@ -46,13 +47,20 @@ def require_reach(cloud: GaussianCloud) -> None:
     """
     if on_grid(cloud) or not len(cloud):
         return
-    xyz = _rows.planes(cloud, fields.POSITION)
-    away = np.abs(xyz - np.percentile(xyz, 50, axis=0, method="lower"))
-    apart = np.sort(away.max(axis=1)[away.any(axis=1)])
-    if len(apart) and apart[(len(apart) - 1) // 2] < apart[-1] / 2**31 * _FEWEST_STEPS:
-        row, axis = np.unravel_index(int(away.argmax()), away.shape)
+    away, odd = np.zeros(len(cloud)), (0.0, 0, "")  # the farthest: how far, which row and axis
+    for axis in fields.POSITION:
+        off = _rows.planes(cloud, (axis,))[:, 0]
+        off -= np.percentile(off, 50, method="lower")
+        np.abs(off, out=off)
+        row = int(off.argmax())
+        odd = max(odd, (float(off[row]), row, axis), key=lambda found: (found[0], -found[1]))
+        np.maximum(away, off, out=away)
+    apart = away[away > 0]
+    middle = (len(apart) - 1) // 2
+    if len(apart) and np.partition(apart, middle)[middle] < odd[0] / 2**31 * _FEWEST_STEPS:
+        _, row, axis = odd
         raise GscliError(
-            f"row {row} has {'xyz'[axis]} = {xyz[row, axis]:g}, so far out that the integers of LAS, then "
+            f"row {row} has {axis} = {cloud.rows[axis][row]:g}, so far out that the integers of LAS, then "
             f"in steps of {scale_of(cloud):g}, cannot tell the other points apart",
             remedy="write .ply, or drop such rows first",
         )
@@ -75,7 +83,11 @@ def step_too_fine(cloud: GaussianCloud) -> float | None:
 
 def scale_of(cloud: GaussianCloud) -> float:
     """The finest power of ten whose steps reach across the cloud in 31 bits."""
-    xyz = cloud.xyz.astype(np.float64)
-    xyz = xyz[np.isfinite(xyz).all(axis=1)]
-    reach = (float(np.ptp(xyz, axis=0).max()) if len(xyz) else 0.0) + 1.0
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for part in parallel.blocks(len(cloud)):
+        xyz = GaussianCloud(cloud.rows[part]).xyz.astype(np.float64)
+        xyz = xyz[np.isfinite(xyz).all(axis=1)]
+        if len(xyz):
+            low, high = np.minimum(low, xyz.min(axis=0)), np.maximum(high, xyz.max(axis=0))
+    reach = max(0.0, float((high - low).max())) + 1.0
     return float(10.0 ** np.ceil(np.log10(reach / (2**31 - 1))))

@@ -15,7 +15,7 @@ import io
 import os
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,15 @@ from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..containers.las_head import LasHead, extra_bytes
 from ..errors import GscliError, InputError
 from ..files import writing
-from ..kernels.structured import as_bytes
-from ..progress import nothing
+from ..kernels import parallel
+from ..kernels.structured import as_bytes, release_pages
+from ..progress import nothing, shared
 from . import _las_grid
+from ._blocks import BLOCK, Chosen
 from ._format import Format, Loss, Writer
+from ._las_about import About
 from ._las_grid import Native
-from ._rows import selected
+from ._rows import packed
 
 _EXTRA_TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 _POINT_FORMAT = 6  # of files that were no LAS before: the plainest of LAS 1.4
@@ -56,13 +59,13 @@ def read(path: Path) -> GaussianCloud:
     Raises:
         InputError: damaged, cut short, or a header that claims too much.
     """
-    packed = _check(path)
+    unpacked = _check(path)
     import laspy
 
     data = mapped(path)
     with (
         malformed(path, "LAS"),
-        nullcontext(path) if packed is None else laz.unpacked(path, packed) as plain,
+        nullcontext(path) if unpacked is None else laz.unpacked(path, unpacked) as plain,
     ):
         head = LasHead.of(data, path)
         try:
@@ -71,24 +74,36 @@ def read(path: Path) -> GaussianCloud:
             raise ValueError(str(error)) from None
         _las_grid.check(path, header.scales, header.offsets)
         points = table(
-            data if packed is None else mapped(plain),
+            data if unpacked is None else mapped(plain),
             header.point_format.dtype(),
             header.point_count,
             struct.unpack_from("<I", head.fixed, 96)[0],
             path,
             "points",
         )
-        las = laspy.ScaleAwarePointRecord(points, header.point_format, header.scales, header.offsets)
-        others = [name for name in header.point_format.dimension_names if name not in "XYZ"]
-        columns = {axis: np.asarray(las[axis]) for axis in fields.POSITION}
-        columns |= {name: np.asarray(las[name]) for name in others}
-        kinds = [(name, array.dtype, array.shape[1:]) for name, array in columns.items()]
-        rows = np.empty(len(points), kinds)
-        for name, array in columns.items():
-            rows[name] = array
+        rows = _rows_of(
+            lambda part: laspy.ScaleAwarePointRecord(
+                points[part], header.point_format, header.scales, header.offsets
+            ),
+            len(points),
+        )
         notes = (_NO_OCTREE,) if head.octree else ()
         native = Native(head.plain(), header.point_format, header.scales, header.offsets)
         return GaussianCloud(rows, Header("las", native=native, notes=notes))
+
+
+def _rows_of(record: Callable[[slice], Any], count: int) -> npt.NDArray[Any]:
+    """Every dimension as a column, given laspy's record of any slice of the points."""
+    none = record(slice(0))
+    names = (*fields.POSITION, *(name for name in none.point_format.dimension_names if name not in "XYZ"))
+    empty = {name: np.asarray(none[name]) for name in names}
+    rows = np.empty(count, [(name, column.dtype, column.shape[1:]) for name, column in empty.items()])
+    for part in parallel.blocks(count, BLOCK):
+        points = record(part)
+        for name in names:
+            rows[name][part] = points[name]
+        release_pages(points.array)
+    return rows
 
 
 def write(
@@ -100,77 +115,100 @@ def write(
     advance: Callable[[int], object] = nothing,
 ) -> None:
     """Write LAS, or LAZ if the name ends so; what `unsupported` names is left out or rounded."""
+    chosen, kept = Chosen.of(cloud, index), _kept(cloud)
+    placed = _placed(chosen)
+    _las_grid.require_reach(placed)
+    native = _native(placed)
+    kind, head = _described(cloud, native, kept)
+    told = shared(advance, len(cloud), 2 * len(chosen))
+
+    def records() -> Iterator[Any]:
+        for part in chosen.blocks():
+            yield chosen.gathered(
+                part, lambda block: _record(block, kept, kind, native.scales, native.offsets)
+            )
+            told(part.stop - part.start)
+
+    about = About(kind, native.scales, native.offsets)
+    for record in records():  # the head stands before the points, and says what they are
+        about.add(record)
+    head = head.limited(about.stored)
+    with writing.replacing(path, overwrite=overwrite) as stream:
+        points = (as_bytes(record.array) for record in records())
+        if os.fspath(path).lower().endswith(".laz"):
+            laz.write(stream, head, points, about.facts(), kind.num_extra_bytes)
+        else:
+            stream.write(head.before(**about.facts()))
+            stream.writelines(block.data for block in points)
+            stream.write(head.tail)
+    if not len(chosen):
+        advance(len(cloud))
+
+
+def _placed(chosen: Chosen) -> GaussianCloud:
+    """The chosen rows, perhaps without what is no position."""
+    if chosen.index is None:
+        return chosen.cloud
+    kind = np.dtype([(axis, chosen.cloud.rows.dtype[axis]) for axis in fields.POSITION])
+    rows = np.empty(len(chosen), kind)
+    for part in chosen.blocks():
+        rows[part] = chosen.gathered(part, lambda block: packed(block.rows, kind))
+    return GaussianCloud(rows, chosen.cloud.header)
+
+
+def _described(cloud: GaussianCloud, native: Native, kept: Sequence[str]) -> tuple[Any, LasHead]:
+    """The point format, of laspy's, with dimensions for columns that it has not, and a head that says so."""
     import laspy
 
-    chosen = selected(cloud, index)
-    _las_grid.require_reach(chosen)
-    native = _native(chosen)
     kind, head = copy.deepcopy(native.kind), native.head
     held = set(kind.dimension_names)
-    extra = [name for name in _kept(chosen) if name not in held and name not in fields.POSITION]
-    types = {name: _type(chosen.rows.dtype[name]) for name in extra}
+    extra = [name for name in kept if name not in held and name not in fields.POSITION]
+    types = {name: _type(cloud.rows.dtype[name]) for name in extra}
     unknown = kind.num_extra_bytes if "ExtraBytes" in held else 0
     new = [extra_bytes(name, _EXTRA_TYPES.index(stored) + 1) for name, stored in types.items()]
     head = head.described([extra_bytes("ExtraBytes", 0, unknown)] * bool(unknown and new) + new)
     for name, stored in types.items():
         kind.add_extra_dimension(laspy.ExtraBytesParams(name, stored))
-    las = laspy.ScaleAwarePointRecord.zeros(
-        len(chosen), point_format=kind, scales=native.scales, offsets=native.offsets
-    )
-    try:
-        with np.errstate(all="ignore"):
-            for name in _kept(chosen):
-                as_real = name in fields.POSITION
-                las[name] = given = (
-                    np.asarray(chosen.rows[name], np.float64) if as_real else chosen.rows[name]
-                )
-                if as_real and not _near(las, name, given):
+    return kind, head
+
+
+def _record(
+    block: GaussianCloud,
+    kept: Sequence[str],
+    kind: Any,
+    scales: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.float64],
+) -> Any:
+    """A block of rows in a record of laspy's.
+
+    Raises:
+        GscliError: its integers do not hold them: the file that they are from has a scale or an offset
+            that makes no sense.
+    """
+    import laspy
+
+    record = laspy.ScaleAwarePointRecord.zeros(len(block), point_format=kind, scales=scales, offsets=offsets)
+    with np.errstate(all="ignore"):
+        for name in kept:
+            given = block.rows[name]
+            try:
+                if name in fields.POSITION:
+                    given = np.asarray(given, np.float64)
+                record[name] = given
+                if name in fields.POSITION and not _near(record, name, given):
                     raise OverflowError("they are beyond 32 bits")
-            about = _about(las)
-            head = head.limited({name: las.array[name] for name in kind.extra_dimension_names})
-    except (OverflowError, ValueError) as error:  # a file with a scale or an offset that makes no sense
-        raise GscliError(
-            f"the integers of LAS cannot hold {name} ({error})", remedy="write .ply, which holds any columns"
-        ) from None
-    packed = os.fspath(path).lower().endswith(".laz")
-    with writing.replacing(path, overwrite=overwrite) as stream:
-        if packed:
-            laz.write(stream, head, las.array, about, kind.num_extra_bytes)
-        else:
-            stream.write(head.before(**about))
-            stream.write(as_bytes(las.array).data)
-            stream.write(head.tail)
-    advance(len(cloud))
+            except (OverflowError, ValueError) as error:
+                raise GscliError(
+                    f"the integers of LAS cannot hold {name} ({error})",
+                    remedy="write .ply, which holds any columns",
+                ) from None
+    return record
 
 
 def _near(las: Any, axis: str, given: npt.NDArray[np.float64]) -> bool:
     """Whether positions in laspy's record are a step from what they should be, at most."""
     step = np.abs(las.scales["xyz".index(axis)]) + np.spacing(np.abs(given))
     return bool((np.abs(np.asarray(las[axis]) - given) <= step).all())
-
-
-def _about(las: Any) -> dict[str, Any]:
-    """What a head has to say of laspy's record of points; see `LasHead.before`."""
-    axes = [np.asarray(las[axis]) for axis in fields.POSITION] if len(las) else [np.zeros(1)] * 3
-    return {
-        "kind": las.point_format.id,
-        "width": las.point_format.size,
-        "scales": las.scales,
-        "offsets": las.offsets,
-        "bounds": np.array([[axis.max() for axis in axes], [axis.min() for axis in axes]]),
-        "returns": np.bincount(np.asarray(las.return_number), minlength=16)[1:16],
-        "count": len(las),
-        "times": _times(las),
-        "size": las.array.nbytes,
-    }
-
-
-def _times(las: Any) -> tuple[float, float] | None:
-    """The last and the first GPS time; None where points have none."""
-    if "gps_time" not in las.point_format.dimension_names or not len(las):
-        return None
-    times = np.asarray(las.gps_time)
-    return float(times.max()), float(times.min())
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:
@@ -205,8 +243,8 @@ def _native(cloud: GaussianCloud) -> Native:
             head = LasHead.undated(stream.getvalue())
         native = Native(head, header.point_format, header.scales, header.offsets)
     scale = _las_grid.scale_of(cloud) if len(cloud) else 1e-3
-    offsets = np.floor(cloud.xyz.astype(np.float64).min(axis=0)) if len(cloud) else np.zeros(3)
-    return native._replace(scales=np.full(3, scale), offsets=offsets)
+    lowest = [float(cloud.rows[axis].min()) for axis in fields.POSITION] if len(cloud) else [0.0] * 3
+    return native._replace(scales=np.full(3, scale), offsets=np.floor(lowest))
 
 
 def _kept(cloud: GaussianCloud) -> list[str]:
