@@ -26,7 +26,7 @@ class Index:
     def __init__(self, targets: Any, *, device: torch.device | None = None) -> None:
         require_cpu(device, "kdtree")
         self._points = as_array(targets, "targets")
-        self._tree = _compiled.tree_of(self._points) or _pykdtree.Tree(self._points)
+        self._tree = _compiled.tree_of_distinct(self._points) or _pykdtree.Tree(self._points)
 
     def nearest(self, queries: Any, *, advance: Callable[[int], object] | None = None) -> Neighbors:
         """The nearest target of each query; see `gscli.neighbors`.

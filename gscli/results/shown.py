@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from html import escape
 from typing import Any, Protocol, TypeVar
 
 from ..errors import printable
@@ -48,6 +47,8 @@ def table(title: str, rows: Mapping[str, object]) -> str:
 
 def markup(text: str) -> str:
     """Text, from wherever it comes, as a page may hold it."""
+    from html import escape
+
     return escape(printable(text))
 
 

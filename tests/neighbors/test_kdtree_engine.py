@@ -3,7 +3,7 @@ import pytest
 
 from gscli.errors import UsageError
 from gscli.kernels import kd_tree
-from gscli.neighbors import _pykdtree, kdtree
+from gscli.neighbors import _compiled, _pykdtree, kdtree
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -28,6 +28,50 @@ def test_an_index_is_asked_for_the_points_of_another(case, truth):
     queries, targets = case(np.random.default_rng(2), 300, 400)
     found = kdtree.Index(targets).nearest(kdtree.Index(queries))
     distances, rows = truth(queries, targets)
+    np.testing.assert_array_equal(found.distances, distances)
+    np.testing.assert_array_equal(found.rows, rows)
+
+
+REPEATED = {
+    "lattice": lambda rng, n: rng.integers(0, 5, (n, 3)) / 4,
+    "decimal lattice": lambda rng, n: rng.integers(0, 5, (n, 3)) * 0.1,
+    "signed zeros": lambda rng, n: rng.choice([-0.0, 0.0, 1.0], (n, 3)),
+    "all equal": lambda rng, n: np.full((n, 3), 0.1),
+    "two clumps": lambda rng, n: np.repeat(rng.random((2, 3)), n // 2, axis=0)[rng.permutation(n // 2 * 2)],
+}
+
+
+@pytest.mark.parametrize("kinds", [("f4", "f4"), ("f4", "f8"), ("f8", "f4"), ("f8", "f8")])
+@pytest.mark.parametrize("made", REPEATED.values(), ids=REPEATED)
+def test_points_that_are_there_many_times_are_found_by_their_lowest_row(made, kinds, truth):
+    rng = np.random.default_rng(5)
+    queries, targets = made(rng, 1500).astype(kinds[0]), made(rng, 2000).astype(kinds[1])
+    queries[::7] += np.float32(0.01)
+    distances, rows = truth(queries, targets)
+    for asked in (queries, kdtree.Index(queries)):
+        told = []
+        found = kdtree.Index(targets).nearest(asked, advance=told.append)
+        np.testing.assert_array_equal(found.distances, distances)
+        np.testing.assert_array_equal(found.rows, rows)
+        assert sum(told) == len(queries)
+
+
+def test_few_copies_or_few_points_are_all_in_the_tree(kernels):
+    if kernels != "compiled":
+        pytest.skip("pykdtree is never given copies")
+    rng = np.random.default_rng(6)
+    points = rng.random((4000, 3))
+    for copies, count in ((1, 4000), (3, 1500), (1000, 1000)):
+        some = points.repeat(copies, axis=0)[:count]
+        assert _compiled.tree_of_distinct(some)._tree.count == count
+    assert _compiled.tree_of_distinct(points[:40].repeat(100, axis=0))._tree.count == 40
+
+
+def test_two_positions_of_one_name_are_both_in_the_tree(truth, kernels, monkeypatch):
+    monkeypatch.setattr(_compiled, "name_positions", lambda xyz: np.zeros(xyz.shape[1], np.uint64))
+    points = np.random.default_rng(7).integers(0, 5, (1500, 3)) / 4
+    distances, rows = truth(points[:50], points)
+    found = kdtree.Index(points).nearest(points[:50])
     np.testing.assert_array_equal(found.distances, distances)
     np.testing.assert_array_equal(found.rows, rows)
 
