@@ -25,6 +25,7 @@ _PUBLIC = {
     "VoxelGrid": "grids.voxel_grid",
 }
 _TOOLS = (
+    "align",
     "compare",
     "convert",
     "coprune",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from . import formats as formats
     from . import neighbors as neighbors
     from . import training as training
+    from .align import align as align
     from .cloud import GaussianCloud as GaussianCloud
     from .compare import compare as compare
     from .convert import convert as convert

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from . import arguments, fields, given, placing, scratch
 from . import device as devices
+from .aligning.judged import laid_on
 from .cloud import GaussianCloud
 from .comparing import budget, drawn, gates, options, paint, pairing, search, turned
 from .comparing.centers import color_top, compare_centers
@@ -26,6 +27,7 @@ from .errors import UsageError
 from .files import writing
 from .formats import Target
 from .given import Given
+from .kernels import registration
 from .progress import Timings, Track, silent
 from .rendering.views import VIEWS, wanted
 from .version import __version__
@@ -44,6 +46,7 @@ def compare(
     pair: str | None = None,
     gaussians: bool = True,
     transform: str | os.PathLike[str] | npt.ArrayLike | None = None,
+    align: bool | str = False,
     max_queries: int | None = None,
     seed: int = 0,
     engine: str = "auto",
@@ -83,6 +86,8 @@ def compare(
         gaussians: false compares centres alone.
         transform: a (4, 4) matrix to apply to the source first, or a JSON file of one.
         max_queries: ask at most so many points of each scene. The target is never thinned.
+        align: first find where the source has to be moved to lie on the target, from `transform` on if there
+            is one: True, or ``scaled`` if lengths may change too; see `gscli.align`.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
         memory_limit: what the process may take, in bytes or as ``2GB``; a large cloud is cut, with the
             same result.
@@ -125,6 +130,7 @@ def compare(
     where = devices.resolve(device)
     thresholds = [] if threshold is None else options.thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
+    options.check_align(align, memory)
     required = arguments.several(require, "require", (str,), "a limit, or several")
     limits = gates.limits(min_fitness, max_rmse, required, min_psnr)
     options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
@@ -139,6 +145,10 @@ def compare(
         load = placing.Load(len(a) + len(b), drawings, (source, target), options.only_cpu(memory, engine))
         place = placing.settled(device, where, load)
         where = place.device
+    if align:
+        with timings.stage("align"):
+            moved = _aligned(clouds, names, align == options.SCALED, moved, seed, track)
+    with timings.stage("read", track):
         ready = (
             drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range, where=where)
             if render
@@ -162,7 +172,7 @@ def compare(
         track=track,
     )
     result = replace(result, notes=(*result.notes, *place.notes))
-    result.options.update(render=None)
+    result.options.update(align=align, render=None)
     if ready is not None:
         told = {name: value for name, value in ready.views.to_dict().items() if name != "camera"}
         result.options.update(render={**told, "rasterizer": rasterizer, "data_range": data_range})
@@ -170,12 +180,31 @@ def compare(
             seen, worst = drawn.measure(ready, names, advance)
         assert result.evidence is not None
         result = replace(result, render=seen, evidence=replace(result.evidence, pictures=worst))
+    if align and moved is not None:
+        result = replace(
+            result, notes=(*result.notes, f"aligned: the source is {registration.told(moved.matrix)}")
+        )
     found = result.numbers()
     result = replace(result, gates=tuple(gates.check(limit, found) for limit in limits))
     if output is not None:
         with timings.stage("write", track):
             _write_distances(output, clouds[0], result, colors)
     return result
+
+
+def _aligned(
+    clouds: tuple[GaussianCloud, GaussianCloud],
+    names: tuple[str, str],
+    scaled: bool,
+    start: Transform | None,
+    seed: int,
+    track: Track,
+) -> Transform:
+    """What moves the source onto the target."""
+    here, there = (search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True))
+    begun = None if start is None else start.matrix
+    found = laid_on(here, there, names, scaled=scaled, start=begun, seed=seed, track=track)
+    return Transform(found.motion.matrix)
 
 
 def _compare(

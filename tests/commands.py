@@ -14,6 +14,7 @@ from gscli.resample import resample
 # For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to,
 # with drawn.ply, a draw from it, and run, a training run.
 EXAMPLES = {
+    "align": ["{scene}", "{out}/drawn.ply", "--out", "{out}/pose.json"],
     "batch compare": ["{scene}", "--reference", "{scene}", "--workers", "1"],
     "batch convert": ["{scene}", "--to", "npz", "--out-dir", "{out}/converted", "--workers", "1"],
     "batch edit": ["{scene}", "--where", "opacity > 0.1", "--out-dir", "{out}/clean", "--workers", "1"],

@@ -28,6 +28,7 @@ FLOORS = (
     ("cloud", "scratch", "arguments", "positions", "flaws", "cameras", "splats", "motion"),
     ("formats", "neighbors", "grids", "rasterizers"),
     (
+        "aligning",
         "given",
         "scene",
         "resampling",
@@ -51,6 +52,7 @@ FLOORS = (
         "simplify",
         "edit",
         "view",
+        "align",
         "demo",
         "doctor",
         "bench",

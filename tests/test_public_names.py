@@ -13,6 +13,7 @@ import pytest
 import gscli
 
 TOOLS = (
+    "align",
     "compare",
     "convert",
     "coprune",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class ValuedFlag(click.Option):
     """Its value stands behind ``=``, and never in the next word, which is an argument of its own.
 
+    That of the flag alone is True to the command; in job files true and false will do as well.
+
     Args:
         bare: the value of the flag alone.
     """
@@ -23,6 +25,13 @@ class ValuedFlag(click.Option):
     def __init__(self, param_decls: Sequence[str], *, bare: str, **settings: Any) -> None:
         super().__init__(param_decls, **settings)
         self.bare = bare
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """The value, or True for that of the flag alone."""
+        if isinstance(value, bool) or value in ("true", "false"):
+            return value in (True, "true")
+        word = super().type_cast_value(ctx, value)
+        return True if word == self.bare else word
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
         """Have the flag alone parsed as if its value stood there."""

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options, paths, show, viewpoints
+from ._valued_flag import ValuedFlag
 
 
 @click.command()
@@ -28,6 +29,16 @@ from . import options, paths, show, viewpoints
     type=paths.INPUT,
     metavar="FILE.json",
     help="A 4x4 matrix to apply to SOURCE, as four rows of four.",
+)
+@click.option(
+    "--align",
+    cls=ValuedFlag,
+    type=options.OneOf(["rigid", "scaled"]),
+    bare="rigid",
+    default=False,
+    metavar="[=scaled]",
+    help="First move SOURCE to where it lies on TARGET, as gscli align finds it; with =scaled lengths may "
+    "change too. --transform is where it begins.",
 )
 @click.option(
     "--max-queries",
@@ -113,6 +124,7 @@ def command(
       gscli compare new.ply ref.ply --min-fitness 0.99 --max-rmse 0.002
       gscli compare new.ply ref.ply --require 'gaussians.w2.p95 <= 0.01' --transform pose.json
       gscli compare new.ply ref.ply --render --min-psnr 30 --require 'render.ssim.worst >= 0.95'
+      gscli compare new.ply ref.ply --align --html page.html
       gscli compare new.ply ref.ply --render --cameras transforms.json --html page.html
       gscli compare ref.ply half.ply --pair index:half.npy
       gscli compare city.ply other.ply --memory-limit 2GB

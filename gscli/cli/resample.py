@@ -14,19 +14,6 @@ from . import options, paths, show
 from ._valued_flag import ValuedFlag
 
 
-class Dropped(options.OneOf):
-    """What a flawed row is dropped for; in job files, true and false as well."""
-
-    def __init__(self) -> None:
-        super().__init__(["rows", "gaussians"])
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, bool) or value in ("true", "false"):
-            return value in (True, "true")
-        word = super().convert(value, param, ctx)
-        return True if word == "rows" else word
-
-
 @click.command()
 @options.source
 @click.argument("output", required=False, type=paths.TARGET)
@@ -87,7 +74,7 @@ class Dropped(options.OneOf):
 @click.option(
     "--drop-invalid",
     cls=ValuedFlag,
-    type=Dropped(),
+    type=options.OneOf(["rows", "gaussians"]),
     bare="rows",
     default=False,
     metavar="[=rows|gaussians]",

@@ -18,6 +18,8 @@ from .gates import Limit
 from .result import NUMBERS, OF_CENTERS, Compared
 from .spacing import parse_threshold
 
+SCALED = "scaled"  # of `align`: lengths may change too
+
 
 def thresholds(given: float | str | Sequence[float | str]) -> list[float | str]:
     """The distances of one or several."""
@@ -57,6 +59,17 @@ def only_cpu(memory: int | None, engine: str) -> str:
     if memory is not None:
         return "scenes are searched in tiles there"
     return f"the {engine} engine was asked for" if engine != "auto" else ""
+
+
+def check_align(align: bool | str, memory: int | None) -> None:
+    """Refuse a word for how to align that is none, and to align what is held in pieces."""
+    if not isinstance(align, bool) and align != SCALED:
+        raise UsageError(f"`align` must be True, False or '{SCALED}', not {arguments.told(align)}")
+    if align and memory is not None:
+        raise UsageError(
+            "`align` holds both scenes whole, whatever `memory_limit` says",
+            remedy="drop one, or find the matrix by `gscli.align` first",
+        )
 
 
 def check_render(

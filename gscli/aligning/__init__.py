@@ -1,0 +1,1 @@
+"""Where a scene has to be moved to lie on another: rough poses tried, the best refined."""

@@ -1,0 +1,107 @@
+"""Whether a pose lays a scene on another, by the same numbers as a comparison of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from ..comparing.centers import DEFAULT_THRESHOLD, Centers, Directed, compare_centers
+from ..comparing.transform import Transform
+from ..errors import GateMissed
+from ..kernels.registration import scale_of
+from ..progress import Track, silent
+from .search import Motion, find
+
+Array = npt.NDArray[Any]
+
+ASKED = 100_000  # points of each, at most, whose distances are measured before and after
+
+
+@dataclass(frozen=True)
+class Match:
+    """How the points of one scene match the other's, in scene units.
+
+    Attributes:
+        fitness: the share with a point of the other below the threshold. rmse: of the distances of these;
+            None where there are none.
+        median: of the distances of all.
+    """
+
+    fitness: float
+    rmse: float | None
+    median: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A motion that was found, and what it is good for.
+
+    Attributes:
+        threshold: twice the target's spacing, in scene units.
+        before, after: source to target, and target to source.
+    """
+
+    motion: Motion
+    threshold: float
+    before: tuple[Match, Match]
+    after: tuple[Match, Match]
+
+
+def laid_on(
+    source: Array,
+    target: Array,
+    names: tuple[str, str],
+    *,
+    scaled: bool = False,
+    overlap: float = 0.9,
+    start: Array | None = None,
+    seed: int = 0,
+    track: Track = silent,
+) -> Judged:
+    """Where a cloud has to be moved to lie on another, and how well it lies there.
+
+    Args:
+        source, target: (N, 3) and (M, 3) finite positions.
+        names, scaled, overlap, start, seed, track: see `find`.
+
+    Raises:
+        InputError: a cloud that is a point or a line.
+        GateMissed: the one does not come to lie on the other.
+    """
+    before = compare_centers(source, target, max_queries=ASKED, seed=seed, names=names)[0]
+    motion = find(source, target, names, scaled=scaled, overlap=overlap, start=start, seed=seed, track=track)
+    moved = Transform(motion.matrix).apply(source)
+    assert before.spacings[0] is not None
+    assert before.spacings[1] is not None
+    apart = max(before.spacings[0] * scale_of(motion.matrix), before.spacings[1])
+    after = compare_centers(
+        moved, target, thresholds=(DEFAULT_THRESHOLD, 2 * apart), max_queries=ASKED, seed=seed, names=names
+    )[0]
+    _require_near(after, names, overlap)
+    return Judged(motion, after.source_to_target.at[0].threshold, _matches(before), _matches(after))
+
+
+def _require_near(found: Centers, names: tuple[str, str], overlap: float) -> None:
+    """Refuse a pose in which less than half of what should have a counterpart has one.
+
+    Raises:
+        GateMissed: see above.
+    """
+    near = [way.at[1] for way in (found.source_to_target, found.target_to_source)]
+    if min(each.fitness for each in near) < overlap / 2:
+        what = (
+            f"does not come to lie on {names[1]}: in the best pose found {near[0].fitness:.0%} of its points "
+            f"and {near[1].fitness:.0%} of the other's match within {near[0].threshold:.3g}, two spacings"
+        )
+        remedy = "give a matrix to start from, let lengths change, or ask for a smaller overlap"
+        raise GateMissed(what, path=names[0], remedy=remedy)
+
+
+def _matches(found: Centers) -> tuple[Match, Match]:
+    return _match(found.source_to_target), _match(found.target_to_source)
+
+
+def _match(way: Directed) -> Match:
+    return Match(way.at[0].fitness, way.at[0].inlier_rmse, way.median)

@@ -1,0 +1,81 @@
+"""``gscli align``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, paths, show
+
+
+@click.command()
+@click.argument("source", type=paths.INPUT)
+@click.argument("target", type=paths.INPUT)
+@click.option(
+    "--out", type=paths.DATA, metavar="FILE.json", help="Write the matrix, as compare --transform takes it."
+)
+@click.option("--scaled", is_flag=True, help="Lengths may change too, by one factor.")
+@click.option(
+    "--overlap",
+    type=options.Share(),
+    default=0.9,
+    show_default=True,
+    help="The share of each scene that has a counterpart in the other.",
+)
+@click.option(
+    "--start", type=paths.INPUT, metavar="FILE.json", help="Refine this matrix instead of searching for one."
+)
+@click.option(
+    "--seed", type=int, metavar="N", default=0, show_default=True, help="Of the points that are tried."
+)
+@options.overwrite
+@options.trust_pickle
+@options.axes
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    target: str,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Find where SOURCE has to be moved to lie on TARGET, which stays.
+
+    By the positions of points alone: poses that lay the one roughly on the other are tried, right angles
+    and principal axes among them; the best are refined by iterated closest points, both ways. Where less than
+    half of what should have a counterpart has one within two spacings, it says so and ends with status 6.
+    SOURCE or TARGET may be - for stdin.
+
+    \b
+    Examples:
+      gscli align new.ply ref.ply --out pose.json
+      gscli compare new.ply ref.ply --transform pose.json
+      gscli align new.ply ref.ply --scaled --overlap 60% --json
+    """
+    show.refuse_mixing()
+    from ..align import align
+    from ..report import align as report_align
+
+    result = align(
+        source,
+        target,
+        overwrite=overwrite,
+        also_written=() if report is None else (report,),
+        track=show.track(quiet),
+        **settings,
+    )
+    show.result(
+        result.to_dict(),
+        report_align.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

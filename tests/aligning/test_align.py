@@ -1,0 +1,163 @@
+"""Scenes that lie apart are laid on each other, or it is said that they were not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gscli
+from gscli import scene
+from gscli.align import align
+from gscli.aligning.icp import moved_by
+from gscli.aligning.poses import frame, right_angles
+from gscli.errors import GateMissed, InputError, UsageError
+from gscli.kernels.registration import pose, turn
+from gscli.report.align import summary
+
+WHOLE = scene.make(6000, sh_degree=0).xyz
+SLANTED = np.array([1.0, 2, 3]) / np.sqrt(14)
+SHIFT = np.array([30.0, -20, 5])
+
+
+def halves(xyz: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Two draws, each of half the points, about a quarter of them the same."""
+    rng = np.random.default_rng(seed)
+    return xyz[rng.random(len(xyz)) < 0.5], xyz[rng.random(len(xyz)) < 0.5]
+
+
+def off(matrix: object, wanted: np.ndarray) -> float:
+    """How far a pose moves a point from where it should be, at most, in sizes of the scene."""
+    away = moved_by(np.array(matrix), WHOLE) - moved_by(wanted, WHOLE)
+    return float(np.linalg.norm(away, axis=1).max() / np.linalg.norm(moved_by(wanted, WHOLE).std(0)))
+
+
+@pytest.mark.parametrize(
+    ("axis", "degrees", "scale"),
+    [(SLANTED, 30, 1.3), (SLANTED, 170, 0.01), ((1, 0, 0), 180, 1), ((0, 0, 1), 90, 1), ((0, 1, 0), 60, 1)],
+)
+def test_two_draws_of_a_scene_are_laid_on_each_other(axis: object, degrees: float, scale: float) -> None:
+    one, other = halves(WHOLE)
+    wanted = pose(turn(np.asarray(axis, float), degrees), scale, np.zeros(3), SHIFT)
+    found = align(one, moved_by(wanted, other), scaled=scale != 1)
+    assert off(found.matrix, wanted) < 5e-3
+    assert found.scale == pytest.approx(scale, rel=1e-3)
+    assert found.degrees == pytest.approx(degrees, abs=0.2)
+    assert found.after[0].fitness > 0.6 > 0.3 > found.before[0].fitness
+    assert found.rival is None
+
+
+def test_floaters_and_a_missing_part_do_not_draw_it_away() -> None:
+    one, other = halves(WHOLE)
+    rng = np.random.default_rng(3)
+    one = np.concatenate([one[one[:, 0] < 1.9], rng.normal(0, 30, (60, 3))])
+    wanted = pose(turn(SLANTED, 75), 1, np.zeros(3), SHIFT)
+    found = align(one, moved_by(wanted, other), overlap=0.8)
+    assert off(found.matrix, wanted) < 1e-2
+
+
+@pytest.mark.parametrize("far", [1e7, 1e-7])
+def test_neither_far_nor_tiny_scenes_are_any_different(far: float) -> None:
+    one, other = (half.astype(np.float64) for half in halves(WHOLE))
+    unit = min(far, 1)
+    wanted = pose(turn(SLANTED, 30), 1, np.zeros(3), np.full(3, far))
+    found = align(one * unit, moved_by(wanted, other * unit))
+    moved = moved_by(np.array(found.matrix), one * unit)
+    assert np.abs(moved - moved_by(wanted, one * unit)).max() < 1e-2 * unit
+
+
+def test_a_copy_is_found_to_the_last_digits_and_stays_where_it_is() -> None:
+    found = align(WHOLE, WHOLE)
+    np.testing.assert_allclose(found.matrix, np.eye(4), atol=1e-6)
+    assert found.after[0].fitness == 1
+
+
+def test_a_matrix_to_start_from_is_refined(tmp_path: Path) -> None:
+    one, other = halves(WHOLE)
+    wanted = pose(turn(SLANTED, 20), 1, np.zeros(3), SHIFT)
+    near = pose(turn(SLANTED, 23), 1, np.zeros(3), SHIFT + 0.05)
+    (tmp_path / "near.json").write_text(json.dumps(near.tolist()))
+    found = align(one, moved_by(wanted, other), start=tmp_path / "near.json")
+    assert off(found.matrix, wanted) < 5e-3
+    assert found.options["start"] == near.tolist()
+
+
+def test_the_matrix_that_is_written_is_what_compare_takes(tmp_path: Path) -> None:
+    one, other = halves(WHOLE)
+    target = moved_by(pose(turn(SLANTED, 30), 1, np.zeros(3), SHIFT), other)
+    found = align(one, target, out=tmp_path / "pose.json")
+    assert np.array_equal(json.loads((tmp_path / "pose.json").read_text()), found.matrix)
+    compared = gscli.compare(one, target, transform=tmp_path / "pose.json")
+    way = compared.centers.source_to_target
+    assert (way.at[0].fitness, way.at[0].inlier_rmse) == (found.after[0].fitness, found.after[0].rmse)
+    assert way.at[0].threshold == found.threshold
+    assert found.to_dict()["after"]["source_to_target"]["fitness"] == found.after[0].fitness
+    with pytest.raises(gscli.GscliError, match="exists"):
+        align(one, target, out=tmp_path / "pose.json")
+
+
+def test_compare_aligns_first_where_it_is_asked_to() -> None:
+    one, other = halves(WHOLE)
+    target = moved_by(pose(turn(SLANTED, 30), 1.5, np.zeros(3), SHIFT), other)
+    found = gscli.compare(one, target, align="scaled")
+    assert found.centers.source_to_target.at[0].fitness > 0.6
+    assert found.options["align"] == "scaled"
+    np.testing.assert_allclose(found.options["transform"], align(one, target, scaled=True).matrix)
+    assert any(note.startswith("aligned: the source is turned by 30") for note in found.notes)
+    with pytest.raises(GateMissed, match="does not come to lie on target"):
+        gscli.compare(one, target, align=True)
+
+
+def test_other_scenes_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    with pytest.raises(GateMissed, match=r"does not come to lie on target: .* of its points"):
+        align(WHOLE, rng.random((3000, 3)) * (1, 20, 300), out=tmp_path / "pose.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_pose_that_fits_as_well_is_told_of() -> None:
+    cube = np.stack(np.meshgrid(*[np.linspace(-1, 1, 9)] * 3), -1).reshape(-1, 3)
+    found = align(cube, moved_by(pose(turn(np.array([0.0, 0, 1]), 10), 1, np.zeros(3), np.zeros(3)), cube))
+    assert found.rival is not None
+    assert any("fits nearly as well" in line for line in summary(found))
+
+
+@pytest.mark.parametrize(
+    "points", [[[1, 2, 3]] * 9, np.outer(np.arange(9), [1, 2, 3])], ids=["point", "line"]
+)
+def test_what_may_lie_any_way_round_is_refused(points: object) -> None:
+    with pytest.raises(InputError, match="in one point or on one line"):
+        align(np.asarray(points, float) * 1.0, WHOLE)
+
+
+@pytest.mark.parametrize("overlap", [0, -0.1, 1.1, float("nan"), True, "all"])
+def test_a_share_is_a_share(overlap: object) -> None:
+    with pytest.raises(UsageError, match="overlap must be above 0 and at most 1"):
+        align(WHOLE, WHOLE, overlap=overlap)  # type: ignore[arg-type]
+
+
+def test_positions_that_are_not_finite_are_refused() -> None:
+    odd = WHOLE.copy()
+    odd[3, 1] = np.nan
+    with pytest.raises(InputError, match=r"not finite|NaN"):
+        align(odd, WHOLE)
+
+
+def test_the_right_angles_are_all_rotations_that_map_axes_to_axes() -> None:
+    found = right_angles()
+    assert len({matrix.tobytes() for matrix in found}) == 24
+    for one, other in itertools.product(found, repeat=2):
+        assert any(np.array_equal(one @ other, third) for third in found)
+    np.testing.assert_array_equal(found[0], np.eye(3))
+
+
+def test_where_a_cloud_is_does_not_depend_on_floaters() -> None:
+    rng = np.random.default_rng(0)
+    cloud = rng.normal(size=(2000, 3)) * (3, 2, 1) + (10, 0, 0)
+    plain, odd = frame(cloud), frame(np.concatenate([cloud, rng.normal(0, 1e6, (20, 3))]))
+    np.testing.assert_allclose(odd.middle, plain.middle, atol=0.1)
+    np.testing.assert_allclose(odd.deviations, plain.deviations, rtol=0.05)
+    assert np.linalg.det(plain.axes) == pytest.approx(1)
