@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import arguments, given
 from .aligning.judged import Judged, Match, laid_on
-from .aligning.search import Motion
+from .aligning.search import Laid
 from .comparing import search
 from .comparing.transform import Transform
 from .errors import UsageError
@@ -177,7 +177,7 @@ def align(
     )
 
 
-def _notes(found: Motion) -> list[str]:
+def _notes(found: Laid) -> list[str]:
     notes = []
     if not found.rested:
         notes.append(f"after {found.steps} steps it still moved a little: go on from this matrix by `start`")

@@ -12,7 +12,7 @@ from ..comparing.transform import Transform
 from ..errors import GateMissed
 from ..kernels.registration import scale_of
 from ..progress import Track, silent
-from .search import Motion, find
+from .search import Laid, find
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +43,7 @@ class Judged:
         before, after: source to target, and target to source.
     """
 
-    motion: Motion
+    motion: Laid
     threshold: float
     before: tuple[Match, Match]
     after: tuple[Match, Match]

@@ -27,7 +27,7 @@ APART = 5.0  # degrees between two poses that are not one
 
 
 @dataclass(frozen=True)
-class Motion:
+class Laid:
     """The best pose found.
 
     Attributes:
@@ -52,7 +52,7 @@ def find(
     start: Array | None,
     seed: int,
     track: Track = silent,
-) -> Motion:
+) -> Laid:
     """Where a cloud has to be moved to lie on another.
 
     Args:
@@ -94,7 +94,7 @@ def find(
     ]
     matrix = np.linalg.inv(into[1]) @ closest.matrix @ into[0]
     matrix[3] = 0, 0, 0, 1
-    return Motion(matrix, best.steps + closest.steps, closest.rested, max(rivals, default=None))
+    return Laid(matrix, best.steps + closest.steps, closest.rested, max(rivals, default=None))
 
 
 def _frame(xyz: Array, name: str) -> Frame:
