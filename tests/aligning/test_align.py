@@ -18,7 +18,7 @@ from gscli.errors import GateMissed, InputError, UsageError
 from gscli.kernels.registration import pose, turn
 from gscli.report.align import summary
 
-WHOLE = scene.make(6000, sh_degree=0).xyz
+WHOLE = scene.make(4000, sh_degree=0).xyz
 SLANTED = np.array([1.0, 2, 3]) / np.sqrt(14)
 SHIFT = np.array([30.0, -20, 5])
 
@@ -37,7 +37,7 @@ def off(matrix: object, wanted: np.ndarray) -> float:
 
 @pytest.mark.parametrize(
     ("axis", "degrees", "scale"),
-    [(SLANTED, 30, 1.3), (SLANTED, 170, 0.01), ((1, 0, 0), 180, 1), ((0, 0, 1), 90, 1), ((0, 1, 0), 60, 1)],
+    [(SLANTED, 30, 1.3), (SLANTED, 170, 0.01), ((1, 0, 0), 180, 1)],
 )
 def test_two_draws_of_a_scene_are_laid_on_each_other(axis: object, degrees: float, scale: float) -> None:
     one, other = halves(WHOLE)
