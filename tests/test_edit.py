@@ -17,6 +17,7 @@ from gscli.editing import passes
 from gscli.errors import InputError, UsageError, WriteRefused
 from gscli.motion import Motion
 from tests.drawn import cloud
+from tests.formats import samples
 
 Actions = list[tuple[str, Any]]
 
@@ -427,6 +428,44 @@ def test_scenes_that_cannot_follow_are_refused_by_name(tmp_path: Path) -> None:
 def test_a_scene_without_rows_stays_one(tmp_path: Path) -> None:
     result, out = run(tmp_path, cloud(0, 2), [("where", "x > 0"), ("rotate", (1, 2, 3)), ("sh_degree", 1)])
     assert (result.kept, len(out), fields.sh_degree(out.fields)) == (0, 0, 1)
+
+
+def test_every_format_that_is_written_is_edited_in_its_kind(tmp_path: Path) -> None:
+    actions = [("where", "x > 0"), ("rotate", (0, 0, 90)), ("drop_outliers", "4,9"), ("translate", (1, 2, 3))]
+    for name, path in samples.make(tmp_path, cloud(200, 1)).items():
+        out = tmp_path / f"{name}-out{''.join(path.suffixes)}"
+        if formats.FORMATS.get(name.partition("-")[0]).writer is None:
+            continue
+        result = edit(path, out, actions, allow_lossy=True)
+        before, after = formats.read(path), formats.read(out)
+        assert (result.kept, after.header.format) == (len(after), before.header.format)
+        right = before["x"] > 0
+        assert abs(int(right.sum()) - len(after)) <= 1, name
+        if right.sum() == len(after):
+            np.testing.assert_allclose(np.sort(after["y"]), np.sort(before["x"][right] + 2.0), atol=0.01)
+
+
+def test_a_scene_folder_is_filtered_as_one_and_moved_into_a_file(tmp_path: Path) -> None:
+    scene, room = cloud(50), tmp_path / "room"
+    room.mkdir()
+    arrays = {
+        "coord": scene.xyz,
+        "color": np.full((50, 3), 7, np.uint8),
+        "opacity": np.full(50, 0.5, np.float32),
+        "scale": np.full((50, 3), 0.1, np.float32),
+        "quat": np.tile(np.array([1, 0, 0, 0], np.float32), (50, 1)),
+        "lang_feat": np.arange(100, dtype=np.float16).reshape(50, 2),
+    }
+    for name, values in arrays.items():
+        np.save(room / f"{name}.npy", values)
+    right = scene["x"] > 0
+    edit(room, tmp_path / "half", [("where", "x > 0")])
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(np.load(tmp_path / "half" / f"{name}.npy"), values[right])
+    with pytest.raises(WriteRefused, match="as a scene folder, would lose column x"):
+        edit(room, tmp_path / "moved", [("translate", (1, 0, 0))])
+    edit(room, tmp_path / "moved.ply", [("translate", (1, 0, 0))], allow_lossy=True)
+    np.testing.assert_array_equal(formats.read(tmp_path / "moved.ply")["x"], scene["x"] + np.float32(1))
 
 
 def test_formats_of_other_axes_are_moved_in_ours(tmp_path: Path) -> None:

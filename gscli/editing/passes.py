@@ -54,11 +54,13 @@ def edited(
     """
     done: list[Done] = []
     for group in _rounds(actions):
-        first = group[0]
+        first, rows = group[0], len(scene.cloud)
         if isinstance(first, Apart):
             scene, found = whole.without(scene, first)
+            advance(rows)
         elif isinstance(first, Merge):
             scene, found = whole.merged(scene, first, means)
+            advance(rows)
         else:
             group = [first.move(_way(scene))] if isinstance(first, Upright) else group
             scene, found = _passed(scene, group, means, advance)
