@@ -1,7 +1,9 @@
 """PLY: binary of either byte order and ASCII, any properties, any other elements, all of it kept.
 
 Binary vertices are a read-only memory map of the file: reading costs the header alone, and writing
-streams opaque rows through a few megabytes.
+streams opaque rows through a few megabytes. What gzip packed is unpacked to a temporary file first.
+
+One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations
@@ -9,20 +11,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import files
 from ..cloud import GaussianCloud, Header
+from ..containers import gzip
 from ..errors import InputError
 from ..files import writing
 from ..kernels.structured import BLOCK_BYTES, release_pages, take_rows
 from ..progress import nothing
 from . import _ply_binary, _ply_lists, _ply_text
-from ._format import Format, Loss, Writer
+from ._format import HEAD_BYTES, Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 from ._rows import name_bytes, packed
 from ._write import Edit
@@ -46,7 +50,8 @@ class Native:
 
 
 def sniff(head: bytes) -> bool:
-    return re.match(rb"ply[ \t]*[\r\n]", head) is not None and not sniff_packed(head)
+    plain = gzip.head_of(head, HEAD_BYTES)
+    return re.match(rb"ply[ \t]*[\r\n]", plain) is not None and not sniff_packed(plain)
 
 
 def sniff_packed(head: bytes) -> bool:
@@ -63,11 +68,13 @@ def read(path: str | os.PathLike[str]) -> GaussianCloud:
             longer than its header says.
     """
     try:
-        with files.open_regular(path) as stream:
-            stream.seek(0)  # /dev/fd/N may share its position with its other readers
+        with files.open_regular(path) as file, _plain(file, path) as stream:
             header = scan(stream)
             body = os.fstat(stream.fileno()).st_size - stream.tell()
             if header.vertex.has_lists:
+                if stream is not file:
+                    remedy = "unpack it with gunzip first"
+                    raise InputError("has vertices that hold lists, within gzip", remedy=remedy)
                 return _ply_lists.read(path, header, body)
             reader = _ply_text if header.encoding == "ascii" else _ply_binary
             rows, before, after = reader.read_body(stream, header, body)
@@ -77,6 +84,19 @@ def read(path: str | os.PathLike[str]) -> GaussianCloud:
     except OSError as error:
         raise files.unreadable(path, error) from None
     return GaussianCloud(rows, Header("ply", header.comments, Native(header, before, after)))
+
+
+@contextmanager
+def _plain(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file from its start on, unpacked if gzip packed it."""
+    file.seek(0)  # /dev/fd/N may share its position with its other readers
+    packed = file.read(2) == gzip.MAGIC
+    file.seek(0)
+    if not packed:
+        yield file
+        return
+    with gzip.unpacked(file, path) as stream:
+        yield stream
 
 
 def write(

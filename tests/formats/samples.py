@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import struct
@@ -27,6 +28,8 @@ def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     formats.write(folder / "las-packed.laz", cloud, allow_lossy=True)
     made["las-packed"] = folder / "las-packed.laz"
     made["ply-text"] = _text_ply(folder / "ply-text.ply", cloud)
+    (folder / "ply-packed.ply").write_bytes(gzip.compress(made["ply"].read_bytes()))
+    made["ply-packed"] = folder / "ply-packed.ply"
     made["pcd-text"] = _text_pcd(folder / "pcd-text.pcd", cloud)
     made["pcd-packed"] = packed_pcd(folder / "pcd-packed.pcd", cloud)
     for level in range(3):
@@ -234,8 +237,6 @@ def colmap(path: Path, cloud: GaussianCloud) -> Path:
 
 def spz4(path: Path, version3: Path) -> Path:
     """Version 4 of a version 3 file: the same streams, each a zstd frame."""
-    import gzip
-
     import zstandard
 
     body = gzip.decompress(version3.read_bytes())
