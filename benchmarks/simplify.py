@@ -78,23 +78,16 @@ def _commands(path: str, out: str, count: int) -> dict[str, list[str] | None]:
     ours = [*GSCLI, "simplify", path, out, "--target", str(count), "--overwrite", "--quiet"]
     theirs = shutil.which("splat-transform")
     given = os.path.join(path, "meta.json") if os.path.isdir(path) else path
-    picked = [
-        *GSCLI,
-        "resample",
-        path,
-        out,
-        "--target",
-        str(count),
-        "--pick",
-        "importance",
-    ]
+    selected = [*GSCLI, "resample", path, out, "--target", str(count), "--overwrite", "--quiet", "--no-cache"]
     return {
         "gscli simplify": ours,
         "gscli simplify --views 0": [*ours, "--views", "0"],
         "splat-transform -d": None
         if theirs is None
         else [theirs, "-q", "-w", "-g", "cpu", given, "-d", str(count), out],
-        "gscli resample --pick importance": [*picked, "--overwrite", "--quiet", "--no-cache"],
+        "gscli resample": selected,
+        "gscli resample --compensate opacity": [*selected, "--compensate", "opacity"],
+        "gscli resample --pick importance": [*selected, "--pick", "importance"],
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gscli import scene
+from gscli import _core, scene
 from gscli.batch import needs
 from gscli.batch.tasks import Task, look
 from gscli.convert import convert
@@ -42,6 +42,8 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 def test_a_task_takes_what_it_is_said_to_take(
     tmp_path: Path, operation: str, kinds: list[str], output: str | None, settings: str
 ) -> None:
+    if operation == "simplify" and not _core.available():
+        pytest.skip("merging so many takes compiled kernels")
     made = tmp_path / "made.ply"
     scene.write(made, 100_000, sh_degree=3, seed=1)
     inputs = []
