@@ -174,7 +174,7 @@ def test_a_worker_whose_batch_was_killed_says_nothing_more(scenes: Path) -> None
     """Its stdout may end a moment before its stdin."""
     task = Task("a", "info", (look(str(scenes / "scene0.ply")),), (), {})
     with subprocess.Popen(
-        [sys.executable, "-c", "from gscli.batch.worker import main; main('info')"],
+        [sys.executable, "-c", "from gscli.batch.worker import main; main('info', '1')"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
