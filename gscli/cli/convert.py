@@ -15,6 +15,9 @@ from . import options, paths, show
 @options.overwrite
 @options.allow_lossy
 @click.option("--dry-run", is_flag=True, help="Read SOURCE and name the losses, but write nothing.")
+@click.option(
+    "--level", type=int, metavar="N", help="Of a scene in levels of detail, this one; 0 is the finest."
+)
 @options.trust_pickle
 @options.axes
 @options.quality
@@ -44,6 +47,7 @@ def command(
       gscli convert run/ckpt.pth::gs1 second.ply
       gscli convert scene.ply scene.spz --dry-run
       gscli convert scene.ply scene.spz --allow-lossy
+      gscli convert lod-meta.json coarse.ply --level 3
       gscli convert scene.spz - | gscli info -
     """
     show.refuse_mixing()
