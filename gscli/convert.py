@@ -14,7 +14,7 @@ import numpy.typing as npt
 from . import arguments, fields, files, formats
 from .cloud import GaussianCloud
 from .errors import UsageError, did_you_mean
-from .formats import FORMATS, PART, Format, Loss, Source, Target
+from .formats import FORMATS, Format, Loss, Source, Target
 from .kernels import parallel, quaternions
 from .kernels.structured import release_pages, take_rows
 from .progress import Timings, Track, nothing, silent
@@ -118,7 +118,7 @@ def convert(
     """
     arguments.require_paths(source=source, output=output)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy, dry_run=dry_run)
-    read = _of_level(Source.of(source), level)
+    read = Source.of(source).at(level)
     like = read.folder_format
     written = Target.of(
         output, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes, quality=quality
@@ -157,17 +157,6 @@ def convert(
             "quality": quality,
         },
     )
-
-
-def _of_level(source: Source, level: int | None) -> Source:
-    """A source, or one level of it."""
-    if level is None:
-        return source
-    if not arguments.is_whole(level) or level < 0:
-        raise UsageError(f"`level` must be a whole number from 0 on, not {arguments.told(level)}")
-    if source.part is not None:
-        raise UsageError(f"`level` has no effect beside {PART}{source.part}", remedy="drop one")
-    return Source(f"{source.name}{PART}{level}", source.path, str(level))
 
 
 def written_as(name: str) -> tuple[str, Format]:

@@ -15,7 +15,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import GscliError
 from ..files import render_modes
-from ..kernels import elementary, palettes, parallel, quaternions
+from ..kernels import books, elementary, palettes, parallel, quaternions
 from ..progress import nothing, shared
 from ..version import __version__
 from . import _rows
@@ -51,8 +51,8 @@ def members(
     told = shared(advance, len(cloud), len(chosen) * (2 if degree else 1))
     logarithms = _columns(chosen, fields.POSITION, np.float64)
     low, high = logarithms.min(axis=0), logarithms.max(axis=0)
-    books = {
-        name: palettes.book(_columns(chosen, names, np.float32).reshape(-1), BOOK)
+    found = {
+        name: books.book(_columns(chosen, names, np.float32).reshape(-1), BOOK)
         for name, names in (("scales", fields.SCALE), ("sh0", fields.SH_DC))
     }
     pixels = {name: np.zeros((height * width, 4), np.uint8) for name in _PICTURES}
@@ -64,8 +64,8 @@ def members(
         _put(pixels["means_l"][part], steps & 255)
         _put(pixels["means_u"][part], steps >> 8)
         _put(pixels["quats"][part], np.rint((others * np.sqrt(2.0) + 1.0) * 127.5), 252 + largest)
-        _put(pixels["scales"][part], palettes.places(books["scales"], _f32(chosen, fields.SCALE, part)))
-        colour = palettes.places(books["sh0"], _f32(chosen, fields.SH_DC, part))
+        _put(pixels["scales"][part], books.places(found["scales"], _f32(chosen, fields.SCALE, part)))
+        colour = books.places(found["sh0"], _f32(chosen, fields.SH_DC, part))
         _put(pixels["sh0"][part], colour, chosen.alpha_bytes(part))
         told(part.stop - part.start)
 
@@ -78,16 +78,16 @@ def members(
         "count": len(chosen),
         **({"model": MODELS[cloud.render_mode]} if cloud.render_mode in MODELS else {}),
         "means": {"mins": low.tolist(), "maxs": high.tolist(), "files": ["means_l.webp", "means_u.webp"]},
-        "scales": {"codebook": _full(books["scales"]), "files": ["scales.webp"]},
+        "scales": {"codebook": _full(found["scales"]), "files": ["scales.webp"]},
         "quats": {"files": ["quats.webp"]},
-        "sh0": {"codebook": _full(books["sh0"]), "files": ["sh0.webp"]},
+        "sh0": {"codebook": _full(found["sh0"]), "files": ["sh0.webp"]},
     }
     if degree:
         meta["shN"], more = _harmonics(chosen, _rows.first_rest(held, degree), (height, width), told)
         images |= more
     packed: dict[str, bytes] = {"meta.json": json.dumps(meta, separators=(",", ":")).encode()}
-    found = parallel.in_order(lambda name: _webp(images[name]), images)
-    return packed | {f"{name}.webp": body for name, body in zip(images, found, strict=True)}
+    bodies = parallel.in_order(lambda name: _webp(images[name]), images)
+    return packed | {f"{name}.webp": body for name, body in zip(images, bodies, strict=True)}
 
 
 _PICTURES = ("means_l", "means_u", "scales", "quats", "sh0")
@@ -99,11 +99,11 @@ def _harmonics(
     """What meta.json says of harmonics, and the pictures of their palette and of whose is which of it."""
     count = min(PALETTE, 1 << len(chosen).bit_length() - 1)
     entries, labels = palettes.palette(_columns(chosen, names, np.float32), count, advance=told)
-    book = palettes.book(entries.reshape(-1).copy(), BOOK)
+    book = books.book(entries.reshape(-1).copy(), BOOK)
     coefficients = len(names) // 3
     rows = -(-len(entries) // PALETTE_WIDTH)
     palette = np.zeros((rows * PALETTE_WIDTH, coefficients, 4), np.uint8)
-    channels = palettes.places(book, entries).reshape(len(entries), 3, coefficients)
+    channels = books.places(book, entries).reshape(len(entries), 3, coefficients)
     _put(palette[: len(entries)], channels.transpose(0, 2, 1))
     chosen_entries = np.zeros((sides[0] * sides[1], 4), np.uint8)
     places = np.stack([labels & 255, labels >> 8, np.zeros_like(labels)], axis=1)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import arguments, files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError, UsageError
 from ..files import axes as frames
@@ -47,6 +47,20 @@ class Source:
         if not separator or not file or not part or os.path.lexists(text):
             return cls(files.display(text), Path(text))
         return cls(text, Path(file), part)
+
+    def at(self, level: int | None) -> Source:
+        """One level of detail of it; None for what it is.
+
+        Raises:
+            UsageError: no number of a level, or beside a part.
+        """
+        if level is None:
+            return self
+        if not arguments.is_whole(level) or level < 0:
+            raise UsageError(f"`level` must be a whole number from 0 on, not {arguments.told(level)}")
+        if self.part is not None:
+            raise UsageError(f"`level` has no effect beside {PART}{self.part}", remedy="drop one")
+        return Source(f"{self.name}{PART}{level}", self.path, str(level))
 
     @property
     def standard(self) -> bool:

@@ -1,4 +1,4 @@
-"""Few values for many: books of numbers and palettes of vectors, both by k-means.
+"""Few vectors for many: palettes by k-means; of numbers alone see `gscli.kernels.books`.
 
 S. Lloyd, "Least squares quantization in PCM", 1982. A palette of thousands is found in parts: rows are
 divided, 16 ways at a time, until few are together, entries are shared out among the parts by what each is
@@ -7,6 +7,8 @@ harmonics that is as close as k-means over all rows at once, for a small part of
 
 Distances are sums of products of whole numbers that float64 holds exactly, whatever adds them up in whatever
 order: every processor and number of threads finds the same.
+
+One module: each step is a few lines on the same exact distances.
 """
 
 from __future__ import annotations
@@ -25,9 +27,6 @@ from . import parallel
 
 Array = npt.NDArray[Any]
 
-ROUNDS = 3  # of a book
-TICKS = 64  # for each value of a book, between which it is found how dense values are
-PER_GAP, ROUNDS_OF_GAPS = 4, 64  # values of a book between two ticks at most; how often that is seen to
 STEPS = 1 << 20  # whole numbers on either side of zero that vectors are rounded to
 USUAL, MEASURED = 0.999, 1 << 16  # the share of numbers, in so many rows, by which others are far out
 FARTHEST = 1 << 12  # times as large as those, that is: what is farther counts as that
@@ -43,52 +42,6 @@ TILE = (
 )
 SCORES = 1 << 18  # distances held at a time
 LARGEST = 1 << 28  # distances in a round of a part
-
-
-def book(values: Array, count: int) -> npt.NDArray[np.float32]:
-    """At most `count` values, ascending, that stand for many; if these are no more than that, it is they.
-
-    They are as dense as the fourth root of how dense the values are, and then moved to the means of those
-    nearest to them. The cube root has the least mean of squares, but it is the few that are far out,
-    large Gaussians and bright ones, that show: the fourth root made real scenes look more alike, in less
-    bytes.
-
-    Args:
-        values: (N,) finite float32, N > 0; reordered.
-    """
-    ordered = parallel.sort(values)
-    first = np.flatnonzero(np.diff(ordered, prepend=np.nan) != 0)
-    if len(first) <= count:
-        return np.asarray(ordered[first], np.float32)
-    total = np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
-    found = _spread(ordered, count)
-    ends = np.empty(count + 1, np.int64)
-    ends[0], ends[-1] = 0, len(ordered)
-    for _ in range(ROUNDS):
-        ends[1:-1] = np.searchsorted(ordered, (found[1:] + found[:-1]) / 2)
-        held = np.diff(ends)
-        means = np.diff(total[ends]) / np.maximum(held, 1)
-        found = np.where(held > 0, means, found)
-    return np.unique(found.astype(np.float32))
-
-
-def _spread(ordered: Array, count: int) -> Array:
-    """Where a book starts from."""
-    places = np.linspace(0, len(ordered) - 1, TICKS * count + 1).astype(np.int64)
-    ticks = ordered[places].astype(np.float64)
-    gaps = np.diff(ticks)
-    steps = np.sqrt(gaps * np.sqrt(gaps))
-    for _ in range(ROUNDS_OF_GAPS):
-        steps = np.minimum(steps, float(np.cumsum(steps)[-1]) * PER_GAP / count)
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    found: Array = np.interp((np.arange(count) + 0.5) * (along[-1] / count), along, ticks)
-    return found
-
-
-def places(book: Array, values: Array) -> npt.NDArray[np.uint8]:
-    """The place of the nearest of at most 256 ascending values, for each of any shape."""
-    middles = (book[1:].astype(np.float64) + book[:-1]) / 2
-    return np.searchsorted(middles, values).astype(np.uint8)
 
 
 def palette(

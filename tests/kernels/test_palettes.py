@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscli.kernels import palettes
+from gscli.kernels import books, palettes
 
 
 def best_book(values: np.ndarray, count: int) -> float:
@@ -53,19 +53,19 @@ def error(points: np.ndarray, found: tuple[np.ndarray, np.ndarray]) -> float:
 @pytest.mark.parametrize("kinds", [1, 2, 255, 256])
 def test_a_book_of_few_values_is_those_values(kinds):
     values = np.random.default_rng(kinds).normal(size=kinds).astype(np.float32)
-    found = palettes.book(np.tile(values, 5), 256)
+    found = books.book(np.tile(values, 5), 256)
     assert np.array_equal(found, np.sort(values))
-    assert np.array_equal(found[palettes.places(found, values)], values)
+    assert np.array_equal(found[books.places(found, values)], values)
 
 
 @pytest.mark.parametrize("count", [2, 7, 16])
 def test_a_book_is_close_to_the_best_there_is(count):
     rng = np.random.default_rng(1)
     values = np.concatenate([rng.normal(size=300), rng.normal(6, 0.1, 200)]).astype(np.float32)
-    found = palettes.book(values.copy(), count)
+    found = books.book(values.copy(), count)
     assert len(found) <= count
     assert (np.diff(found) > 0).all()
-    left = ((values - found[palettes.places(found, values)].astype(float)) ** 2).mean()
+    left = ((values - found[books.places(found, values)].astype(float)) ** 2).mean()
     assert left <= 2.5 * best_book(values, count)
 
 
@@ -73,16 +73,16 @@ def test_a_place_is_that_of_the_nearest_value():
     book = np.sort(np.random.default_rng(0).normal(size=200)).astype(np.float32)
     values = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
     assert np.array_equal(
-        palettes.places(book, values), np.abs(values[..., None].astype(float) - book).argmin(axis=-1)
+        books.places(book, values), np.abs(values[..., None].astype(float) - book).argmin(axis=-1)
     )
 
 
 def test_a_far_value_has_one_of_its_own():
     values = np.append(np.random.default_rng(0).normal(size=5000), 1e6).astype(np.float32)
-    found = palettes.book(values.copy(), 256)
+    found = books.book(values.copy(), 256)
     assert found[-1] == np.float32(1e6)
     near = values[:-1]
-    assert np.abs(found[palettes.places(found, near)] - near).max() < 0.5
+    assert np.abs(found[books.places(found, near)] - near).max() < 0.5
 
 
 @pytest.mark.parametrize("count", [3, 40, 41])
