@@ -31,6 +31,7 @@ _TOOLS = (
     "coprune",
     "edit",
     "info",
+    "lod",
     "render",
     "resample",
     "simplify",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .formats import write as write
     from .grids.voxel_grid import VoxelGrid as VoxelGrid
     from .info import info as info
+    from .lod import lod as lod
     from .render import render as render
     from .resample import resample as resample
     from .simplify import simplify as simplify

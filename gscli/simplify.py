@@ -129,7 +129,7 @@ def simplify(
             made, judged, searched = searching.fewest(len(cloud), min_psnr, make, read.name)
     left = made.cloud
     with timings.stage("write"), track("writing", len(left)) as advance:
-        made_by = _provenance(target, min_psnr, seen, cameras, made.growth)
+        made_by = provenance(target, min_psnr, seen, cameras, made.growth)
         to.write(left, made_by=made_by, advance=advance)
         if index is not None:
             write_index(index, _written(to, left, made.clusters.new), overwrite=overwrite)
@@ -145,7 +145,7 @@ def simplify(
         averaged=tuple(maker.averaged),
         chosen=tuple(maker.chosen),
         searched=searched,
-        looked=None if seen is None else _looked(seen, cameras, made.growth),
+        looked=None if seen is None else looked(seen, cameras, made.growth),
         looks=judged,
         index=None if index is None else os.fspath(index),
         timings=timings,
@@ -161,12 +161,12 @@ def simplify(
     )
 
 
-def _looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:
+def looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:
     around = "from all around" if cameras is None else f"from {os.fspath(cameras)}"
     return Looked(len(seen.cameras), around, digest(seen.cameras), growth)
 
 
-def _provenance(
+def provenance(
     target: int | str | None,
     min_psnr: float | None,
     seen: look.Look | None,

@@ -34,6 +34,7 @@ EXAMPLES = {
     "edit": ["{scene}", "{out}/edited.ply", "--where", "opacity > 0.1", "--report", "{out}/edited.json"],
     "formats": [],
     "info": ["{scene}", "--stats", "--voxel-size", "0.5", "--json"],
+    "lod": ["{scene}", "{out}/levels", "--levels", "3"],
     "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],
     "simplify": ["{scene}", "{out}/small.ply", "--target", "40%", "--index", "{out}/rows.npy"],
@@ -41,7 +42,7 @@ EXAMPLES = {
     "view": ["{scene}", "{out}/view.html", "--turns", "4", "--size", "48"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
-WITH_KERNELS = {"batch simplify", "render", "simplify", "view"}
+WITH_KERNELS = {"batch simplify", "lod", "render", "simplify", "view"}
 
 
 def commands(group: click.Group = main, *above: str) -> dict[str, click.Command]:

@@ -27,7 +27,7 @@ from gscli.formats import FORMATS
 from .update_docs import DOCUMENTS, ROOT, SCENE, Example, examples, run, updated
 from .update_pictures import PICTURE, draw
 
-DRAWS = re.compile(r"^gscli (demo|render|simplify|view)\b|--render\b")
+DRAWS = re.compile(r"^gscli (demo|lod|render|simplify|view)\b|--render\b")
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in DOCUMENTS}
 
 

@@ -50,6 +50,7 @@ FLOORS = (
         "watch",
         "render",
         "simplify",
+        "lod",
         "edit",
         "view",
         "align",

@@ -19,6 +19,7 @@ TOOLS = (
     "coprune",
     "edit",
     "info",
+    "lod",
     "render",
     "resample",
     "simplify",

@@ -70,6 +70,10 @@ class Target:
         writer = form.writer if quality is None else _of_quality(path, form, quality)
         return cls(os.fspath(path), form, writer, overwrite, allow_lossy, axes)
 
+    def at(self, path: str | os.PathLike[str]) -> Target:
+        """The same elsewhere."""
+        return replace(self, path=os.fspath(path))
+
     def refuse_existing(self, sources: Sequence[Path] = ()) -> None:
         """Refuse to replace what is there without leave.
 
@@ -89,6 +93,21 @@ class Target:
             lost = [*lost, *(Loss(what) for what in attached.describe())]
         return lost
 
+    def refuse_losses(self, cloud: GaussianCloud) -> None:
+        """Refuse to lose what writing a cloud here would, unless that is allowed.
+
+        Raises:
+            WriteRefused: it would lose something.
+        """
+        lost = self.losses(cloud)
+        if lost and not self.allow_lossy:
+            folder = self.format.folder
+            raise WriteRefused(
+                f"{'as a scene folder, ' * folder}would lose {'; '.join(map(str, lost))}",
+                path=self.path,
+                remedy=f"add `allow_lossy=True`, or {'name a .ply in it' if folder else 'write .ply'}",
+            )
+
     def write(
         self,
         cloud: GaussianCloud,
@@ -103,14 +122,7 @@ class Target:
         Args:
             edit: what becomes of the rows; where the format is not streamed they are edited in memory.
         """
-        lost = self.losses(cloud)
-        if lost and not self.allow_lossy:
-            folder = self.format.folder
-            raise WriteRefused(
-                f"{'as a scene folder, ' * folder}would lose {'; '.join(map(str, lost))}",
-                path=self.path,
-                remedy=f"add `allow_lossy=True`, or {'name a .ply in it' if folder else 'write .ply'}",
-            )
+        self.refuse_losses(cloud)
         if made_by is not None:
             cloud = cloud.with_comment(made_by)
         axes = self.axes or (cloud.header.axes if cloud.header.format == self.format.name else None)

@@ -33,7 +33,8 @@ from ..files import render_modes, writing
 from ..kernels import quaternions
 from ..progress import nothing
 from . import _rows
-from ._blocks import along_curve, fill
+from ._blocks import along_curve as along_curve
+from ._blocks import fill
 from ._format import FOLDER_HEAD, Format, Loss, Writer
 from ._sog_pictures import DEGREE, MODELS, PALETTE_WIDTH, members
 
@@ -112,6 +113,17 @@ def write(
     with writing.replacing(path, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, body in files.items():  # as they are, they are packed; of a fixed date
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), body)
+
+
+def write_folder(folder: Path, cloud: GaussianCloud, rows: npt.NDArray[Any]) -> None:
+    """Make a folder and write rows of a cloud into it, in their order, as `write` does into a zip.
+
+    Raises:
+        GscliError: as of `write`.
+    """
+    folder.mkdir(parents=True)
+    for name, body in members(cloud, rows).items():
+        (folder / name).write_bytes(body)
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:

@@ -2,7 +2,7 @@
 
 ``lod-meta.json`` names the folders and has a tree of boxes; a leaf says of each level which rows of which
 folder lie in its box. A level is all rows that leaves name of it, folder by folder; level 0 is the finest.
-What surrounds a scene (``environment``) is no part of a level.
+What surrounds a scene (``environment``) is no part of a level. `gscli.lod` writes such scenes.
 """
 
 from __future__ import annotations

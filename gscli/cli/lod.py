@@ -1,0 +1,100 @@
+"""``gscli lod``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import options, paths, show
+
+
+@click.command()
+@options.source
+@click.argument("output", type=paths.TARGET_FOLDER)
+@click.option(
+    "--levels",
+    type=int,
+    metavar="N",
+    help="How many, SOURCE itself included.  [default: 6; as many as keep --max-error]",
+)
+@click.option(
+    "--ratio", type=float, default=0.5, show_default=True, help="How many Gaussians of a level the next has."
+)
+@click.option(
+    "--max-error",
+    metavar="DB",
+    help="Leave out levels from the first on whose PSNR is less, as 35dB: of pixels that show anything, on "
+    "black and on white.",
+)
+@click.option(
+    "--to",
+    default="ply",
+    show_default=True,
+    metavar="FORMAT",
+    help="The format of the files; sog for viewers.",
+)
+@click.option(
+    "--views",
+    type=int,
+    metavar="N",
+    help="Look from so many cameras; 0 merges without rendering.  [default: 10; 24 of --cameras]",
+)
+@click.option(
+    "--cameras",
+    type=paths.INPUT,
+    metavar="FILE",
+    help="Look from these instead of from all around: cameras.json, transforms.json or COLMAP's folder.",
+)
+@options.overwrite
+@options.allow_lossy
+@options.trust_pickle
+@options.axes
+@options.quality
+@options.as_json
+@options.report
+@options.quiet
+@options.verbose
+def command(
+    source: str,
+    output: str,
+    overwrite: bool,
+    as_json: bool,
+    report: str | None,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Write SOURCE in levels of detail into the folder OUTPUT.
+
+    Level 0 is SOURCE; each next level has --ratio times as many Gaussians, merged of the level before it
+    where it shows least, as by simplify. lod.json says what is in which file and how each level looks beside
+    SOURCE. With --to sog the levels are cut in boxes, and lod-meta.json says what is where: streamed SOG,
+    which PlayCanvas's viewers load by distance.
+
+    \b
+    Examples:
+      gscli lod scene.ply levels/ --levels 6 --ratio 0.5
+      gscli lod scene.ply levels/ --max-error 35dB
+      gscli lod scene.ply stream/ --to sog --allow-lossy
+    """
+    show.refuse_mixing()
+    from ..lod import lod
+    from ..report import lod as report_lod
+
+    result = lod(
+        source,
+        output,
+        overwrite=overwrite,
+        also_written=[] if report is None else [report],
+        track=show.track(quiet),
+        **settings,
+    )
+    show.result(
+        result.to_dict(),
+        report_lod.summary(result, verbose=verbose),
+        as_json=as_json,
+        report=report,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

@@ -1,0 +1,281 @@
+"""Levels of detail of a scene by one sequence of merges: what ``gscli lod`` does."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from . import arguments, files
+from .cameras import files as camera_files
+from .cloud import GaussianCloud
+from .convert import written_as
+from .errors import GateMissed, UsageError, WriteRefused
+from .files import writing
+from .formats import Source, Target
+from .progress import Timings, Track, silent
+from .results import documents
+from .simplify import looked, provenance
+from .simplifying import judging, look
+from .simplifying.asked import require_sense
+from .simplifying.gaussians import Gaussians
+from .simplifying.levels import SCHEMA
+from .simplifying.levels import Level as Level
+from .simplifying.levels import Levels as Levels
+from .simplifying.levels import Short as Short
+from .simplifying.making import Maker
+from .simplifying.searching import figure
+from .simplifying.streaming import Stream
+
+__all__ = ["Level", "Levels", "Short", "lod"]
+
+LEVELS, MOST = 6, 32
+INDEX = "lod.json"
+_OURS = re.compile(r"\d+(\.[a-z]+)+|\d+_\d+|lod(-meta)?\.json")  # what a folder of levels holds
+
+
+def lod(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    levels: int | None = None,
+    ratio: float = 0.5,
+    max_error: float | str | None = None,
+    to: str = "ply",
+    views: int | None = None,
+    cameras: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    allow_lossy: bool = False,
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    quality: str | None = None,
+    also_written: Sequence[str] = (),
+    track: Track = silent,
+) -> Levels:
+    """Write a scene in levels of detail: itself, and each next one with fewer Gaussians, merged of the last.
+
+    All are of one sequence of merges, so that a Gaussian of a level is what some of the level before it
+    became; each is made to look like the scene itself, as `gscli.simplify.simplify` makes it, and judged
+    beside it. ``lod.json`` in the folder says what is in which file, and how it looks. As SOG the levels are
+    cut in boxes too, and ``lod-meta.json`` says what is where, for viewers that stream them.
+
+    Args:
+        source: a scene of 3D Gaussians with colours, or ``-`` for stdin.
+        output: the folder to write.
+        levels: how many, the scene itself included; 6 by default, or, with `max_error`, as many as keep it.
+        ratio: how many Gaussians of a level the next one has.
+        max_error: leave out the levels from the first on that looks less like the scene: a PSNR in dB, as
+            ``35`` or ``"35dB"``, of pixels that show anything, the less of that on black and that on white.
+        to: the format of the files, by suffix or name.
+        views, cameras: from where to look, see `gscli.simplify.simplify`.
+        overwrite: whether levels that are in the folder may be replaced.
+        allow_lossy, quality: see `gscli.formats.write`.
+        trust_pickle, axes: see `gscli.formats.read`.
+        also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
+
+    Raises:
+        InputError: points alone, flat splats, X-rays or Gaussians that cannot be drawn.
+        UsageError: options that make no sense.
+        WriteRefused: the folder holds something, and may not be replaced; or what would be lost.
+        GateMissed: the first level after the scene itself falls short of `max_error` already.
+        EngineUnavailable: nothing can be rendered here.
+    """
+    arguments.require_paths(source=source, output=output)
+    arguments.require_paths(optional=True, cameras=cameras)
+    arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
+    limit = _decibels(max_error)
+    most = _levels(levels, limit)
+    _require_ratio(ratio)
+    require_sense("1", None, views, cameras)
+    if limit is not None and views == 0:
+        raise UsageError("`max_error` has no effect with `views=0`", remedy="drop one")
+    read = Source.of(source)
+    suffix, form = written_as(to)
+    if form.folder:
+        raise UsageError(f"`to` {to} is a folder, and a level is a file", remedy="try ply, spz or sog")
+    place = os.path.join(output, f"0{suffix}")
+    target = Target.of(place, allow_lossy=allow_lossy, axes=axes, quality=quality)
+    _refuse(Path(output), overwrite=overwrite)
+    writing.check_outputs(also_written, overwrite=True, sources=[read.path])
+    given = None if cameras is None else camera_files.read(cameras)
+
+    timings = Timings()
+    with timings.stage("read", track):
+        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[form])
+        size = read.bytes
+    target.refuse_losses(cloud)
+    gaussians = Gaussians.of(cloud, read.name)
+    counts = _counts(len(cloud), ratio, most)
+    seen = None
+    if views != 0:
+        at = look.from_where(cloud, given, views, 1)
+        with timings.stage("look"), track("looking", len(at), "views") as advance:
+            seen = look.Look.at(cloud, read.name, at, advance)
+    maker = Maker.of(gaussians, seen, read.name)
+    with timings.stage("merge", track):
+        hierarchy = maker.hierarchy(counts[-1])
+    judge = None
+    if seen is not None:
+        judge = judging.Judge(cloud, read.name, judging.from_where(cloud, read.name, given), often=True)
+    found: list[Level] = []
+    short: Short | None = None
+
+    def made() -> Iterator[tuple[GaussianCloud, str | None, float | None, judging.Judged | None]]:
+        """The levels, one after the other: rows, comment, growth and how it looks."""
+        nonlocal short
+        yield cloud, None, None, None
+        for count in counts[1:]:
+            one = maker.made(hierarchy.roots(count), timings, track)
+            looks = None
+            if judge is not None:
+                with timings.stage("judge"), track("comparing", len(judge.views.cameras), "views") as advance:
+                    looks = judge.of(one.cloud, advance)
+                if limit is not None and figure(looks) < limit:
+                    short = Short(count, figure(looks))
+                    return
+            yield one.cloud, provenance(count, None, seen, cameras, one.growth), one.growth, looks
+
+    def refuse(old: Path, new: Path | None) -> None:
+        _refuse(old, overwrite=overwrite, called=os.fspath(output))
+
+    with writing.replacing_folder(output, overwrite=overwrite, refuse=refuse) as folder:
+        write = _as_stream(folder, cloud) if form.name == "sog" else _as_files(folder, target, suffix)
+        for number, (rows, made_by, growth, looks) in enumerate(made()):
+            with timings.stage("write"), track("writing", None):
+                names = write(rows, made_by)
+            found.append(Level(number, len(rows), tuple(names), growth, looks))
+        if short is not None and len(found) == 1:
+            raise GateMissed(
+                f"looks less like itself than `max_error` {limit:g} dB at the first level already: with "
+                f"{short.points:,} of {len(cloud):,} left it is {short.psnr:.1f} dB",
+                path=read.name,
+                remedy="ask for less, or for a larger ratio",
+            )
+        write(None, None)
+        result = Levels(
+            path=read.name,
+            format=cloud.header.format,
+            bytes=size,
+            points=len(cloud),
+            output=files.display_output(os.fspath(output)),
+            to=form.name,
+            levels=tuple(found),
+            averaged=tuple(maker.averaged),
+            chosen=tuple(maker.chosen),
+            looked=None if seen is None else looked(seen, cameras, None),
+            short=short,
+            timings=timings,
+            notes=cloud.header.notes,
+            options={
+                "levels": levels,
+                "ratio": ratio,
+                "max_error": limit,
+                "to": to,
+                "views": views,
+                "cameras": None if cameras is None else os.fspath(cameras),
+                "axes": axes,
+                "quality": quality,
+            },
+        )
+        (folder / INDEX).write_text(documents.dumps(result.index()) + "\n")
+    return result
+
+
+Write = Callable[[GaussianCloud | None, str | None], list[str]]  # a level, and in the end None
+
+
+def _as_files(folder: Path, target: Target, suffix: str) -> Write:
+    """Writes each level to a file called by its number."""
+    number = 0
+
+    def write(cloud: GaussianCloud | None, made_by: str | None) -> list[str]:
+        nonlocal number
+        if cloud is None:
+            return []
+        name = f"{number}{suffix}"
+        number += 1
+        target.at(folder / name).write(cloud, made_by=made_by)
+        return [name]
+
+    return write
+
+
+def _as_stream(folder: Path, finest: GaussianCloud) -> Write:
+    """Writes each level as SOG, and in the end lod-meta.json."""
+    stream = Stream(folder, finest)
+
+    def write(cloud: GaussianCloud | None, made_by: str | None) -> list[str]:
+        if cloud is not None:
+            return stream.add(cloud)
+        stream.finish()
+        return []
+
+    return write
+
+
+def _counts(total: int, ratio: float, most: int) -> list[int]:
+    """How many Gaussians each level has; no two as many."""
+    found = [total]
+    while len(found) < most and (count := max(1, math.floor(found[-1] * ratio))) < found[-1]:
+        found.append(count)
+    return found
+
+
+def _decibels(max_error: float | str | None) -> float | None:
+    """A limit in dB, from what was given."""
+    if max_error is None:
+        return None
+    value = max_error
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?:dB)?\s*", value, re.IGNORECASE)
+        value = float(match[1]) if match else math.nan
+    if not arguments.is_number(value) or not 0 < value < math.inf:
+        told = arguments.told(max_error)
+        raise UsageError(f"`max_error` must be a PSNR in dB over 0, as 35 or 35dB, not {told}")
+    return float(value)
+
+
+def _levels(levels: int | None, limit: float | None) -> int:
+    """How many levels there are at most."""
+    if levels is None:
+        return LEVELS if limit is None else MOST
+    if not arguments.is_whole(levels) or not 2 <= levels <= MOST:
+        raise UsageError(f"`levels` must be a whole number from 2 to {MOST}, not {arguments.told(levels)}")
+    return levels
+
+
+def _require_ratio(ratio: float) -> None:
+    if not arguments.is_number(ratio) or not 0 < ratio < 1:
+        raise UsageError(f"`ratio` must be a number between 0 and 1, not {arguments.told(ratio)}")
+
+
+def _refuse(folder: Path, *, overwrite: bool, called: str | None = None) -> None:
+    """Refuse to replace anything but levels, and those without leave."""
+    path = os.fspath(folder) if called is None else called
+    if folder.exists() and not folder.is_dir():
+        raise WriteRefused("is a file", path=path, remedy="name a folder")
+    if not folder.is_dir() or not (names := sorted(os.listdir(folder))):
+        return
+    if not _is_index(folder / INDEX):
+        raise WriteRefused("is a folder, but none of levels: it is not replaced", path=path)
+    if not overwrite:
+        raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
+    if others := [name for name in names if not _OURS.fullmatch(name)]:
+        more = f" and {len(others) - 3:,} more" * (len(others) > 3)
+        raise WriteRefused(
+            f"holds more than levels, which would be deleted: {', '.join(others[:3])}{more}",
+            path=path,
+            remedy="move that away, or write to another folder",
+        )
+
+
+def _is_index(path: Path) -> bool:
+    """Whether a file is what `lod` writes beside its levels."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("schema") == SCHEMA
