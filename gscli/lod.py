@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -13,7 +12,7 @@ from . import arguments, files
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .convert import written_as
-from .errors import GateMissed, UsageError, WriteRefused
+from .errors import GateMissed, UsageError
 from .files import writing
 from .formats import Source, Target
 from .progress import Timings, Track, silent
@@ -22,7 +21,7 @@ from .simplify import looked, provenance
 from .simplifying import judging, look
 from .simplifying.asked import require_sense
 from .simplifying.gaussians import Gaussians
-from .simplifying.levels import SCHEMA
+from .simplifying.levels import INDEX, refuse_existing
 from .simplifying.levels import Level as Level
 from .simplifying.levels import Levels as Levels
 from .simplifying.levels import Short as Short
@@ -33,8 +32,6 @@ from .simplifying.streaming import Stream
 __all__ = ["Level", "Levels", "Short", "lod"]
 
 LEVELS, MOST = 6, 32
-INDEX = "lod.json"
-_OURS = re.compile(r"\d+(\.[a-z]+)+|\d+_\d+|lod(-meta)?\.json")  # what a folder of levels holds
 
 
 def lod(
@@ -98,7 +95,7 @@ def lod(
         raise UsageError(f"`to` {to} is a folder, and a level is a file", remedy="try ply, spz or sog")
     place = os.path.join(output, f"0{suffix}")
     target = Target.of(place, allow_lossy=allow_lossy, axes=axes, quality=quality)
-    _refuse(Path(output), overwrite=overwrite)
+    refuse_existing(Path(output), overwrite=overwrite)
     writing.check_outputs(also_written, overwrite=True, sources=[read.path])
     given = None if cameras is None else camera_files.read(cameras)
 
@@ -139,7 +136,7 @@ def lod(
             yield one.cloud, provenance(count, None, seen, cameras, one.growth), one.growth, looks
 
     def refuse(old: Path, new: Path | None) -> None:
-        _refuse(old, overwrite=overwrite, called=os.fspath(output))
+        refuse_existing(old, overwrite=overwrite, called=os.fspath(output))
 
     with writing.replacing_folder(output, overwrite=overwrite, refuse=refuse) as folder:
         write = _as_stream(folder, cloud) if form.name == "sog" else _as_files(folder, target, suffix)
@@ -250,32 +247,3 @@ def _levels(levels: int | None, limit: float | None) -> int:
 def _require_ratio(ratio: float) -> None:
     if not arguments.is_number(ratio) or not 0 < ratio < 1:
         raise UsageError(f"`ratio` must be a number between 0 and 1, not {arguments.told(ratio)}")
-
-
-def _refuse(folder: Path, *, overwrite: bool, called: str | None = None) -> None:
-    """Refuse to replace anything but levels, and those without leave."""
-    path = os.fspath(folder) if called is None else called
-    if folder.exists() and not folder.is_dir():
-        raise WriteRefused("is a file", path=path, remedy="name a folder")
-    if not folder.is_dir() or not (names := sorted(os.listdir(folder))):
-        return
-    if not _is_index(folder / INDEX):
-        raise WriteRefused("is a folder, but none of levels: it is not replaced", path=path)
-    if not overwrite:
-        raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
-    if others := [name for name in names if not _OURS.fullmatch(name)]:
-        more = f" and {len(others) - 3:,} more" * (len(others) > 3)
-        raise WriteRefused(
-            f"holds more than levels, which would be deleted: {', '.join(others[:3])}{more}",
-            path=path,
-            remedy="move that away, or write to another folder",
-        )
-
-
-def _is_index(path: Path) -> bool:
-    """Whether a file is what `lod` writes beside its levels."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(found, dict) and found.get("schema") == SCHEMA

@@ -1,10 +1,15 @@
-"""What `gscli.lod` answers: which levels of detail there are, and how each looks."""
+"""What `gscli.lod` answers and leaves behind: levels of detail, how each looks, and their folder."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from ..errors import WriteRefused
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
@@ -12,6 +17,8 @@ from .judging import Judged
 from .result import Looked
 
 SCHEMA = "gscli/lod/1"
+INDEX = "lod.json"
+_OURS = re.compile(r"\d+(\.[a-z]+)+|\d+_\d+|lod(-meta)?\.json")  # what a folder of levels holds
 
 
 @dataclass(frozen=True)
@@ -104,3 +111,32 @@ class Levels:
     def to_dict(self) -> dict[str, Any]:
         """The JSON document."""
         return {**self.index(), "output": self.output, "timings_s": seconds(self.timings)}
+
+
+def refuse_existing(folder: Path, *, overwrite: bool, called: str | None = None) -> None:
+    """Refuse to replace anything but levels, and those without leave."""
+    path = os.fspath(folder) if called is None else called
+    if folder.exists() and not folder.is_dir():
+        raise WriteRefused("is a file", path=path, remedy="name a folder")
+    if not folder.is_dir() or not (names := sorted(os.listdir(folder))):
+        return
+    if not _is_index(folder / INDEX):
+        raise WriteRefused("is a folder, but none of levels: it is not replaced", path=path)
+    if not overwrite:
+        raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
+    if others := [name for name in names if not _OURS.fullmatch(name)]:
+        more = f" and {len(others) - 3:,} more" * (len(others) > 3)
+        raise WriteRefused(
+            f"holds more than levels, which would be deleted: {', '.join(others[:3])}{more}",
+            path=path,
+            remedy="move that away, or write to another folder",
+        )
+
+
+def _is_index(path: Path) -> bool:
+    """Whether a file is what `lod` writes beside its levels."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("schema") == SCHEMA

@@ -24,6 +24,7 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "demo": set(),
     "edit": {"as_json", "report", "quiet", "verbose"},
     "info": {"as_json"},
+    "lod": {"as_json", "report", "quiet", "verbose"},
     "render": {"as_json", "report", "quiet", "verbose"},
     "resample": {"as_json", "report", "quiet", "verbose", "no_cache"},
     "simplify": {"as_json", "report", "quiet", "verbose"},
