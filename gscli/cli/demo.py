@@ -18,9 +18,10 @@ from . import options, paths, show
 )
 @options.overwrite
 def command(source: str | None, out_dir: str | None, overwrite: bool) -> None:
-    """Make a scene, thin it three ways, and show it before and after; then a quarter of it, side by side.
+    """Make a scene, thin it three ways, and show it before and after.
 
-    Needs no data and no network, and says what to try next. With SOURCE, shows the same on a scene of yours.
+    A quarter of it, selected, compensated and merged, is shown side by side with the whole. Needs no data
+    and no network, and says what to try next. With SOURCE, shows the same on a scene of yours.
 
     \b
     Examples:
