@@ -71,7 +71,7 @@ def read(path: Path) -> GaussianCloud:
 def _sniff_binary(head: bytes) -> bool:
     if len(head) < SEEN + RECORD.itemsize:
         return False
-    (count,) = struct.unpack_from("<Q", head)
+    count = int.from_bytes(head[:8], "little")
     at, looked = 8, 0
     while looked < min(count, _SOME) and at + RECORD.itemsize <= len(head):
         number, x, y, z, error, seen = struct.unpack_from("<Q3d3xdQ", head, at)
@@ -79,7 +79,9 @@ def _sniff_binary(head: bytes) -> bool:
         if not sane or max(abs(x), abs(y), abs(z), abs(error)) > 1e12 or error < -1:
             return False
         at, looked = at + RECORD.itemsize + SEEN * seen, looked + 1
-    return 0 < count < 1 << 40 and (at == len(head) or len(head) >= HEAD_BYTES or looked < count)
+    if len(head) < HEAD_BYTES:  # all of a file, which may be cut short, but not of billions of points
+        return at == len(head) or looked < count < HEAD_BYTES // RECORD.itemsize
+    return 0 < count < 1 << 40
 
 
 def _stored(path: Path, data: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:

@@ -16,6 +16,7 @@ from gscli.cli._actions import Action
 from tests.commands import commands
 
 HERE = {  # what a command does with a result, and the library leaves to its caller
+    "align": {"as_json", "report", "quiet", "verbose"},
     "bench compare": {"as_json"},
     "bench resample": {"as_json"},
     "compare": {"as_json", "report", "quiet", "verbose", "html"},

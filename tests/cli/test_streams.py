@@ -41,7 +41,7 @@ def plain(args: list[str], folder: Path) -> Iterator[str]:
     """The arguments without ``--json``, and without files that are written beside what the command is for."""
     words = iter(args)
     for word in words:
-        if word in ("--html", "--distances", "--report", "--index", "--tensorboard"):
+        if word in ("--html", "--distances", "--out", "--report", "--index", "--tensorboard"):
             assert next(words).startswith(str(folder))
         elif word != "--json":
             yield word

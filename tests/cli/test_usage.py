@@ -40,7 +40,7 @@ def gscli(*args, **options):
         (
             ["--quiet", "info", "a"],
             "--quiet",
-            "options stand behind the command, as in gscli compare --quiet",
+            "options stand behind the command, as in gscli align --quiet",
         ),
         (["cache", "cleer"], "no such command 'cleer'", ""),
         (["batch", "inform"], "no such operation 'inform'", "did you mean info?"),
