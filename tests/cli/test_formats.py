@@ -38,7 +38,7 @@ def test_what_it_says_is_written_is_written_and_nothing_else(table, make_scene, 
     cloud = make_scene(60)
     for name, row in table.items():
         path = tmp_path / f"{name}.out" / f"x{row['suffixes'][0]}"
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         target = f"{path}/" if row["suffixes"] == ["/"] else path
         if row["can_write"] and not row["missing"]:
             gscli.write(target, cloud, allow_lossy=True)
@@ -66,7 +66,12 @@ def test_every_format_that_it_calls_lossy_and_no_other_refuses_a_plain_scene(tab
 def test_what_it_says_is_read_is_read(table, make_scene, tmp_path):
     pytest.importorskip("laspy")
     seen = {gscli.read(path).header.format for path in samples.make(tmp_path, make_scene(60)).values()}
-    others = {"checkpoint", "pickle", "scenesplat"}  # see the tests of checkpoints and folders
+    others = {
+        "checkpoint",
+        "pickle",
+        "scenesplat",
+        "streamed_sog",
+    }  # see the tests of checkpoints and folders
     assert seen | others == {name for name, row in table.items() if row["can_read"]}
 
 

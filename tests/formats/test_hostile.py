@@ -267,6 +267,7 @@ def test_headers_that_claim_a_trillion_points_are_one_line(tmp_path, name, head)
 @pytest.mark.parametrize("content", [b"", b"\0", b"PK\x03\x04", b"Dear reader,\n"])
 def test_empty_and_foreign_files_are_one_line(tmp_path, suffix, content):
     path = tmp_path / f"scene{suffix}"
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     refused(path, None if content else "is empty")
 
