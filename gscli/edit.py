@@ -92,6 +92,9 @@ def edit(
     if sum(each.standard for each in (read, *others)) > 1:
         raise UsageError("stdin holds one scene, and is asked for two", remedy="name a file")
     inputs = [read.path, *(each.path for each in others)]
+    inputs += [
+        Path(each.value) for each in wanted if each.name == "transform" and isinstance(each.value, str)
+    ]
     formats.check_outputs([to], also_written, sources=inputs, overwrite=overwrite)
     timings = Timings()
     with timings.stage("read", track):

@@ -96,7 +96,8 @@ def lod(
     place = os.path.join(output, f"0{suffix}")
     target = Target.of(place, allow_lossy=allow_lossy, axes=axes, quality=quality)
     refuse_existing(Path(output), overwrite=overwrite)
-    writing.check_outputs(also_written, overwrite=True, sources=[read.path])
+    sources = [read.path, *([] if cameras is None else [Path(cameras)])]
+    writing.check_outputs(also_written, overwrite=overwrite, sources=sources)
     given = None if cameras is None else camera_files.read(cameras)
 
     timings = Timings()

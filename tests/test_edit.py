@@ -165,6 +165,21 @@ def test_a_format_without_comments_is_turned_upright_all_the_same(tmp_path: Path
     np.testing.assert_array_equal(formats.read(tmp_path / "out.npy")["z"], cloud(20)["y"])
 
 
+def test_no_report_replaces_what_is_read(tmp_path: Path) -> None:
+    """Neither the matrix that moves it nor what is merged."""
+    path, other, pose = (tmp_path / name for name in ("scene.ply", "other.ply", "pose.json"))
+    for each in (path, other):
+        formats.write(each, cloud(20))
+    pose.write_text(json.dumps(np.eye(4).tolist()))
+    actions = [("transform", pose), ("merge", other)]
+    for read in (pose, other):
+        before = read.read_bytes()
+        with pytest.raises(UsageError, match=read.name):
+            edit(path, tmp_path / "out.ply", actions, overwrite=True, also_written=[str(read)])
+        assert read.read_bytes() == before
+    assert not (tmp_path / "out.ply").exists()
+
+
 def test_a_file_may_be_edited_in_its_place(tmp_path: Path) -> None:
     path = tmp_path / "scene.ply"
     formats.write(path, cloud(500, 3))

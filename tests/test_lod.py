@@ -273,3 +273,28 @@ def test_the_command_tells_each_level(scene: Path, tmp_path: Path) -> None:
     missed = CliRunner().invoke(main, ["lod", str(scene), str(tmp_path / "x"), "--max-error", "98dB"])
     assert missed.exit_code == 6
     assert "--max-error 98 dB" in missed.stderr
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "error", "said"),
+    [(True, UsageError, r"cameras\.json"), (False, GscliError, r"cameras\.json|exists")],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is(
+    scene: Path, tmp_path: Path, overwrite: bool, error: type[GscliError], said: str
+) -> None:
+    """The cameras that it reads are not replaced, nor any file without leave."""
+    cameras = tmp_path / "cameras.json"
+    cameras.write_text("[]")
+    with pytest.raises(error, match=said):
+        lod(
+            scene,
+            tmp_path / "levels",
+            cameras=cameras,
+            overwrite=overwrite,
+            also_written=[str(cameras)],
+        )
+    (tmp_path / "full.json").write_text("{}")
+    with pytest.raises(WriteRefused, match=r"full\.json"):
+        lod(scene, tmp_path / "levels", also_written=[str(tmp_path / "full.json")])
+    assert cameras.read_text() == "[]"
+    assert not (tmp_path / "levels").exists()
