@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths, show, viewpoints
 
 
 @click.command()
@@ -40,12 +40,7 @@ from . import options, paths, show
     metavar="N",
     help="Look from so many cameras; 0 merges without rendering.  [default: 10; 24 of --cameras]",
 )
-@click.option(
-    "--cameras",
-    type=paths.INPUT,
-    metavar="FILE",
-    help="Look from these instead of from all around: cameras.json, transforms.json or COLMAP's folder.",
-)
+@viewpoints.looked_from
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle

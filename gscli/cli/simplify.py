@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths, show, viewpoints
 
 
 @click.command()
@@ -26,12 +26,7 @@ from . import options, paths, show
     help="Look from so many cameras; 0 merges without rendering.  [default: 10; 8 for 40% and more; 24 of "
     "--cameras]",
 )
-@click.option(
-    "--cameras",
-    type=paths.INPUT,
-    metavar="FILE",
-    help="Look from these instead of from all around: cameras.json, transforms.json or COLMAP's folder.",
-)
+@viewpoints.looked_from
 @click.option(
     "--index", type=paths.DATA, metavar="FILE.npy", help="Also write the new row of each row of SOURCE."
 )

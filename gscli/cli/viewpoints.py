@@ -28,6 +28,12 @@ cameras = click.option(
     metavar="FILE",
     help="See it from these: cameras.json, transforms.json, COLMAP's folder, or meta_data.json of X-rays.",
 )
+looked_from = click.option(
+    "--cameras",
+    type=paths.INPUT,
+    metavar="FILE",
+    help="Look from these instead of from all around: cameras.json, transforms.json or COLMAP's folder.",
+)
 up = click.option(
     "--up",
     type=options.OneOf(upwards.NAMES),

@@ -14,7 +14,7 @@ from .. import files
 from ..containers.bytes import MAX_JSON, parsed, read_small
 from ..device import to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import parallel
+from ..kernels import parallel, quaternions
 
 Array = npt.NDArray[Any]
 
@@ -95,7 +95,8 @@ class Transform:
         rotation = linear / math.copysign(scale, determinant)
         if np.abs(rotation.T @ rotation - np.eye(3)).max() > TOLERANCE:
             return None
-        return Similarity(scale, _quaternion(rotation))
+        (turn,) = quaternions.of_matrices([list(row) for row in rotation[..., None]]).T
+        return Similarity(scale, turn)
 
     def require_similarity(self) -> Similarity:
         """Rotation and scale.
@@ -131,22 +132,3 @@ def read(path: str | os.PathLike[str]) -> Transform:
             "is no JSON of a 4x4 matrix", path=path, remedy="write four rows of four numbers"
         ) from None
     return Transform(matrix, os.fspath(path))
-
-
-def _quaternion(rotation: Array) -> Array:
-    """The unit quaternion w x y z of a rotation matrix, from its largest component (Shepperd 1978)."""
-    m = rotation
-    trace = np.trace(m)
-    largest = int(np.argmax([trace, *np.diag(m)]))
-    if largest == 0:
-        q = np.array([1 + trace, m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]])
-    else:
-        i = largest - 1
-        j, k = (i + 1) % 3, (i + 2) % 3
-        q = np.empty(4)
-        q[0] = m[k, j] - m[j, k]
-        q[1 + i] = 1 + m[i, i] - m[j, j] - m[k, k]
-        q[1 + j] = m[i, j] + m[j, i]
-        q[1 + k] = m[i, k] + m[k, i]
-    unit: Array = q / np.linalg.norm(q)
-    return unit
