@@ -22,7 +22,7 @@ from .grids.methods import DEFAULT, methods
 from .grids.picking import RANDOM
 from .grids.settings import rows_wanted
 from .progress import Timings, Track, silent
-from .resampling import compensating, cutting
+from .resampling import cutting
 from .resampling.draws import check_draws, dangling, plan, provenance, shared_out, write_index
 from .resampling.result import Compensated as Compensated
 from .resampling.result import Output as Output
@@ -164,6 +164,8 @@ def resample(
         size = read.bytes  # before it is replaced, perhaps
     name = read.name
     if compensate is not None:
+        from .resampling import compensating
+
         compensating.require(cloud, "compensate", name)
     if render:
         drawn.seen(cloud, name)
@@ -212,7 +214,7 @@ def resample(
                 with naming(name), timings.stage("draw"):
                     draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
                     kept = draw.kept
-                    made_up = compensating.of(cut.grid, job.method, draw)
+                    made_up = None if compensate is None else compensating.of(cut.grid, job.method, draw)
                     edit = None if made_up is None else made_up.edit
                 look = None
                 if render:

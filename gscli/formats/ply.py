@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -25,7 +25,6 @@ from ..errors import InputError
 from ..files import writing
 from ..kernels.structured import BLOCK_BYTES, release_pages, take_rows
 from ..progress import nothing
-from . import _ply_binary, _ply_lists, _ply_text
 from ._format import HEAD_BYTES, Format, Loss, Writer
 from ._ply_header import SPELLINGS, PlyHeader, plain, scan
 from ._rows import name_bytes, packed
@@ -75,9 +74,14 @@ def read(path: str | os.PathLike[str]) -> GaussianCloud:
                 if stream is not file:
                     remedy = "unpack it with gunzip first"
                     raise InputError("has vertices that hold lists, within gzip", remedy=remedy)
+                from . import _ply_lists
+
                 return _ply_lists.read(path, header, body)
-            reader = _ply_text if header.encoding == "ascii" else _ply_binary
-            rows, before, after = reader.read_body(stream, header, body)
+            if header.encoding == "ascii":
+                from ._ply_text import read_body
+            else:
+                from ._ply_binary import read_body
+            rows, before, after = read_body(stream, header, body)
     except InputError as error:
         error.path = os.fspath(path)
         raise
@@ -141,11 +145,7 @@ def write(
         if native:
             stream.writelines(_chunks(native.before))
         for block in _gather(cloud, index, advance, edit):
-            rows = packed(block, stored)
-            if header.encoding == "ascii":
-                stream.writelines(_ply_text.print_rows(rows, header.newline))
-            else:
-                stream.write(rows.view(np.uint8).data)
+            stream.writelines(_encoded(packed(block, stored), header))
         if native:
             stream.writelines(_chunks(native.after))
 
@@ -250,6 +250,14 @@ def _gather(
             yield taken(cloud.rows, index[start : start + step])
             release_pages(cloud.rows)
         advance(len(cloud))
+
+
+def _encoded(rows: npt.NDArray[Any], header: PlyHeader) -> Iterable[bytes | memoryview]:
+    if header.encoding == "ascii":
+        from ._ply_text import print_rows
+
+        return print_rows(rows, header.newline)
+    return [rows.view(np.uint8).data]
 
 
 def _chunks(data: npt.NDArray[np.uint8]) -> Iterator[memoryview]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..results.shown import shown
-from .tiled_grid import TiledGrid
 from .voxel_grid import VoxelGrid
+
+if TYPE_CHECKING:
+    from .tiled_grid import TiledGrid
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class GridFigures:
 
 def figures(grid: VoxelGrid | TiledGrid) -> GridFigures:
     """The figures of a grid."""
-    tiles = grid.tiles if isinstance(grid, TiledGrid) else None
+    tiles = None if isinstance(grid, VoxelGrid) else grid.tiles
     return GridFigures(
         grid.voxel_size, grid.origin, grid.why, len(grid), grid.points, _occupancy(grid), tiles
     )

@@ -16,7 +16,7 @@ from .. import arguments
 from ..cloud import GaussianCloud
 from ..device import is_torch, to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import compensation, hashing, picks, shares
+from ..kernels import hashing, picks
 from ..kernels.cells import group_ids, group_lattice
 from ..results import shown
 from . import lattice, picking, scenes
@@ -27,6 +27,8 @@ from .picking import Pick
 
 if TYPE_CHECKING:
     import torch
+
+    from ..kernels import shares
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -188,6 +190,8 @@ class VoxelGrid:
 
     def lots(self, stream: int) -> shares.Cells:
         """What a total is shared over cells by; NumPy arrays."""
+        from ..kernels import shares
+
         words = hashing.cell_words(to_numpy(self.cells), stream)
         return shares.Cells(to_numpy(self.counts), words, to_numpy(self.first_rows))
 
@@ -284,6 +288,8 @@ class VoxelGrid:
 
     def weigh(self, kept: npt.NDArray[np.bool_], found: npt.NDArray[Any]) -> int:
         """Write the `weights` of the rows that (rows,) `kept` marks, and say how many none stands for."""
+        from ..kernels import compensation
+
         return compensation.weights(kept, to_numpy(self.order), to_numpy(self.offsets), found)
 
     def pick_keys(self, cloud: GaussianCloud, pick: Pick | str) -> npt.NDArray[np.uint32] | None:

@@ -21,14 +21,14 @@ from ..grids.cache import GridCache
 from ..grids.cache import key as cache_key
 from ..grids.draw import Draw
 from ..grids.picking import Pick
-from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels.extent import stride
 from ..progress import Timings, Track
-from ..scratch import folder_for
 
 if TYPE_CHECKING:
     import torch
+
+    from ..grids.tiled_grid import TiledGrid
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,9 @@ def cut(
                     grid, cached = from_positions(xyz, shape, where, cache)
                 found = found or flaws.Flaws(len(cloud) - grid.points)
             else:
+                from ..grids.tiled_grid import TiledGrid
+                from ..scratch import folder_for
+
                 assert budget is not None
                 grid = TiledGrid.from_cloud(cloud, budget, folder_for(beside), pick=pick, drop=drop, **shape)
                 closing.callback(grid.close)
@@ -117,9 +120,8 @@ def cut(
             device.synchronise(where)
         del xyz
         notes = [] if sample is None else precision_note(sample, grid)
-        if isinstance(grid, TiledGrid):
-            draw: Callable[..., Draw] = grid.draw
-        else:
+        draw: Callable[..., Draw] = grid.draw
+        if isinstance(grid, VoxelGrid):
             with timings.stage("draw", track):
                 draw = partial(grid.draw, keys=grid.pick_keys(cloud, pick))
         yield Cut(grid, cached, notes, draw, found)

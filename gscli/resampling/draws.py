@@ -17,15 +17,15 @@ from ..files import writing
 from ..flaws import GAUSSIANS, Dropped
 from ..formats import Source, Target
 from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
-from ..grids.tiled_grid import TiledGrid
 from ..grids.voxel_grid import VoxelGrid
-from ..kernels import hashing, parallel, shares
+from ..kernels import hashing, parallel
 from ..results.shown import counted
 from ..version import __version__
 from .result import Compensated, Output
 
 if TYPE_CHECKING:
     from ..comparing.looks import Looks
+    from ..grids.tiled_grid import TiledGrid
 
 MOST_REPEATS = 1_000_000  # a file each
 
@@ -143,6 +143,8 @@ def shared_out(method: Method, grid: VoxelGrid | TiledGrid) -> str | None:
     total = method.total(grid.points)
     if total is None or not method.rule.even:
         return None
+    from ..kernels import shares
+
     lots, k = shares.level(*grid.sizes(), total)
     lucky, of = int(lots.lucky[0]), int(lots.cells[0])
     sure = [f"{counted(k, 'point')} of every cell{', or all it has' if k > 1 else ''}"] if k else []
