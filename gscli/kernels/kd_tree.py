@@ -21,7 +21,8 @@ from . import parallel
 LEAF = 16  # points in a leaf at most, and neighbours of a query
 MOST = 1 << 31  # points: what a leaf's number times LEAF has room for in an int32
 PACKETS = 1 << 10  # searched at a time, by one thread
-SPLITS = 6  # levels that are cut by one node a task: below there are subtrees enough for 64 threads
+SPLITS = 6  # levels at most that are cut by one node a task: below are subtrees enough for 64 threads
+ALONE = 8  # levels that a task grows at least: to hand out less takes longer than to do it
 
 POINT = {
     kind: np.dtype([("x", kind), ("y", kind), ("z", kind), ("row", rows)], align=True)
@@ -114,7 +115,7 @@ def build(points: npt.NDArray[Any], kind: str) -> Tree:
 
     parallel.for_each(fill, parallel.blocks(count))
     boxes, leaves = np.empty((2 << depth) - 1, BOX[kind]), np.empty(1 << depth, LEAVES[kind])
-    top = min(depth, SPLITS)
+    top = max(0, min(depth - ALONE, SPLITS))
     for level in range(top):
         parallel.for_each(
             lambda node, level=level: _SPLIT[kind](records, boxes, count, level, node),  # type: ignore[misc]

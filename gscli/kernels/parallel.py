@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeVar
@@ -90,15 +91,18 @@ def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
     order, raises.
     """
     workers = threads()
-    if workers <= 1:
-        yield from map(work, parts)
+    todo = iter(parts)
+    first = list(islice(todo, 2))
+    todo = chain(first, todo)
+    if min(workers, len(first)) <= 1:
+        yield from map(work, todo)
         return
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(workers)
     ahead: deque[Future[Result]] = deque()
     try:
-        for part in parts:
+        for part in todo:
             ahead.append(pool.submit(work, part))
             if len(ahead) > 2 * workers:
                 yield ahead.popleft().result()
