@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,12 +12,12 @@ from .cloud import GaussianCloud
 from .convert import written_as
 from .errors import GateMissed, UsageError
 from .files import writing
-from .formats import Source, Target
+from .formats import Format, Source, Target
 from .progress import Timings, Track, silent
 from .results import documents
 from .simplify import looked, provenance
 from .simplifying import judging, look
-from .simplifying.asked import require_sense
+from .simplifying.asked import levels_asked
 from .simplifying.gaussians import Gaussians
 from .simplifying.levels import INDEX, refuse_existing
 from .simplifying.levels import Level as Level
@@ -30,8 +28,6 @@ from .simplifying.searching import figure
 from .simplifying.streaming import Stream
 
 __all__ = ["Level", "Levels", "Short", "lod"]
-
-LEVELS, MOST = 6, 32
 
 
 def lod(
@@ -83,16 +79,9 @@ def lod(
     arguments.require_paths(source=source, output=output)
     arguments.require_paths(optional=True, cameras=cameras)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
-    limit = _decibels(max_error)
-    most = _levels(levels, limit)
-    _require_ratio(ratio)
-    require_sense("1", None, views, cameras)
-    if limit is not None and views == 0:
-        raise UsageError("`max_error` has no effect with `views=0`", remedy="drop one")
+    asked = levels_asked(levels, ratio, max_error, views, cameras)
     read = Source.of(source)
-    suffix, form = written_as(to)
-    if form.folder:
-        raise UsageError(f"`to` {to} is a folder, and a level is a file", remedy="try ply, spz or sog")
+    suffix, form = level_written_as(to)
     place = os.path.join(output, f"0{suffix}")
     target = Target.of(place, allow_lossy=allow_lossy, axes=axes, quality=quality)
     refuse_existing(Path(output), overwrite=overwrite)
@@ -106,12 +95,8 @@ def lod(
         size = read.bytes
     target.refuse_losses(cloud)
     gaussians = Gaussians.of(cloud, read.name)
-    counts = _counts(len(cloud), ratio, most)
-    seen = None
-    if views != 0:
-        at = look.from_where(cloud, given, views, 1)
-        with timings.stage("look"), track("looking", len(at), "views") as advance:
-            seen = look.Look.at(cloud, read.name, at, advance)
+    counts = asked.counts(len(cloud))
+    seen = look.taken(cloud, read.name, given, views, 1, timings, track)
     maker = Maker.of(gaussians, seen, read.name)
     with timings.stage("merge", track):
         hierarchy = maker.hierarchy(counts[-1])
@@ -129,9 +114,8 @@ def lod(
             one = maker.made(hierarchy.roots(count), timings, track)
             looks = None
             if judge is not None:
-                with timings.stage("judge"), track("comparing", len(judge.views.cameras), "views") as advance:
-                    looks = judge.of(one.cloud, advance)
-                if limit is not None and figure(looks) < limit:
+                looks = judge.stage(one.cloud, timings, track)
+                if asked.limit is not None and figure(looks) < asked.limit:
                     short = Short(count, figure(looks))
                     return
             yield one.cloud, provenance(count, None, seen, cameras, one.growth), one.growth, looks
@@ -147,8 +131,8 @@ def lod(
             found.append(Level(number, len(rows), tuple(names), growth, looks))
         if short is not None and len(found) == 1:
             raise GateMissed(
-                f"looks less like itself than `max_error` {limit:g} dB at the first level already: with "
-                f"{short.points:,} of {len(cloud):,} left it is {short.psnr:.1f} dB",
+                f"looks less like itself than `max_error` {asked.limit:g} dB at the first level already: "
+                f"with {short.points:,} of {len(cloud):,} left it is {short.psnr:.1f} dB",
                 path=read.name,
                 remedy="ask for less, or for a larger ratio",
             )
@@ -170,7 +154,7 @@ def lod(
             options={
                 "levels": levels,
                 "ratio": ratio,
-                "max_error": limit,
+                "max_error": asked.limit,
                 "to": to,
                 "views": views,
                 "cameras": None if cameras is None else os.fspath(cameras),
@@ -180,6 +164,18 @@ def lod(
         )
         (folder / INDEX).write_text(documents.dumps(result.index()) + "\n")
     return result
+
+
+def level_written_as(to: str) -> tuple[str, Format]:
+    """The suffix of a level's file, and its format, by either's name.
+
+    Raises:
+        UsageError: a format that there is not, or of folders.
+    """
+    suffix, form = written_as(to)
+    if form.folder:
+        raise UsageError(f"`to` {to} is a folder, and a level is a file", remedy="try ply, spz or sog")
+    return suffix, form
 
 
 Write = Callable[[GaussianCloud | None, str | None], list[str]]  # a level, and in the end None
@@ -212,39 +208,3 @@ def _as_stream(folder: Path, finest: GaussianCloud) -> Write:
         return []
 
     return write
-
-
-def _counts(total: int, ratio: float, most: int) -> list[int]:
-    """How many Gaussians each level has; no two as many."""
-    found = [total]
-    while len(found) < most and (count := max(1, math.floor(found[-1] * ratio))) < found[-1]:
-        found.append(count)
-    return found
-
-
-def _decibels(max_error: float | str | None) -> float | None:
-    """A limit in dB, from what was given."""
-    if max_error is None:
-        return None
-    value = max_error
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?:dB)?\s*", value, re.IGNORECASE)
-        value = float(match[1]) if match else math.nan
-    if not arguments.is_number(value) or not 0 < value < math.inf:
-        told = arguments.told(max_error)
-        raise UsageError(f"`max_error` must be a PSNR in dB over 0, as 35 or 35dB, not {told}")
-    return float(value)
-
-
-def _levels(levels: int | None, limit: float | None) -> int:
-    """How many levels there are at most."""
-    if levels is None:
-        return LEVELS if limit is None else MOST
-    if not arguments.is_whole(levels) or not 2 <= levels <= MOST:
-        raise UsageError(f"`levels` must be a whole number from 2 to {MOST}, not {arguments.told(levels)}")
-    return levels
-
-
-def _require_ratio(ratio: float) -> None:
-    if not arguments.is_number(ratio) or not 0 < ratio < 1:
-        raise UsageError(f"`ratio` must be a number between 0 and 1, not {arguments.told(ratio)}")

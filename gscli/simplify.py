@@ -103,19 +103,14 @@ def simplify(
         gaussians = Gaussians.of(cloud, read.name)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
-    seen = None
-    if views != 0:
-        at = look.from_where(cloud, given, views, count)  # a search begins as for few
-        with timings.stage("look"), track("looking", len(at), "views") as advance:
-            seen = look.Look.at(cloud, read.name, at, advance)
+    seen = look.taken(cloud, read.name, given, views, count, timings, track)  # a search begins as for few
     maker = Maker.of(gaussians, seen, read.name)
     with timings.stage("merge", track):
         hierarchy = maker.hierarchy(count)
 
     def make(left: int) -> tuple[Made, judging.Judged]:
         made = maker.made(hierarchy.roots(left), timings, track)
-        with timings.stage("judge"), track("comparing", len(judge.views.cameras), "views") as advance:
-            return made, judge.of(made.cloud, advance)
+        return made, judge.stage(made.cloud, timings, track)
 
     judged = searched = None
     if seen is None:

@@ -19,6 +19,7 @@ EXAMPLES = {
     "batch convert": ["{scene}", "--to", "npz", "--out-dir", "{out}/converted", "--workers", "1"],
     "batch edit": ["{scene}", "--where", "opacity > 0.1", "--out-dir", "{out}/clean", "--workers", "1"],
     "batch info": ["{scene}", "--workers", "1"],
+    "batch lod": ["{scene}", "--levels", "2", "--out-dir", "{out}/levels", "--workers", "1"],
     "batch resample": ["{scene}", "--out-dir", "{out}/batch", "--workers", "1"],
     "batch simplify": ["{scene}", "--target", "40%", "--out-dir", "{out}/batch", "--workers", "1"],
     "batch verify": ["{out}/drawn.ply", "--reference", "{scene}", "--workers", "1"],
@@ -42,7 +43,7 @@ EXAMPLES = {
     "view": ["{scene}", "{out}/view.html", "--turns", "4", "--size", "48"],
     "watch": ["{out}/run", "--once", "--every", "0.01", "--tensorboard", "{out}/logs"],
 }
-WITH_KERNELS = {"batch simplify", "lod", "render", "simplify", "view"}
+WITH_KERNELS = {"batch lod", "batch simplify", "lod", "render", "simplify", "view"}
 
 
 def commands(group: click.Group = main, *above: str) -> dict[str, click.Command]:

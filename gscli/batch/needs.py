@@ -18,8 +18,9 @@ _UNPACKED = 6.0  # bytes of PLY for each packed byte
 
 def needed(task: Task) -> float:
     """About the most bytes that a task takes, by the sizes of its inputs and the suffixes of its files."""
-    to = max((_writing(path.lower()) for path in task.outputs), default=0.0)
-    if task.operation == "simplify":
+    named = [f".{task.parameters['to']}"] if "to" in task.parameters else []
+    to = max((_writing(path.lower()) for path in [*task.outputs, *named]), default=0.0)
+    if task.operation in ("lod", "simplify"):
         to = max(to, _MERGED)
     return _START + sum(one.bytes * _each(one.path.lower(), to) for one in task.inputs)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from .outputs import refuse_existing
 from .tasks import Task
 
 Parameters = dict[str, Any]
@@ -48,6 +49,12 @@ class Answer:
     missed: tuple[str, ...] = ()
 
 
+class RefuseExisting(Protocol):
+    """Raise `WriteRefused` where an output, made of `source`, would replace something without leave."""
+
+    def __call__(self, path: str, *, overwrite: bool, source: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class Operation:
     """One entry of the registry.
@@ -60,6 +67,7 @@ class Operation:
         writes: whether it has outputs, and therefore needs an output folder.
         compares: whether every input is held against another one.
         renames: whether the suffix of its outputs is a parameter, ``to``.
+        refuse_existing: refuses what it would not replace of what is at one of its outputs.
         modules: what a worker imports before its first task.
     """
 
@@ -68,4 +76,5 @@ class Operation:
     writes: bool = False
     compares: bool = False
     renames: bool = False
+    refuse_existing: RefuseExisting = refuse_existing
     modules: tuple[str, ...] = ()

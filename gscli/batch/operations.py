@@ -1,21 +1,12 @@
-"""The operations that a batch can run: for each, which files it writes and the function that does it.
-
-One module: an operation is a few lines, and the registry lists all of them.
-"""
+"""The operations that a batch can run: for each, which files it writes and the function that does it."""
 
 from __future__ import annotations
 
-import os
-from functools import cache
-from typing import TYPE_CHECKING, Any
-
-from ..errors import GateMissed, InputError, UsageError, WriteRefused, did_you_mean
-from . import outputs
+from ..errors import GateMissed, UsageError, did_you_mean
+from . import thinning
 from .operation import Answer, Operation, Parameters, Place
+from .parameters import suffix_of, with_grid, writable_suffix
 from .tasks import Task
-
-if TYPE_CHECKING:
-    from ..formats import Source
 
 
 def get(name: str) -> Operation:
@@ -33,81 +24,6 @@ def _no_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     return []
 
 
-def _cache(parameters: Parameters) -> Any:
-    """The grid cache, which a batch uses only where asked to: thousands of scenes would flush it."""
-    if not parameters.pop("on_disk_cache", False):
-        return None
-    from ..grids.cache import GridCache, folder
-
-    return GridCache(folder())
-
-
-def _with_grid(scene: str, parameters: Parameters) -> Parameters:
-    """The parameters, with a relative grid file as the one in the scene's folder: nowhere else is near."""
-    name = parameters.get("grid_file")
-    if name is None or os.path.isabs(name):
-        return parameters
-    if not os.path.isdir(scene):
-        raise InputError("no such grid file", path=name, remedy="check the path")
-    return {**parameters, "grid_file": os.path.join(scene, name)}
-
-
-def _resample(task: Task) -> Answer:
-    from ..resample import resample
-
-    settings = dict(task.parameters)
-    clouds = [path for path in task.outputs if not path.endswith(".npy")]
-    rows = [path for path in task.outputs if path.endswith(".npy")]
-    index = settings.pop("index", None)
-    if len(clouds) == 1:
-        output, out_dir, index = clouds[0], None, rows[0] if rows else None
-    else:
-        output, out_dir = None, outputs.split(clouds[0])[0]
-        index = outputs.split(rows[0])[0] if rows else None
-    result = resample(
-        task.source,
-        output,
-        out_dir=out_dir,
-        index=index,
-        cache=_cache(settings),
-        overwrite=True,
-        **_with_grid(task.source, settings),
-    )
-    kept = sum(output.points for output in result.outputs)
-    return Answer(result.to_dict(), {"points": result.points, "written": kept})
-
-
-def _resample_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
-    """One draw keeps the name of its scene; several are named after their method and epoch too."""
-    from ..formats import Source
-    from ..grids.grid_files import refuse_lattice
-    from ..grids.lattice import check_lattice_options, lattice_options
-    from ..resampling.draws import asked_for, check_draws, draw_name, draws
-
-    given = parameters.get
-    chosen = asked_for(parameters)
-    lattice = given("voxel_size"), given("points_per_cell"), given("origin")
-    check_lattice_options(*lattice)
-    refuse_lattice(given("grid_file"), lattice_options(*lattice))
-    check_draws(given("seed"), given("epoch"), given("repeat"))
-    scene = Source.of(source)
-    stem, suffix = scene.stem, _suffix(scene)
-    wanted = draws(chosen, given("epoch", 0), given("repeat", 1))
-    names = [stem] if len(wanted) == 1 else [draw_name(stem, m, e) for m, e in wanted]
-    paths = [place.path(name + suffix) for name in names]
-    if "index" in parameters:
-        paths += [place.path(f"{name}.npy", parameters["index"]) for name in names]
-    return paths
-
-
-def _suffix(scene: Source) -> str:
-    """What draws of a scene end in, for folders that cannot be read as well."""
-    try:
-        return scene.suffix
-    except InputError:  # this input alone will fail, and say why
-        return "/"
-
-
 def _convert(task: Task) -> Answer:
     from ..convert import convert
     from ..report import convert as report
@@ -121,20 +37,8 @@ def _convert_outputs(source: str, place: Place, parameters: Parameters) -> list[
     """Outputs keep the name of their scene, and nothing of its suffix."""
     from ..formats import Source
 
-    suffix = _writable_suffix(parameters["to"], parameters.get("allow_lossy", False))
+    suffix = writable_suffix(parameters["to"], parameters.get("allow_lossy", False))
     return [place.path(Source.of(source).stem + suffix)]
-
-
-@cache
-def _writable_suffix(to: str, allow_lossy: bool) -> str:
-    """The suffix that `to` means, if files of that format can be written here and may be."""
-    from ..convert import written_as
-
-    suffix, form = written_as(to)
-    form.require(to)
-    if form.writer is not None and form.writer.lossy and not allow_lossy:
-        raise WriteRefused(f"`to` {to} always loses precision", remedy="add `allow_lossy=True`")
-    return suffix
 
 
 def _edit(task: Task) -> Answer:
@@ -157,7 +61,7 @@ def _edit_outputs(source: str, place: Place, parameters: Parameters) -> list[str
     given = parameters.get("actions", [])
     actions([(name, parameters.get(f"{name}[{at}]", value)) for at, (name, value) in enumerate(given)])
     scene = Source.of(source)
-    return [place.path(scene.stem + _suffix(scene))]
+    return [place.path(scene.stem + suffix_of(scene))]
 
 
 def _info(task: Task) -> Answer:
@@ -208,39 +112,11 @@ def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[
     ]
 
 
-def _simplify(task: Task) -> Answer:
-    from ..simplify import simplify
-
-    settings = {name: value for name, value in task.parameters.items() if name != "index"}
-    scene, *index = task.outputs
-    result = simplify(task.source, scene, index=index[0] if index else None, overwrite=True, **settings)
-    looks = result.looks
-    figures = {
-        "points": result.points,
-        "written": result.kept,
-        "psnr": None if looks is None else looks.psnr.foreground,
-    }
-    return Answer(result.to_dict(), figures)
-
-
-def _simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
-    """Outputs keep the name of their scene."""
-    from ..formats import Source
-    from ..simplifying.asked import require_sense
-
-    require_sense(**{name: parameters.get(name) for name in ("target", "min_psnr", "views", "cameras")})
-    scene = Source.of(source)
-    paths = [place.path(scene.stem + _suffix(scene))]
-    if "index" in parameters:
-        paths.append(place.path(f"{scene.stem}.npy", parameters["index"]))
-    return paths
-
-
 def _verify(task: Task) -> Answer:
     from ..verify import verify
 
     scene = task.inputs[1].path
-    result = verify(scene, [task.source], **_with_grid(scene, task.parameters))
+    result = verify(scene, [task.source], **with_grid(scene, task.parameters))
     try:
         result.require()
         missed = []
@@ -270,15 +146,22 @@ _REGISTRY = {
         modules=("gscli.edit",),
     ),
     "info": Operation(_info, _no_outputs, modules=("gscli.info",)),
+    "lod": Operation(
+        thinning.run_lod,
+        thinning.lod_outputs,
+        writes=True,
+        refuse_existing=thinning.refuse_levels,
+        modules=("gscli.lod",),
+    ),
     "resample": Operation(
-        _resample,
-        _resample_outputs,
+        thinning.run_resample,
+        thinning.resample_outputs,
         writes=True,
         modules=("gscli.resample",),
     ),
     "simplify": Operation(
-        _simplify,
-        _simplify_outputs,
+        thinning.run_simplify,
+        thinning.simplify_outputs,
         writes=True,
         modules=("gscli.simplify",),
     ),

@@ -1,4 +1,4 @@
-"""What tasks write: files, and scene folders, whose paths end in a slash.
+"""What tasks write: files, and folders, whose paths end in a slash.
 
 A record lists files: those that were asked for, and every file in a folder that was asked for.
 """
@@ -78,8 +78,7 @@ def complete(
         of: gives the digest of a file, where digests are compared and not sizes alone.
     """
     wanted = set(paths)
-    covered = {file if file in wanted else os.path.dirname(file) + "/" for file in kept}
-    if covered != wanted:
+    if {_asked_for(file, wanted) for file in kept} != wanted:
         return False
     try:
         return all(
@@ -90,15 +89,24 @@ def complete(
         return False
 
 
+def _asked_for(file: str, wanted: Collection[str]) -> str:
+    """The output that a file is, or the folder that it lies in."""
+    found, folder = file, os.path.dirname(file)
+    while found not in wanted and folder.strip("/"):
+        found, folder = folder + "/", os.path.dirname(folder)
+    return found
+
+
 def _files(path: str) -> list[str]:
     if not path.endswith("/"):
         return [path]
-    return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
+    return sorted(os.path.join(at, name) for at, _, names in os.walk(path) for name in names)
 
 
 def _folders(paths: Sequence[str]) -> list[str]:
     """The folders whose entries name the outputs."""
-    return sorted({split(path)[0] for path in paths} | {path for path in paths if path.endswith("/")})
+    inner = {at for path in paths if path.endswith("/") for at, _, _ in os.walk(path)}
+    return sorted({split(path)[0] for path in paths} | inner)
 
 
 def _sync(paths: Sequence[str]) -> None:

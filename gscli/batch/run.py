@@ -17,7 +17,7 @@ from ..kernels import parallel
 from ..progress import Track, silent
 from ..results.shown import counted
 from ..version import __version__
-from . import digests, outputs
+from . import digests, operations
 from .records import KINDS, Folder, Record, brief
 from .tasks import Task, largest_first, shard
 from .work import Part, Summary, Work
@@ -99,7 +99,8 @@ def look_at(
         if begun and (task.id in planned or folder.has_record(task)):
             continue  # what is there is what this batch left
         for path in task.outputs:
-            outputs.refuse_existing(path, overwrite=overwrite, source=task.source)
+            refuse = operations.get(task.operation).refuse_existing
+            refuse(path, overwrite=overwrite, source=task.source)
     skipped = tuple(done.values())
     blind = sum(check and not digests.were_kept(record) for record in skipped)
     if blind:

@@ -1,14 +1,18 @@
-"""What is asked of a simplification: how few Gaussians, and from where to look."""
+"""What is asked of a simplification, or of levels of detail: how few Gaussians, and from where to look."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
+from dataclasses import dataclass
 
 from .. import _core, arguments
 from ..errors import EngineUnavailable, UsageError
 from ..grids.settings import rows_wanted
 from ..rendering.views import MOST
+
+LEVELS, MOST_LEVELS = 6, 32
 
 
 def require_sense(
@@ -38,3 +42,66 @@ def require_sense(
         raise EngineUnavailable(
             f"cannot look at the scene: compiled kernels {found.what}", remedy=f"{found.remedy}{instead}"
         )
+
+
+@dataclass(frozen=True)
+class LevelsAsked:
+    """Levels of detail.
+
+    Attributes:
+        most: how many there are at most. ratio: how many Gaussians of a level the next one has.
+        limit: the least PSNR of one in dB, if there is one.
+    """
+
+    most: int
+    ratio: float
+    limit: float | None
+
+    def counts(self, total: int) -> list[int]:
+        """How many Gaussians each level has, of a scene of so many; no two as many."""
+        found = [total]
+        while len(found) < self.most and (count := max(1, math.floor(found[-1] * self.ratio))) < found[-1]:
+            found.append(count)
+        return found
+
+
+def levels_asked(
+    levels: int | None,
+    ratio: float,
+    max_error: float | str | None,
+    views: int | None,
+    cameras: str | os.PathLike[str] | None,
+) -> LevelsAsked:
+    """What arguments of `gscli.lod` ask for.
+
+    Raises:
+        UsageError: they make no sense, or not together. EngineUnavailable: nothing can be rendered here.
+    """
+    limit = _decibels(max_error)
+    if levels is None:
+        most = LEVELS if limit is None else MOST_LEVELS
+    elif arguments.is_whole(levels) and 2 <= levels <= MOST_LEVELS:
+        most = levels
+    else:
+        told = arguments.told(levels)
+        raise UsageError(f"`levels` must be a whole number from 2 to {MOST_LEVELS}, not {told}")
+    if not arguments.is_number(ratio) or not 0 < ratio < 1:
+        raise UsageError(f"`ratio` must be a number between 0 and 1, not {arguments.told(ratio)}")
+    require_sense("1", None, views, cameras)
+    if limit is not None and views == 0:
+        raise UsageError("`max_error` has no effect with `views=0`", remedy="drop one")
+    return LevelsAsked(most, ratio, limit)
+
+
+def _decibels(max_error: float | str | None) -> float | None:
+    """A limit in dB, from what was given."""
+    if max_error is None:
+        return None
+    value = max_error
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?:dB)?\s*", value, re.IGNORECASE)
+        value = float(match[1]) if match else math.nan
+    if not arguments.is_number(value) or not 0 < value < math.inf:
+        told = arguments.told(max_error)
+        raise UsageError(f"`max_error` must be a PSNR in dB over 0, as 35 or 35dB, not {told}")
+    return float(value)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
+from ..progress import Timings, Track
 from ..rasterizers import Drawable, Picture
 from ..rendering.metrics import Alike, Likeness, Psnr
 from ..rendering.views import Views, find, wanted
@@ -66,6 +67,11 @@ class Judge:
     def of(self, simplified: GaussianCloud, advance: Callable[[int], Any]) -> Judged:
         """Draw both from all views, and say how alike they look."""
         return _judged(look.drawn(simplified, self._name), self._draw, self.views, advance)
+
+    def stage(self, simplified: GaussianCloud, timings: Timings, track: Track) -> Judged:
+        """`of`, as a stage of its own."""
+        with timings.stage("judge"), track("comparing", len(self.views.cameras), "views") as advance:
+            return self.of(simplified, advance)
 
 
 def _judged(

@@ -17,6 +17,7 @@ from .. import fields, rasterizers
 from ..cameras import Camera, around
 from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
+from ..progress import Timings, Track
 from ..rasterizers import Picture, SharingDrawable
 from ..splats import Splats
 
@@ -90,6 +91,23 @@ class Look:
 def drawn(cloud: GaussianCloud, name: str) -> SharingDrawable:
     """A scene that is ready to be drawn."""
     return cast(SharingDrawable, rasterizers.chosen(ENGINE).prepare(Splats.of(cloud, name)))
+
+
+def taken(
+    cloud: GaussianCloud,
+    name: str,
+    given: Sequence[Camera] | None,
+    views: int | None,
+    count: int,
+    timings: Timings,
+    track: Track,
+) -> Look | None:
+    """A look at a scene, see `from_where`; None with 0 views."""
+    if views == 0:
+        return None
+    cameras = from_where(cloud, given, views, count)
+    with timings.stage("look"), track("looking", len(cameras), "views") as advance:
+        return Look.at(cloud, name, cameras, advance)
 
 
 def from_where(

@@ -37,12 +37,14 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
         ("compare", ["ply", "npz"], None, "{}"),
         ("simplify", ["ply"], "out.ply", '{"target": "60%", "views": 0}'),
         ("simplify", ["spz"], "out.ply", '{"target": "60%", "views": 0}'),
+        ("lod", ["ply"], "out/", '{"levels": 2, "views": 0}'),
+        ("lod", ["ply"], "out/", '{"levels": 2, "views": 0, "to": "spz", "allow_lossy": true}'),
     ],
 )
 def test_a_task_takes_what_it_is_said_to_take(
     tmp_path: Path, operation: str, kinds: list[str], output: str | None, settings: str
 ) -> None:
-    if operation == "simplify" and not _core.available():
+    if operation in ("lod", "simplify") and not _core.available():
         pytest.skip("merging so many takes compiled kernels")
     made = tmp_path / "made.ply"
     scene.write(made, 100_000, sh_degree=3, seed=1)

@@ -608,6 +608,64 @@ def test_scenes_are_simplified_in_a_batch_as_one_by_one(folder: Path) -> None:
     assert "3 done (3 before)" in again.stderr
 
 
+def files_of(levels: Path) -> dict[str, bytes]:
+    """What is in a folder of levels, but for where they came from."""
+    return {
+        str(path.relative_to(levels)): path.read_bytes()
+        for path in levels.rglob("*")
+        if path.is_file() and path.name != "lod.json"
+    }
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.parametrize("more", [(), ("--to", "sog", "--allow-lossy")], ids=["files", "streamed"])
+def test_levels_are_made_in_a_batch_as_one_by_one(folder: Path, more: tuple[str, ...]) -> None:
+    words = ("--levels", "3", "--views", "3", *more)
+    into = ("scenes/*.ply", "--out-dir", "out", *words, "--workers", "1")
+    done = batch("lod", *into)
+    assert done.exit_code == 0, done.stderr
+    assert "fewest" in done.stderr
+    assert CliRunner().invoke(main, ["lod", "scenes/s1.ply", "alone", *words]).exit_code == 0
+    assert files_of(folder / "out/s1") == files_of(folder / "alone") != {}
+    assert "3 done (3 before)" in batch("lod", *into, "--resume").stderr
+    victim = next(path for path in sorted((folder / "out/s1").rglob("*")) if path.suffix in (".ply", ".webp"))
+    victim.write_bytes(b"")
+    assert "3 done (2 before)" in batch("lod", *into, "--resume").stderr
+    assert files_of(folder / "out/s1") == files_of(folder / "alone")
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+def test_a_batch_of_levels_replaces_levels_alone(folder: Path) -> None:
+    (folder / "out/s1").mkdir(parents=True)
+    (folder / "out/s1/thesis.tex").write_text("mine")
+    into = ("scenes/s1.ply", "--out-dir", "out", "--levels", "2", "--workers", "1")
+    for leave in ((), ("--overwrite",)):
+        refused = batch("lod", *into, *leave)
+        assert (refused.exit_code, "none of levels" in refused.stderr) == (4, True)
+    assert [path.name for path in (folder / "out/s1").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--levels", "1"), "2 to 32"),
+        (("--ratio", "2"), "between 0 and 1"),
+        (("--max-error", "much"), "PSNR in dB"),
+        (("--to", "/"), "is a folder"),
+        (("--to", "spz"), "loses precision"),
+    ],
+)
+def test_levels_that_make_no_sense_are_refused_before_a_batch_begins(
+    folder: Path, words: tuple[str, ...], told: str
+) -> None:
+    refused = batch("lod", "scenes/*.ply", "--out-dir", "out", "--views", "0", *words)
+    if "--max-error" in words:
+        refused = batch("lod", "scenes/*.ply", "--out-dir", "out", *words)
+    assert refused.exit_code in (2, 4)
+    assert told in refused.stderr
+    assert not (folder / "out").exists()
+
+
 def test_what_simplify_refuses_is_refused_before_a_batch_begins(folder: Path) -> None:
     for words, told in (((), "--target or --min-psnr"), (("--min-psnr", "30", "--views", "0"), "no effect")):
         refused = batch("simplify", "scenes/*.ply", "--out-dir", "out", *words)
