@@ -118,7 +118,7 @@ def lod(
                 if asked.limit is not None and figure(looks) < asked.limit:
                     short = Short(count, figure(looks))
                     return
-            yield one.cloud, provenance(count, None, seen, cameras, one.growth), one.growth, looks
+            yield one.cloud, provenance(f"target={count}", seen, cameras, one.growth), one.growth, looks
 
     def refuse(old: Path, new: Path | None) -> None:
         refuse_existing(old, overwrite=overwrite, called=os.fspath(output))

@@ -15,14 +15,17 @@ from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
 from .formats import Source, Target
+from .grids.figures import figures
 from .grids.settings import rows_wanted
+from .grids.voxel_grid import VoxelGrid
 from .progress import Timings, Track, silent
 from .resampling.draws import dangling, write_index
-from .simplifying import judging, look, searching
+from .simplifying import cells, judging, look, searching
 from .simplifying.asked import require_sense
 from .simplifying.gaussians import Gaussians
 from .simplifying.making import Made, Maker
 from .simplifying.merged import BLIND
+from .simplifying.methods import CELLS, PAIRS
 from .simplifying.result import Looked as Looked
 from .simplifying.result import Searched as Searched
 from .simplifying.result import Simplified as Simplified
@@ -37,6 +40,10 @@ def simplify(
     *,
     target: int | str | None = None,
     min_psnr: float | None = None,
+    method: str = PAIRS,
+    voxel_size: float | None = None,
+    points_per_cell: float | None = None,
+    origin: Sequence[float] | str | None = None,
     views: int | None = None,
     cameras: str | os.PathLike[str] | None = None,
     index: str | os.PathLike[str] | None = None,
@@ -61,6 +68,10 @@ def simplify(
         min_psnr: or the fewest, within a hundredth, with which it looks so much like the scene: PSNR in dB of
             pixels that show anything, on black and on white. Counts are tried by bisection, all of one
             sequence of merges.
+        method: ``pairs``, or ``one-per-grid``: all Gaussians of a cell become one, however many they are.
+            With `target` they are cells of the round size of which there are so many, or as few more as can
+            be; of what they become, pairs are merged down to it.
+        voxel_size, points_per_cell, origin: of cells, see `gscli.VoxelGrid.from_points`.
         views: from how many cameras to look; by default 10, or 8 where `target` is 40 % at least, and of a
             file 24. With 0 nothing is rendered: Gaussians count by their size and opacity, and what comes out
             looks less alike.
@@ -79,7 +90,7 @@ def simplify(
     arguments.require_paths(source=source, output=output)
     arguments.require_paths(optional=True, cameras=cameras, index=index)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
-    require_sense(target, min_psnr, views, cameras)
+    require_sense(target, min_psnr, views, cameras, method, voxel_size, points_per_cell, origin)
     read = Source.of(source)
     to = Target.of(
         output,
@@ -103,18 +114,30 @@ def simplify(
         gaussians = Gaussians.of(cloud, read.name)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
+    grid = None
+    if method == CELLS:
+        with naming(read.name), timings.stage("grid", track):
+            lattice = cells.Lattice(voxel_size, points_per_cell, origin)
+            grid = lattice.grid(cloud, None if target is None else count)
+        count = len(grid) if target is None else count
     seen = look.taken(cloud, read.name, given, views, count, timings, track)  # a search begins as for few
     maker = Maker.of(gaussians, seen, read.name)
     with timings.stage("merge", track):
-        hierarchy = maker.hierarchy(count)
+        if grid is None:
+            roots = maker.hierarchy(count).roots
+        else:
+            of_cells = cells.roots(maker, grid, count)
+
+            def roots(count: int) -> npt.NDArray[np.int64]:
+                return of_cells
 
     def make(left: int) -> tuple[Made, judging.Judged]:
-        made = maker.made(hierarchy.roots(left), timings, track)
+        made = maker.made(roots(left), timings, track)
         return made, judge.stage(made.cloud, timings, track)
 
     judged = searched = None
     if seen is None:
-        made = maker.made(hierarchy.roots(count), timings, track)
+        made = maker.made(roots(count), timings, track)
     else:
         where = judging.from_where(cloud, read.name, given)
         judge = judging.Judge(cloud, read.name, where, often=min_psnr is not None)
@@ -124,7 +147,7 @@ def simplify(
             made, judged, searched = searching.fewest(len(cloud), min_psnr, make, read.name)
     left = made.cloud
     with timings.stage("write"), track("writing", len(left)) as advance:
-        made_by = provenance(target, min_psnr, seen, cameras, made.growth)
+        made_by = provenance(aim(target, min_psnr, grid), seen, cameras, made.growth)
         to.write(left, made_by=made_by, advance=advance)
         if index is not None:
             write_index(index, _written(to, left, made.clusters.new), overwrite=overwrite)
@@ -137,6 +160,7 @@ def simplify(
         kept=len(left),
         merged=len(made.clusters.merged),
         sources=len(made.clusters.members),
+        cells=None if grid is None else figures(grid),
         averaged=tuple(maker.averaged),
         chosen=tuple(maker.chosen),
         searched=searched,
@@ -148,6 +172,10 @@ def simplify(
         options={
             "target": None if target is None else str(target),
             "min_psnr": min_psnr,
+            "method": method,
+            "voxel_size": voxel_size,
+            "points_per_cell": points_per_cell,
+            "origin": origin if origin is None or isinstance(origin, str) else [float(v) for v in origin],
             "views": views,
             "cameras": None if cameras is None else os.fspath(cameras),
             "axes": axes,
@@ -161,15 +189,23 @@ def looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: floa
     return Looked(len(seen.cameras), around, digest(seen.cameras), growth)
 
 
+def aim(target: int | str | None, min_psnr: float | None, grid: VoxelGrid | None) -> str:
+    """What was asked for, as the comment line tells it."""
+    wanted = [] if target is None else [f"target={target}"]
+    if grid is None:
+        return " ".join(wanted or [f"min_psnr={min_psnr!r}"])
+    assert grid.origin is not None
+    corner = ",".join(map(repr, grid.origin))
+    return " ".join([f"method={CELLS} voxel_size={grid.voxel_size!r} origin={corner}", *wanted])
+
+
 def provenance(
-    target: int | str | None,
-    min_psnr: float | None,
+    aim: str,
     seen: look.Look | None,
     cameras: str | os.PathLike[str] | None,
     growth: float | None,
 ) -> str:
     """The comment line that tells how a file was made."""
-    aim = f"min_psnr={min_psnr!r}" if target is None else f"target={target}"
     words = [f"gscli {__version__} simplify {aim} views={0 if seen is None else len(seen.cameras)}"]
     if cameras is not None:
         words.append(f"cameras={Path(cameras).name!a}")

@@ -365,7 +365,8 @@ def test_the_document_says_what_was_done(tmp_path: Path) -> None:
     result, _, _ = run(tmp_path, cloud(80).with_columns(label=np.arange(80)), "50%")
     told = result.to_dict()
     assert list(told) == [
-        *("schema", "version", "input", "options", "output", "merged", "search", "look", "render"),
+        *("schema", "version", "input", "options", "output", "merged", "cells", "search"),
+        *("look", "render"),
         *("notes", "timings_s"),
     ]
     assert told["schema"] == "gscli/simplify/1"

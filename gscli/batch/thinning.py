@@ -87,8 +87,11 @@ def simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[
     """Outputs keep the name of their scene."""
     from ..formats import Source
     from ..simplifying.asked import require_sense
+    from ..simplifying.methods import PAIRS
 
-    require_sense(**{name: parameters.get(name) for name in ("target", "min_psnr", "views", "cameras")})
+    names = ("target", "min_psnr", "views", "cameras", "voxel_size", "points_per_cell", "origin")
+    given = {name: parameters.get(name) for name in names}
+    require_sense(**given, method=parameters.get("method", PAIRS))
     scene = Source.of(source)
     paths = [place.path(scene.stem + suffix_of(scene))]
     if "index" in parameters:

@@ -191,6 +191,18 @@ device = click.option(
     help="NumPy, the torch code on the CPU, or on a GPU (cuda:1 for the second); auto takes a GPU where "
     "that is faster, and says why. The output is the same.",
 )
+voxel_size = click.option("--voxel-size", type=float, metavar="S", help="Edge of a cell, in scene units.")
+points_per_cell = click.option(
+    "--points-per-cell",
+    type=float,
+    metavar="P",
+    help="Choose the round cell size nearest to P points a cell on average.  [default: 20]",
+)
+origin = click.option(
+    "--origin",
+    type=Origin(),
+    help="A corner of the lattice; min is the lowest corner of the points.  [default: 0,0,0]",
+)
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing output files.")
 allow_lossy = click.option(
     "--allow-lossy", is_flag=True, help="Write even where the format cannot hold everything."

@@ -52,18 +52,9 @@ from ._valued_flag import ValuedFlag
 @click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")
 @click.option("--epoch", type=int, metavar="E", help="An independent draw of the same seed.  [default: 0]")
 @click.option("--repeat", type=int, metavar="R", help="Draw epochs E to E + R - 1, into --out-dir.")
-@click.option("--voxel-size", type=float, metavar="S", help="Edge of a cell, in scene units.")
-@click.option(
-    "--points-per-cell",
-    type=float,
-    metavar="P",
-    help="Choose the round cell size nearest to P points a cell on average.  [default: 20]",
-)
-@click.option(
-    "--origin",
-    type=options.Origin(),
-    help="A corner of the lattice; min is the lowest corner of the points.  [default: 0,0,0]",
-)
+@options.voxel_size
+@options.points_per_cell
+@options.origin
 @click.option(
     "--grid",
     "grid_file",

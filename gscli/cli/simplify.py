@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..simplifying.methods import METHODS, PAIRS
 from . import options, paths, show, viewpoints
 
 
@@ -19,6 +20,16 @@ from . import options, paths, show, viewpoints
     metavar="DB",
     help="Or leave the fewest that look so much like SOURCE, of pixels that show anything.",
 )
+@click.option(
+    "--method",
+    type=options.OneOf(METHODS),
+    default=PAIRS,
+    show_default=True,
+    help="pairs: one by one, where it shows least; one-per-grid: all of a cell.",
+)
+@options.voxel_size
+@options.points_per_cell
+@options.origin
 @click.option(
     "--views",
     type=int,
@@ -60,11 +71,15 @@ def command(
     stood, and has its labels and ids; the rest are means, weighted by what is seen. SOURCE and OUTPUT may
     be - for stdin and stdout.
 
+    With --method one-per-grid all that lies in a cell becomes one, however many there are, and how densely:
+    cells of --voxel-size, of about --points-per-cell, or as many as --target.
+
     \b
     Examples:
       gscli simplify scene.ply small.ply --target 25%
       gscli simplify scene.ply small.ply --min-psnr 35
       gscli simplify scene.ply small.spz --target 100000 --allow-lossy
+      gscli simplify scene.ply even.ply --method one-per-grid --voxel-size 0.05
       gscli simplify scene.ply small.ply --target 10% --cameras cameras.json
       gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
     """

@@ -39,6 +39,11 @@ def rung(i: int) -> float:
     return float(f"{SIZES[step]}e{decade}")
 
 
+def below(size: float) -> float:
+    """The size of the ladder that comes before one of its sizes."""
+    return rung(round(len(SIZES) * math.log10(size)) - 1)
+
+
 def divides(i: int, j: int) -> bool:
     """Whether the size of rung j is a multiple of that of rung i."""
     (decade, step), (finer, part) = divmod(j, len(SIZES)), divmod(i, len(SIZES))

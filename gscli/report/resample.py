@@ -5,22 +5,15 @@ from __future__ import annotations
 from .. import files
 from ..resampling.result import Compensated, Resampled
 from ..results.shown import counted
-from . import numbers
+from . import cells, numbers
 
 
 def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     """Lines for people: the cell size and why, what each output kept, how long it took."""
-    grid = result.grid
     lines = [f"read     {result.path}: {counted(result.points, 'point')} ({result.format})"]
     if result.dropped:
         lines.append(f"dropped  {_dropped(result)}")
-    size = "" if grid.voxel_size is None else f"{grid.voxel_size:g} wide: "
-    lines.append(f"cells    {size}{grid.why}; grid cache: {result.cache}")
-    if grid.occupancy.mean is not None:
-        lines.append(
-            f"         {grid.cells:,} occupied, by {grid.occupancy.mean:.1f} points on average"
-            f" and {grid.occupancy.max:,} at most"
-        )
+    lines += cells.lines(result.grid, f"; grid cache: {result.cache}")
     for output in result.outputs:
         line = f"wrote    {files.display_output(output.path)}: {counted(output.points, 'point')}, "
         line += f"{numbers.percent(output.fraction, 1)} kept by {output.method.name}"
@@ -41,7 +34,7 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
     total = sum(result.timings.values())
     limit = result.options.get("memory_limit")
     if verbose and limit is not None:
-        done = "in one piece" if grid.tiles is None else f"in {counted(grid.tiles, 'tile')}"
+        done = "in one piece" if result.grid.tiles is None else f"in {counted(result.grid.tiles, 'tile')}"
         lines.append(f"memory   at most {limit / 1e6:,.0f} MB: {done}")
     stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
     lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")

@@ -7,7 +7,7 @@ import math
 from ..results.shown import counted
 from ..simplify import Simplified
 from ..simplifying.judging import Judged
-from . import numbers
+from . import cells, numbers
 
 
 def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
@@ -17,6 +17,9 @@ def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
         lines.append(f"looked   {result.looked.around}, {counted(result.looked.views, 'view')}")
     else:
         lines.append("looked   nowhere: Gaussians count by their size and opacity")
+    if result.cells is not None:
+        fewer = result.kept < result.cells.cells
+        lines += cells.lines(result.cells, f"; then pairs, down to {result.kept:,}" if fewer else "")
     if result.searched is not None:
         lines.append(f"fewest   {_searched(result)}")
     if result.merged:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import _core, arguments
-from ..errors import EngineUnavailable, UsageError
+from ..errors import EngineUnavailable, UsageError, did_you_mean
+from ..grids.lattice import check_lattice_options, lattice_options
 from ..grids.settings import rows_wanted
 from ..rendering.views import MOST
+from .methods import CELLS, METHODS, PAIRS
 
 LEVELS, MOST_LEVELS = 6, 32
 
@@ -20,17 +23,25 @@ def require_sense(
     min_psnr: float | None,
     views: int | None,
     cameras: str | os.PathLike[str] | None,
+    method: str = PAIRS,
+    voxel_size: float | None = None,
+    points_per_cell: float | None = None,
+    origin: Sequence[float] | str | None = None,
 ) -> None:
     """Refuse arguments of `gscli.simplify` that make no sense, or not together.
 
     Raises:
         UsageError: such. EngineUnavailable: nothing can be rendered here.
     """
-    if (target is None) == (min_psnr is None):
-        raise UsageError("give either `target` or `min_psnr`")
+    if method not in METHODS:
+        raise UsageError(f"no method {method!r}", remedy=did_you_mean(str(method), METHODS))
+    if method == CELLS:
+        _require_cells(target, min_psnr, voxel_size, points_per_cell, origin)
+    else:
+        _require_pairs(target, min_psnr, lattice_options(voxel_size, points_per_cell, origin))
     if target is not None:
         rows_wanted(str(target), None)
-    elif not arguments.is_number(min_psnr) or min_psnr is None or not 0 < min_psnr < math.inf:
+    if min_psnr is not None and not (arguments.is_number(min_psnr) and 0 < min_psnr < math.inf):
         raise UsageError(f"`min_psnr` must be a number of dB over 0, not {arguments.told(min_psnr)}")
     if views is not None and (not arguments.is_whole(views) or not 0 <= views <= MOST):
         raise UsageError(f"`views` must be a whole number from 0 to {MOST:,}, not {arguments.told(views)}")
@@ -42,6 +53,28 @@ def require_sense(
         raise EngineUnavailable(
             f"cannot look at the scene: compiled kernels {found.what}", remedy=f"{found.remedy}{instead}"
         )
+
+
+def _require_pairs(target: int | str | None, min_psnr: float | None, lattice: dict[str, bool]) -> None:
+    for name in (name for name, given in lattice.items() if given):
+        raise UsageError(f"`{name}` has no effect with `method={PAIRS!r}`", remedy=f"add `method={CELLS!r}`")
+    if (target is None) == (min_psnr is None):
+        raise UsageError("give either `target` or `min_psnr`")
+
+
+def _require_cells(
+    target: int | str | None,
+    min_psnr: float | None,
+    voxel_size: float | None,
+    points_per_cell: float | None,
+    origin: Sequence[float] | str | None,
+) -> None:
+    check_lattice_options(voxel_size, points_per_cell, origin)
+    if min_psnr is not None:
+        raise UsageError(f"`min_psnr` has no effect with `method={CELLS!r}`", remedy="drop one")
+    for name, given in (("voxel_size", voxel_size), ("points_per_cell", points_per_cell)):
+        if target is not None and given is not None:
+            raise UsageError(f"`{name}` has no effect beside `target`", remedy="give one of the two")
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,13 @@ class Maker:
         """The merges that leave `least` rows, one after the other."""
         return clusters.hierarchy(self.gaussians, self.weights, least)
 
+    def merged(self, found: Clusters) -> Merged:
+        """The scene whose rows are these clusters, as nobody has looked at it yet."""
+        shown = None if self.seen is None else self.seen.seen
+        columns = (*color_names(self.gaussians.cloud), *self.averaged)
+        together = moments(self.gaussians, found, self.weights, shown, columns)
+        return Merged(self.gaussians, found, together, self.averaged)
+
     def made(self, roots: Array, timings: Timings, track: Track, *, growth: float | None = None) -> Made:
         """The scene whose rows are those that have one root each, (N,) of each row one of them.
 
@@ -68,10 +75,7 @@ class Maker:
         """
         with timings.stage("merge", track):
             found = Clusters.of(roots, self.weights)
-            shown = None if self.seen is None else self.seen.seen
-            columns = (*color_names(self.gaussians.cloud), *self.averaged)
-            together = moments(self.gaussians, found, self.weights, shown, columns)
-            merged = Merged(self.gaussians, found, together, self.averaged)
+            merged = self.merged(found)
         if self.seen is None or not len(found.merged):
             return Made(merged.cloud, found, None)
         with timings.stage("fit", track):

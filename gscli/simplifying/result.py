@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..grids.figures import GridFigures
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
@@ -57,6 +58,7 @@ class Simplified:
         path, format, bytes, points: of what was read; bytes are None of stdin and folders.
         output: the file written. kept: its rows.
         merged: how many of them are of more than one row; sources: of how many.
+        cells: those that rows were merged by; None where pairs were.
         averaged: the columns beside those of Gaussians that are weighted means in merged rows; chosen: those
             that cannot be averaged, of which the row that weighs most gives its own.
         searched: how the count was found; None where it was given.
@@ -72,6 +74,7 @@ class Simplified:
     kept: int
     merged: int
     sources: int
+    cells: GridFigures | None
     averaged: tuple[str, ...]
     chosen: tuple[str, ...]
     searched: Searched | None
@@ -107,6 +110,7 @@ class Simplified:
                 "averaged": self.averaged,
                 "of_the_weightiest": self.chosen,
             },
+            cells=None if self.cells is None else self.cells.to_dict(),
             search=None if self.searched is None else asdict(self.searched),
             look=None if self.looked is None else asdict(self.looked),
             render=None if self.looks is None else asdict(self.looks),

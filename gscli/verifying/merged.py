@@ -1,4 +1,7 @@
-"""What a simplified scene is asked: is every row that of its scene, or what its rows merge to?"""
+"""What a simplified scene is asked: is every row that of its scene, or what its rows merge to?
+
+One module: a claim is read and every part of it checked, a few lines each.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,17 @@ from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..comparing.pairing import read_index
 from ..errors import EngineUnavailable, InputError, UsageError
+from ..grids.lattice import check_lattice_options
 from ..grids.settings import rows_wanted
+from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import Timings, Track
-from ..simplifying import look
+from ..simplifying import cells, look
 from ..simplifying.gaussians import Gaussians
 from ..simplifying.making import Made, Maker
 from ..simplifying.merged import BLIND, GROWTHS
+from ..simplifying.methods import CELLS
 from .checks import SHOWN, Check, different_columns
 from .claims import refusing
 from .expected import Expected, expected, values
@@ -33,7 +39,9 @@ from .expected import Expected, expected, values
 Array = npt.NDArray[Any]
 
 _COMMENT = re.compile(
-    r"gscli \S+ simplify (target|min_psnr)=(\S+) views=(\d{1,9})(?: cameras=('.*'|\".*\"))? growth=(\S+)"
+    r"gscli \S+ simplify (?:(target|min_psnr)=(\S+)"
+    r"|method=one-per-grid voxel_size=(\S+) origin=(\S+)(?: target=(\S+))?)"
+    r" views=(\d{1,9})(?: cameras=('.*'|\".*\"))? growth=(\S+)"
 )
 _MADE = re.compile(r"gscli \S+ (resample|simplify) ")
 
@@ -44,13 +52,15 @@ class Simplification:
 
     Attributes:
         aim: what was asked for, ``target=25%`` or ``min_psnr=35.0``. views: how many it was looked at from.
-        target: exactly so many; None for the fewest that look alike.
+        target: exactly so many; None for the fewest that look alike, or one of each cell.
+        cells: those whose rows were put together; None where pairs were.
         cameras: the name of the file that they are of, if they are of one.
         growth: the power by which Gaussians grew.
     """
 
     aim: str
     target: str | None
+    cells: cells.Lattice | None
     views: int
     cameras: str | None
     growth: float
@@ -58,13 +68,15 @@ class Simplification:
 
     def __str__(self) -> str:
         whence = "" if self.cameras is None else f" of {self.cameras}"
-        return f"simplify, {self.aim}, {self.views} views{whence}, growth {self.growth:g}"
+        what = "simplify" if self.cells is None else f"simplify, cells of {self.cells.voxel_size:g}"
+        return f"{what}, {self.aim}, {self.views} views{whence}, growth {self.growth:g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Its part of the JSON document."""
         return {
             "method": "simplify",
             "aim": self.aim,
+            "voxel_size": None if self.cells is None else self.cells.voxel_size,
             "views": self.views,
             "cameras": self.cameras,
             "growth": self.growth,
@@ -85,19 +97,28 @@ def claim(drawn: GaussianCloud, path: str) -> Simplification | None:
         found = _COMMENT.fullmatch(lines[-1])
         if found is None:
             raise ValueError(reprlib.repr(lines[-1]))
-        what, aim, views, cameras, growth = found.groups()
-        target = aim if what == "target" else None
-        if target is None and not 0 < float(aim) < np.inf:
-            raise ValueError(f"{what}={aim}")
+        what, wanted, size, corner, share, views, cameras, growth = found.groups()
+        target = wanted if what == "target" else share
+        if what == "min_psnr" and not 0 < float(wanted) < np.inf:
+            raise ValueError(f"{what}={wanted}")
+        lattice = None if size is None else _lattice(size, corner)
+        aim = f"{what}={wanted}" if what else CELLS if share is None else f"target={share}"
         if target is not None:
             rows_wanted(target, None)
         power = float(growth)
         if power not in (GROWTHS if int(views) else (BLIND,)):
             raise ValueError(f"growth={growth}")
         named = None if cameras is None else str(ast.literal_eval(cameras))
-        return Simplification(f"{what}={aim}", target, int(views), named, power)
+        return Simplification(aim, target, lattice, int(views), named, power)
     except (ValueError, SyntaxError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
+
+
+def _lattice(size: str, corner: str) -> cells.Lattice:
+    """That of the words of a comment."""
+    x, y, z = map(float, corner.split(","))
+    check_lattice_options(float(size), None, (x, y, z))
+    return cells.Lattice(float(size), None, (x, y, z))
 
 
 def check(
@@ -134,8 +155,11 @@ def check(
             f"was looked at from cameras of {said.cameras}", path=path, remedy="give that file by `cameras`"
         )
     with refusing(path):
-        wanted = len(drawn) if said.target is None else rows_wanted(said.target, len(cloud))
         gaussians = Gaussians.of(cloud, source)
+        grid = None if said.cells is None else said.cells.grid(cloud, None)
+        wanted = len(drawn) if grid is None else len(grid)
+        if said.target is not None:
+            wanted = rows_wanted(said.target, len(cloud))
     counted = _count(len(drawn), wanted, len(cloud), said)
     if not counted.passed or not len(drawn):
         return (counted,), ()
@@ -147,7 +171,10 @@ def check(
     maker = Maker.of(gaussians, seen, source)
     if rows is None:
         with timings.stage("merge", track):
-            roots = maker.hierarchy(wanted).roots(wanted)
+            if grid is None:
+                roots = maker.hierarchy(wanted).roots(wanted)
+            else:
+                roots = cells.roots(maker, grid, wanted)
     else:
         given = _map(rows, len(cloud), wanted, path)
         roots = np.unique(given, return_index=True)[1][given]
@@ -161,13 +188,16 @@ def check(
         checks = [counted, Check("columns", 0), *_rows(drawn, made, held, which)]
         if rows is not None:
             checks.append(_places(given, made.clusters.new, which))
+            if grid is not None and len(grid) >= wanted:
+                checks.append(_whole(given, grid))
     return tuple(checks), held.notes
 
 
 def _count(found: int, wanted: int, total: int, said: Simplification) -> Check:
-    if found == wanted and (said.target is not None or 0 < found < total):
+    exact = said.target is not None or said.cells is not None
+    if found == wanted and (exact or 0 < found < total):
         return Check("count", 0)
-    if said.target is None:
+    if not exact:
         return Check(
             "count", 1, (f"has {found:,} rows, and fewer than the scene's {total:,} were to be left",)
         )
@@ -216,3 +246,11 @@ def _places(given: Array, new: Array, at: Array) -> Check:
     wrong = np.flatnonzero(at[given] != new)
     examples = [f"row {row} of the scene is not in row {given[row]}" for row in wrong[:SHOWN].tolist()]
     return Check("map", len(wrong), tuple(examples))
+
+
+def _whole(given: Array, grid: VoxelGrid) -> Check:
+    """Whether the rows of every cell are said to be in one row of the file."""
+    first = grid.order[grid.offsets[:-1]]
+    wrong = grid.order[given[grid.order] != np.repeat(given[first], np.diff(grid.offsets))]
+    examples = [f"row {row} of the scene is not in the row of its cell" for row in wrong[:SHOWN].tolist()]
+    return Check("cells", len(wrong), tuple(examples))

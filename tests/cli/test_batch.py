@@ -608,6 +608,17 @@ def test_scenes_are_simplified_in_a_batch_as_one_by_one(folder: Path) -> None:
     assert "3 done (3 before)" in again.stderr
 
 
+def test_cells_are_merged_in_a_batch_as_one_by_one(folder: Path) -> None:
+    words = ("--method", "one-per-grid", "--voxel-size", "0.3", "--views", "0")
+    done = batch("simplify", "scenes/s1.ply", "--out-dir", "out", *words, "--workers", "1")
+    assert done.exit_code == 0, done.stderr
+    assert CliRunner().invoke(main, ["simplify", "scenes/s1.ply", "alone.ply", *words]).exit_code == 0
+    assert (folder / "out/s1.ply").read_bytes() == (folder / "alone.ply").read_bytes()
+    assert batch("verify", "out/s1.ply", "--reference", "scenes/s1.ply", "--workers", "1").exit_code == 0
+    refused = batch("simplify", "scenes/s1.ply", "--out-dir", "no", "--voxel-size", "1", "--target", "9")
+    assert (refused.exit_code, "add --method one-per-grid" in refused.stderr) == (2, True)
+
+
 def files_of(levels: Path) -> dict[str, bytes]:
     """What is in a folder of levels, but for where they came from."""
     return {

@@ -1,0 +1,3 @@
+"""The ways to merge, by name."""
+
+PAIRS, CELLS = METHODS = ("pairs", "one-per-grid")
