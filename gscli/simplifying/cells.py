@@ -49,7 +49,12 @@ class Lattice:
                 break
             assert grid.voxel_size is not None
             grid = VoxelGrid.from_points(xyz, voxel_size=ladder.below(grid.voxel_size), origin=self.origin)
-        return replace(grid, why=f"the largest round size by which there are {counted(count, 'cell')}")
+        wanted = counted(count, "cell")
+        if len(grid) < count:
+            return replace(
+                grid, why=f"there are no {wanted} a decade further down either; pairs alone are merged"
+            )
+        return replace(grid, why=f"the largest round size by which there are {wanted}")
 
 
 def roots(maker: Maker, grid: VoxelGrid, count: int) -> npt.NDArray[np.int64]:

@@ -77,6 +77,7 @@ def test_a_target_is_met_exactly(tmp_path: Path, target: int | str) -> None:
     assert sorted(set(rows.tolist())) == list(range(len(out)))
     assert result.cells is not None
     assert result.cells.cells >= len(out)
+    assert "the largest round size" in result.cells.why
     checked = verify(tmp_path / "scene.ply", tmp_path / "out.ply", rows=tmp_path / "rows.npy")
     assert [check.name for check in checked.draws[0][2]][-1] == "cells"
     checked.require()
@@ -86,8 +87,10 @@ def test_a_target_is_met_exactly(tmp_path: Path, target: int | str) -> None:
 @pytest.mark.usefixtures("kernels")
 def test_more_than_there_are_places_for_takes_pairs_alone(tmp_path: Path) -> None:
     given = cloud(20)[np.repeat(np.arange(20), 5)]
-    _, out, _ = run(tmp_path, given, target=60)
+    result, out, _ = run(tmp_path, given, target=60)
     assert len(out) == 60
+    assert result.cells is not None
+    assert "pairs alone" in result.cells.why
     verify(tmp_path / "scene.ply", tmp_path / "out.ply", rows=tmp_path / "rows.npy").require()
 
 
