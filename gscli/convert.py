@@ -133,7 +133,7 @@ def convert(
     if not dry_run:
         with timings.stage("write"), track("converting", len(cloud)) as advance:
             written.write(cloud, advance=advance)
-        if lost and (Path(output).is_file() or Path(output).is_dir()):
+        if lost and (Path(written.path).is_file() or Path(written.path).is_dir()):
             with timings.stage("measure"), track("measuring", len(cloud)) as advance:
                 order = written.writer.order
                 ordered = None if order is None else order(cloud, None)

@@ -21,12 +21,12 @@ from ._format import FOLDER as FOLDER
 from ._format import FOLDER_HEAD as FOLDER_HEAD
 from ._format import FORMATS as FORMATS
 from ._format import HEAD_BYTES as HEAD_BYTES
+from ._format import PART as PART
 from ._format import Format as Format
 from ._format import Loss as Loss
 from ._format import Writer as Writer
 from ._format import by_suffix as by_suffix
 from ._format import head_of as head_of
-from ._source import PART as PART
 from ._source import Source as Source
 from ._source import identify as identify
 from ._source import read_all as read_all
@@ -43,6 +43,8 @@ def read(
     axes: str | None = None,
 ) -> GaussianCloud:
     """Read a scene of any known format; ``-`` is stdin, ``FILE::PART`` one model of several.
+
+    ``FILE::FORMAT`` is a file of a format that nothing in it tells: ``kitti``, ``nuscenes`` or ``splat``.
 
     Args:
         path: the file, folder or pipe.
@@ -76,7 +78,7 @@ def write(
     """Write a cloud in the format of the path's suffix.
 
     Args:
-        path: the file or folder to write; ``-`` is stdout, as PLY.
+        path: the file or folder to write; ``-`` is stdout, as PLY; ``FILE::kitti`` as of `read`.
         points: a cloud, or an array that `gscli.cloud.as_cloud` makes one of.
         overwrite: whether an existing file may be replaced.
         index: write these rows, in this order, instead of all.

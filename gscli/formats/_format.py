@@ -23,6 +23,9 @@ from ._write import Stream, Write
 HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line
 FOLDER = "/"  # the suffix of a folder
+PART = (
+    "::"  # FILE::PART is one model of a file with several, FILE::FORMAT a file that does not tell its format
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ class Format:
             see `gscli.formats.read`.
         requires: the packages it needs beyond the core, as they are imported, all in the ``formats`` extra.
         optional: those that only some of its files need.
+        bare: whether nothing in its files tells what they are, so that ``FILE::NAME`` may.
     """
 
     name: str
@@ -146,6 +150,7 @@ class Format:
     takes: frozenset[Literal["part", "only", "trust_pickle", "axes"]] = frozenset()
     requires: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    bare: bool = False
 
     @property
     def framed(self) -> bool:
@@ -202,6 +207,19 @@ def by_suffix(path: str | os.PathLike[str], *, written: bool = False) -> tuple[s
     lower = os.fspath(path).lower()
     found = [(suffix, form) for form in FORMATS for suffix in form.suffixes if _has(form, suffix, written)]
     return max(((s, f) for s, f in found if lower.endswith(s)), key=lambda pair: len(pair[0]), default=None)
+
+
+def bare(name: str | None) -> Format | None:
+    """The format of a name, if that is one whose files do not tell what they are."""
+    form = FORMATS.get(name) if name is not None and name in FORMATS else None
+    return form if form is not None and form.bare else None
+
+
+def told(path: str) -> tuple[str, Format] | None:
+    """The file and the format that ``FILE::FORMAT`` names; None for another path, or one that is there."""
+    file, separator, name = path.rpartition(PART)
+    form = bare(name) if separator and file and not os.path.lexists(path) else None
+    return None if form is None else (file, form)
 
 
 def called_like(path: str | os.PathLike[str]) -> list[str]:

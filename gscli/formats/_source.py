@@ -14,9 +14,7 @@ from .. import arguments, files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError, UsageError
 from ..files import axes as frames
-from ._format import FOLDER, FOLDER_HEAD, FORMATS, Format, by_suffix, called_like, head_of
-
-PART = "::"  # FILE::PART is one model of a file with several
+from ._format import FOLDER, FOLDER_HEAD, FORMATS, PART, Format, bare, by_suffix, called_like, head_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Source:
     Attributes:
         name: what messages and reports call it; ``<stdin>`` for stdin.
         path: the file, folder or pipe; ``-`` for stdin.
-        part: which model of several; None where none is named.
+        part: which model of several, or the format that the file does not tell; None where none is named.
     """
 
     name: str
@@ -68,13 +66,18 @@ class Source:
         return files.is_standard(self.path)
 
     @cached_property
+    def told(self) -> Format | None:
+        """The format as ``FILE::FORMAT`` tells it; None where the file does."""
+        return bare(self.part)
+
+    @cached_property
     def format(self) -> Format:
         """The format that it holds; not to be asked of stdin and pipes, which can be read once.
 
         Raises:
             InputError: see `identify`.
         """
-        return identify(self.path)
+        return self.told or identify(self.path)
 
     @cached_property
     def folder_format(self) -> str | None:
@@ -100,7 +103,9 @@ class Source:
         name = self.path.name
         found = by_suffix(name)
         ending = found[0] if found else "" if os.path.isdir(self.path) else self.path.suffix
-        return (name[: len(name) - len(ending)] or name) + (f".{self.part}" if self.part else "")
+        return (name[: len(name) - len(ending)] or name) + (
+            f".{self.part}" if self.part and self.told is None else ""
+        )
 
     @property
     def bytes(self) -> int | None:
@@ -138,8 +143,10 @@ def read_all(
     for source in sources:
         with files.rereadable(source.path) as opened:
             try:
-                form = source.format if opened == source.path else identify(opened)
-                clouds.append(_read(form, opened, source.part, only, trust_pickle, axes))
+                form = source.told or (source.format if opened == source.path else identify(opened))
+                clouds.append(
+                    _read(form, opened, None if source.told else source.part, only, trust_pickle, axes)
+                )
             except GscliError as error:
                 if opened != source.path:
                     error.path = source.name
@@ -184,8 +191,10 @@ def identify(path: Path) -> Format:
     for name in [*likely, *(name for name in FORMATS.names() if name not in likely)]:
         if FORMATS.get(name).sniff(head):
             return FORMATS.get(name)
-    found = by_suffix(path.name)
+    found = by_suffix(f"/{path.name}")  # a suffix may be a whole name
     if found is not None and not head.startswith(FOLDER_HEAD):
         return found[1]
     remedy = "`gscli formats` lists what can be read; a .splat is known by its name alone"
+    if path.suffix.lower() == ".bin":
+        remedy = f"if it is a scan, name its format: {path.name}{PART}kitti or {path.name}{PART}nuscenes"
     raise InputError("is of no format that gscli reads", path=path, remedy=remedy)

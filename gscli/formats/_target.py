@@ -16,7 +16,7 @@ from ..errors import UsageError, WriteRefused, did_you_mean
 from ..files import axes as frames
 from ..files import qualities, writing
 from ..progress import nothing
-from ._format import FORMATS, Format, Loss, Writer, by_suffix
+from ._format import FORMATS, Format, Loss, Writer, by_suffix, told
 from ._write import Edit
 
 
@@ -50,7 +50,7 @@ class Target:
         axes: str | None = None,
         quality: str | None = None,
     ) -> Target:
-        """The target that a path names: its suffix asks for the format; a stream is PLY.
+        """The target that a path names: its suffix or ``::FORMAT`` asks for the format; a stream is PLY.
 
         Args:
             path: where to write.
@@ -63,7 +63,8 @@ class Target:
             UsageError: no suffix of a format that gscli writes, or a quality of one that has none.
             EngineUnavailable: the format needs a package that is not installed.
         """
-        form = _format_of(path, like)
+        named = told(os.fspath(path))
+        path, form = (path, _format_of(path, like)) if named is None else named
         assert form.writer is not None
         form.require(path)
         frames.require(axes)

@@ -149,7 +149,7 @@ def _told(path: Path, data: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
 FORMAT = Format(
     "colmap",
     "points3D of COLMAP (.bin or .txt) or the folder of its model: positions, colours, errors",
-    (".bin",),
+    ("/points3d.bin",),
     sniff,
     read,
 )

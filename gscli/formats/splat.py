@@ -119,4 +119,5 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported, lossy=True),
+    bare=True,
 )

@@ -50,7 +50,7 @@ def test_both_are_known_by_any_name_and_by_their_folder(tmp_path, scene):
 def test_one_point_and_none_are_read(tmp_path, scene):
     for count in (1, 0):
         for suffix in (".bin", ".txt"):
-            path = samples.colmap(tmp_path / f"x{suffix}", scene.take(slice(0, count)))
+            path = samples.colmap(tmp_path / f"points3D{suffix}", scene.take(slice(0, count)))
             assert len(gscli.read(path)) == count
 
 
@@ -71,7 +71,7 @@ def changed(path, at, value):
 
 
 def test_what_is_no_such_file_is_refused_in_one_line(tmp_path, scene):
-    path = samples.colmap(tmp_path / "x.bin", scene)
+    path = samples.colmap(tmp_path / "points3D.bin", scene)
     whole = path.read_bytes()
     for data, match in (
         (whole[:-1], "ends after .* bytes, within point 299 of 300"),

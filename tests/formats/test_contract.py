@@ -13,7 +13,7 @@ from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GscliError, WriteRefused
 from gscli.formats import FORMATS, Format, by_suffix
 
-UNCOUNTED = ("csv", "splat", "xyz")  # do not say how many rows they have
+UNCOUNTED = ("csv", "kitti", "nuscenes", "splat", "xyz")  # do not say how many rows they have
 WRITABLE = [form.name for form in FORMATS if form.writer is not None]
 
 
