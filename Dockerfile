@@ -26,12 +26,12 @@ ENV PATH=/opt/gscli/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 FROM source AS build-cpu
 # hadolint ignore=DL3013
-RUN pip install '.[faiss,formats]'
+RUN pip install '.[faiss,formats,usd]'
 
 # torch brings the CUDA libraries it needs with it; the host needs only the driver and NVIDIA's container toolkit.
 FROM source AS build-cuda
 # hadolint ignore=DL3013
-RUN pip install '.[gpu,formats]'
+RUN pip install '.[gpu,formats,usd]'
 
 FROM python:${PYTHON}-slim AS base
 RUN useradd --create-home --uid 1000 gscli \

@@ -24,6 +24,7 @@ EXTRAS = {
     "torch": (("torch",), "--device torch-cpu and cuda, gscli.training"),
     "faiss": (("faiss",), "compare --engine faiss"),
     "formats": (("laspy", "lazrs", "laszip"), "LAS and LAZ; see `gscli formats`"),
+    "usd": (("pxr",), "OpenUSD"),
     "ply": (("plyfile",), "PLY whose vertices hold lists"),
     "cluster": (("distributed",), "batch --scheduler"),
 }

@@ -13,7 +13,11 @@ from contextlib import contextmanager
 __all__ = ["EngineUnavailable", "GateMissed", "GscliError", "InputError", "UsageError", "WriteRefused"]
 
 _MARKED = re.compile(r"`([a-z_]+(?:=[^`]*)?)`")
-DISTRIBUTIONS = {"PIL": "pillow", "faiss": "faiss-cpu"}  # what brings a package of another name
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "faiss": "faiss-cpu",
+    "pxr": "usd-core",
+}  # what brings a package of another name
 
 
 def installing(*packages: str) -> str:

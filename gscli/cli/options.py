@@ -216,8 +216,8 @@ axes = click.option(
     "--axes",
     type=click.Choice(frames.NAMES),
     metavar="FRAME",
-    help="The axes of SPZ and glTF files that do not say, and of those written: "
-    f"{', '.join(frames.NAMES)}.  [default: rub for SPZ, luf for glTF]",
+    help="The axes of SPZ, glTF and USD files that do not say, and of those written: "
+    f"{', '.join(frames.NAMES)}.  [default: rub for SPZ and USD, luf for glTF]",
 )
 quality = click.option(
     "--quality",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from ..runtime import processes
 
 
@@ -19,7 +17,7 @@ def main(decoder: str, source: str, target: str, start: str, layout: str, size: 
         limit: how many bytes of address space this process may take.
     """
     processes.end_with_parent()
-    _bound(int(limit))
+    processes.bound_memory(int(limit))
     points = bytearray(int(size))
     with open(source, "rb") as stream, open(target, "ab") as out:
         if decoder == "laszip":
@@ -32,13 +30,3 @@ def main(decoder: str, source: str, target: str, start: str, layout: str, size: 
             stream.seek(int(start))
             lazrs.LasZipDecompressor(stream, bytes.fromhex(layout)).decompress_many(points)
         out.write(points)
-
-
-def _bound(limit: int) -> None:
-    """Take at most so much address space, where the system can hold a process to that."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-        if soft == resource.RLIM_INFINITY or soft > limit:
-            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -135,7 +135,7 @@ class Format:
         takes: ``part`` (which model of several), ``only`` (columns that will do), ``trust_pickle`` and
             ``axes`` (those of files that do not say, and may be in others than right-down-front),
             see `gscli.formats.read`.
-        requires: the packages it needs beyond the core, as they are imported, all in the ``formats`` extra.
+        requires: the packages it needs beyond the core, as they are imported, all in an extra.
         optional: those that only some of its files need.
         bare: whether nothing in its files tells what they are, so that ``FILE::NAME`` may.
     """

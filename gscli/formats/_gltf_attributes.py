@@ -13,6 +13,7 @@ from .. import fields
 from ..containers.gltf import TYPES, WIDTHS, Accessor, Gltf, natural
 from ..errors import InputError
 from . import _gltf_colours, spz
+from ._activated import FLOAT_ENDS, QUATERNION, logarithms, logits
 from ._gltf_nodes import PACKED, SPLATS, Placed
 from ._rows import RGB, splat_names
 
@@ -23,8 +24,6 @@ PREFIX = "KHR_gaussian_splatting:"
 ROTATION, SCALE, OPACITY = f"{PREFIX}ROTATION", f"{PREFIX}SCALE", f"{PREFIX}OPACITY"
 AXES = "luf"
 MOST = 3  # the highest SH degree
-QUATERNION = (*fields.ROTATION[1:], fields.ROTATION[0])  # x y z w
-_FLOAT_ENDS = 2.0**-151, 1 - 2.0**-26  # 0 and 1 in float32, with finite logits
 
 
 class Shape(NamedTuple):
@@ -129,12 +128,12 @@ def pieces(file: Gltf, one: Placed, degree: int | None) -> Iterator[Piece]:
                 yield rest(degree or 0, place), held(name, 3), _same
         yield fields.SH_DC, held(coefficient(0, 0), 3), _same
         yield QUATERNION, held(ROTATION, 4), _same
-        low, high = _FLOAT_ENDS
-        yield fields.SCALE, held(SCALE, 3), lambda v: _logarithm(file.path, v, low)
+        low, high = FLOAT_ENDS
+        yield fields.SCALE, held(SCALE, 3), lambda v: logarithms(file.path, v, low)
         opacity = held(OPACITY, 1)
         if opacity.full is not None:
             low, high = 0.25 / opacity.full, 1 - 0.25 / opacity.full
-        yield (fields.OPACITY,), opacity, lambda v: _logit(file.path, v, low, high)
+        yield (fields.OPACITY,), opacity, lambda v: logits(file.path, v, low, high)
     taken = set(fields.POSITION if one.splats is None else splat_names(degree or 0))
     for name in attributes:
         if name == "NORMAL":
@@ -180,16 +179,3 @@ def _unpacked(path: Path, one: Placed, packed: npt.NDArray[np.uint8], degree: in
 
 def _same(values: Array) -> Array:
     return values
-
-
-def _logarithm(path: Path, lengths: Array, low: float) -> Array:
-    if not (lengths >= 0).all():  # NaN fails too
-        what = "has scales below zero or that are no numbers, where the extension has lengths"
-        raise InputError(what, path=path, remedy="its writer may have stored logarithms, as a draft had it")
-    return np.log(np.maximum(lengths, low, dtype=np.float64))
-
-
-def _logit(path: Path, opacities: Array, low: float, high: float) -> Array:
-    if not ((opacities >= 0) & (opacities <= 1)).all():
-        raise InputError("has opacities beyond 0 to 1, where the extension has none", path=path)
-    return fields.logit(np.clip(opacities.astype(np.float64), low, high))

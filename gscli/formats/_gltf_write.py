@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -26,11 +23,13 @@ from ..files import writing
 from ..kernels import parallel
 from ..progress import nothing, shared
 from . import _rows
+from ._activated import exact, is_splats, normals_of
 from ._blocks import Chosen
 from ._format import Loss
 from ._gltf_attributes import AXES, MOST
-from ._gltf_encode import Attribute, attributes_of, coloured, exact, is_splats, normals_of, own_of
+from ._gltf_encode import Attribute, attributes_of, coloured, own_of
 from ._gltf_nodes import POINTS, SPLATS, Placed
+from ._seekable import seekable
 
 Array = npt.NDArray[Any]
 
@@ -92,7 +91,7 @@ def write(
     told = shared(advance, len(cloud), len(chosen))
     with writing.replacing(path, overwrite=overwrite) as stream:
         if body is not None:
-            with writing.replacing(body, overwrite=overwrite) as beside, _seekable(beside) as buffer:
+            with writing.replacing(body, overwrite=overwrite) as beside, seekable(beside) as buffer:
                 _bound(document, _fill(buffer, chosen, attributes, 0, told))
             stream.write(printed(document))
             return
@@ -100,7 +99,7 @@ def write(
         if (size := len(head) + about["byteLength"]) > glb.LARGEST:
             what = f"would take {size:,} bytes, and a .glb has {glb.LARGEST:,} at most"
             raise GscliError(what, path=path, remedy="write .gltf, or .ply")
-        with _seekable(stream) as buffer:
+        with seekable(stream) as buffer:
             _bound(document, _fill(buffer, chosen, attributes, len(head), told))
             buffer.seek(0)
             buffer.write(glb.head(printed(document).ljust(len(text)), about["byteLength"]))
@@ -213,18 +212,6 @@ def _fill(
         told(part.stop - part.start)
     stream.seek(0, os.SEEK_END)
     return bounds
-
-
-@contextmanager
-def _seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
-    """The stream itself, or, where it is a pipe, a file that is copied to it in the end."""
-    if stream.seekable():
-        yield stream
-        return
-    with tempfile.TemporaryFile() as spool:
-        yield spool
-        spool.seek(0)
-        shutil.copyfileobj(spool, stream, 1 << 20)
 
 
 def _buffer_of(path: str | os.PathLike[str]) -> Path | None:

@@ -29,8 +29,8 @@ from ._blocks import fill
 from ._format import Format, Writer
 from ._gltf_attributes import AXES, Shape, pieces, shape
 from ._gltf_nodes import Placed, placed
-from ._gltf_place import Place
 from ._gltf_write import Semantics, refuse_existing, unsupported, write
+from ._place import Place
 from ._rows import splat_names
 from ._turn import put_signed
 

@@ -21,6 +21,7 @@ PROOFS = {  # by the name that is imported, something that the library and nothi
     "laszip": "LasUnZipper",
     "lazrs": "LasZipDecompressor",
     "plyfile": "PlyData",
+    "pxr": "__all__",
     "pykdtree.kdtree": "KDTree",
     "torch": "Tensor",
     "triton": "jit",

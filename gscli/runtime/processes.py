@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 from ..errors import EngineUnavailable
 from .module_path import without_current_folder
@@ -100,6 +101,16 @@ def run(function: str, *arguments: str) -> int:
 def end_with_parent() -> None:
     """In a process that was started: end it, whatever it is at, as soon as its stdin ends."""
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def bound_memory(limit: int) -> None:
+    """Take at most so much address space, where the system can hold a process to that."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        if soft == resource.RLIM_INFINITY or soft > limit:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 def _wait_for_the_end() -> None:

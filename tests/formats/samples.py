@@ -20,7 +20,7 @@ def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     """Write every sample that the installed libraries allow; by a name that starts with the format's."""
     made = {}
     for form in formats.FORMATS:
-        if form.writer is None or form.folder:
+        if form.writer is None or form.folder or (form.name == "usd" and form.missing):
             continue
         path = folder / f"{form.name}{form.suffixes[0]}"
         formats.write(path, cloud, allow_lossy=True)

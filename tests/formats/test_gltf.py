@@ -624,8 +624,8 @@ REFUSED = {
     "packed views": "is packed by EXT_meshopt_compression, which is not read",
     "triangles": "holds no splats and no points: its 1 primitive are lines or triangles",
     "a mode": "cannot be read as glTF",
-    "sheared": "primitive 0 of mesh 0 is sheared by a node",
-    "flattened": "is flattened by a node",
+    "sheared": "primitive 0 of mesh 0 is sheared by what is above it",
+    "flattened": "is flattened by what is above it",
     "not finite": "a node whose matrix makes no sense",
     "a circle": "node 1 is below two others",
     "a version": "is glTF '1.0'; 2.0 is read",
@@ -647,7 +647,7 @@ def test_a_wrong_file_is_refused_by_what_is_wrong(tmp_path, scene, how):
 
 
 @pytest.mark.parametrize(("name", "value", "match"), [
-    ("SCALE", -1.0, "scales below zero.*stored logarithms, as a draft had it"),
+    ("SCALE", -1.0, "scales below zero.*stored logarithms, as PLY has them"),
     ("SCALE", np.nan, "scales below zero or that are no numbers"),
     ("OPACITY", 1.5, "opacities beyond 0 to 1"),
     ("OPACITY", np.nan, "opacities beyond 0 to 1"),

@@ -1,6 +1,6 @@
-"""Splats and points put where a node of a glTF file has them: turned, scaled, stretched and moved.
+"""Splats and points put where a file has them below nodes: turned, scaled, stretched and moved.
 
-A node that only reverses axes changes signs and nothing else. Any other turns positions, rotations and
+A matrix that only reverses axes changes signs and nothing else. Any other turns positions, rotations and
 harmonics in float64; one that stretches some directions more than others goes through covariances, whose
 axes it may change. Products are added up in one order.
 """
@@ -43,7 +43,7 @@ class Place:
 
     @classmethod
     def of(cls, matrix: Array, axes: Signs, name: str) -> Place:
-        """What a node's matrix does, seen in other axes.
+        """What a matrix does, seen in other axes.
 
         Args:
             matrix: (4, 4) float64.
@@ -51,17 +51,17 @@ class Place:
             name: what messages call what is placed.
 
         Raises:
-            ValueError: splats are flattened or sheared, for which glTF has no meaning.
+            ValueError: splats are flattened or sheared, which makes no Gaussian.
         """
         to = np.array(axes)
         linear, shift = to[:, None] * matrix[:3, :3], to * matrix[:3, 3]
         scales = np.sqrt((linear * linear).sum(axis=0))
         if not (scales > 0).all():
-            raise ValueError(f"{name} is flattened by a node")
+            raise ValueError(f"{name} is flattened by what is above it")
         turn = linear / scales
         across = [abs(float((turn[:, i] * turn[:, j]).sum())) for i, j in ((0, 1), (0, 2), (1, 2))]
         if max(across) > 1e3 * _ALIKE:
-            raise ValueError(f"{name} is sheared by a node")
+            raise ValueError(f"{name} is sheared by what is above it")
         signs = None
         diagonal = np.sign(np.diag(linear))
         if np.abs(linear - np.diag(diagonal)).max() < _ALIKE:
