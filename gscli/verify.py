@@ -27,10 +27,11 @@ from .kernels.statistics import Uniformity
 from .progress import Timings, Track, silent
 from .results.documents import document, seconds
 from .results.shown import shown
-from .verifying import claims, merged
+from .verifying import claims, levels, merged
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
 from .verifying.figures import check_comment, check_report, positions
+from .verifying.levels import Listed
 from .verifying.merged import Simplification
 
 __all__ = ["Verified", "verify"]
@@ -52,7 +53,7 @@ class Verified:
 
     path: str
     points: int
-    draws: tuple[tuple[str, Claim | Simplification, tuple[Check, ...]], ...]
+    draws: tuple[tuple[str, Claim | Simplification | Listed, tuple[Check, ...]], ...]
     uniformity: tuple[Uniformity, ...]
     together: tuple[Check, ...]
     notes: tuple[str, ...]
@@ -134,9 +135,15 @@ def verify(
     scene's columns (``columns``); rows that nothing was merged with are those of the scene (``untouched``),
     the others what theirs merge to (``merged``); each row of the scene is where `rows` says (``map``).
 
+    Of a folder that ``gscli lod`` wrote, by its lod.json: the files that it names are there, and no other
+    level (``files``); each level has as many rows as it says, fewer than the one before (``counts``); the
+    finest is the scene (``scene``); every other is what one sequence of merges leaves of it, as above, and
+    its comment says the same (``comment``). Of levels in SOG rows are not compared.
+
     Args:
         source: the scene.
-        draws: one file or several that ``gscli resample`` made of it.
+        draws: one file or several that ``gscli resample`` or ``gscli simplify`` made of it, or folders that
+            ``gscli lod`` made.
         expect: the report of the run that made them; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
@@ -169,17 +176,28 @@ def verify(
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
-    found: list[tuple[str, Claim | Simplification, tuple[Check, ...]]] = []
+    found: list[tuple[str, Claim | Simplification | Listed, tuple[Check, ...]]] = []
     looked = None if cameras is None else camera_files.read(cameras)
     notes: list[str] = []
     for draw, drawing in zip(draws, drawings, strict=True):
         path = os.fspath(draw)
+        if levels.is_folder(drawing.path):
+            idle_here = (("expect", expect), ("grid_file", grid_file), ("rows", rows))
+            if name := next((name for name, value in idle_here if value is not None), None):
+                raise _idle(name, path, "a folder of levels")
+            whole = (cloud, os.fspath(source), path)
+            leveled = levels.check(*whole, cameras=looked, timings=timings, track=track)
+            found += leveled.draws
+            notes += leveled.notes
+            continue
         with timings.stage("read", track):
             drawn = drawing.read()
         simplified = None if said is not None else merged.claim(drawn, path)
         if simplified is not None:
-            if grid_file is not None or (rows is not None and len(drawings) > 1):
-                raise _idle("grid_file" if grid_file is not None else "rows", path)
+            if grid_file is not None:
+                raise _idle("grid_file", path, "a simplified scene")
+            if rows is not None and len(drawings) > 1:
+                raise UsageError("`rows` is about one simplified scene", remedy="verify each by itself")
             given = (cloud, drawn, simplified, os.fspath(source), path)
             tested, more = merged.check(*given, rows=rows, cameras=looked, timings=timings, track=track)
             found.append((path, simplified, tested))
@@ -230,10 +248,8 @@ def verify(
     )
 
 
-def _idle(option: str, path: str) -> UsageError:
-    if option == "rows":
-        return UsageError("`rows` is about one simplified scene", remedy="verify each by itself")
-    return UsageError(f"`{option}` has no effect: {path} is a simplified scene", remedy=f"drop `{option}`")
+def _idle(option: str, path: str, what: str) -> UsageError:
+    return UsageError(f"`{option}` has no effect: {path} is {what}", remedy=f"drop `{option}`")
 
 
 def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None, path: str) -> VoxelGrid:

@@ -78,6 +78,14 @@ def command(
       untouched   rows that nothing was merged with are those of SOURCE, value for value
       merged      the others are what their rows merge to
       map         each row of SOURCE is where FILE.npy says (with --rows)
+
+    \b
+    Checks of a folder that lod made:
+      files       the files that its lod.json names are there, and no other level
+      counts      each level has as many rows as it says, fewer than the one before
+      scene       level 0 is SOURCE
+    and of each other level those of simplify, and that its comment says the same.
+
     Several draws of one method are also tested together: whether every row and every pair of rows of
     a cell is kept equally often, and cells and epochs are independent. Exit status 6 if anything is wrong.
 
@@ -90,6 +98,7 @@ def command(
       gscli verify scene.ply views/*.ply
       gscli simplify scene.ply small.ply --target 25% --index rows.npy
       gscli verify scene.ply small.ply --rows rows.npy
+      gscli verify scene.ply levels/
     """
     show.refuse_mixing()
     from ..report import verify as report_verify

@@ -18,7 +18,7 @@ from .result import Looked
 
 SCHEMA = "gscli/lod/1"
 INDEX = "lod.json"
-_OURS = re.compile(r"\d+(\.[a-z]+)+|\d+_\d+|lod(-meta)?\.json")  # what a folder of levels holds
+OURS = re.compile(r"\d+(\.[a-z]+)+|\d+_\d+|lod(-meta)?\.json")  # what a folder of levels holds
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def refuse_existing(folder: Path, *, overwrite: bool, called: str | None = None)
         raise WriteRefused("is a folder, but none of levels: it is not replaced", path=path)
     if not overwrite:
         raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")
-    if others := [name for name in names if not _OURS.fullmatch(name)]:
+    if others := [name for name in names if not OURS.fullmatch(name)]:
         more = f" and {len(others) - 3:,} more" * (len(others) > 3)
         raise WriteRefused(
             f"holds more than levels, which would be deleted: {', '.join(others[:3])}{more}",

@@ -29,7 +29,7 @@ class Check:
     Attributes:
         name: ``columns``, ``subset``, ``duplicates``, ``cells``, ``rows``, ``report``, ``comment``
             or ``statistics``; of a simplified scene ``count``, ``columns``, ``untouched``, ``merged``
-            or ``map``.
+            or ``map``; of a folder of levels ``files``, ``counts`` or ``scene``.
         violations: how many there are.
         examples: the first of them, in words.
     """

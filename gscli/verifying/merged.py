@@ -1,6 +1,6 @@
 """What a simplified scene is asked: is every row that of its scene, or what its rows merge to?
 
-One module: a claim is read and every part of it checked, a few lines each.
+One module: how it says that it was made, what is made again for that, and what is compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import Timings, Track
 from ..simplifying import cells, look
-from ..simplifying.gaussians import Gaussians
+from ..simplifying.clusters import Hierarchy
+from ..simplifying.gaussians import Gaussians, require
 from ..simplifying.making import Made, Maker
 from ..simplifying.merged import BLIND, GROWTHS
 from ..simplifying.methods import CELLS
@@ -60,11 +61,11 @@ class Simplification:
 
     aim: str
     target: str | None
-    cells: cells.Lattice | None
     views: int
     cameras: str | None
     growth: float
     said_by: str = "comment"
+    cells: cells.Lattice | None = None
 
     def __str__(self) -> str:
         whence = "" if self.cameras is None else f" of {self.cameras}"
@@ -109,7 +110,7 @@ def claim(drawn: GaussianCloud, path: str) -> Simplification | None:
         if power not in (GROWTHS if int(views) else (BLIND,)):
             raise ValueError(f"growth={growth}")
         named = None if cameras is None else str(ast.literal_eval(cameras))
-        return Simplification(aim, target, lattice, int(views), named, power)
+        return Simplification(aim, target, int(views), named, power, cells=lattice)
     except (ValueError, SyntaxError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 
@@ -121,6 +122,31 @@ def _lattice(size: str, corner: str) -> cells.Lattice:
     return cells.Lattice(float(size), None, (x, y, z))
 
 
+@dataclass(frozen=True)
+class Again:
+    """What scenes of fewer rows are made from once more, and the merges that lead to them."""
+
+    maker: Maker
+    hierarchy: Hierarchy
+
+
+def merged_again(
+    cloud: GaussianCloud,
+    said: Simplification,
+    source: str,
+    path: str,
+    *,
+    cameras: Sequence[Camera] | None,
+    least: int,
+    timings: Timings,
+    track: Track,
+) -> Again:
+    """The merges of a scene that leave `least` rows, as it is `said`; all else as of `check`."""
+    maker = _maker(cloud, said, source, path, cameras, least, timings, track)
+    with timings.stage("merge", track):
+        return Again(maker, maker.hierarchy(least))
+
+
 def check(
     cloud: GaussianCloud,
     drawn: GaussianCloud,
@@ -130,6 +156,7 @@ def check(
     *,
     rows: str | os.PathLike[str] | None,
     cameras: Sequence[Camera] | None,
+    again: Again | None = None,
     timings: Timings,
     track: Track,
 ) -> tuple[tuple[Check, ...], tuple[str, ...]]:
@@ -139,23 +166,15 @@ def check(
         cloud: the scene, at `source`. drawn: what the file at `path` holds, and `said` that it is.
         rows: the file of the row that each row of the scene became part of; None merges again.
         cameras: those of the file that it was looked at from, if it was.
+        again: what `merged_again` gives for as few rows or fewer; None merges by itself.
 
     Raises:
         InputError: a claim that cannot be, or a file of rows that is none.
         UsageError: cameras without effect. EngineUnavailable: nothing can be rendered here.
     """
-    if said.views and (found := _core.trouble()):
-        raise EngineUnavailable(
-            f"cannot look at the scene: compiled kernels {found.what}", path=path, remedy=found.remedy
-        )
-    if (said.cameras is None) != (cameras is None):
-        if said.cameras is None:
-            raise UsageError(f"`cameras` has no effect: {path} was looked at from all around")
-        raise InputError(
-            f"was looked at from cameras of {said.cameras}", path=path, remedy="give that file by `cameras`"
-        )
+    _require_look(said, cameras, path)
     with refusing(path):
-        gaussians = Gaussians.of(cloud, source)
+        require(cloud, source)
         grid = None if said.cells is None else said.cells.grid(cloud, None)
         wanted = len(drawn) if grid is None else len(grid)
         if said.target is not None:
@@ -163,16 +182,15 @@ def check(
     counted = _count(len(drawn), wanted, len(cloud), said)
     if not counted.passed or not len(drawn):
         return (counted,), ()
-    seen = None
-    if said.views:
-        at = look.from_where(cloud, cameras, said.views, wanted)
-        with timings.stage("look"), track("looking", len(at), "views") as advance:
-            seen = look.Look.at(cloud, source, at, advance)
-    maker = Maker.of(gaussians, seen, source)
+    if again is None:
+        maker = _maker(cloud, said, source, path, cameras, wanted, timings, track)
+    else:
+        maker = again.maker
     if rows is None:
         with timings.stage("merge", track):
             if grid is None:
-                roots = maker.hierarchy(wanted).roots(wanted)
+                merges = maker.hierarchy(wanted) if again is None else again.hierarchy
+                roots = merges.roots(wanted)
             else:
                 roots = cells.roots(maker, grid, wanted)
     else:
@@ -191,6 +209,42 @@ def check(
             if grid is not None and len(grid) >= wanted:
                 checks.append(_whole(given, grid))
     return tuple(checks), held.notes
+
+
+def _require_look(said: Simplification, cameras: Sequence[Camera] | None, path: str) -> None:
+    """Refuse cameras that are missing or idle, and to look where nothing can be rendered."""
+    if said.views and (found := _core.trouble()):
+        raise EngineUnavailable(
+            f"cannot look at the scene: compiled kernels {found.what}", path=path, remedy=found.remedy
+        )
+    if (said.cameras is None) != (cameras is None):
+        if said.cameras is None:
+            raise UsageError(f"`cameras` has no effect: {path} was looked at from all around")
+        raise InputError(
+            f"was looked at from cameras of {said.cameras}", path=path, remedy="give that file by `cameras`"
+        )
+
+
+def _maker(
+    cloud: GaussianCloud,
+    said: Simplification,
+    source: str,
+    path: str,
+    cameras: Sequence[Camera] | None,
+    wanted: int,
+    timings: Timings,
+    track: Track,
+) -> Maker:
+    """What `wanted` rows are made from, by a look as it is `said`."""
+    _require_look(said, cameras, path)
+    with refusing(path):
+        gaussians = Gaussians.of(cloud, source)
+    seen = None
+    if said.views:
+        at = look.from_where(cloud, cameras, said.views, wanted)
+        with timings.stage("look"), track("looking", len(at), "views") as advance:
+            seen = look.Look.at(cloud, source, at, advance)
+    return Maker.of(gaussians, seen, source)
 
 
 def _count(found: int, wanted: int, total: int, said: Simplification) -> Check:
