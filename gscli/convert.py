@@ -217,11 +217,14 @@ def differences(
     def largest(part: slice) -> list[float]:
         rows = wanted.rows[part] if order is None else take_rows(wanted.rows, order[part])
         pair = GaussianCloud(rows), GaussianCloud(found.rows[part])
-        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
-            out = [
-                float(np.max(of(*(cloud.columns(names).astype(np.float64) for cloud in pair))))
-                for names, of in applying.values()
-            ]
+        out = []
+        for names, of in applying.values():
+            a, b = (cloud.columns(names) for cloud in pair)
+            if np.array_equal(a, b):  # as harmonics in most formats of floats
+                out.append(0.0)
+                continue
+            with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
+                out.append(float(np.max(of(a.astype(np.float64), b.astype(np.float64)))))
         for cloud in pair:
             release_pages(cloud.rows)
         return out

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError
+from ..kernels.columns import put_signed
 from . import _rows
-from ._turn import Signs, half_turn, put_signed
+from ._turn import Signs, half_turn
 
 Array = npt.NDArray[Any]
 Made = Mapping[str, Array]  # what attributes before it have of the same rows

@@ -1,4 +1,7 @@
-"""A cloud as the attributes of a glTF primitive: which columns each holds, and the bytes of some rows."""
+"""A cloud as the attributes of a glTF primitive: which columns each holds, and the bytes of some rows.
+
+One module: what an attribute is made of is told where the attribute is.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..containers.gltf import TYPES
+from ..kernels.columns import spread
 from . import _gltf_colours, _rows
-from ._activated import Encode, Made, diffuse, floats, is_splats, lengths, normals_of, opacities, rotations
+from ._activated import Encode, Made, diffuse, finite, is_splats, lengths, normals_of, opacities, rotations
 from ._gltf_attributes import MOST, OPACITY, ROTATION, SCALE, coefficient, harmonics, rest
 from ._rows import RGB
 from ._turn import Signs, of_harmonics
@@ -23,6 +27,17 @@ Array = npt.NDArray[Any]
 
 _COMPONENTS = {kind: code for code, kind in TYPES.items()}
 _AS = {"b1": "<u1", "u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2"}  # attributes of one's own; else float
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Columns as they are, each with 1, or with -1 where values change their sign."""
+
+    columns: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], signs: Sequence[float] = (1.0, 1.0, 1.0)) -> Plain:
+        return cls(tuple(zip(names, signs[: len(names)], strict=True)))
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,7 @@ class Attribute:
     name: str
     kind: str
     width: int
-    encode: Encode
+    encode: Encode | Plain
     normalized: bool = False
 
     @property
@@ -89,9 +104,9 @@ def own_of(cloud: GaussianCloud) -> list[str]:
 
 def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
     """What is written of a cloud, positions first, in axes that are reversed by signs."""
-    out = [Attribute("POSITION", "<f4", 3, floats(fields.POSITION, signs))]
+    out = [Attribute("POSITION", "<f4", 3, Plain.of(fields.POSITION, signs))]
     if normals := normals_of(cloud):
-        out.append(Attribute("NORMAL", "<f4", 3, floats(normals, signs)))
+        out.append(Attribute("NORMAL", "<f4", 3, Plain.of(normals, signs)))
     if is_splats(cloud):
         held = fields.sh_degree(cloud.fields) or 0
         degree = min(held, MOST)
@@ -100,22 +115,47 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
             Attribute(ROTATION, "<f4", 4, partial(rotations, signs)),
             Attribute(SCALE, "<f4", 3, lengths),
             Attribute(OPACITY, "<f4", 1, opacities),
-            Attribute(coefficient(0, 0), "<f4", 3, diffuse),
+            Attribute(
+                coefficient(0, 0),
+                "<f4",
+                3,
+                diffuse if _rows.is_coloured(cloud.fields) else Plain.of(fields.SH_DC),
+            ),
             Attribute("COLOR_0", "<u1", 4, _shown, normalized=True),
         ]
         for name, place in harmonics(degree):
             sign = float(turned[place])
-            out.append(Attribute(name, "<f4", 3, floats(rest(held, place), (sign, sign, sign))))
+            out.append(Attribute(name, "<f4", 3, Plain.of(rest(held, place), (sign, sign, sign))))
     elif _rows.is_coloured(cloud.fields):
         own = coloured(cloud)
         shown = [name for name in (*RGB, "alpha") if name in (own or RGB)]
         out.append(Attribute("COLOR_0", "<u2", len(shown), partial(_colours, shown), normalized=True))
     for name in own_of(cloud):
         kind = _AS.get(cloud.rows.dtype[name].str[1:], "<f4")
-        out.append(
-            Attribute(f"_{name}", kind, 1, floats((name,)) if kind == "<f4" else partial(_bytes, name))
-        )
+        encode = Plain.of((name,)) if kind == "<f4" else partial(_bytes, name)
+        out.append(Attribute(f"_{name}", kind, 1, encode))
     return out
+
+
+def encode(attributes: Sequence[Attribute], cloud: GaussianCloud, first: int) -> dict[str, Array]:
+    """What attributes hold of a block of rows, by their names: (rows, width) each.
+
+    Args:
+        first: the number of the block's first row, for messages.
+
+    Raises:
+        GscliError: a value is not finite.
+    """
+    plain = {one.name: one.encode.columns for one in attributes if isinstance(one.encode, Plain)}
+    tables, clean = spread(cloud.rows, list(plain.values()))
+    if not clean:
+        for table, columns in zip(tables, plain.values(), strict=True):
+            finite(table, cloud, [name for name, _ in columns], first)
+    made = dict(zip(plain, tables, strict=True))
+    for one in attributes:
+        if not isinstance(one.encode, Plain):
+            made[one.name] = one.encode(cloud, first, made)
+    return made
 
 
 def _bytes(name: str, cloud: GaussianCloud, first: int, made: Made) -> Array:

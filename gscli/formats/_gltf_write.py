@@ -27,7 +27,7 @@ from ._activated import exact, is_splats, normals_of
 from ._blocks import Chosen
 from ._format import Loss
 from ._gltf_attributes import AXES, MOST
-from ._gltf_encode import Attribute, attributes_of, coloured, own_of
+from ._gltf_encode import Attribute, attributes_of, coloured, encode, own_of
 from ._gltf_nodes import POINTS, SPLATS, Placed
 from ._seekable import seekable
 
@@ -189,26 +189,20 @@ def _fill(
         (2, 3) float32, the least and the largest positions.
     """
 
-    def encoded(part: slice) -> list[Array]:
-        def of_block(cloud: GaussianCloud) -> dict[str, Array]:
-            made: dict[str, Array] = {}
-            for one in attributes:
-                made[one.name] = one.encode(cloud, part.start, made)
-            return made
-
-        made = chosen.gathered(part, of_block)
+    def padded(part: slice) -> list[Array]:
+        made = chosen.gathered(part, lambda cloud: encode(attributes, cloud, part.start))
         return [one.padded(made[one.name]) for one in attributes]
 
     bounds = np.array([[np.inf] * 3, [-np.inf] * 3], np.float32)
     parts = chosen.blocks()
-    for part, pieces in zip(parts, parallel.in_order(encoded, parts), strict=True):
+    for part, pieces in zip(parts, parallel.in_order(padded, parts), strict=True):
         at = start
         for one, piece in zip(attributes, pieces, strict=True):
             stream.seek(at + part.start * one.step)
             stream.write(piece.data)
             at += len(chosen) * one.step
-        bounds[0] = np.minimum(bounds[0], pieces[0].min(axis=0))
-        bounds[1] = np.maximum(bounds[1], pieces[0].max(axis=0))
+        bounds[0] = np.minimum(bounds[0], [column.min() for column in pieces[0].T])
+        bounds[1] = np.maximum(bounds[1], [column.max() for column in pieces[0].T])
         told(part.stop - part.start)
     stream.seek(0, os.SEEK_END)
     return bounds

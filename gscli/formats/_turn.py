@@ -32,17 +32,6 @@ def turn(rows: npt.NDArray[Any], degree: int, signs: Signs) -> None:
         columns_of(rows, fields.sh_rest(degree))[...] *= of_harmonics(signs, degree)
 
 
-def put_signed(values: npt.NDArray[Any], sign: float, out: npt.NDArray[Any]) -> None:
-    """Put values, or what they are with the other sign, into a column.
-
-    `np.negative` is no help: that of NumPy 2.4 takes wrong values where both are strided.
-    """
-    if sign < 0:
-        np.multiply(values, np.float32(-1), out=out, casting="same_kind")
-    else:
-        out[...] = values
-
-
 def of_rotations(signs: Signs) -> npt.NDArray[np.float32]:
     """(4,) signs of a quaternion, w first."""
     x, y, z = signs

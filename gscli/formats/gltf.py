@@ -23,6 +23,7 @@ from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.glb import MAGIC
 from ..containers.gltf import Gltf
 from ..files import axes as frames
+from ..kernels.columns import put_signed
 from ..kernels.structured import release_pages
 from . import _gltf_colours
 from ._blocks import fill
@@ -32,7 +33,6 @@ from ._gltf_nodes import Placed, placed
 from ._gltf_write import Semantics, refuse_existing, unsupported, write
 from ._place import Place
 from ._rows import splat_names
-from ._turn import put_signed
 
 Array = npt.NDArray[Any]
 _KEYS = (b'"bufferViews"', b'"accessors"', b'"glTF"', b'"KHR_gaussian_splatting')  # of a .gltf
@@ -68,7 +68,8 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
             _fill(file, one, found, place, degree, rows[start : start + found.points])
             start += found.points
         semantics = Semantics.of(chosen)
-        notes = [f"axes {frames.described(known)}, {frames.why(said, axes)}", *notes, *semantics.notes()]
+        reason = frames.why(said, axes) if said or axes else "as the specification has them"
+        notes = [f"axes {frames.described(known)}, {reason}", *notes, *semantics.notes()]
         notes += [f"left out, as not all primitives have them: {', '.join(dropped[:8])}"] * bool(dropped)
         notes += [_gltf_colours.NOTE] * any(found.coloured for found in shapes)
         header = Header("gltf", comments, native=semantics, notes=tuple(notes), axes=known)

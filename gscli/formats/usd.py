@@ -23,6 +23,7 @@ from ..containers.bytes import malformed, require_columns
 from ..containers.usd_process import SPLATS
 from ..errors import InputError
 from ..files import axes as frames
+from ..kernels.columns import put_signed
 from ..results.shown import counted
 from . import _gltf_colours
 from ._activated import QUATERNION, logarithms, logits
@@ -30,7 +31,6 @@ from ._blocks import fill
 from ._format import Format, Writer
 from ._place import Place
 from ._rows import RGB, first_rest, splat_names
-from ._turn import put_signed
 from ._usd_attributes import AXES, DEGREES, HARMONICS, NARROW
 from ._usd_write import Stage, unsupported, write
 

@@ -53,6 +53,41 @@ def square_sums(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float64]:
     return sums
 
 
+def spread(rows: Array, groups: Sequence[Sequence[tuple[str, float]]]) -> tuple[list[Array], bool]:
+    """Take groups of columns out of rows, each as a table of its own.
+
+    Args:
+        rows: (n,) structured.
+        groups: the names of columns of one number a row, and 1, or -1 where values change their sign.
+
+    Returns:
+        (n, columns of the group) float32, C-contiguous, for each group; and whether all of them are finite.
+    """
+    widths = [len(group) for group in groups]
+    out = np.empty(len(rows) * sum(widths), np.float32)
+    tables, first = [], 0
+    with np.errstate(all="ignore"):
+        for width, group in zip(widths, groups, strict=True):
+            table = out[first : first + len(rows) * width].reshape(len(rows), width)
+            first += table.size
+            for place, (name, sign) in enumerate(group):
+                put_signed(rows[name], sign, table[:, place])
+            tables.append(table)
+        finite = np.isfinite(out.sum()) or np.isfinite(out).all()  # nothing is lost in a sum that is
+    return tables, bool(finite)
+
+
+def put_signed(values: Array, sign: float, out: Array) -> None:
+    """Put values, or what they are with the other sign, into a column.
+
+    `np.negative` is no help: that of NumPy 2.4 takes wrong values where both are strided.
+    """
+    if sign < 0:
+        np.multiply(values, np.float32(-1), out=out, casting="same_kind")
+    else:
+        out[...] = values
+
+
 def _offsets(rows: Array, names: Sequence[str]) -> npt.NDArray[np.int64] | None:
     """Where in a row the columns are, if a compiled kernel can take them: all of them native float32."""
     if not _core.available() or not len(rows) or not names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscli.kernels.columns import gather, square_sums
+from gscli.kernels.columns import gather, spread, square_sums
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -63,3 +63,27 @@ def test_planes_that_are_not_in_one_piece_are_filled_too(rows):
     out = np.zeros((1000, 2), np.float32).T
     gather(rows, ["b", "d"], out)
     np.testing.assert_array_equal(out[1], rows["d"].astype(np.float32))
+
+
+@pytest.mark.parametrize("groups", [[["d"]], [["b", "a"], ["c"], ["d", "a", "c"]]])
+def test_groups_of_columns_are_tables_of_their_own(rows, groups):
+    finite = rows[3:]
+    signed = [[(name, (-1.0) ** place) for place, name in enumerate(group)] for group in groups]
+    for part in (finite, finite[:1], finite[::2], finite[:0]):
+        tables, known = spread(part, signed)
+        assert known
+        for table, group in zip(tables, signed, strict=True):
+            assert table.dtype == np.float32
+            assert table.flags.c_contiguous
+            expected = [part[name].astype(np.float32) * np.float32(sign) for name, sign in group]
+            assert table.tobytes() == np.array(expected, np.float32).T.tobytes()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_noticed_in_any_column(rows, value):
+    if rows.dtype["b"].kind != "f":
+        pytest.skip("integers are finite")
+    good = rows[3:]
+    good["b"][500] = value
+    assert not spread(good, [[("a", 1.0)], [("b", 1.0)]])[1]
+    assert spread(good, [[("a", 1.0), ("d", -1.0)]])[1]
