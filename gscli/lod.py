@@ -15,7 +15,7 @@ from .files import writing
 from .formats import Format, Source, Target
 from .progress import Timings, Track, silent
 from .results import documents
-from .simplify import looked, provenance
+from .simplify import Looked, provenance
 from .simplifying import judging, look
 from .simplifying.asked import levels_asked
 from .simplifying.gaussians import Gaussians
@@ -147,7 +147,7 @@ def lod(
             levels=tuple(found),
             averaged=tuple(maker.averaged),
             chosen=tuple(maker.chosen),
-            looked=None if seen is None else looked(seen, cameras, None),
+            looked=None if seen is None else Looked.of(seen, cameras, None),
             short=short,
             timings=timings,
             notes=cloud.header.notes,

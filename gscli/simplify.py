@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arguments, files, formats
-from .cameras import digest
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
@@ -164,7 +163,7 @@ def simplify(
         averaged=tuple(maker.averaged),
         chosen=tuple(maker.chosen),
         searched=searched,
-        looked=None if seen is None else looked(seen, cameras, made.growth),
+        looked=None if seen is None else Looked.of(seen, cameras, made.growth),
         looks=judged,
         index=None if index is None else os.fspath(index),
         timings=timings,
@@ -182,11 +181,6 @@ def simplify(
             "quality": quality,
         },
     )
-
-
-def looked(seen: look.Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:
-    around = "from all around" if cameras is None else f"from {os.fspath(cameras)}"
-    return Looked(len(seen.cameras), around, digest(seen.cameras), growth)
 
 
 def aim(target: int | str | None, min_psnr: float | None, grid: VoxelGrid | None) -> str:

@@ -27,12 +27,12 @@ from .kernels.statistics import Uniformity
 from .progress import Timings, Track, silent
 from .results.documents import document, seconds
 from .results.shown import shown
-from .verifying import claims, levels, merged
+from .verifying import claims, levels, merged, simplifications, simplify_reports
 from .verifying.checks import Check, check_draw
 from .verifying.claims import Claim, refusing
 from .verifying.figures import check_comment, check_report, positions
 from .verifying.levels import Listed
-from .verifying.merged import Simplification
+from .verifying.simplifications import Simplification
 
 __all__ = ["Verified", "verify"]
 
@@ -131,9 +131,10 @@ def verify(
     Values are compared, whatever types the format of a draw stores them in. What a format rounds is held to
     what it makes of the same draw, what it cannot hold is not compared: both are said in a note.
 
-    Of what ``gscli simplify`` made, by its comment: there are as many rows as asked for (``count``) and the
-    scene's columns (``columns``); rows that nothing was merged with are those of the scene (``untouched``),
-    the others what theirs merge to (``merged``); each row of the scene is where `rows` says (``map``).
+    Of what ``gscli simplify`` made: there are as many rows as asked for (``count``) and the scene's columns
+    (``columns``); rows that nothing was merged with are those of the scene (``untouched``), the others what
+    theirs merge to (``merged``); each row of the scene is where `rows` says (``map``). With its report the
+    scene is simplified, searched and judged again, and ``report`` and ``comment`` are as of draws.
 
     Of a folder that ``gscli lod`` wrote, by its lod.json: the files that it names are there, and no other
     level (``files``); each level has as many rows as it says, fewer than the one before (``counts``); the
@@ -144,7 +145,7 @@ def verify(
         source: the scene.
         draws: one file or several that ``gscli resample`` or ``gscli simplify`` made of it, or folders that
             ``gscli lod`` made.
-        expect: the report of the run that made them; without it their comment lines are believed.
+        expect: the report of the run that made them, or it; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
         rows: of one simplified scene, the row that each row of `source` became part of, as simplify's `index`
@@ -192,15 +193,28 @@ def verify(
             continue
         with timings.stage("read", track):
             drawn = drawing.read()
-        simplified = None if said is not None else merged.claim(drawn, path)
+        if said is None:
+            simplified = simplifications.claim(drawn, path)
+        else:
+            simplified = simplify_reports.from_report(said, files.display(expect or ""))
         if simplified is not None:
             if grid_file is not None:
                 raise _idle("grid_file", path, "a simplified scene")
-            if rows is not None and len(drawings) > 1:
-                raise UsageError("`rows` is about one simplified scene", remedy="verify each by itself")
+            for name, value in (("rows", rows), ("expect", expect)):
+                if value is not None and len(drawings) > 1:
+                    raise UsageError(
+                        f"`{name}` is about one simplified scene", remedy="verify each by itself"
+                    )
             given = (cloud, drawn, simplified, os.fspath(source), path)
-            tested, more = merged.check(*given, rows=rows, cameras=looked, timings=timings, track=track)
-            found.append((path, simplified, tested))
+            tested, more, redone = merged.check(
+                *given, rows=rows, cameras=looked, timings=timings, track=track
+            )
+            if redone is not None and simplified.report is not None:
+                about = simplified, redone, len(drawn), scene.bytes, os.fspath(source)
+                tested.append(simplify_reports.check_report(*about, timings, track))
+            if simplified.report is not None:
+                tested += filter(None, [simplify_reports.check_comment(simplified, drawn, path)])
+            found.append((path, simplified, tuple(tested)))
             notes += more
             continue
         if idle := next((name for name, a in (("rows", rows), ("cameras", cameras)) if a is not None), None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,140 @@ def test_formats_that_round_or_sort_or_have_no_comments(source: Path, name: str)
             verify(source, small)
         return
     assert all(checks(verify(source, small, rows=source.parent / "rows.npy")).values())
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_a_report_that_is_true_passes(source: Path, settings: dict[str, Any]) -> None:
+    mapped = "min_psnr" not in settings
+    small, report = reported(source, **{"target": None, **settings})
+    rows = source.parent / "rows.npy" if mapped else None
+    result = verify(source, small, expect=report, rows=rows)
+    assert checks(result) == dict.fromkeys(
+        ["count", "columns", "untouched", "merged", *["map"] * mapped, "report", "comment"], True
+    )
+    assert result.to_dict()["draws"][0]["said_by"] == "report"
+
+
+def reported(source: Path, name: str = "small.ply", **settings: Any) -> tuple[Path, Path]:
+    """A simplified scene and its report."""
+    settings = {"target": "30%", "index": source.parent / "rows.npy", "overwrite": True, **settings}
+    told = simplify(source, source.parent / name, **settings).to_dict()
+    report = source.parent / "small.json"
+    report.write_text(json.dumps(told))
+    return source.parent / name, report
+
+
+def leaves(value: Any, *keys: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every figure of a document by where it is."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield from leaves(inside, *keys, key)
+    else:
+        yield keys, value
+
+
+BELIEVED = ("version", "notes", "timings_s")
+HOW = ("schema", "options")  # what says what to do again, of which other tests are
+
+
+@needs_core
+def test_every_figure_of_a_report_is_held_to_the_scene(source: Path) -> None:
+    small, report = reported(source, target=None, min_psnr=26.0, views=4)
+    told = json.loads(report.read_text())
+    figures = [
+        (keys, value) for keys, value in leaves(told) if keys[0] not in BELIEVED + HOW and "path" not in keys
+    ]
+    known = [keys for keys, _ in figures if keys != ("output", "index")]
+    assert len(known) >= 30
+    for keys in known:
+        at = told
+        for key in keys[:-1]:
+            at = at[key]
+        at[keys[-1]] = at[keys[-1]] + 1 if isinstance(at[keys[-1]], (int, float)) else "another"
+    told["look"]["growth"], told["look"]["views"] = 0.25, 5
+    report.write_text(json.dumps(told))
+    result = verify(source, small, expect=report)
+    assert {name for name, passed in checks(result).items() if not passed} == {"report", "comment"}
+    (found,) = (check for check in result.draws[0][2] if check.name == "report")
+    assert found.violations == len(known)
+
+
+def test_a_report_of_another_run_is_caught(source: Path) -> None:
+    small, report = reported(source, **BLIND)
+    said = json.loads(report.read_text())
+
+    def failing(**options: Any) -> set[str]:
+        report.write_text(json.dumps({**said, "options": {**said["options"], **options}}))
+        found = checks(verify(source, small, expect=report))
+        return {name for name, passed in found.items() if not passed}
+
+    assert failing() == set()
+    assert failing(target="40%") == {"count", "comment"}
+    assert failing(target="210") == {"comment"}  # as many as 30 %
+    other = made(source, "other.ply", **{**BLIND, "target": "29%"})
+    assert failing() == set()
+    small = other
+    assert failing() == {"count", "comment"}
+
+
+@needs_core
+def test_a_limit_that_is_another_is_caught(source: Path) -> None:
+    small, report = reported(source, target=None, min_psnr=26.0, views=4)
+    said = json.loads(report.read_text())
+    for limit, words in ((24.0, "by the report's options"), (400.0, "no run does what the report says")):
+        report.write_text(json.dumps({**said, "options": {**said["options"], "min_psnr": limit}}))
+        result = verify(source, small, expect=report)
+        assert [name for name, passed in checks(result).items() if not passed] == ["report", "comment"]
+        assert limit == 24.0 or words in str(result.draws[0][2])
+        assert limit == 400.0 or result.draws[0][2][-2].violations > 3
+
+
+def test_a_report_of_a_file_without_comments_is_enough(source: Path) -> None:
+    small, report = reported(source, **BLIND)
+    rows = np.array(formats.read(small).rows)
+    formats.write(small, GaussianCloud(rows), overwrite=True)
+    assert list(checks(verify(source, small, expect=report)).values()) == [True] * 5
+    formats.write(small, GaussianCloud(nudged(rows, 3)), overwrite=True)
+    assert not all(checks(verify(source, small, expect=report)).values())
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("options",), None),
+        (("options", "target"), 7),
+        (("options", "target"), "much"),
+        (("options", "target"), "900"),
+        (("options", "target"), None),
+        (("options", "min_psnr"), 30),
+        (("options", "views"), -1),
+        (("options", "views"), 1e9),
+        (("options", "cameras"), ["a"]),
+        (("schema",), "gscli/simplify/9"),
+        (("schema",), ["gscli/simplify/1"]),
+    ],
+)
+def test_a_report_that_says_what_cannot_be_is_bad_input(
+    source: Path, keys: tuple[str, ...], value: Any
+) -> None:
+    small, report = reported(source, **BLIND)
+    said = json.loads(report.read_text())
+    at = said
+    for key in keys[:-1]:
+        at = at[key]
+    at[keys[-1]] = value
+    report.write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"is no report of gscli|cannot be what it claims"):
+        verify(source, small, expect=report)
+
+
+@needs_core
+@pytest.mark.parametrize("value", [None, {}, {"views": "4", "growth": 0.3}, {"views": 4, "growth": [1]}])
+def test_a_report_whose_look_is_none_is_bad_input(source: Path, value: Any) -> None:
+    small, report = reported(source, views=4)
+    report.write_text(json.dumps({**json.loads(report.read_text()), "look": value}))
+    with pytest.raises(InputError, match="is no report of gscli simplify"):
+        verify(source, small, expect=report)
 
 
 def rewritten(path: Path, change: Any) -> Path:
@@ -189,12 +324,13 @@ def test_the_last_comment_counts(source: Path) -> None:
 
 
 def test_options_without_effect_are_refused(source: Path) -> None:
-    small, half = made(source, **BLIND), source.parent / "half.ply"
+    (small, report), half = reported(source, **BLIND), source.parent / "half.ply"
     resample(source, half, voxel_size=1.0)
     rows = source.parent / "rows.npy"
     for draws, more, words in (
         ([half], {"rows": rows}, "rows is about simplified scenes"),
         ([small, small], {"rows": rows}, "rows is about one simplified scene"),
+        ([small, small], {"expect": report}, "expect is about one simplified scene"),
         ([small], {"grid_file": str(rows)}, "grid_file has no effect"),
     ):
         with pytest.raises(UsageError, match=words):

@@ -15,7 +15,7 @@ from . import options, paths, show
     cls=options.OfOneRun,
     type=paths.INPUT,
     metavar="REPORT",
-    help="The JSON that resample wrote.  [default: believe the comment in each DRAW]",
+    help="The JSON that resample or simplify wrote.  [default: believe the comment in each DRAW]",
 )
 @click.option(
     "--grid",
@@ -78,6 +78,7 @@ def command(
       untouched   rows that nothing was merged with are those of SOURCE, value for value
       merged      the others are what their rows merge to
       map         each row of SOURCE is where FILE.npy says (with --rows)
+      report, comment   as above; the scene is simplified, searched and judged again
 
     \b
     Checks of a folder that lod made:
@@ -96,8 +97,8 @@ def command(
       gscli verify scene.ply half.ply --expect half.json
       gscli resample scene.ply --out-dir views/ --repeat 8
       gscli verify scene.ply views/*.ply
-      gscli simplify scene.ply small.ply --target 25% --index rows.npy
-      gscli verify scene.ply small.ply --rows rows.npy
+      gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
+      gscli verify scene.ply small.ply --rows rows.npy --expect small.json
       gscli verify scene.ply levels/
     """
     show.refuse_mixing()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..cameras import digest
 from ..grids.figures import GridFigures
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
 from .judging import Judged
+from .look import Look
 
 SCHEMA = "gscli/simplify/1"
 
@@ -28,6 +31,17 @@ class Looked:
     around: str
     cameras_sha256: str
     growth: float | None
+
+    @classmethod
+    def of(cls, seen: Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:
+        """What is said of a look.
+
+        Args:
+            seen: the look. cameras: the file that its cameras are of; None for all around.
+            growth: see above.
+        """
+        around = "from all around" if cameras is None else f"from {os.fspath(cameras)}"
+        return cls(len(seen.cameras), around, digest(seen.cameras), growth)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a thinned file says of how it was made: the report of ``gscli resample``, or its comment line."""
+"""What a file says of how it was drawn: the report of ``gscli resample``, or its comment line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ from ..flaws import GAUSSIANS, Dropped
 from ..grids.lattice import check_lattice_options
 from ..grids.methods import Method
 from ..kernels import hashing
+from ..resampling import result as resampled
+from ..simplifying import result as simplified
 
+SCHEMAS = (resampled.SCHEMA, simplified.SCHEMA)
+_REMEDY = "give the report that a run wrote"
 _COMMENT = re.compile(r"gscli \S+ resample ([^\s=]+=\S+(?: [^\s=]+=\S+)* ?)")
 
 
@@ -118,7 +122,7 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
     Raises:
         InputError: the file is not in it, or what it says of the file makes no sense.
     """
-    try:
+    with sensible(report, "resample"):
         outputs = content["outputs"]
         real = os.path.realpath(draw)
         numbers = range(len(outputs))
@@ -131,12 +135,12 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
         output, grid = outputs[found[0]], content["grid"]
         how, kept = Method.of(output), output["kept"]
         for counted in (kept["points"], kept["forced_cells"], grid["cells"], content["input"]["points"]):
-            _whole(counted)
-        _number(kept["fraction"])
+            whole(counted)
+        number(kept["fraction"])
         if not all(isinstance(each["method"], str) and "pick" in each for each in outputs):
             raise TypeError("an output without method or pick")
         if (aim := content["options"]["points_per_cell"]) is not None:
-            _number(aim)
+            number(aim)
         drop = content["options"].get("drop_invalid", False)
         if type(drop) is not bool and (drop != GAUSSIANS or grid["voxel_size"] is None):
             raise TypeError(f"{reprlib.repr(drop)} is nothing that a run drops")
@@ -146,26 +150,19 @@ def from_report(content: dict[str, Any], report: str, draw: str, *, alone: bool)
             Claim(
                 "report",
                 how,
-                _whole(seed),
-                _whole(epoch),
-                None if size is None else _number(size),
+                whole(seed),
+                whole(epoch),
+                None if size is None else number(size),
                 None if size is None else _corner(grid["origin"]),
                 drop or True,  # what has no position is in no cell, whatever was asked for
                 report=content,
                 output=found[0],
             )
         )
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError) as error:
-        reason = repr(error)
-        raise InputError(
-            f"is no report of gscli resample ({reason if len(reason) < 200 else reason[:200] + ' ...'})",
-            path=report,
-            remedy="give the report that a run wrote",
-        ) from None
 
 
 def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
-    """The document of schema ``gscli/resample/1`` in a file, or on stdin for ``-``.
+    """The document of a schema of `SCHEMAS` in a file, or on stdin for ``-``.
 
     Raises:
         InputError: there is no such file, or it is no such document.
@@ -174,14 +171,26 @@ def read_report(report: str | os.PathLike[str]) -> dict[str, Any]:
     with files.rereadable(report) as readable:
         text = read_small(readable, MAX_JSON, name=path).decode(errors="replace")
     try:
-        content = parsed(text, parse_constant=_number)
+        content = parsed(text, parse_constant=number)
     except (ValueError, TypeError) as error:
         raise InputError(f"is no JSON ({error})", path=path) from None
-    if not isinstance(content, dict) or content.get("schema") != "gscli/resample/1":
-        raise InputError(
-            "is no report of gscli resample", path=path, remedy="give the report that a run wrote"
-        )
+    if not isinstance(content, dict) or content.get("schema") not in SCHEMAS:
+        raise InputError("is no report of gscli resample or simplify", path=path, remedy=_REMEDY)
     return content
+
+
+@contextmanager
+def sensible(report: str, tool: str) -> Iterator[None]:
+    """What cannot be understood of a report, at this path, makes it none of ``gscli`` and this tool."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError) as error:
+        reason = repr(error)
+        raise InputError(
+            f"is no report of gscli {tool} ({reason if len(reason) < 200 else reason[:200] + ' ...'})",
+            path=report,
+            remedy=_REMEDY,
+        ) from None
 
 
 def _possible(claim: Claim) -> Claim:
@@ -191,13 +200,13 @@ def _possible(claim: Claim) -> Claim:
     return claim
 
 
-def _whole(value: Any) -> int:
+def whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(f"{reprlib.repr(value)} is no whole number")
     return value
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise TypeError(f"{reprlib.repr(value)} is no finite number")
     return float(value)
@@ -205,7 +214,7 @@ def _number(value: Any) -> float:
 
 def _corner(values: Sequence[Any]) -> tuple[float, float, float]:
     x, y, z = values
-    return _number(x), _number(y), _number(z)
+    return number(x), number(y), number(z)
 
 
 @contextmanager

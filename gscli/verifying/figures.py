@@ -68,7 +68,7 @@ def check_report(
     if len(said["outputs"]) == 1:
         true["kept"] = output.kept
     flat = {**said, f"outputs[{claim.output}]": said["outputs"][claim.output]}
-    wrong = [*_differences(flat, finite(true)), *_false_size(said, claim, cloud)]
+    wrong = [*differences(flat, finite(true)), *_false_size(said, claim, cloud)]
     return Check("report", len(wrong), tuple(wrong[:SHOWN]))
 
 
@@ -144,7 +144,7 @@ def _false_size(said: Mapping[str, Any], claim: Claim, cloud: GaussianCloud) -> 
         yield f"the report says grid.why is {_SHORT.repr(why)}, by its options.points_per_cell it is {true!r}"
 
 
-def _differences(said: Mapping[str, Any], true: Mapping[str, Any], inside: str = "") -> Iterator[str]:
+def differences(said: Mapping[str, Any], true: Mapping[str, Any], inside: str = "") -> Iterator[str]:
     """One line for each figure that is said to be another than it is."""
     for key, value in true.items():
         name = inside + key
@@ -153,6 +153,6 @@ def _differences(said: Mapping[str, Any], true: Mapping[str, Any], inside: str =
             continue
         claimed = said[key]
         if isinstance(value, dict):
-            yield from _differences(claimed if isinstance(claimed, dict) else {}, value, f"{name}.")
+            yield from differences(claimed if isinstance(claimed, dict) else {}, value, f"{name}.")
         elif claimed != value or isinstance(claimed, bool) != isinstance(value, bool):
             yield f"the report says {name} is {_SHORT.repr(claimed)}, it is {_SHORT.repr(value)}"

@@ -24,10 +24,10 @@ from ..rendering.views import MOST
 from ..results.shown import counted
 from ..simplifying.levels import INDEX, OURS, SCHEMA
 from ..simplifying.merged import BLIND, GROWTHS
-from . import merged
+from . import merged, simplifications
 from .checks import SHOWN, Check, different_columns
 from .expected import expected, values
-from .merged import Simplification
+from .simplifications import Simplification
 
 _FILE = re.compile(r"[0-9]+(\.[a-z]+)+|[0-9]+_[0-9]+/meta\.json")  # what a level may be called
 
@@ -38,7 +38,7 @@ class Listed:
 
     Attributes:
         format: the name of that of its files. source_points: rows of the scene.
-        views, cameras: as of `gscli.verifying.merged.Simplification`.
+        views, cameras: as of `gscli.verifying.simplifications.Simplification`.
         points, files, growths: of each level, the finest first; growths are None where none grew.
     """
 
@@ -128,7 +128,7 @@ def check(
                 track=track,
             )
         given = (cloud, levels[number], one, source, place)
-        tested, more = merged.check(
+        tested, more, _ = merged.check(
             *given, rows=None, cameras=cameras, again=made, timings=timings, track=track
         )
         comment = _comment(levels[number], one, place)
@@ -222,7 +222,7 @@ def _scene(cloud: GaussianCloud, finest: GaussianCloud, path: str) -> tuple[Chec
 def _comment(drawn: GaussianCloud, said: Simplification, path: str) -> list[Check]:
     """Whether the comment in a level, if it has one, says what lod.json says."""
     try:
-        comment = merged.claim(drawn, path)
+        comment = simplifications.claim(drawn, path)
     except GscliError as error:
         return [Check("comment", 1, (str(error.what),))]
     if comment is None:

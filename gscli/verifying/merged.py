@@ -1,14 +1,8 @@
-"""What a simplified scene is asked: is every row that of its scene, or what its rows merge to?
-
-One module: how it says that it was made, what is made again for that, and what is compared.
-"""
+"""What a simplified scene is asked: is every row that of its scene, or what its rows merge to?"""
 
 from __future__ import annotations
 
-import ast
 import os
-import re
-import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +15,6 @@ from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..comparing.pairing import read_index
 from ..errors import EngineUnavailable, InputError, UsageError
-from ..grids.lattice import check_lattice_options
 from ..grids.settings import rows_wanted
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
@@ -31,95 +24,28 @@ from ..simplifying import cells, look
 from ..simplifying.clusters import Hierarchy
 from ..simplifying.gaussians import Gaussians, require
 from ..simplifying.making import Made, Maker
-from ..simplifying.merged import BLIND, GROWTHS
-from ..simplifying.methods import CELLS
 from .checks import SHOWN, Check, different_columns
 from .claims import refusing
 from .expected import Expected, expected, values
+from .simplifications import Simplification
 
 Array = npt.NDArray[Any]
 
-_COMMENT = re.compile(
-    r"gscli \S+ simplify (?:(target|min_psnr)=(\S+)"
-    r"|method=one-per-grid voxel_size=(\S+) origin=(\S+)(?: target=(\S+))?)"
-    r" views=(\d{1,9})(?: cameras=('.*'|\".*\"))? growth=(\S+)"
-)
-_MADE = re.compile(r"gscli \S+ (resample|simplify) ")
-
 
 @dataclass(frozen=True)
-class Simplification:
-    """How a scene was simplified, as its comment says.
+class Redone:
+    """A scene that was simplified again.
 
     Attributes:
-        aim: what was asked for, ``target=25%`` or ``min_psnr=35.0``. views: how many it was looked at from.
-        target: exactly so many; None for the fewest that look alike, or one of each cell.
-        cells: those whose rows were put together; None where pairs were.
-        cameras: the name of the file that they are of, if they are of one.
-        growth: the power by which Gaussians grew.
+        maker: what it was made with. made: what became of it.
+        cameras: those of a file that it was looked at from, if it was.
+        grid: the cells whose rows were put together, if they were.
     """
 
-    aim: str
-    target: str | None
-    views: int
-    cameras: str | None
-    growth: float
-    said_by: str = "comment"
-    cells: cells.Lattice | None = None
-
-    def __str__(self) -> str:
-        whence = "" if self.cameras is None else f" of {self.cameras}"
-        what = "simplify" if self.cells is None else f"simplify, cells of {self.cells.voxel_size:g}"
-        return f"{what}, {self.aim}, {self.views} views{whence}, growth {self.growth:g}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its part of the JSON document."""
-        return {
-            "method": "simplify",
-            "aim": self.aim,
-            "voxel_size": None if self.cells is None else self.cells.voxel_size,
-            "views": self.views,
-            "cameras": self.cameras,
-            "growth": self.growth,
-            "said_by": self.said_by,
-        }
-
-
-def claim(drawn: GaussianCloud, path: str) -> Simplification | None:
-    """What the last provenance comment of a file says, if it says that it was simplified.
-
-    Raises:
-        InputError: it says what no run does.
-    """
-    lines = [line for line in drawn.header.comments if _MADE.match(line)]
-    if not lines or _MADE.match(lines[-1])[1] != "simplify":  # type: ignore[index]
-        return None
-    try:
-        found = _COMMENT.fullmatch(lines[-1])
-        if found is None:
-            raise ValueError(reprlib.repr(lines[-1]))
-        what, wanted, size, corner, share, views, cameras, growth = found.groups()
-        target = wanted if what == "target" else share
-        if what == "min_psnr" and not 0 < float(wanted) < np.inf:
-            raise ValueError(f"{what}={wanted}")
-        lattice = None if size is None else _lattice(size, corner)
-        aim = f"{what}={wanted}" if what else CELLS if share is None else f"target={share}"
-        if target is not None:
-            rows_wanted(target, None)
-        power = float(growth)
-        if power not in (GROWTHS if int(views) else (BLIND,)):
-            raise ValueError(f"growth={growth}")
-        named = None if cameras is None else str(ast.literal_eval(cameras))
-        return Simplification(aim, target, int(views), named, power, cells=lattice)
-    except (ValueError, SyntaxError, UsageError) as error:
-        raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
-
-
-def _lattice(size: str, corner: str) -> cells.Lattice:
-    """That of the words of a comment."""
-    x, y, z = map(float, corner.split(","))
-    check_lattice_options(float(size), None, (x, y, z))
-    return cells.Lattice(float(size), None, (x, y, z))
+    maker: Maker
+    made: Made
+    cameras: Sequence[Camera] | None
+    grid: VoxelGrid | None
 
 
 @dataclass(frozen=True)
@@ -159,8 +85,11 @@ def check(
     again: Again | None = None,
     timings: Timings,
     track: Track,
-) -> tuple[tuple[Check, ...], tuple[str, ...]]:
-    """The checks of one simplified scene, and notes on what was not compared.
+) -> tuple[list[Check], tuple[str, ...], Redone | None]:
+    """The checks of one simplified scene, notes on what was not compared, and the scene simplified again.
+
+    By a report Gaussians grow anew as suits the scene, by a comment as it says. Nothing is simplified where
+    there are not as many rows as there are to be.
 
     Args:
         cloud: the scene, at `source`. drawn: what the file at `path` holds, and `said` that it is.
@@ -175,13 +104,12 @@ def check(
     _require_look(said, cameras, path)
     with refusing(path):
         require(cloud, source)
-        grid = None if said.cells is None else said.cells.grid(cloud, None)
-        wanted = len(drawn) if grid is None else len(grid)
-        if said.target is not None:
-            wanted = rows_wanted(said.target, len(cloud))
+        asked = None if said.target is None else rows_wanted(said.target, len(cloud))
+        grid = None if said.cells is None else said.cells.grid(cloud, asked)
+        wanted = asked or len(drawn if grid is None else grid)
     counted = _count(len(drawn), wanted, len(cloud), said)
     if not counted.passed or not len(drawn):
-        return (counted,), ()
+        return [counted], (), None
     if again is None:
         maker = _maker(cloud, said, source, path, cameras, wanted, timings, track)
     else:
@@ -196,19 +124,21 @@ def check(
     else:
         given = _map(rows, len(cloud), wanted, path)
         roots = np.unique(given, return_index=True)[1][given]
-    made = maker.made(roots, timings, track, growth=said.growth)
+    growth = said.growth if said.report is None else None
+    made = maker.made(roots, timings, track, growth=growth)
+    redone = Redone(maker, made, cameras, grid)
     with timings.stage("check", track):
         held = expected(made.cloud, np.arange(wanted), drawn, path)
         columns = different_columns(drawn, held)
         if columns is not None:
-            return (counted, columns), held.notes
+            return [counted, columns], held.notes, redone
         which = held.numbers[held.sequence]  # of the rows made each row of the file is
         checks = [counted, Check("columns", 0), *_rows(drawn, made, held, which)]
         if rows is not None:
             checks.append(_places(given, made.clusters.new, which))
             if grid is not None and len(grid) >= wanted:
                 checks.append(_whole(given, grid))
-    return tuple(checks), held.notes
+    return checks, held.notes, redone
 
 
 def _require_look(said: Simplification, cameras: Sequence[Camera] | None, path: str) -> None:
@@ -239,11 +169,9 @@ def _maker(
     _require_look(said, cameras, path)
     with refusing(path):
         gaussians = Gaussians.of(cloud, source)
-    seen = None
-    if said.views:
-        at = look.from_where(cloud, cameras, said.views, wanted)
-        with timings.stage("look"), track("looking", len(at), "views") as advance:
-            seen = look.Look.at(cloud, source, at, advance)
+    views = said.views if said.report is None else said.report["options"]["views"]
+    count = 1 if said.target is None and said.cells is None else wanted
+    seen = look.taken(cloud, source, cameras, views, count, timings, track)
     return Maker.of(gaussians, seen, source)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,30 @@ def test_what_is_said_of_cells_is_held_to_it(tmp_path: Path) -> None:
     (tmp_path / "out.ply").write_bytes(text.replace(b"voxel_size=0.4 ", b"voxel_size=1e-300 "))
     with pytest.raises(GscliError, match=r"out\.ply"):
         missed()
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(
+    "asked", [{}, {"points_per_cell": 3, "origin": "min"}, {"target": "20%"}, {"voxel_size": 0.3}]
+)
+def test_every_figure_of_a_report_is_held_to_it(tmp_path: Path, asked: dict[str, Any]) -> None:
+    result, _, _ = run(tmp_path, cloud(300), **asked)
+    report = tmp_path / "report.json"
+
+    def missed(told: dict[str, Any]) -> set[str]:
+        report.write_text(json.dumps(told))
+        ((_, _, found),) = verify(tmp_path / "scene.ply", tmp_path / "out.ply", expect=report).draws
+        return {check.name for check in found if not check.passed}
+
+    told = json.loads(json.dumps(result.to_dict()))
+    assert missed(told) == set()
+    for name, wrong in (
+        ("cells", 7),
+        ("why", "as it fell"),
+        ("occupancy", {"mean": 1, "median": 1, "max": 1}),
+    ):
+        assert missed({**told, "cells": {**told["cells"], name: wrong}}) == {"report"}
+    assert "comment" in missed({**told, "cells": {**told["cells"], "voxel_size": 9.0}})
 
 
 @pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
