@@ -34,7 +34,7 @@ class Lattice:
     origin: Sequence[float] | str | None
 
     def grid(self, cloud: GaussianCloud, count: int | None) -> VoxelGrid:
-        """The cells of a scene: if a count is to tell their size, there are so many, or as few more as can be."""
+        """The cells of a scene; if a count is to tell their size, so many, or as few more as can be."""
         xyz = cloud.columns(fields.POSITION).T
         if count is None or self.voxel_size is not None:
             return VoxelGrid.from_points(
