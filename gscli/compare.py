@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from . import arguments, fields, given, placing, scratch
+from . import arguments, fields, given, placing
 from . import device as devices
 from .aligning.judged import laid_on
 from .cloud import GaussianCloud
 from .comparing import budget, drawn, gates, options, paint, pairing, search, turned
-from .comparing.centers import color_top, compare_centers
+from .comparing import m3c2 as along_normals
+from .comparing.centers import compare_centers
+from .comparing.clouds import with_clouds, write_distances
 from .comparing.paired import with_gaussians
 from .comparing.result import Compared as Compared
 from .comparing.result import Evidence, Input
@@ -30,7 +32,6 @@ from .given import Given
 from .kernels import registration
 from .progress import Timings, Track, silent
 from .rendering.views import VIEWS, wanted
-from .version import __version__
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,10 @@ def compare(
     transform: str | os.PathLike[str] | npt.ArrayLike | None = None,
     align: bool | str = False,
     max_queries: int | None = None,
+    m3c2: str | Sequence[float | str] | None = None,
+    m3c2_depth: float | str | None = None,
+    registration_error: float | None = None,
+    orientation: Sequence[float] | None = None,
     seed: int = 0,
     engine: str = "auto",
     memory_limit: int | str | None = None,
@@ -86,6 +91,11 @@ def compare(
         gaussians: false compares centres alone.
         transform: a (4, 4) matrix to apply to the source first, or a JSON file of one.
         max_queries: ask at most so many points of each scene. The target is never thinned.
+        m3c2: also measure along normals of the source: the radius around a point in which its normal is
+            fitted, or several, and last that of the cylinder; lengths as of `threshold`, or ``0.5,0.25``. The
+            points asked are the core points. m3c2_depth: how far the cylinder reaches to either side; default
+            5 of its radii. registration_error: a standard deviation, in scene units; default 0. orientation:
+            what normals point along; default (0, 0, 1). See `gscli.comparing.m3c2.M3C2`.
         align: first find where the source has to be moved to lie on the target, from `transform` on if there
             is one: True, or ``scaled`` if lengths may change too; see `gscli.align`.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
@@ -98,7 +108,8 @@ def compare(
             the largest value of the target's.
         min_fitness, max_rmse: gates on the first threshold. min_psnr: on the mean PSNR of renders, in dB.
             require: another or several, as in `gscli.comparing.gates`.
-        distances: also write the source, every field as stored, with a column ``distance``.
+        distances: also write the source, every field as stored, with a column ``distance``, and with what
+            M3C2 found, if asked for.
         colors: paint it by distance, up to `color_top`; see `gscli.comparing.paint`.
         overwrite, allow_lossy: about `distances`; see `gscli.formats.write`. track: told how far it is.
         trust_pickle, axes: see `gscli.formats.read`. also_written: paths that the caller is going to write.
@@ -131,6 +142,9 @@ def compare(
     thresholds = [] if threshold is None else options.thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
     options.check_align(align, memory)
+    along = along_normals.asked(
+        m3c2, m3c2_depth, registration_error, orientation, in_pieces=memory is not None
+    )
     required = arguments.several(require, "require", (str,), "a limit, or several")
     limits = gates.limits(min_fitness, max_rmse, required, min_psnr)
     options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
@@ -172,7 +186,8 @@ def compare(
         track=track,
     )
     result = replace(result, notes=(*result.notes, *place.notes))
-    result.options.update(align=align, render=None)
+    result.options.update(align=align, m3c2=None, render=None)
+    result = with_clouds(result, along, track)
     if ready is not None:
         told = {name: value for name, value in ready.views.to_dict().items() if name != "camera"}
         result.options.update(render={**told, "rasterizer": rasterizer, "data_range": data_range})
@@ -188,7 +203,7 @@ def compare(
     result = replace(result, gates=tuple(gates.check(limit, found) for limit in limits))
     if output is not None:
         with timings.stage("write", track):
-            _write_distances(output, clouds[0], result, colors)
+            write_distances(output, clouds[0], result, colors)
     return result
 
 
@@ -300,13 +315,3 @@ def _compare(
         with timings.stage("gaussians"):
             return with_gaussians(result, clouds, pairs_asked, known, similarity, cut, track)
     return result
-
-
-def _write_distances(output: Target, source: GaussianCloud, result: Compared, colors: bool) -> None:
-    assert result.evidence is not None
-    target = "stdin" if result.target.path == "<stdin>" else os.path.basename(result.target.path)
-    top = color_top(result.centers.source_to_target) if colors else None
-    found, folder = result.evidence.forth.distances, scratch.folder_for(output.path)
-    with paint.with_distances(source, found, colors_to=top, folder=folder) as cloud:
-        line = f"gscli {__version__} compare: distance to the nearest point of {target!a}"
-        output.write(cloud, made_by=line)

@@ -14,7 +14,6 @@ from urllib.parse import quote
 from ..errors import UsageError
 from ..files import writing
 from ..kernels import colormap
-from ..report import compare as tables
 from ..report import numbers, views
 from ..report.ran import Ran
 from ..report.style import document
@@ -227,7 +226,7 @@ def _cells(figures: Figures | None, rendered: bool) -> list[str]:
         *([psnr] if rendered else []),
         *(f"{numbers.percent(share)}{_share(share)}" for share in (figures.fitness, figures.of_target)),
         numbers.fraction(figures.fscore, 4),
-        *(tables.number(value) for value in (figures.chamfer, figures.hausdorff, figures.threshold)),
+        *(numbers.number(value) for value in (figures.chamfer, figures.hausdorff, figures.threshold)),
     ]
 
 

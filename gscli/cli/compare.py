@@ -46,6 +46,27 @@ from ._valued_flag import ValuedFlag
     metavar="N",
     help="Ask only N points of each, chosen at random; gives standard errors. TARGET is never thinned.",
 )
+@click.option(
+    "--m3c2",
+    metavar="R,C",
+    help="Also measure along SOURCE's normals, fitted within R (or several: R,R,C), in cylinders of radius "
+    "C; lengths as of --threshold.",
+)
+@click.option(
+    "--m3c2-depth", metavar="D|Nspacing", help="How far cylinders reach to either side.  [default: 5 times C]"
+)
+@click.option(
+    "--registration-error",
+    type=float,
+    metavar="E",
+    help="How well both lie on each other, a standard deviation, for the level of detection of --m3c2.  "
+    "[default: 0]",
+)
+@click.option(
+    "--orientation",
+    type=options.Direction(),
+    help="What normals of --m3c2 point along rather than against.  [default: 0,0,1]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of every random sample.")
 @options.engine
 @click.option(
@@ -73,7 +94,7 @@ from ._valued_flag import ValuedFlag
     "--distances",
     type=paths.DATA,
     metavar="FILE",
-    help="Write SOURCE with each point's distance as a column.",
+    help="Write SOURCE with each point's distance as a column, and with what --m3c2 found.",
 )
 @click.option("--colors", is_flag=True, help="In --distances, replace the colours by a scale of distance.")
 @click.option(
@@ -109,6 +130,9 @@ def command(
     These numbers diagnose where and how two models differ. They do not judge appearance: models with
     equal centres can render very differently.
 
+    With --m3c2 SOURCE's surface is also held against TARGET's along its normals, with signs and the level
+    of detection beyond which a change is significant (Lague, Brodu and Leroux, 2013).
+
     With --render both are drawn on the CPU, from an orbit around TARGET or from --cameras, on black and on
     white: 12 views unless --views says otherwise. --up is about the views of --html, too.
 
@@ -126,6 +150,7 @@ def command(
       gscli compare new.ply ref.ply --render --min-psnr 30 --require 'render.ssim.worst >= 0.95'
       gscli compare new.ply ref.ply --align --html page.html
       gscli compare new.ply ref.ply --render --cameras transforms.json --html page.html
+      gscli compare new.ply ref.ply --m3c2 0.5,0.25 --registration-error 0.005 --distances moved.ply
       gscli compare ref.ply half.ply --pair index:half.npy
       gscli compare city.ply other.ply --memory-limit 2GB
       gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html

@@ -125,6 +125,21 @@ class Origin(ParamType):
         return [CompletionItem("min")] if "min".startswith(incomplete) else []
 
 
+class Direction(ParamType):
+    """``X,Y,Z``."""
+
+    name = "X,Y,Z"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        try:
+            x, y, z = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not X,Y,Z", param, ctx)
+        return x, y, z
+
+
 class Size(ParamType):
     """``512MB``, ``1.5GiB`` or a plain number, as a whole number of bytes."""
 

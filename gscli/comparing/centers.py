@@ -6,7 +6,7 @@ is added here and in its report alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -241,8 +241,8 @@ def color_top(*sides: Directed) -> float:
     return max(side.p99 for side in sides) or max(side.max for side in sides)
 
 
-def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[float]) -> Directed:
-    distances, count = found.distances, len(found.distances)
+def squares_of(found: Nearest, points: Any, others: Any) -> Callable[[Array], Array]:
+    """What gives the squared distances of those queries whose numbers it is given."""
 
     def squared_at(selected: Array) -> Array:
         queries = selected if found.asked is None else found.asked[selected]
@@ -250,6 +250,12 @@ def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[flo
         squared: Array = squared_distances(a.astype(np.float64), b.astype(np.float64))
         return squared
 
+    return squared_at
+
+
+def _directed(found: Nearest, points: Any, others: Any, thresholds: Sequence[float]) -> Directed:
+    distances, count = found.distances, len(found.distances)
+    squared_at = squares_of(found, points, others)
     sample = None if found.asked is None else sampling.Sample(count, len(points))
     at, of_inliers = [], []
     for threshold in thresholds:

@@ -16,7 +16,9 @@ from .gates import Gate
 from .gaussians import Gaussians
 from .looks import CAVEAT as LOOKS_CAVEAT
 from .looks import Differing, Looks
+from .m3c2 import M3C2, Moved
 from .pairing import Pairing
+from .planes import PointToPlane
 from .search import Nearest
 from .weights import Ratios, Weighted
 
@@ -28,7 +30,8 @@ CAVEAT = (
     "models with equal centres can render very differently."
 )
 OF_CENTERS = ("thresholds", "source_to_target", "target_to_source", "symmetric", "conventions")
-NUMBERS = ("source", "target", *OF_CENTERS, "pairing", "gaussians", "weighted", "mass", "render")
+OF_CLOUDS = ("point_to_plane", "m3c2")
+NUMBERS = ("source", "target", *OF_CENTERS, *OF_CLOUDS, "pairing", "gaussians", "weighted", "mass", "render")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Evidence:
         forth, back: what each of them is nearest to in the other.
         pictures: of the views that differ most, the worst first; empty where nothing was rendered.
         clouds: source and target as they were read, which tell which way is up.
+        moved: what M3C2 found at each core point, in the order of `forth`; None without it.
     """
 
     positions: tuple[Array, Array]
@@ -64,6 +68,7 @@ class Evidence:
     back: Nearest
     clouds: tuple[GaussianCloud, GaussianCloud]
     pictures: tuple[Differing, ...] = ()
+    moved: Moved | None = None
 
     def _facts(self) -> dict[str, object]:
         return {"source": len(self.positions[0]), "target": len(self.positions[1])}
@@ -76,6 +81,8 @@ class Compared:
 
     Attributes:
         centers: everything about positions.
+        point_to_plane: None where no nearest point of the target has a normal.
+        m3c2: None where not asked for.
         pairing, gaussians, weighted, mass: None where Gaussians were not compared.
         render: how alike both look; None where they were not rendered.
         gates: limits and whether they were kept, in the order asked for.
@@ -93,6 +100,8 @@ class Compared:
     device: str
     timings: Timings
     render: Looks | None = None
+    point_to_plane: PointToPlane | None = None
+    m3c2: M3C2 | None = None
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)

@@ -63,12 +63,12 @@ class Threshold:
     value: float
     in_spacings: bool = False
 
-    def in_scene_units(self, spacing: float | None, of_what: str) -> float:
+    def in_scene_units(self, spacing: float | None, of_what: str, name: str = "threshold") -> float:
         """The distance in scene units.
 
         Args:
             spacing: the unit of thresholds that count spacings.
-            of_what: whose spacing that is, for the message.
+            of_what: whose spacing that is, and name: the argument that it was given for, for the message.
 
         Raises:
             UsageError: it is needed and does not exist, or the product is no positive finite number.
@@ -78,13 +78,13 @@ class Threshold:
         if spacing is None:
             raise UsageError(
                 f"{of_what} has no spacing: all its positions are equal, or nearer than 1e-161",
-                remedy="give `threshold` in scene units",
+                remedy=f"give `{name}` in scene units",
             )
         distance = self.value * spacing
         if not 0 < distance < float("inf"):
             raise UsageError(
-                f"`threshold` {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
-                remedy="give `threshold` in scene units",
+                f"`{name}` {self}: {distance:g} scene units, for the spacing of {of_what} is {spacing:g}",
+                remedy=f"give `{name}` in scene units",
             )
         return distance
 
@@ -97,8 +97,8 @@ class Threshold:
         return f"{self.value:g}{'spacing' if self.in_spacings else ''}"
 
 
-def parse_threshold(text: str | float) -> Threshold:
-    """Read a threshold.
+def parse_threshold(text: str | float, name: str = "threshold") -> Threshold:
+    """Read a threshold, or another length that was given for the argument of this name.
 
     Raises:
         UsageError: neither of the two forms, or not a positive finite number.
@@ -113,7 +113,7 @@ def parse_threshold(text: str | float) -> Threshold:
         value = float("nan")
     if not 0 < value < float("inf"):
         raise UsageError(
-            f"`threshold` {text} is no positive number", remedy="write 0.05 in scene units, or 2spacing"
+            f"`{name}` {text} is no positive number", remedy="write 0.05 in scene units, or 2spacing"
         )
     return Threshold(value, in_spacings)
 

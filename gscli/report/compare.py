@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..comparing.gaussians import Gaussians, Stat, Wasserstein
 from ..comparing.looks import Looks
 from ..comparing.result import Compared
 from ..results.shown import counted
-from . import numbers
+from . import numbers, surfaces
+from .table import Table
 from .verdict import Verdict
 
 THERE, BACK = "source -> target", "target -> source"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A title, the heads of its columns (the first one's is empty) and rows of text.
-
-    Attributes:
-        wide: it needs the width of two.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    wide: bool = False
 
 
 def summary(result: Compared, *, verbose: bool = False) -> list[str]:
@@ -51,7 +36,7 @@ def verdict(result: Compared) -> Verdict:
         return Verdict(f"verdict   {counted(len(result.gates), 'limit')} kept", good=True)
     there, back = result.centers.source_to_target.at[0], result.centers.target_to_source.at[0]
     shares = f"{numbers.percent(there.fitness)} of source, {numbers.percent(back.fitness)} of target"
-    return Verdict(f"verdict   matched within {number(there.threshold)}: {shares}")
+    return Verdict(f"verdict   matched within {numbers.number(there.threshold)}: {shares}")
 
 
 def facts(result: Compared) -> list[tuple[str, str]]:
@@ -60,11 +45,11 @@ def facts(result: Compared) -> list[tuple[str, str]]:
     engine = f"{c.engine.name} ({c.engine.why}): {counted(c.engine.proven, 'answer')} proven exact"
     if c.engine.fallback:
         engine += f", {c.engine.fallback:,} by the k-d tree"
-    thresholds = ", ".join(number(t) for t in c.thresholds)
+    thresholds = ", ".join(numbers.number(t) for t in c.thresholds)
     found = []
     for role, cloud in (("source", result.source), ("target", result.target)):
         part = "judged" if role == "source" else "the reference"
-        spacing = "none" if cloud.spacing is None else number(cloud.spacing)
+        spacing = "none" if cloud.spacing is None else numbers.number(cloud.spacing)
         found.append((role, f"{cloud.path}: {counted(cloud.points, 'point')}, spacing {spacing} ({part})"))
     found.append(("engine", engine))
     if c.tiling is not None:
@@ -84,17 +69,12 @@ def tables(result: Compared) -> list[Table]:
     if result.gates:
         rows = tuple((gate.metric, gate.asked, gate.found, _passed(gate.passed)) for gate in result.gates)
         found.append(Table("Limits", ("", "limit", "value", ""), rows, wide=True))
-    found += [_distances(result), _conventions(result)]
+    found += [_distances(result), *surfaces.tables(result), _conventions(result)]
     if result.render is not None:
         found.append(_looks(result.render))
     if result.gaussians is not None:
         found += [_gaussians(result, result.gaussians), _weights(result)]
     return found
-
-
-def number(value: float | None) -> str:
-    """A number to four digits; a dash where it does not exist."""
-    return "-" if value is None or value != value or abs(value) == float("inf") else f"{value:.4g}"
 
 
 def _passed(passed: bool) -> str:
@@ -105,23 +85,30 @@ def _distances(result: Compared) -> Table:
     c = result.centers
     there, back = c.source_to_target, c.target_to_source
     both = {
-        "mean": f"{number(c.symmetric.chamfer)} Chamfer",
-        "max": f"{number(c.symmetric.hausdorff)} Hausdorff",
+        "mean": f"{numbers.number(c.symmetric.chamfer)} Chamfer",
+        "max": f"{numbers.number(c.symmetric.hausdorff)} Hausdorff",
     }
     rows: list[tuple[str, ...]] = [("points asked", f"{there.queries:,}", f"{back.queries:,}", "")]
     for name in ("mean", "rms", "median", "p95", "p99", "max"):
         label = name.upper() if name == "rms" else name
-        rows.append((label, number(getattr(there, name)), number(getattr(back, name)), both.get(name, "")))
+        rows.append(
+            (
+                label,
+                numbers.number(getattr(there, name)),
+                numbers.number(getattr(back, name)),
+                both.get(name, ""),
+            )
+        )
         errors = [getattr(side.standard_error, name, None) for side in (there, back)]
         if any(error is not None for error in errors):
             together = None if name != "mean" else getattr(c.symmetric.standard_error, "chamfer", None)
-            at_most = "" if together is None else f"{number(together)} at most"
-            rows.append(("  standard error", *(number(error) for error in errors), at_most))
+            at_most = "" if together is None else f"{numbers.number(together)} at most"
+            rows.append(("  standard error", *(numbers.number(error) for error in errors), at_most))
     for i, at in enumerate(c.symmetric.at):
         a, b = there.at[i], back.at[i]
         rows.append(
             (
-                f"matched, d < {number(at.threshold)}",
+                f"matched, d < {numbers.number(at.threshold)}",
                 numbers.percent(a.fitness),
                 numbers.percent(b.fitness),
                 f"{numbers.fraction(at.fscore, 4)} F-score",
@@ -131,17 +118,22 @@ def _distances(result: Compared) -> Table:
         if any(errors):
             shares = ["-" if e is None else numbers.percent(e.fitness[i]) for e in errors]
             rows.append(("  standard error", *shares, ""))
-        rows.append(("  RMSE of matched", number(a.inlier_rmse), number(b.inlier_rmse), ""))
+        rows.append(("  RMSE of matched", numbers.number(a.inlier_rmse), numbers.number(b.inlier_rmse), ""))
         if any(errors):
-            of_rmse = [number(None if e is None else e.inlier_rmse[i]) for e in errors]
+            of_rmse = [numbers.number(None if e is None else e.inlier_rmse[i]) for e in errors]
             rows.append(("    standard error", *of_rmse, ""))
-    return Table("Distances to the nearest point", ("", THERE, BACK, "both"), tuple(rows), wide=True)
+    return Table(
+        "Distances to the nearest point (cloud to cloud, C2C)",
+        ("", THERE, BACK, "both"),
+        tuple(rows),
+        wide=True,
+    )
 
 
 def _conventions(result: Compared) -> Table:
     named = result.centers.conventions
     rows = [
-        (name, number(at.threshold), numbers.fraction(at.fitness, 6), number(at.rmse))
+        (name, numbers.number(at.threshold), numbers.fraction(at.fitness, 6), numbers.number(at.rmse))
         for name in ("open3d", "corgs", "coprune")
         for at in getattr(named, name).at
     ]
@@ -160,7 +152,14 @@ def _gaussians(result: Compared, found: Gaussians) -> Table:
         ("colour, SH energy", None if color is None else color.sh_energy),
     ]
     rows = tuple(
-        (name, *(("-", "-", "-") if s is None else (number(s.mean), number(s.rms), number(s.p95))))
+        (
+            name,
+            *(
+                ("-", "-", "-")
+                if s is None
+                else (numbers.number(s.mean), numbers.number(s.rms), numbers.number(s.p95))
+            ),
+        )
         for name, s in stats
     )
     kind = "" if result.pairing is None else result.pairing.kind
@@ -190,7 +189,7 @@ def _looks(found: Looks) -> Table:
         shares = ("-" if v is None else numbers.fraction(v, 4) for v in (ssim.mean, ssim.worst))
         rows.append((f"SSIM{where}", *shares, "", ""))
     if found.alpha_mae is not None:
-        rows.append(("opacity, mean error", number(found.alpha_mae), "", "", ""))
+        rows.append(("opacity, mean error", numbers.number(found.alpha_mae), "", "", ""))
     if found.psnr.identical:
         rows.append(("identical views", f"{found.psnr.identical:,}", "", "", ""))
     title = f"Renders: {counted(found.views, 'view')}{size}, {found.around}"
@@ -201,11 +200,11 @@ def _weights(result: Compared) -> Table:
     assert result.weighted is not None
     assert result.mass is not None
     rows = (
-        ("mean distance", number(result.weighted.source_to_target), THERE),
-        ("mean distance", number(result.weighted.target_to_source), BACK),
-        ("number of Gaussians", number(result.mass.count), "source / target"),
-        ("sum of weights", number(result.mass.alpha_area), "source / target"),
-        ("second moment", number(result.mass.second_moment), "source / target"),
+        ("mean distance", numbers.number(result.weighted.source_to_target), THERE),
+        ("mean distance", numbers.number(result.weighted.target_to_source), BACK),
+        ("number of Gaussians", numbers.number(result.mass.count), "source / target"),
+        ("sum of weights", numbers.number(result.mass.alpha_area), "source / target"),
+        ("second moment", numbers.number(result.mass.second_moment), "source / target"),
     )
     return Table("Weighted by opacity x surface area", ("", "", ""), rows)
 

@@ -17,6 +17,7 @@ from . import compare as tables
 from . import histogram, looks, numbers, views
 from .ran import Ran
 from .style import document
+from .table import Table
 
 
 def write(
@@ -87,7 +88,7 @@ def _verdict(result: Compared) -> str:
 
 def _cards(result: Compared) -> str:
     c = result.centers
-    at, number = c.source_to_target.at[0], tables.number
+    at, number = c.source_to_target.at[0], numbers.number
     cards = [
         (numbers.percent(at.fitness), f"of the source matched within {number(at.threshold)}"),
         (numbers.percent(c.target_to_source.at[0].fitness), "of the target matched by the source"),
@@ -116,7 +117,7 @@ def _distances(result: Compared, names: Sequence[str], scale: views.Scale) -> st
     series = [result.evidence.forth.distances, result.evidence.back.distances]
     drawn = []
     for size, word in (("wide", "threshold"), ("narrow", "d <")):
-        marks = [(f"{word} {tables.number(t)}", t) for t in result.centers.thresholds]
+        marks = [(f"{word} {numbers.number(t)}", t) for t in result.centers.thresholds]
         drawn.append(histogram.svgs(series, marks, scale.colours, size=size))
     out = ["<section>\n<h2>Distances</h2>"]
     for side, pictures in enumerate(zip(*drawn, strict=True)):
@@ -126,7 +127,7 @@ def _distances(result: Compared, names: Sequence[str], scale: views.Scale) -> st
     return "\n".join((*out, "</section>"))
 
 
-def _table(table: tables.Table) -> str:
+def _table(table: Table) -> str:
     heads = "".join(f"<th>{_text(name)}</th>" for name in table.columns)
     rows = []
     for row in table.rows:
@@ -145,7 +146,7 @@ def _run(result: Compared, ran: Ran) -> str:
     rows = ran.rows()
     for role, cloud in (("source", result.source), ("target", result.target)):
         size = "" if cloud.bytes is None else f", {counted(cloud.bytes, 'byte')}"
-        spacing = "none" if cloud.spacing is None else tables.number(cloud.spacing)
+        spacing = "none" if cloud.spacing is None else numbers.number(cloud.spacing)
         what = f"{counted(cloud.points, 'point')}, spacing {spacing} ({cloud.format}{size})"
         rows.append((role, f"{cloud.path}: {what}"))
     rows += [fact for fact in tables.facts(result) if fact[0] not in ("source", "target")]

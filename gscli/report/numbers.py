@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from ..rendering.metrics import Psnr
 
 
+def number(value: float | None) -> str:
+    """A number to four digits; a dash where it does not exist."""
+    return "-" if value is None or value != value or abs(value) == float("inf") else f"{value:.4g}"
+
+
 def percent(share: float, digits: int = 2) -> str:
     """A share as a percentage, rounded; never to everything of less than all, nor to nothing of some."""
     rounded, least = f"{share:.{digits}%}", f"{10**-digits:.{digits}f}%"

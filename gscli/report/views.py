@@ -17,8 +17,7 @@ from ..cameras.upright import Up
 from ..comparing.result import Compared, Evidence
 from ..kernels import colormap, raster
 from ..results.shown import counted, markup
-from . import compare as tables
-from . import png, style
+from . import numbers, png, style
 
 Array = npt.NDArray[Any]
 
@@ -59,7 +58,7 @@ class Scale:
 
     def ticks(self) -> list[tuple[float, str, str]]:
         """Places from 0 to 1 on the scale, the distances there, and what they are, as a class of style."""
-        calm, t, number = colormap.CALM / colormap.SIZE, self.threshold, tables.number
+        calm, t, number = colormap.CALM / colormap.SIZE, self.threshold, numbers.number
         every = -(-self.decades // 3)
         powers = [10**n for n in range(self.decades, 0, -every)][::-1]
         *between, top = [2, 5, 10] if self.decades == 1 else powers
@@ -103,7 +102,7 @@ def which_way_up(result: Compared, evidence: Evidence, asked: str) -> Up:
 
 def section(evidence: Evidence, names: Sequence[str], scale: Scale, up: Up, asked: str) -> str:
     """The views of both, with the scale of their colours; which way is up, and which was asked for."""
-    t = tables.number(scale.threshold)
+    t = numbers.number(scale.threshold)
     other = "" if up.way == asked else "; --up chooses another"
     return "\n".join(
         (
