@@ -142,12 +142,17 @@ def compare(
     thresholds = [] if threshold is None else options.thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
     options.check_align(align, memory)
-    along = along_normals.asked(
-        m3c2, m3c2_depth, registration_error, orientation, in_pieces=memory is not None
-    )
     required = arguments.several(require, "require", (str,), "a limit, or several")
     limits = gates.limits(min_fitness, max_rmse, required, min_psnr)
     options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
+    along = along_normals.asked(
+        m3c2,
+        m3c2_depth,
+        registration_error,
+        orientation,
+        in_pieces=memory is not None,
+        required=[limit.metric for limit in limits],
+    )
     options.check_render(render, asked, rasterizer, data_range, limits, memory)
     if memory is not None:
         budget.require_tiles(engine, where)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 __all__ = ["EngineUnavailable", "GateMissed", "GscliError", "InputError", "UsageError", "WriteRefused"]
 
-_MARKED = re.compile(r"`([a-z_]+(?:=[^`]*)?)`")
+_MARKED = re.compile(r"`([a-z_][a-z0-9_]*(?:=[^`]*)?)`")
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "faiss": "faiss-cpu",

@@ -23,6 +23,7 @@ Array = npt.NDArray[Any]
 
 DEPTHS = 5  # radii of a cylinder that it reaches to either side, unless told
 UPWARDS = (0.0, 0.0, 1.0)
+ADD = "add `m3c2='R,C'`"
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,12 @@ def asked(
     orientation: Sequence[float] | None,
     *,
     in_pieces: bool,
+    required: Sequence[str] = (),
 ) -> Asked | None:
     """What is to be measured, from the arguments of `gscli.compare.compare`; None for nothing.
+
+    Args:
+        in_pieces: whether memory is limited. required: the numbers that have to keep limits.
 
     Raises:
         UsageError: one that cannot be honoured or has no effect.
@@ -122,7 +127,10 @@ def asked(
         given = {"m3c2_depth": depth, "registration_error": registration_error, "orientation": orientation}
         for name, value in given.items():
             if value is not None:
-                raise UsageError(f"`{name}` has no effect without `m3c2`", remedy="add `m3c2=(R, C)`")
+                raise UsageError(f"`{name}` has no effect without `m3c2`", remedy=ADD)
+        for metric in required:
+            if metric.split(".")[0] == "m3c2":
+                raise UsageError(f"`require` {metric} has no effect without `m3c2`", remedy=ADD)
         return None
     if in_pieces:
         raise UsageError("`m3c2` holds both scenes whole, whatever `memory_limit` says", remedy="drop one")

@@ -318,3 +318,29 @@ def test_coprune_from_the_command_line(run, two):
     again = run(*args, "--min-points", "400", "--overwrite")
     assert again.stdout == b""
     assert "500 of 800 points, 62.5%" in again.stderr.decode()
+
+
+def test_m3c2_is_told_written_and_gated(run):
+    rng = np.random.default_rng(0)
+    for name, z in (("new.ply", 0.05), ("ref.ply", 0.0)):
+        x, y = rng.random((2, 400))
+        normals = {"nx": np.zeros(400), "ny": np.zeros(400), "nz": np.ones(400)}
+        cloud = GaussianCloud.from_columns(x=x, y=y, z=z + rng.normal(0, 0.01, 400), **normals)
+        gscli.write(run.folder / name, cloud)
+    words = ("compare", "new.ply", "ref.ply", "--m3c2", "0.2,0.4,0.2", "--m3c2-depth", "0.3")
+    words += ("--registration-error", "0.001", "--orientation", "0,0,-1")
+    limits = ("--require", "m3c2.mean < -0.04", "--require", "point_to_plane.rms < 0.07")
+    done = run(*words, *limits, "--json", "--html", "page.html", "--distances", "moved.ply")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["m3c2"]["significant_share"] == 1
+    assert report["options"]["m3c2"]["normal_radii"] == [0.2, 0.4]
+    assert "m3c2_lod" in gscli.read(run.folder / "moved.ply").fields
+    page = (run.folder / "page.html").read_text("utf-8")
+    assert "Distances along normals (M3C2)" in page
+    assert "Distances to the plane of the nearest point" in page
+    missed = run(*words, "--require", "m3c2.significant == 0")
+    assert missed.returncode == 6
+    assert b"Distances along normals (M3C2)" in missed.stdout
+    refused = run("compare", "new.ply", "ref.ply", "--m3c2-depth", "0.3")
+    assert failed(refused, 2) == "--m3c2-depth has no effect without --m3c2; add --m3c2 R,C"
