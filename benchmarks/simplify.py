@@ -65,7 +65,7 @@ def _table(path: str, folder: str, side: int, shares: Sequence[str]) -> str:
                     [f"{share}, {name}", f"{name.split()[0]} is not installed", *[""] * (len(HEADS) - 1)]
                 )
                 continue
-            time, peak = _run(command)
+            time, peak = run(command)
             found = Source.of(out).read()
             assert len(found) == count, (name, len(found), count)
             told = [f"{number:.1f}" for number in _alike(found, cameras, reference)]
@@ -91,7 +91,7 @@ def _commands(path: str, out: str, count: int) -> dict[str, list[str] | None]:
     }
 
 
-def _run(command: Sequence[str]) -> tuple[float, float]:
+def run(command: Sequence[str]) -> tuple[float, float]:
     """CPU seconds of a whole process, and its peak memory in MB."""
     code = (
         "import os, sys\n"

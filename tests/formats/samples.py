@@ -256,8 +256,24 @@ def spz4(path: Path, version3: Path) -> Path:
 def make_all(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     """A small file of each format and of each of its variants."""
     made = make(folder, cloud) | checkpoints(folder)
+    made["streamed_sog"] = streamed_sog(folder / "streamed", made["sog-2"])
     np.savez_compressed(folder / "npz-packed.npz", xyz=cloud.xyz, label=np.arange(len(cloud)))
     return made | {"npz-packed": folder / "npz-packed.npz"}
+
+
+def streamed_sog(folder: Path, level: Path) -> Path:
+    """One level, a SOG beside its lod-meta.json, of which three leaves name some rows."""
+    folder.mkdir()
+    (folder / "0.sog").write_bytes(level.read_bytes())
+    box = {"min": [0, 0, 0], "max": [1, 1, 1]}
+    leaves = [
+        {"bound": box, "lods": {"0": {"file": 0, "offset": first, "count": count}}}
+        for first, count in ((0, 20), (25, 10), (40, 20))
+    ]
+    tree = {"bound": box, "children": [leaves[0], {"bound": box, "children": leaves[1:]}]}
+    meta = {"lodLevels": 1, "environment": None, "filenames": ["0.sog"], "tree": tree}
+    (folder / "lod-meta.json").write_text(json.dumps(meta))
+    return folder / "lod-meta.json"
 
 
 def checkpoints(folder: Path) -> dict[str, Path]:
