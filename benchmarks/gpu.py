@@ -38,7 +38,7 @@ def renders(points: int, size: tuple[int, int], repeats: int) -> str:
     calls: dict[str, Callable[[], object]] = {}
     for xray in (False, True):
         splats = Splats.of(made, xray=xray)
-        on_cpu, on_gpu = (rasterizers.chosen("auto", where).scene(splats) for where in (None, WHERE))
+        on_cpu, on_gpu = (rasterizers.chosen("auto", where).prepare(splats) for where in (None, WHERE))
         found, expected = (drawn.draw(camera) for drawn in (on_gpu, on_cpu))
         what = "X-ray" if xray else "colours"
         near(*(each.xray if xray else each.color for each in (found, expected)))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,20 +11,25 @@ import pytest
 from gscli import _core, fields, scene
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, UsageError
-from gscli.rasterizers import ON_CPU, RASTERIZERS, Picture, Rasterizer
+from gscli.rasterizers import ON_CPU, RASTERIZERS, Chosen, Picture, Rasterizer, chosen
 from gscli.runtime import libraries
 from tests.drawn import ORBIT, PARALLEL, SCENES, XRAYS, as_splats, brute, cloud, harmonic, look, psnr
 
 
-@pytest.fixture(params=RASTERIZERS.names())
-def engine(request: pytest.FixtureRequest) -> Rasterizer:
+def _marked(name: str) -> Any:
+    """An engine's name; one that draws on a GPU is among what is tested there."""
+    return pytest.param(name, marks=[pytest.mark.gpu] if RASTERIZERS.get(name).gpu else [])
+
+
+@pytest.fixture(params=map(_marked, RASTERIZERS.names()))
+def engine(request: pytest.FixtureRequest) -> Chosen:
     """Every engine, on a GPU where there is one and it draws there."""
-    found: Rasterizer = RASTERIZERS.get(request.param)
-    if found.gpu and libraries.trouble("torch") is None:
+    where = None
+    if RASTERIZERS.get(request.param).gpu and libraries.trouble("torch") is None:
         import torch
 
-        if torch.cuda.is_available():
-            found = replace(found, scene=partial(found.scene, device=torch.device("cuda")))
+        where = torch.device("cuda") if torch.cuda.is_available() else None
+    found = chosen(request.param, where)
     try:
         found.prepare(as_splats(cloud(1)))
     except EngineUnavailable as missing:
@@ -48,7 +51,7 @@ def test_the_directory_lists_the_engines() -> None:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_picture_is_that_of_every_gaussian_over_every_pixel(engine: Rasterizer, name: str) -> None:
+def test_a_picture_is_that_of_every_gaussian_over_every_pixel(engine: Chosen, name: str) -> None:
     scene, camera = SCENES[name]
     found = engine.prepare(as_splats(scene)).draw(camera, depth=True)
     for part, wanted in brute(scene, camera).items():
@@ -59,7 +62,7 @@ def test_a_picture_is_that_of_every_gaussian_over_every_pixel(engine: Rasterizer
 
 
 @pytest.mark.parametrize("xray", [False, True])
-def test_a_large_scene_is_right_wherever_one_looks(engine: Rasterizer, xray: bool) -> None:
+def test_a_large_scene_is_right_wherever_one_looks(engine: Chosen, xray: bool) -> None:
     whole = scene.make(60_000, sh_degree=2)
     camera = look((3.2, -2.4, 1.6), (0, 0, 0.5), width=400, height=300)
     pixels = np.random.default_rng(0).integers(0, (400, 300), (120, 2))
@@ -69,7 +72,7 @@ def test_a_large_scene_is_right_wherever_one_looks(engine: Rasterizer, xray: boo
 
 
 @pytest.mark.parametrize("name", XRAYS)
-def test_an_xray_adds_up_what_every_gaussian_takes_from_each_ray(engine: Rasterizer, name: str) -> None:
+def test_an_xray_adds_up_what_every_gaussian_takes_from_each_ray(engine: Chosen, name: str) -> None:
     scene, camera = XRAYS[name]
     found = engine.prepare(as_splats(scene, xray=True)).draw(camera)
     assert found.color is None
@@ -78,7 +81,7 @@ def test_an_xray_adds_up_what_every_gaussian_takes_from_each_ray(engine: Rasteri
 
 
 @pytest.mark.parametrize("camera", [look((30, -20, 15), fov=3), PARALLEL], ids=["cone", "parallel"])
-def test_an_xray_is_the_integral_along_the_ray(engine: Rasterizer, camera: object) -> None:
+def test_an_xray_is_the_integral_along_the_ray(engine: Chosen, camera: object) -> None:
     """Seen from afar, the affine approximation of a perspective is as good as exact."""
     scene = cloud(60, seed=3)
     found = engine.prepare(as_splats(scene, xray=True)).draw(camera)
@@ -110,7 +113,7 @@ def test_an_xray_is_the_integral_along_the_ray(engine: Rasterizer, camera: objec
     np.testing.assert_allclose(found.xray, total, atol=0.01 * total.max())
 
 
-def test_a_picture_is_the_same_every_time(engine: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_the_same_every_time(engine: Chosen, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = engine.prepare(as_splats(cloud(40_000, 1, seed=5)))
     first = drawn.draw(ORBIT, depth=True)
     for threads in ("1", "2", "5"):
@@ -120,11 +123,11 @@ def test_a_picture_is_the_same_every_time(engine: Rasterizer, monkeypatch: pytes
             np.testing.assert_array_equal(getattr(again, part), getattr(first, part))
 
 
-def test_nothing_is_drawn_that_was_not_asked_for(engine: Rasterizer) -> None:
+def test_nothing_is_drawn_that_was_not_asked_for(engine: Chosen) -> None:
     assert engine.prepare(as_splats(cloud(9))).draw(ORBIT).depth is None
 
 
-def test_gaussians_without_colours_have_shadows(engine: Rasterizer) -> None:
+def test_gaussians_without_colours_have_shadows(engine: Chosen) -> None:
     scene = cloud(60)
     bare = GaussianCloud.from_columns({n: scene[n] for n in scene.fields if not n.startswith("f_dc")})
     found = engine.prepare(as_splats(bare)).draw(ORBIT)
@@ -132,7 +135,7 @@ def test_gaussians_without_colours_have_shadows(engine: Rasterizer) -> None:
     np.testing.assert_array_equal(found.alpha, engine.prepare(as_splats(scene)).draw(ORBIT).alpha)
 
 
-def test_columns_in_any_order_and_with_others_between_are_drawn_alike(engine: Rasterizer) -> None:
+def test_columns_in_any_order_and_with_others_between_are_drawn_alike(engine: Chosen) -> None:
     scene = cloud(200, 2)
     names = [*reversed(scene.fields)]
     mixed = GaussianCloud.from_columns(
@@ -145,7 +148,7 @@ def test_columns_in_any_order_and_with_others_between_are_drawn_alike(engine: Ra
         np.testing.assert_array_equal(engine.prepare(as_splats(other)).draw(ORBIT).color, wanted.color)
 
 
-def test_colours_are_laid_over_a_background(engine: Rasterizer) -> None:
+def test_colours_are_laid_over_a_background(engine: Chosen) -> None:
     scene, camera = SCENES["degree 3"]
     found = engine.prepare(as_splats(scene)).draw(camera)
     assert found.alpha is not None
@@ -156,7 +159,7 @@ def test_colours_are_laid_over_a_background(engine: Rasterizer) -> None:
         )
 
 
-def test_a_parallel_beam_of_colours_is_refused(engine: Rasterizer) -> None:
+def test_a_parallel_beam_of_colours_is_refused(engine: Chosen) -> None:
     with pytest.raises(UsageError, match="parallel beam"):
         engine.prepare(as_splats(cloud(1))).draw(PARALLEL)
 
