@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud
+from ..errors import UsageError
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import ladder
 from ..results.shown import counted
@@ -34,7 +35,10 @@ class Lattice:
     origin: Sequence[float] | str | None
 
     def grid(self, cloud: GaussianCloud, count: int | None) -> VoxelGrid:
-        """The cells of a scene; if a count is to tell their size, so many, or as few more as can be."""
+        """The cells of a scene: of a round size, of which there are `count`, or as few more as can be.
+
+        Where there are fewer, even a decade further down, those.
+        """
         xyz = cloud.columns(fields.POSITION).T
         if count is None or self.voxel_size is not None:
             return VoxelGrid.from_points(
@@ -48,13 +52,15 @@ class Lattice:
             if len(grid) >= count:
                 break
             assert grid.voxel_size is not None
-            grid = VoxelGrid.from_points(xyz, voxel_size=ladder.below(grid.voxel_size), origin=self.origin)
+            try:
+                size = ladder.below(grid.voxel_size)
+                grid = VoxelGrid.from_points(xyz, voxel_size=size, origin=self.origin)
+            except UsageError:  # too small for points that lie so far out
+                break
         wanted = counted(count, "cell")
         if len(grid) < count:
-            return replace(
-                grid, why=f"there are no {wanted} a decade further down either; pairs alone are merged"
-            )
-        return replace(grid, why=f"the largest round size by which there are {wanted}")
+            return replace(grid, why=f"finer ones are not {wanted} either; pairs alone are merged")
+        return replace(grid, why=f"a round size for {wanted} at least")
 
 
 def roots(maker: Maker, grid: VoxelGrid, count: int) -> npt.NDArray[np.int64]:

@@ -13,7 +13,10 @@ import pytest
 from gscli import _core, fields, formats, simplify
 from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, UsageError
+from gscli.grids.voxel_grid import VoxelGrid
+from gscli.kernels import ladder
 from gscli.simplify import Simplified
+from gscli.simplifying.cells import Lattice
 from gscli.verify import verify
 from tests.drawn import cloud
 
@@ -78,7 +81,7 @@ def test_a_target_is_met_exactly(tmp_path: Path, target: int | str) -> None:
     assert sorted(set(rows.tolist())) == list(range(len(out)))
     assert result.cells is not None
     assert result.cells.cells >= len(out)
-    assert "the largest round size" in result.cells.why
+    assert "a round size for" in result.cells.why
     checked = verify(tmp_path / "scene.ply", tmp_path / "out.ply", rows=tmp_path / "rows.npy")
     assert [check.name for check in checked.draws[0][2]][-1] == "cells"
     checked.require()
@@ -93,6 +96,47 @@ def test_more_than_there_are_places_for_takes_pairs_alone(tmp_path: Path) -> Non
     assert result.cells is not None
     assert "pairs alone" in result.cells.why
     verify(tmp_path / "scene.ply", tmp_path / "out.ply", rows=tmp_path / "rows.npy").require()
+
+
+@pytest.mark.parametrize("origin", [None, (0.1, -0.2, 0.3)])
+def test_cells_are_of_the_round_size_with_the_fewest_that_are_enough(origin: Any) -> None:
+    given = cloud(300)
+    finest_first = [ladder.rung(step) for step in range(-60, 21)]
+    there_are = [len(VoxelGrid.from_points(given.xyz, voxel_size=s, origin=origin)) for s in finest_first]
+    for count in range(1, 250, 3):
+        grid = Lattice(None, None, origin).grid(given, count)
+        assert grid.origin == (origin or (0, 0, 0))
+        assert len(grid) == min(cells for cells in there_are if cells >= count)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_cells_that_so_many_points_lie_in(tmp_path: Path) -> None:
+    given = cloud(300)
+    for several in (1.5, 12):
+        result, out, _ = run(tmp_path, given, points_per_cell=several)
+        assert len(out) == len(VoxelGrid.from_points(given.xyz, points_per_cell=several))
+        assert f"{several:g} points a cell" in str(result.to_dict()["cells"])
+
+
+@pytest.mark.usefixtures("kernels")
+def test_pairs_of_what_cells_become_weigh_as_much_as_all_in_them(tmp_path: Path) -> None:
+    given = cloud(300, opacity=np.full(300, -7, np.float32))
+    result, _, rows = run(tmp_path, given, target=40)
+    assert result.cells is not None
+    assert result.cells.cells > 40
+    _, of_cells, new = run(tmp_path, given, voxel_size=result.cells.voxel_size)
+    _, _, pairs = run(tmp_path, of_cells, method="pairs", target=40)
+    assert len(set(zip(rows.tolist(), pairs[new].tolist(), strict=True))) == 40
+
+
+@pytest.mark.usefixtures("kernels")
+def test_points_too_far_out_for_finer_cells_leave_pairs_alone(tmp_path: Path) -> None:
+    given = cloud(300)
+    given = given.with_columns(x=np.where(np.arange(300) == 7, np.float32(1e18), given["x"]))
+    result, out, _ = run(tmp_path, given, target=150)
+    assert len(out) == 150
+    assert result.cells is not None
+    assert "pairs alone" in result.cells.why
 
 
 @pytest.mark.usefixtures("kernels")
