@@ -92,9 +92,9 @@ def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
     """
     workers = threads()
     todo = iter(parts)
-    first = list(islice(todo, 2))
+    first = list(islice(todo, 2 if workers > 1 else 0))
     todo = chain(first, todo)
-    if min(workers, len(first)) <= 1:
+    if len(first) <= 1:
         yield from map(work, todo)
         return
     from concurrent.futures import Future, ThreadPoolExecutor

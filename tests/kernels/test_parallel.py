@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import get_ident
 
 import pytest
 
@@ -41,3 +42,15 @@ def test_no_more_than_a_few_parts_are_drawn_ahead(threads):
     drawn = []
     for result in parallel.in_order(lambda part: part, (drawn.append(i) or i for i in range(100))):
         assert len(drawn) - result <= 2 * parallel.threads() + 1
+
+
+def test_one_thread_draws_each_part_when_it_is_due(monkeypatch):
+    monkeypatch.setenv("GSCLI_THREADS", "1")
+    drawn = []
+    for result in parallel.in_order(lambda part: part, (drawn.append(i) or i for i in range(9))):
+        assert drawn == list(range(result + 1))
+
+
+def test_one_part_is_done_by_the_caller(monkeypatch):
+    monkeypatch.setenv("GSCLI_THREADS", "3")
+    assert list(parallel.in_order(lambda part: (part, get_ident()), [7])) == [(7, get_ident())]
