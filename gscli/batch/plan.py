@@ -17,7 +17,7 @@ from ..resampling.draws import drawn_from
 from . import operations, outputs
 from .operation import Operation, Place
 from .patterns import Found
-from .records import KINDS
+from .records import is_kept
 from .tasks import Input, Task, look
 
 
@@ -120,11 +120,11 @@ def _refuse_collisions(tasks: Sequence[Task], folder: str | None) -> None:
     read = {os.path.realpath(i.path): i.path for task in tasks for i in task.inputs}
     writers: dict[str, str] = {}
     ids: dict[str, str] = {}
-    records = {os.path.join(os.path.realpath(folder), kind) for kind in KINDS} if folder else set()
+    top = os.path.realpath(folder) if folder else None
     for task in tasks:
         for path in task.outputs:
             real = os.path.realpath(path)
-            if real in records:
+            if os.path.dirname(real) == top and is_kept(os.path.basename(real)):
                 raise UsageError(
                     f"is where records go, and would be the output of {task.source}",
                     path=path,

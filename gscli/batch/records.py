@@ -171,6 +171,11 @@ def brief(record: Record) -> Record:
     return {key: value for key, value in record.items() if key != "result"}
 
 
+def is_kept(name: str) -> bool:
+    """Whether the folder of a batch has something of its own by this name."""
+    return name in KINDS or _NAMES.fullmatch(name) is not None
+
+
 def is_record(path: str) -> bool:
     """Whether a path is, or holds nothing but, what a batch wrote down: not an input of another one."""
     folder, name = os.path.split(path)

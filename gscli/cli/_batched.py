@@ -45,8 +45,8 @@ _EXAMPLES = {
         "'scenes/*.ply' --out-dir clean/ --where 'opacity > 0.05' --drop-floaters",
         "'scans/*.ply' --out-dir upright/ --up y:z --scale 0.001",
     ),
-    "lod": ("'scenes/*.ply' --levels 5 --to sog --allow-lossy --out-dir levels/",),
     "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
+    "lod": ("'scenes/*.ply' --levels 5 --to sog --allow-lossy --out-dir levels/",),
     "resample": (
         "'scenes/*.ply' --out-dir half/ --seed 1 --workers 2",
         "'scenes/*.ply' --out-dir views/ --method half --method one-per-grid --repeat 3",

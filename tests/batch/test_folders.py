@@ -227,7 +227,7 @@ def test_a_folder_is_not_written_over_one_that_is_read(rooms: Path) -> None:
         plan("resample", find([Pattern("rooms/*/")]), {}, folder="rooms")
 
 
-@pytest.mark.parametrize("name", ["done", "failed"])
+@pytest.mark.parametrize("name", ["done", "failed", "summary.json", "summary-1-of-2.json"])
 def test_a_folder_is_not_written_over_the_records(rooms: Path, name: str) -> None:
     (rooms / "room.v1").rename(rooms / name)
     with pytest.raises(UsageError, match="is where records go"):
@@ -239,3 +239,20 @@ def test_a_folder_is_not_written_over_outputs_in_it(rooms: Path) -> None:
     (rooms / "room.v1").rename(rooms / "room.v2" / "nook")
     with pytest.raises(UsageError, match=r"nook/: would lie in the output of .*room\.v2"):
         plan("resample", find([Pattern("rooms/**/")]), {}, folder="out")
+
+
+def test_outputs_are_complete_where_each_has_its_files(tmp_path: Path) -> None:
+    (tmp_path / "levels/0_0").mkdir(parents=True)
+    files = [tmp_path / "levels/lod.json", tmp_path / "levels/0_0/meta.json", tmp_path / "rows.npy"]
+    for file in files:
+        file.write_text("x")
+    wanted = [f"{tmp_path}/levels/", f"{tmp_path}/rows.npy"]
+    kept = {os.fspath(file): {"bytes": 1} for file in files}
+    assert [os.path.join(tmp_path, each["path"]) for each in outputs.keep(wanted, str(tmp_path))] == sorted(
+        kept
+    )
+    assert outputs.complete(wanted, kept)
+    assert not outputs.complete([*wanted, f"{tmp_path}/more/"], kept)
+    assert not outputs.complete(wanted[:1], kept)
+    files[1].unlink()
+    assert not outputs.complete(wanted, kept)
