@@ -40,8 +40,14 @@ ENV PATH=/opt/gscli/bin:$PATH GSCLI_CACHE_DIR=/cache/grids
 WORKDIR /data
 
 FROM base AS cuda
-ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility
+# Triton compiles a launcher for its kernels when they first run, and keeps it.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility TRITON_CACHE_DIR=/cache/triton
 COPY --from=build-cuda /opt/gscli /opt/gscli
+RUN gscli doctor && python -c "import torch, triton"
 USER 1000
 ENTRYPOINT ["gscli"]
 CMD ["--help"]
@@ -49,6 +55,7 @@ CMD ["--help"]
 # Last, so that it is what a build without --target makes.
 FROM base AS cpu
 COPY --from=build-cpu /opt/gscli /opt/gscli
+RUN gscli doctor
 USER 1000
 ENTRYPOINT ["gscli"]
 CMD ["--help"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +19,13 @@ from gscli.bench.timing import Group, Row
 from .update_docs import ROOT
 
 FOLDER = ROOT / "benchmarks"
-SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in ("__init__", "tables"))
+SHARED = ("__init__", "gpu_parts", "measured", "tables")
+SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in SHARED)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "gpu"])
 def test_a_benchmark_prints_tables_of_what_is_installed(name: str) -> None:
-    if name in ("draws", "gpu", "search"):
+    if name in ("draws", "search"):
         pytest.importorskip("torch")
     if name in ("renders", "simplify") and not _core.available():
         pytest.skip("compiled kernels are not available")
@@ -45,6 +49,58 @@ def test_a_benchmark_prints_tables_of_what_is_installed(name: str) -> None:
         assert {len(row) for row in rows} == {len(head)}
         for row in rows:
             assert re.match(r" \d[\d.]* m?s| [\w-]+ is not installed", row[1]), row
+
+
+def test_what_a_gpu_is_asked_runs_on_the_cpu_too(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", "--dry-run", "--out", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "GSCLI_CACHE_DIR": os.devnull},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads((tmp_path / "gpu.json").read_text("utf-8"))
+    found = {part["name"]: part for part in document["parts"]}
+    assert [part["error"] for part in found.values()] == [None] * 6
+    assert found["tests"]["facts"]
+    assert sum(len(part["tables"]) for part in found.values()) >= 15
+    page = (tmp_path / "gpu.md").read_text("utf-8")
+    assert document["date"] in page
+    for part in found.values():
+        for table in part["tables"]:
+            assert f"| {table['title']} | time |" in page
+            assert all(row["seconds"] > 0 and row["gpu_ms"] is None for row in table["rows"])
+
+
+def test_a_part_that_fails_is_named_and_keeps_what_it_found() -> None:
+    pytest.importorskip("torch")
+    from benchmarks.gpu import go
+    from benchmarks.gpu_parts import Run
+    from benchmarks.measured import Part, counts
+
+    def fails(run: Run) -> Any:
+        yield {"first": 1}
+        raise AssertionError("not the CPU's")
+
+    def lasts(run: Run) -> Any:
+        yield {"first": 1}
+        yield {"second": 2}
+
+    run = Run(dry=True, repeats=1)
+    part = Part("one")
+    go(fails, part, run, 60)
+    assert (part.facts, part.error) == ({"first": 1}, "AssertionError: not the CPU's")
+    assert part.markdown() == "## one\n\nfirst: 1\n\nFailed: AssertionError: not the CPU's"
+    cut = Part("two")
+    go(lasts, cut, run, -1)
+    assert cut.facts == {"first": 1}
+    assert cut.left_out is not None
+    events = {"cudaLaunchKernel": 3, "cuLaunchKernelEx": 2, "cudaStreamSynchronize": 1, "aten::sum": 9}
+    assert counts(events) == (5, 1)
 
 
 def test_the_readme_names_every_benchmark() -> None:

@@ -72,3 +72,16 @@ def test_the_example_thins_a_folder_in_a_container(search_path: str, tmp_path: P
 def test_the_dockerfile_and_readme_show_the_same_commands() -> None:
     comment = re.findall(r"^#   (.*)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     assert comment == shown_commands()
+
+
+def test_every_image_is_looked_at_as_it_is_built_and_that_for_gpus_can_launch_kernels() -> None:
+    stages = dict(
+        re.findall(
+            r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", (ROOT / "Dockerfile").read_text("utf-8"), re.M | re.S
+        )
+    )
+    for name in ("cpu", "cuda"):
+        assert re.search(rf"^COPY --from=build-{name} .*\nRUN gscli doctor", stages[name], re.MULTILINE)
+    assert "gcc libc6-dev" in stages["cuda"]
+    assert "gcc" not in stages["cpu"]
+    assert "TRITON_CACHE_DIR=/cache/" in stages["cuda"]

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..device import out_of_memory
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -20,7 +22,8 @@ COLOR_CUT, XRAY_CUT = 1 / 255, 1e-5  # what would give a pixel less is left out
 LEAST_SHARE = 2.5e-5  # of its opacity that the low-pass filter leaves a Gaussian, squared
 BRIGHTEST = 1e30  # infinite colours would be NaN behind what is opaque
 MIDDLE = 0.4  # pixels: a footprint that ends before the middle of the outermost pixel is not seen
-PIECE = 1 << 20  # Gaussians projected at a time: about 300 bytes each
+PIECE = 1 << 20  # Gaussians projected at a time, fewer where a GPU has no memory: about 300 bytes each
+LEAST = 1 << 12  # where these are too many, fewer would not help
 GEOMETRY = 7  # columns of a record before its colour: u, v, shear, kx, ky, peak, depth
 
 
@@ -69,9 +72,17 @@ def footprints(gaussians: Gaussians, lens: Lens, *, raw: bool, antialiased: bool
 
     found = [gaussians.opacities.new_empty((0, GEOMETRY + 3))]
     count = len(gaussians.opacities)
-    for first in range(0, count, PIECE):
-        rows = slice(first, min(first + PIECE, count))
-        found.append(_project(gaussians, rows, lens, raw=raw, antialiased=antialiased, xray=xray))
+    first, piece = 0, PIECE
+    while first < count:
+        rows = slice(first, min(first + piece, count))
+        try:
+            found.append(_project(gaussians, rows, lens, raw=raw, antialiased=antialiased, xray=xray))
+        except RuntimeError as error:
+            if piece <= LEAST or not out_of_memory(error):
+                raise
+            piece //= 2
+            continue
+        first = rows.stop
     records = torch.cat(found)
     return records if xray else records[torch.sort(records[:, 6], stable=True).indices]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..device import out_of_memory
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -44,6 +46,8 @@ class _Bounds(NamedTuple):
 def windows(records: Tensor, width: int, height: int, cut: float, tile: int) -> Iterator[Window]:
     """List the footprints of every tile, in windows that hold up to `PAIRS` of them.
 
+    A window that a GPU has no memory for is halved as well; a single tile is not.
+
     Args:
         records: of `footprints.footprints`.
         width, height: of the picture in pixels; tile: the side of a tile.
@@ -57,15 +61,25 @@ def windows(records: Tensor, width: int, height: int, cut: float, tile: int) -> 
         high = (bounds.bottom.clamp_max(top + rows - 1) - first + 1).clamp_min(0)
         wide = (bounds.right.clamp_max(left + columns - 1) - bounds.left.clamp_min(left) + 1).clamp_min(0)
         if columns * rows > 1 and int((high * wide.long()).sum()) > PAIRS:
-            if columns > rows:
-                half = columns // 2
-                todo += [(left, top, half, rows), (left + half, top, columns - half, rows)]
-            else:
-                half = rows // 2
-                todo += [(left, top, columns, half), (left, top + half, columns, rows - half)]
+            todo += _halves(left, top, columns, rows)
             continue
         high = high.where(wide > 0, 0)
-        yield _listed(records, bounds, (left, top, columns, rows), first, high, width, tile)
+        try:
+            window = _listed(records, bounds, (left, top, columns, rows), first, high, width, tile)
+        except RuntimeError as error:
+            if columns * rows == 1 or not out_of_memory(error):
+                raise
+            todo += _halves(left, top, columns, rows)
+            continue
+        yield window
+
+
+def _halves(left: int, top: int, columns: int, rows: int) -> list[tuple[int, int, int, int]]:
+    if columns > rows:
+        half = columns // 2
+        return [(left, top, half, rows), (left + half, top, columns - half, rows)]
+    half = rows // 2
+    return [(left, top, columns, half), (left, top + half, columns, rows - half)]
 
 
 def _bounds(records: Tensor, width: int, height: int, cut: float, tile: int) -> _Bounds:
