@@ -40,6 +40,16 @@ def gather(rows: Array, names: Sequence[str], out: Array, first: int = 0) -> Non
     kernel(as_bytes(rows), len(rows), rows.dtype.itemsize, offsets, len(names), first, out.shape[1], out)
 
 
+def abreast(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float32] | None:
+    """(n, len(names)) float32, a view of columns that lie side by side in structured rows; None of others."""
+    described: Any = rows.dtype.fields
+    start = described[names[0]][1]
+    wanted = [(np.dtype(np.float32), start + 4 * place) for place in range(len(names))]
+    if [described[name][:2] for name in names] != wanted or not rows.flags.c_contiguous:
+        return None
+    return as_bytes(rows)[:, start : start + 4 * len(names)].view(np.float32)
+
+
 def square_sums(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float64]:
     """(n,) float64, the sum of the squares of columns of structured rows, added in their order."""
     sums = np.zeros(len(rows))

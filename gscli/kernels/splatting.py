@@ -137,7 +137,8 @@ def share(
         owners = seen.splats["row"][band.ids]
         for channel in np.flatnonzero(shares.any(0)):
             sums[:, channel] += np.bincount(owners, shares[:, channel], len(rows))
-    return drawn, sums / SHARE_UNIT
+    sums /= SHARE_UNIT
+    return drawn, sums
 
 
 def _drawn(view: Array, seen: _Seen, depth: bool) -> Drawn:

@@ -15,7 +15,7 @@ from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import render_modes
 from ..kernels import covariances, elementary, parallel, structured
-from ..kernels.columns import gather
+from ..kernels.columns import abreast, gather
 from ..splats import DENSITY, STUDENT
 
 Array = npt.NDArray[Any]
@@ -78,9 +78,11 @@ class Gaussians:
         found = np.zeros((len(rows), -(-len(names) // lanes) * lanes), np.float32)
 
         def fill(part: slice) -> None:
-            block = np.empty((len(names), part.stop - part.start), kind)
-            gather(structured.take_rows(self.cloud.rows, rows[part]), names, block)
-            found[part, : len(names)] = block.T
+            taken = structured.take_rows(self.cloud.rows, rows[part])
+            if (block := abreast(taken, names)) is None:
+                gather(taken, names, planes := np.empty((len(names), len(taken)), kind))
+                block = planes.T
+            found[part, : len(names)] = block
 
         parallel.for_each(fill, parallel.blocks(len(rows), ROWS))
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscli.kernels.columns import gather, spread, square_sums
+from gscli.kernels.columns import abreast, gather, spread, square_sums
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -39,6 +39,19 @@ def test_columns_are_gathered_into_their_place(rows, names, kind):
         np.testing.assert_array_equal(plane[1199:], rows[name].astype(kind)[::300])
         assert (plane[:200] == 7).all()
         assert np.signbit(plane[201]) == np.signbit(rows[name][1])
+
+
+@pytest.mark.parametrize("names", [["a"], ["b", "c"], ["c", "b"], ["a", "b", "c", "d"]])
+def test_columns_are_seen_abreast_where_they_lie_so(rows, names):
+    kinds = [rows.dtype[name] for name in names]
+    offsets = [rows.dtype.fields[name][1] for name in names]
+    beside = all(b - a == 4 for a, b in zip(offsets, offsets[1:], strict=False))
+    found = abreast(rows, names)
+    assert (found is not None) == (beside and all(kind == np.float32 for kind in kinds))
+    if found is not None:
+        np.testing.assert_array_equal(found, np.stack([rows[name] for name in names], axis=1))
+        assert np.shares_memory(found, rows)
+    assert abreast(rows[::2], names) is None
 
 
 @pytest.mark.parametrize("names", [[], ["b"], ["d", "b", "c"]])
