@@ -116,7 +116,7 @@ def simplify(
     grid = None
     if method == CELLS:
         with naming(read.name), timings.stage("grid", track):
-            lattice = cells.Lattice(voxel_size, points_per_cell, origin)
+            lattice = cells.CellsAsked(voxel_size, points_per_cell, origin)
             grid = lattice.grid(cloud, None if target is None else count)
         count = len(grid) if target is None else count
     seen = look.taken(cloud, read.name, given, views, count, timings, track)  # a search begins as for few

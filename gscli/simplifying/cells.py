@@ -22,7 +22,7 @@ FINER = 20  # rungs of the ladder, a decade, that are climbed down for as many c
 
 
 @dataclass(frozen=True)
-class Lattice:
+class CellsAsked:
     """What cells are asked for; see `VoxelGrid.from_points`.
 
     Attributes:

@@ -45,7 +45,7 @@ class Simplification:
     cameras: str | None
     growth: float
     said_by: str = "comment"
-    cells: cells.Lattice | None = None
+    cells: cells.CellsAsked | None = None
     voxel_size: float | None = None
     report: dict[str, Any] | None = None
 
@@ -98,8 +98,8 @@ def claim(drawn: GaussianCloud, path: str) -> Simplification | None:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 
 
-def _lattice(size: str, corner: str) -> cells.Lattice:
+def _lattice(size: str, corner: str) -> cells.CellsAsked:
     """That of the words of a comment."""
     x, y, z = map(float, corner.split(","))
     check_lattice_options(float(size), None, (x, y, z))
-    return cells.Lattice(float(size), None, (x, y, z))
+    return cells.CellsAsked(float(size), None, (x, y, z))

@@ -10,7 +10,7 @@ from ..grids.figures import figures
 from ..progress import Timings, Track
 from ..simplifying import judging, searching
 from ..simplifying.asked import require_sense
-from ..simplifying.cells import Lattice
+from ..simplifying.cells import CellsAsked
 from ..simplifying.making import Made
 from ..simplifying.merged import BLIND
 from ..simplifying.methods import CELLS
@@ -48,7 +48,7 @@ def from_report(content: dict[str, Any], report: str) -> Simplification | None:
         asked = (options["voxel_size"], options["points_per_cell"], options["origin"])
         require_sense(target, least, views, cameras, method, *asked)
         if method == CELLS:
-            lattice, size = Lattice(*asked), number(content["cells"]["voxel_size"])
+            lattice, size = CellsAsked(*asked), number(content["cells"]["voxel_size"])
         seen = {"views": 0, "growth": None} if views == 0 else content["look"]
         power = seen["growth"]
         return Simplification(
