@@ -97,7 +97,7 @@ def hierarchy(gaussians: Gaussians, weights: Array, count: int) -> Hierarchy:
     while len(alive) > count:
         whole = len(alive) == total
         here = points if whole else blobs.rows["mean"][alive]
-        partners = knn(here, min(PARTNERS, len(alive) - 1))[1].astype(np.int32)
+        partners = _partners(here)
         part = blobs if whole else merging.Blobs(blobs.rows[alive], blobs.colors[alive])
         part.rows["lost"] = 0  # with new neighbours, all begin anew
         merges = merging.merge(part, partners, count)
@@ -106,6 +106,28 @@ def hierarchy(gaussians: Gaussians, weights: Array, count: int) -> Hierarchy:
         done.append(rows[alive[merges]].astype(np.int32))
         alive = np.delete(alive, merges[:, 0])
     return Hierarchy(total, np.concatenate(done))
+
+
+def _partners(here: Array) -> npt.NDArray[np.int32]:
+    """(n, k) the nearest of the other points, (n, 3) along a curve on which neighbours follow each other.
+
+    Of more than k points in one place all would have the same few, of equal ones the lowest, which would have
+    all of them for neighbours and be compared with each anew at every merge: so points have those of their
+    place that come right before and after them.
+    """
+    count = min(PARTNERS, len(here) - 1)
+    distances, rows = knn(here, count)
+    partners: npt.NDArray[np.int32] = rows.astype(np.int32)
+    tied = distances[:, -1] == 0
+    if not tied.any():
+        return partners
+    edges = np.flatnonzero(np.append(True, (here[1:] != here[:-1]).any(axis=1)))
+    sizes = np.diff(np.append(edges, len(here)))
+    crowded = np.flatnonzero(tied & np.repeat(sizes > count, sizes))
+    first, size = (np.repeat(of, sizes)[crowded] for of in (edges, sizes))
+    window = np.clip(crowded - count // 2, first, first + size - count - 1)[:, None] + np.arange(count)
+    partners[crowded] = window + (window >= crowded[:, None])
+    return partners
 
 
 def _followed(merges: Array, count: int) -> npt.NDArray[np.int64]:

@@ -16,7 +16,7 @@ from gscli.errors import GscliError, UsageError
 from gscli.grids.voxel_grid import VoxelGrid
 from gscli.kernels import ladder
 from gscli.simplify import Simplified
-from gscli.simplifying.cells import Lattice
+from gscli.simplifying.cells import CellsAsked
 from gscli.verify import verify
 from tests.drawn import cloud
 
@@ -104,7 +104,7 @@ def test_cells_are_of_the_round_size_with_the_fewest_that_are_enough(origin: Any
     finest_first = [ladder.rung(step) for step in range(-60, 21)]
     there_are = [len(VoxelGrid.from_points(given.xyz, voxel_size=s, origin=origin)) for s in finest_first]
     for count in range(1, 250, 3):
-        grid = Lattice(None, None, origin).grid(given, count)
+        grid = CellsAsked(None, None, origin).grid(given, count)
         assert grid.origin == (origin or (0, 0, 0))
         assert len(grid) == min(cells for cells in there_are if cells >= count)
 

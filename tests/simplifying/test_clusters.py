@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from gscli import _core
+from gscli.kernels import merging
 from gscli.simplifying import clusters
 from gscli.simplifying.clusters import Clusters
 from gscli.simplifying.gaussians import Gaussians
@@ -60,3 +62,21 @@ def test_one_hierarchy_is_cut_where_another_would_have_ended() -> None:
         assert (found[found] == found).all()
         alone = clusters.hierarchy(gaussians, gaussians.mass, left).roots(left)
         np.testing.assert_array_equal(found, alone)
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_nobody_is_the_partner_of_a_whole_crowd(places: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    where = {name: rng.normal(size=places)[np.arange(600) % places] for name in "xyz"}
+    given = Gaussians.of(cloud(600, **where), "scene")
+    partners: list[npt.NDArray[np.int32]] = []
+    merge = merging.merge
+    monkeypatch.setattr(
+        merging, "merge", lambda part, of, count: (partners.append(of), merge(part, of, count))[1]
+    )
+    found = clusters.hierarchy(given, given.mass, 30).roots(30)
+    assert len(np.unique(found)) == 30
+    for root in np.unique(found):
+        assert len(np.unique(given.positions[:, found == root], axis=1).T) == 1
+    assert (partners[0] != np.arange(600)[:, None]).all()
+    assert max(np.bincount(of.ravel()).max() for of in partners) <= 2 * clusters.PARTNERS
