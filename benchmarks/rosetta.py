@@ -94,7 +94,11 @@ def ways(source: Path, back: Path, names: Sequence[str]) -> Iterator[Way]:
 
     def theirs(old: Path, new: Path) -> Command:
         found = shutil.which(THEIRS)
-        return f"{THEIRS} is not installed" if found is None else [found, "-q", "-w", str(old), str(new)]
+        return (
+            f"{THEIRS} is not installed"
+            if found is None
+            else [found, "-q", "-w", "-g", "cpu", str(old), str(new)]
+        )
 
     for form in FORMATS:
         if form.writer is not None and form.name in names:

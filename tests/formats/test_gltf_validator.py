@@ -1,4 +1,4 @@
-"""What is written is glTF to the validator of Khronos, where node finds it (``NODE_PATH``, or node_modules here)."""
+"""What is written is glTF to the validator of Khronos, where node finds it: ``NODE_PATH`` says where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ REPORT = """
 const validator = require('gltf-validator'), fs = require('fs'), path = require('path');
 const file = process.argv[1], beside = uri => path.join(path.dirname(file), decodeURIComponent(uri));
 const options = {externalResourceFunction: async uri => new Uint8Array(fs.readFileSync(beside(uri)))};
-validator.validateBytes(new Uint8Array(fs.readFileSync(file)), options).then(r => console.log(JSON.stringify(r)));
+validator.validateBytes(new Uint8Array(fs.readFileSync(file)), options).then(
+  report => console.log(JSON.stringify(report)));
 """
 
 
