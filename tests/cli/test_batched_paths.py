@@ -45,6 +45,7 @@ MORE = {
     "compare": "threshold: '1'\n" + "render: true\nsize: 20x20\n" * RENDERS,
     "convert": "to: npz\nallow-lossy: true\n",
     "edit": "where: x > -1\nscale: 2\ndrop-floaters: true\n",
+    "lod": "levels: 2\n" + "views: 0\n" * (not RENDERS),
     "resample": "method: one-per-grid\n",
     "simplify": "target: 30%\n" + "views: 0\n" * (not RENDERS),
 }
