@@ -192,7 +192,8 @@ def compare(
     )
     result = replace(result, notes=(*result.notes, *place.notes))
     result.options.update(align=align, m3c2=None, render=None)
-    result = with_clouds(result, along, track)
+    if memory is None:
+        result = with_clouds(result, along, track)
     if ready is not None:
         told = {name: value for name, value in ready.views.to_dict().items() if name != "camera"}
         result.options.update(render={**told, "rasterizer": rasterizer, "data_range": data_range})

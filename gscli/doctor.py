@@ -11,7 +11,7 @@ from importlib import import_module, metadata
 import numpy as np
 
 from . import _core, device, neighbors, placing, scene
-from .errors import GscliError, installing
+from .errors import DISTRIBUTIONS, GscliError, installing
 from .formats import FORMATS
 from .grids import cache
 from .kernels import parallel
@@ -130,7 +130,7 @@ def _extras() -> Iterator[Finding]:
 def _version(package: str) -> str:
     """The version of a package that can be imported."""
     version = getattr(import_module(package), "__version__", None)
-    return str(version or metadata.version(package))
+    return str(version or metadata.version(DISTRIBUTIONS.get(package, package)))
 
 
 def _cache() -> Iterator[Finding]:

@@ -336,7 +336,11 @@ def test_a_report_of_a_given_mapping_is_checked_too(scene, tmp_path):
     assert failing(verify(scene, [target], expect=report, grid_file=ids)) == {"report"}
 
 
-WRITABLE = [form.name for form in FORMATS if form.writer is not None]
+WRITABLE = [
+    form.name
+    for form in FORMATS
+    if form.writer is not None and form.name != "usd"  # each of which takes a process
+]
 
 
 OF_SPLATS = ("compressed_ply", "scenesplat", "sog", "splat", "spz")

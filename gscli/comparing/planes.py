@@ -53,7 +53,7 @@ def to_planes(
         cloud: the target, with its columns nx, ny, nz. Of any length; one of 0 or NaN is no normal.
         thresholds: in scene units.
     """
-    if not all(name in cloud for name in fields.NORMAL):
+    if not _has_normals(cloud):
         return None
     count = len(found.rows)
     signed = np.full(count, np.nan)
@@ -75,15 +75,18 @@ def to_planes(
     for threshold in thresholds:
         near = signed[has & metrics.within(found.distances, threshold, squared_at)]
         at.append(At(threshold, len(near), len(near) / number, metrics.root_mean_square(near)))
-    signed = signed[has]
-    distances = np.abs(signed)
+    del near
+    if number < count:
+        signed = signed[has]
+    signed_mean = metrics.power_sum(signed) / number
+    distances = np.abs(signed, out=signed)  # in place: there may be many
     median, p95, p99 = metrics.quantiles(distances, (0.5, 0.95, 0.99))
     rms = metrics.root_mean_square(distances)
     assert rms is not None
     return PointToPlane(
         queries=number,
         without_normal=count - number,
-        signed_mean=metrics.power_sum(signed) / number,
+        signed_mean=signed_mean,
         mean=metrics.power_sum(distances) / number,
         rms=rms,
         median=median,
@@ -92,3 +95,10 @@ def to_planes(
         max=float(distances.max()),
         at=tuple(at),
     )
+
+
+def _has_normals(cloud: GaussianCloud) -> bool:
+    """Whether any point has one; trainers write columns of zeros."""
+    if not set(fields.NORMAL) <= set(cloud.fields):
+        return False
+    return any((block != 0).any() for _, block in cloud.column_blocks(fields.NORMAL))

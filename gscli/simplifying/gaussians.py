@@ -113,7 +113,7 @@ def require(cloud: GaussianCloud, name: str) -> None:
         raise InputError(
             f"has Gaussians that no renderer can draw: {told}",
             path=name,
-            remedy="drop them first, by gscli resample --target 100% --drop-invalid=gaussians",
+            remedy="drop them first, by resample with `target='100%'` and `drop_invalid='gaussians'`",
         )
 
 

@@ -158,7 +158,7 @@ def test_writing_what_was_read_changes_nothing_more(tmp_path, make_scene, name):
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-@pytest.mark.parametrize("name", sorted(STEPS))
+@pytest.mark.parametrize("name", sorted({*STEPS} - {"usd"}))  # which is written as a whole
 def test_blocks_and_threads_change_nothing(tmp_path, make_scene, monkeypatch, name, threads):
     """What is written and read in blocks, of sizes about a block's, is what one block gives."""
     suffix = formats.FORMATS.get(name).suffixes[0]
