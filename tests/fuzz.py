@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import io
 import multiprocessing
+import os
 import random
 import resource
 import shutil
@@ -39,7 +40,7 @@ from tests.mutations import mutated, repacked
 
 SECONDS = 2.0
 BYTES = 300 << 20
-SLOW = ("las-packed",)  # starts a process for each file
+SLOW = ("las-packed", "usd")  # a process for each file
 # Each byte of the points has a checksum.
 CHECKED = ("npz", "npz-packed", "checkpoint-zip", "spz", "sog", "sog-1", "sog-2")
 CACHE = "cache"
@@ -86,7 +87,7 @@ def fault(path: Path, whole: bytes | None = None) -> str:
         whole: the rows that any cloud read from it must have, if that is known.
     """
     signal.setitimer(signal.ITIMER_REAL, 5 * SECONDS)  # its default action ends the process
-    start = time.perf_counter()
+    start = sum(os.times()[:4])  # of this process and its children: others may keep them waiting
     try:
         cloud = formats.read(path)
     except GscliError as error:
@@ -99,7 +100,7 @@ def fault(path: Path, whole: bytes | None = None) -> str:
             return "other values than were stored, in silence"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    took = time.perf_counter() - start
+    took = sum(os.times()[:4]) - start
     return f"took {took:.1f} s" if took > SECONDS else ""
 
 
