@@ -103,14 +103,14 @@ def test_a_remark_stands_in_a_line_of_its_own() -> None:
 
 
 @contextmanager
-def slow_stdin(scene: Path, seconds: float) -> Iterator[int]:
-    """A pipe that a file comes through slowly, as over a network."""
+def slow_stdin(scene: Path, awaited: threading.Event) -> Iterator[int]:
+    """A pipe that a file comes through slowly, as over a network: its rest once something has happened."""
     reading, writing = os.pipe()
 
     def send() -> None:
         data = scene.read_bytes()
         os.write(writing, data[:1000])
-        time.sleep(seconds)
+        awaited.wait(60)
         os.write(writing, data[1000:])
         os.close(writing)
 
@@ -127,8 +127,8 @@ def test_a_terminal_shows_that_reading_goes_on(tmp_path: Path, args: list[str]) 
     command, *rest = args
     others = [{"OUT": str(tmp_path / "out.ply"), "DRAW": draw}[word] for word in rest]
     master, terminal = pty.openpty()
-    seen = b""
-    with slow_stdin(Path(scene), 2.5) as stdin:
+    seen, told = b"", threading.Event()
+    with slow_stdin(Path(scene), told) as stdin:
         process = subprocess.Popen(
             [sys.executable, "-m", "gscli", command, "-", *others],
             stdin=stdin,
@@ -139,6 +139,8 @@ def test_a_terminal_shows_that_reading_goes_on(tmp_path: Path, args: list[str]) 
         try:
             while part := os.read(master, 1 << 12):
                 seen += part
+                if b"reading: 00:01" in seen:
+                    told.set()
         except OSError:  # how Linux tells that nobody writes any more
             pass
         process.wait()
