@@ -81,7 +81,7 @@ class Compared:
 
     Attributes:
         centers: everything about positions.
-        point_to_plane: None where no nearest point of the target has a normal.
+        point_to_plane: None where no nearest point of the target has a normal, and within a memory limit.
         m3c2: None where not asked for.
         pairing, gaussians, weighted, mass: None where Gaussians were not compared.
         render: how alike both look; None where they were not rendered.

@@ -183,3 +183,12 @@ def test_planes_of_the_reference_forgive_what_lies_along_them():
 def test_normals_of_zero_are_none():
     target = plane(800, 2, nx=np.zeros(800), ny=np.zeros(800), nz=np.zeros(800))
     assert gscli.compare(NEW, target).point_to_plane is None
+
+
+def test_within_a_limit_of_memory_planes_are_left_out(tmp_path):
+    target = plane(800, 2, nx=np.zeros(800), ny=np.zeros(800), nz=np.ones(800))
+    formats.write(tmp_path / "new.ply", NEW)
+    formats.write(tmp_path / "target.ply", target)
+    assert gscli.compare(tmp_path / "new.ply", tmp_path / "target.ply").point_to_plane is not None
+    limited = gscli.compare(tmp_path / "new.ply", tmp_path / "target.ply", memory_limit="2GB")
+    assert limited.point_to_plane is None
