@@ -133,8 +133,9 @@ def verify(
 
     Of what ``gscli simplify`` made: there are as many rows as asked for (``count``) and the scene's columns
     (``columns``); rows that nothing was merged with are those of the scene (``untouched``), the others what
-    theirs merge to (``merged``); each row of the scene is where `rows` says (``map``). With its report the
-    scene is simplified, searched and judged again, and ``report`` and ``comment`` are as of draws.
+    theirs merge to (``merged``); each row of the scene is where `rows` says (``map``), those of a cell in one
+    row (``cells``). With its report the scene is simplified, searched and judged again, and ``report`` and
+    ``comment`` are as of draws.
 
     Of a folder that ``gscli lod`` wrote, by its lod.json: the files that it names are there, and no other
     level (``files``); each level has as many rows as it says, fewer than the one before (``counts``); the

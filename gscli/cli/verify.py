@@ -78,6 +78,7 @@ def command(
       untouched   rows that nothing was merged with are those of SOURCE, value for value
       merged      the others are what their rows merge to
       map         each row of SOURCE is where FILE.npy says (with --rows)
+      cells       the rows of a cell are in one row, where cells became one (with --rows)
       report, comment   as above; the scene is simplified, searched and judged again
 
     \b
