@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 WITHOUT_TORCH = ("kdtree", "faiss")  # engines that have no torch code for the CPU
+TELL_SPACING = ("kdtree", "triton-walk")  # engines whose index is asked for a cloud's spacing too
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,11 @@ def search_both(
             with naming(names[side]), devices.enough_memory(f"to search {size}"):
                 return prepare(clouds[side], device=where)
 
-        trees = (index(0), index(1)) if engine == "kdtree" else None
+        trees = (index(0), index(1)) if engine in TELL_SPACING else None
         for side, rows in enumerate(asked):
             targets = trees[1 - side] if trees else index(1 - side)
             with naming(names[side]):
-                if trees and rows is None:
+                if trees and engine == "kdtree" and rows is None:
                     found.append(targets.nearest(trees[side], advance=show))
                 else:
                     some = clouds[side] if rows is None else clouds[side][rows]
@@ -135,7 +136,8 @@ def search_both(
         spacings = []
         for side, stored in enumerate(map(to_numpy, clouds)):
             tree = trees[side] if trees else kdtree.Index(stored)
-            spacings.append(median_spacing(tree, stored, seed=seed))
+            with devices.enough_memory("to find how far apart points lie"):
+                spacings.append(median_spacing(tree, stored, seed=seed))
     used = Engine(engine, why, sum(way.proven for way in found), sum(way.fallback for way in found))
     forth, back = (
         Nearest(to_numpy(way.distances), _row_numbers(way.rows, len(clouds[1 - side])), asked[side])

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..kernels import cell_names, hashing, morton, parallel
-from ..neighbors import kdtree
+from ..neighbors._engine import SpacingIndex
 
 SAMPLE = 20_000  # positions searched for at most, in the whole cloud
 
 
-def median_spacing(index: kdtree.Index, xyz: Any, *, seed: int = 0) -> float | None:
+def median_spacing(index: SpacingIndex, xyz: Any, *, seed: int = 0) -> float | None:
     """The median distance from a position to the nearest other position of the same cloud.
 
     Up to 20,000 distinct positions, chosen at random, are searched for in the whole cloud: duplicates

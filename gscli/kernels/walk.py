@@ -95,6 +95,7 @@ def nearest(
     k: int = 1,
     *,
     others: bool = False,
+    elsewhere: bool = False,
     visits: int = VISITS,
     advance: Callable[[int], object] | None = None,
 ) -> Found:
@@ -103,6 +104,7 @@ def nearest(
     Args:
         queries: (Q, 3) float32 or float64 on the device of the tree, 0 < Q <= `MOST`.
         others: leave out the point that has a query's own row: the tree is over the queries.
+        elsewhere: leave out points at a query's own position.
         visits: of boxes by a packet, before it is defeated.
         advance: told of each number of queries that are answered.
     """
@@ -112,7 +114,8 @@ def nearest(
 
     queries, count, device = queries.contiguous(), len(queries), queries.device
     leaves = 1 << tree.depth
-    constants = {"OTHERS": others, "M": box_tree.LEAF, "BQ": PACKET, "K": 1 << (k - 1).bit_length(), "k": k}
+    constants = {"OTHERS": others, "ELSEWHERE": elsewhere, "M": box_tree.LEAF, "BQ": PACKET}
+    constants |= {"K": 1 << (k - 1).bit_length(), "k": k}
     homes = torch.empty(count, dtype=torch.int32, device=device)
     launch(walk.descend, (-(-count // 128),), queries, tree.boxes, homes, count, tree.depth, BQ=128)
     order = homes.sort(stable=True).indices  # leaves next to each other are near each other

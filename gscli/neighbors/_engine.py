@@ -10,6 +10,8 @@ from ..registry import Registry
 from ._answers import Neighbors
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import torch
 
 
@@ -18,6 +20,17 @@ class Index(Protocol):
 
     def nearest(self, queries: Any, *, advance: Callable[[int], object] | None = None) -> Neighbors:
         """The nearest target of each of (Q, 3) queries; `advance` is told of each number answered."""
+
+
+class SpacingIndex(Index, Protocol):
+    """Targets that can also be asked how far apart they lie."""
+
+    def spacing(self, queries: Any) -> npt.NDArray[np.float64]:
+        """The distance from each of (Q, 3) queries to the nearest target at another position than its own.
+
+        Returns:
+            (Q,) float64, always NumPy; infinite where there is no such target.
+        """
 
 
 class Prepare(Protocol):

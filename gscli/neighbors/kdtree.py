@@ -48,11 +48,7 @@ class Index:
         return in_kind(Neighbors(distances, rows, proven=len(points)), points if known else queries)
 
     def spacing(self, queries: Any) -> npt.NDArray[np.float64]:
-        """The distance from each query to the nearest target at another position than its own.
-
-        Returns:
-            (Q,) float64, always NumPy; infinite where there is no such target.
-        """
+        """The distance from each query to the nearest target elsewhere; see `SpacingIndex`."""
         points = as_array(queries, "queries")
         if isinstance(self._tree, _pykdtree.Tree):
             return self._tree.spacing(points)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ..device import is_torch
+from ..device import is_torch, to_numpy
 from ..errors import UsageError
 from ..positions import as_tensor
 from ..runtime import libraries
@@ -14,6 +14,8 @@ from ._answers import Neighbors, in_kind
 from ._engine import Engine
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import torch
 
 
@@ -55,6 +57,16 @@ class Index:
             evaluations=found.evaluations,
         )
         return in_kind(answer, queries)
+
+    @safe_after_fork
+    def spacing(self, queries: Any) -> npt.NDArray[np.float64]:
+        """The distance from each query to the nearest target elsewhere; see `SpacingIndex`."""
+        from ..kernels import walk
+        from ..kernels.distances import square_roots
+
+        points = as_tensor(queries, "queries", self._device, stored=True)
+        found = walk.nearest(self._tree, points, elsewhere=True)
+        return cast("npt.NDArray[np.float64]", to_numpy(square_roots(found.squared[:, 0])))
 
 
 ENGINE = Engine(

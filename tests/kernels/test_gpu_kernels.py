@@ -35,14 +35,16 @@ INT64 = ["order", "which", "offsets", "cells", "k", "forced", "positions", "keys
 WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
 PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
 ONE, FOUR, MANY = (
-    {**PACKETS, "OTHERS": others, "K": power, "k": k}
+    {**PACKETS, "OTHERS": others, "ELSEWHERE": False, "K": power, "k": k}
     for k, power, others in ((1, 1, False), (3, 4, True), (16, 16, True))
 )
+ELSEWHERE = {**ONE, "ELSEWHERE": True}
 PICTURE = {"FIELDS": 10, "TILE": 16, "BLOCK": 16, "UNROLL": 4}
 COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "count_up": (trial.count_up, {}, 1),
     "descend": (walk.descend, {"BQ": 128}, 4),
     **{f"walk, k={c['k']}": (walk.walk, {**c, "W": 1}, 1) for c in (ONE, FOUR, MANY)},
+    "walk, elsewhere": (walk.walk, {**ELSEWHERE, "W": 1}, 1),
     **{
         f"share, {columns} columns": (draws.share, {"ROUNDS": True, "COLUMNS": columns, "B": 256}, 4)
         for columns in (1, 2, 3, 4)  # ids or lattice coordinates, the scene before them in a batch

@@ -6,9 +6,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch")
 
 from gscli import neighbors  # noqa: E402
+from gscli.comparing.search import search_both  # noqa: E402
 from gscli.errors import InputError  # noqa: E402
 from gscli.kernels import box_tree, launches, walk  # noqa: E402
-from gscli.neighbors import brute, triton_walk  # noqa: E402
+from gscli.neighbors import brute, kdtree, triton_walk  # noqa: E402
+from gscli.progress import Timings  # noqa: E402
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "cpu")
@@ -70,6 +72,29 @@ def test_what_defeats_a_packet_is_searched_by_trying_every_point(k, others):
     np.testing.assert_array_equal(np.sqrt(found.squared.cpu().numpy()), distances)
     np.testing.assert_array_equal(found.rows.cpu().numpy(), rows)
     assert found.evaluations >= len(queries) * len(targets)
+
+
+@pytest.mark.parametrize("visits", [3, walk.VISITS])
+def test_the_nearest_elsewhere_is_that_of_the_cpu(visits, monkeypatch):
+    monkeypatch.setattr(walk.nearest, "__kwdefaults__", {**walk.nearest.__kwdefaults__, "visits": visits})
+    points = np.random.default_rng(11).integers(0, 3, (60, 3)) / 2
+    points[0] = 5.25
+    points[50:] = points[50]  # more than a leaf holds
+    queries = np.vstack([points[::7], points[50:51], [[0.2, 0.3, 0.4]]])
+    for targets in (points, points[50:]):
+        found = triton_walk.Index(targets, device=DEVICE).spacing(queries)
+        assert type(found) is np.ndarray
+        np.testing.assert_array_equal(found, kdtree.Index(targets).spacing(queries))
+    assert found[-2] == np.inf
+
+
+def test_a_comparison_takes_spacings_from_it_and_grows_no_tree_on_the_cpu(monkeypatch):
+    clouds = np.random.default_rng(12).random((2, 40, 3))
+    expected = search_both(*clouds, engine="kdtree", timings=Timings())
+    monkeypatch.delattr(kdtree, "Index")
+    found = search_both(*clouds, engine="triton-walk", where=DEVICE, timings=Timings())
+    assert found[2] == expected[2]
+    same(found[0], (expected[0].distances, expected[0].rows))
 
 
 def test_pieces_of_queries_are_told_of_and_give_one_answer(truth, monkeypatch):

@@ -46,24 +46,40 @@ def _nothing(BQ: tl.constexpr, K: tl.constexpr, k: tl.constexpr):
 
 
 @triton.jit
-def _nearer(x, y, z, own, points, rows, at, limit, last):
+def _nearer(x, y, z, own, points, rows, at, limit, last, ELSEWHERE: tl.constexpr):
     """Distances to a point, or to one each, with its row, and which queries it is a neighbour of so far."""
     u, v, w = _point(points, at)
     d, r = _squared(x, y, z, u, v, w), tl.load(rows + at)
-    return d, r, ((d < limit) | ((d == limit) & (r < last))) & (r != own)
+    nearer = ((d < limit) | ((d == limit) & (r < last))) & (r != own)
+    return d, r, nearer & (d > 0) if ELSEWHERE else nearer
 
 
 @triton.jit
-def _offered(x, y, z, own, points, rows, leaf, limit, last, kept, named, M: tl.constexpr, K: tl.constexpr):
+def _offered(
+    x,
+    y,
+    z,
+    own,
+    points,
+    rows,
+    leaf,
+    limit,
+    last,
+    kept,
+    named,
+    ELSEWHERE: tl.constexpr,
+    M: tl.constexpr,
+    K: tl.constexpr,
+):
     """What is best after the points of a leaf were tried; a query's `own` row is none of its neighbours."""
     first = leaf.to(tl.int64) * M
     if K == 1:
         for j in tl.static_range(M):
-            d, r, nearer = _nearer(x, y, z, own, points, rows, first + j, limit, last)
+            d, r, nearer = _nearer(x, y, z, own, points, rows, first + j, limit, last, ELSEWHERE)
             limit, last = tl.where(nearer, d, limit), tl.where(nearer, r, last)
     else:
         for j in range(M):  # not unrolled, which would take minutes to compile
-            d, r, nearer = _nearer(x, y, z, own, points, rows, first + j, limit, last)
+            d, r, nearer = _nearer(x, y, z, own, points, rows, first + j, limit, last, ELSEWHERE)
             if tl.max(nearer.to(tl.int32), 0) > 0:
                 name = (r + tl.zeros_like(last))[:, None]
                 nearer = nearer & (tl.max((named == name).to(tl.int32), 1) == 0)  # a leaf may come twice
@@ -120,6 +136,7 @@ def walk(
     FIRST,
     VISITS,
     OTHERS: tl.constexpr,
+    ELSEWHERE: tl.constexpr,
     W: tl.constexpr,
     M: tl.constexpr,
     BQ: tl.constexpr,
@@ -130,7 +147,8 @@ def walk(
 
     Writes their distances and rows, unless more than VISITS boxes defeat the packet, and (packets, 2) visits
     and leaves, -1 if defeated. FIRST is the number of leaves; OTHERS says that queries are the targets, and
-    none its own neighbour; W how many int32 a coordinate takes; M how many points are in a leaf.
+    none its own neighbour; ELSEWHERE that none is where the query is; W how many int32 a coordinate takes;
+    M how many points are in a leaf.
     """
     at = tl.program_id(0).to(tl.int64) * BQ + tl.arange(0, BQ)
     query = tl.load(order + tl.minimum(at, N - 1))  # the rest repeat the last query
@@ -139,7 +157,7 @@ def walk(
     home = tl.load(homes + query)
     limit, last, kept, named = _nothing(BQ, K, k)
     limit, last, kept, named = _offered(
-        x, y, z, own, points, rows, home - FIRST, limit, last, kept, named, M, K
+        x, y, z, own, points, rows, home - FIRST, limit, last, kept, named, ELSEWHERE, M, K
     )
     node, visits, leaves = tl.full((), 1, tl.int32), tl.full((), 0, tl.int32), tl.full((), 0, tl.int32)
     while node > 0:
@@ -152,7 +170,7 @@ def walk(
         past = tl.where(needed & (node < FIRST), 2 * node, past)
         if needed & (node >= FIRST):
             limit, last, kept, named = _offered(
-                x, y, z, own, points, rows, node - FIRST, limit, last, kept, named, M, K
+                x, y, z, own, points, rows, node - FIRST, limit, last, kept, named, ELSEWHERE, M, K
             )
             leaves += 1
         node = tl.where(visits < VISITS, past, 0)
@@ -175,6 +193,7 @@ def try_all(
     FIRST,
     SHARE,
     OTHERS: tl.constexpr,
+    ELSEWHERE: tl.constexpr,
     M: tl.constexpr,
     BQ: tl.constexpr,
     K: tl.constexpr,
@@ -192,7 +211,9 @@ def try_all(
     leaf = tl.program_id(1) * SHARE
     stop = tl.minimum(leaf + SHARE, FIRST)
     while leaf < stop:
-        limit, last, kept, named = _offered(x, y, z, own, points, rows, leaf, limit, last, kept, named, M, K)
+        limit, last, kept, named = _offered(
+            x, y, z, own, points, rows, leaf, limit, last, kept, named, ELSEWHERE, M, K
+        )
         leaf += 1
     to = at * tl.num_programs(1) + tl.program_id(1)
     _store(squared, found, to, at < N, limit, last, kept, named, K, k)
