@@ -71,16 +71,14 @@ def is_another(name: str) -> bool:
     return is_numbered(name) or name in ELSEWHERE
 
 
-def require_named(name: str) -> None:
-    """Refuse ``auto`` where the device is what is looked at.
+def require_named(name: str, why: str = "the device that is named is measured") -> None:
+    """Refuse ``auto`` where nothing can be chosen, and say why.
 
     Raises:
         UsageError: it is that.
     """
     if name == AUTO:
-        raise UsageError(
-            "`device='auto'` has no effect: the device that is named is measured", remedy="name one"
-        )
+        raise UsageError(f"`device='auto'` has no effect: {why}", remedy="name one")
 
 
 def is_cpu(device: torch.device | None) -> bool:

@@ -9,13 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import arguments
+from . import device as devices
 from .errors import InputError, UsageError
 from .rendering.views import refuse_unless
 from .watching import MATCHED_WITHIN
 from .watching import drawing as drawn
 from .watching.events import EventWriter
+from .watching.reading import read
 from .watching.state import SUBFOLDER, State
-from .watching.watcher import Measured, Watcher, read
+from .watching.watcher import Measured, Watcher
 
 __all__ = ["Measured", "watch"]
 
@@ -37,6 +39,7 @@ def watch(
     fov: float | None = None,
     near: float | None = None,
     rasterizer: str = "auto",
+    device: str = "cpu",
     data_range: float | None = None,
     every: float = 10.0,
     once: bool = False,
@@ -62,6 +65,7 @@ def watch(
             400 x 400 around the reference, or else the first model drawn. rasterizer: how to draw, one of
             `gscli.rasterizers.RASTERIZERS`, or ``auto``. data_range: what X-rays span; default the largest
             value of the first two models drawn.
+        device: where to measure and draw, as of `gscli.compare`; a GPU may be another than the training's.
         every: seconds between polls.
         once: measure all steps that are there, oldest first, and end.
         until: end after measuring this step or a later one.
@@ -77,6 +81,7 @@ def watch(
         UsageError: numbers that make no sense, no run, or more than two.
         InputError: the reference cannot be read; a run is a file or holds several models; with `once`,
             nothing to measure.
+        EngineUnavailable: what the device or the rasterizer needs is missing.
         GscliError: `tensorboard` cannot be written to.
     """
     runs = arguments.several(runs, "runs", arguments.PATH, "one folder or two")
@@ -95,10 +100,11 @@ def watch(
     refuse_unless(
         render, **views_asked, rasterizer=None if rasterizer == "auto" else rasterizer, data_range=data_range
     )
+    where = devices.resolve(device)
     about, drawing = None, None
     if render:
         asked = drawn.asked(views, size, cameras, up, fov, near)
-        drawing = drawn.Drawing(asked, rasterizer, data_range=data_range)
+        drawing = drawn.Drawing(asked, rasterizer, where=where, data_range=data_range)
         file = None if cameras is None else os.path.realpath(cameras)
         about = {**asdict(asked), "path": file, "rasterizer": rasterizer, "data_range": data_range}
     fixed = None if reference is None else read(os.fspath(reference), whole=render)
@@ -106,7 +112,9 @@ def watch(
     if drawing is not None and memory.drawing is not None:
         drawing.settled = memory.drawing
     patience = 1 if once else PATIENCE
-    watcher = Watcher([os.fspath(run) for run in runs], fixed, threshold, memory, say, patience, drawing)
+    watcher = Watcher(
+        [os.fspath(run) for run in runs], fixed, threshold, memory, say, patience, drawing, device, where
+    )
     writer = None if tensorboard is None else EventWriter(Path(tensorboard) / SUBFOLDER)
     try:
         for measured in _follow(watcher, every, once, until, timeout):

@@ -36,6 +36,7 @@ from . import options, paths, show, viewpoints
 @viewpoints.where_from
 @viewpoints.rasterizer
 @viewpoints.data_range
+@options.device
 @click.option(
     "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."
 )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..kernels import cell_names, hashing, morton, parallel
-from ..neighbors._engine import SpacingIndex
+from ..neighbors import SpacingIndex
 
 SAMPLE = 20_000  # positions searched for at most, in the whole cloud
 

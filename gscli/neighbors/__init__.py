@@ -24,6 +24,7 @@ from ._answers import Neighbors as Neighbors
 from ._engine import ENGINES as ENGINES
 from ._engine import Engine as Engine
 from ._engine import Index as Index
+from ._engine import SpacingIndex as SpacingIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable

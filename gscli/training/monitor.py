@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import device as devices
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
 from ..rendering.views import of_file
@@ -61,6 +62,8 @@ class DisagreementMonitor:
         views, size, cameras, up, fov, near: from where `models` are drawn, as of `gscli.render.render`;
             default 4 views of 400 x 400 around the first model that is drawn, from where they stay.
         harmonics: whether they are drawn with colours that depend on the direction of view.
+        device: where the process searches and draws, as of `gscli.compare`, but for ``auto``. On the GPU of
+            the training it takes memory and time from it; ``cuda:1`` is another one.
 
     Attributes:
         dropped: measurements that a newer one pushed out of the queue, or that waited when the monitor
@@ -69,8 +72,9 @@ class DisagreementMonitor:
         restarts: how often the process died and was started again.
 
     Raises:
-        UsageError: `log` is neither of both, a threshold or queue that makes no sense.
+        UsageError: `log` is neither of both, a threshold, queue or device that makes no sense.
         InputError: a file of cameras that cannot be read.
+        EngineUnavailable: the device needs what is missing.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class DisagreementMonitor:
         fov: float | None = None,
         near: float | None = None,
         harmonics: bool = False,
+        device: str = "cpu",
     ) -> None:
         if not (callable(log) or hasattr(log, "add_scalar")):
             raise UsageError("log is neither callable nor has it add_scalar")
@@ -97,6 +102,9 @@ class DisagreementMonitor:
         self.dropped = self.failed = self.restarts = 0
         self._log = log
         self._threshold, self._tag = threshold, tag
+        devices.require_named(device, "which GPU has room beside a training is not known")
+        devices.resolve(device)
+        self._device = device
         wanted = asked(views, size, cameras, up, fov, near)
         if cameras is not None:
             of_file(wanted)  # which raises now what would fail at every step
@@ -121,7 +129,7 @@ class DisagreementMonitor:
 
     def __call__(self, centers_a: Any, centers_b: Any, step: int) -> None:
         """Measure two sets of (N, 3) centres, tensors on any device or arrays, as of `step`."""
-        settings = {"threshold": self._threshold, "tag": self._tag}
+        settings = {"threshold": self._threshold, "tag": self._tag, "device": self._device}
         self._submit(
             lambda: Measurement("points", int(step), (_copied(centers_a), _copied(centers_b)), settings), step
         )
@@ -144,6 +152,7 @@ class DisagreementMonitor:
                 "names": [names for _, names in tables],
                 "threshold": self._threshold,
                 "tag": self._tag,
+                "device": self._device,
                 "asked": self._views,
             }
             return Measurement("models", int(step), (tables[0][0], tables[1][0]), settings)

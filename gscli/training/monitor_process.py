@@ -1,4 +1,4 @@
-"""The process that `DisagreementMonitor` measures in. It imports no torch.
+"""The process that `DisagreementMonitor` measures in. On a CPU it imports no torch.
 
 One line of JSON and the bytes of two arrays come in on stdin, one line of JSON goes out on stdout,
 until an empty line comes or stdin ends, which it also does when the trainer dies.
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from ..device import resolve
 from ..errors import GscliError
 from ..rendering.views import Wanted
 from ..watching import disagreement
@@ -26,6 +27,11 @@ from . import models
 Array = npt.NDArray[Any]
 
 NICENESS = 10
+
+
+def points(a: Array, b: Array, *, device: str, **settings: Any) -> dict[str, float]:
+    """As `disagreement.points`, on the device of a name."""
+    return disagreement.points(a, b, where=resolve(device), **settings)
 
 
 class Models:
@@ -42,6 +48,7 @@ class Models:
         names: tuple[list[str], list[str]],
         threshold: float,
         tag: str,
+        device: str,
         asked: dict[str, Any],
         before: dict[str, Any] | None,
     ) -> dict[str, Any]:
@@ -49,16 +56,16 @@ class Models:
 
         Args:
             a, b: as `gscli.training.models.table` gives them; names: of their columns.
-            threshold, tag: see `disagreement.points`.
+            threshold, tag, device: see `points`.
             asked: from where to draw, as of `gscli.rendering.views.Wanted`; before: what a process before
                 this one had settled.
         """
         pair = [models.cloud(table, columns) for table, columns in zip((a, b), names, strict=True)]
-        scalars = disagreement.points(pair[0].xyz, pair[1].xyz, threshold=threshold, tag=tag)
+        scalars = points(pair[0].xyz, pair[1].xyz, threshold=threshold, tag=tag, device=device)
         try:
             if self._drawing is None:
                 settled = None if before is None else Settled.from_dict(before)
-                self._drawing = Drawing(Wanted(**asked), before=settled)
+                self._drawing = Drawing(Wanted(**asked), where=resolve(device), before=settled)
             scalars |= self._drawing.renders(pair[0], pair[1], ("model a", "model b"))
         except GscliError as error:
             return {"scalars": scalars, "trouble": str(error), "drawing": before}
@@ -68,7 +75,7 @@ class Models:
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer every request of `source` on `sink`."""
     measures: dict[str, Callable[..., dict[str, Any]]] = {
-        "points": lambda *arrays, **settings: {"scalars": disagreement.points(*arrays, **settings)},
+        "points": lambda *arrays, **settings: {"scalars": points(*arrays, **settings)},
         "renders": lambda *arrays, **settings: {"scalars": disagreement.renders(*arrays, **settings)},
         "models": Models(),
     }

@@ -5,17 +5,22 @@ The scalars that trainers log, under the names they log them by.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import device as devices
 from .. import neighbors
 from ..arguments import span
 from ..comparing.conventions import corgs
 from ..errors import InputError
 from ..kernels import images
+from ..progress import nothing
 from . import MATCHED_WITHIN
+
+if TYPE_CHECKING:
+    import torch
 
 Array = npt.NDArray[Any]
 
@@ -25,13 +30,21 @@ LARGEST = float(np.finfo(np.float32).max)
 SLACK = 1.0  # a render may overshoot 0..1 so far; values of 0..255 do not
 
 
-def points(a: Array, b: Array, *, threshold: float = MATCHED_WITHIN, tag: str = POINTS) -> dict[str, float]:
+def points(
+    a: Array,
+    b: Array,
+    *,
+    threshold: float = MATCHED_WITHIN,
+    tag: str = POINTS,
+    where: torch.device | None = None,
+) -> dict[str, float]:
     """Exact nearest-neighbour fitness and RMSE of two sets of centres, both ways.
 
     Args:
         a, b: (N, 3) and (M, 3) positions in scene units.
         threshold: a centre is matched when its nearest counterpart is nearer than this.
         tag: what the names begin with.
+        where: to search, as of `gscli.device.resolve`.
 
     Returns:
         ``TAG_fitness`` and ``TAG_rmse`` from a to b, ``TAG_fitness_reverse`` and
@@ -40,13 +53,16 @@ def points(a: Array, b: Array, *, threshold: float = MATCHED_WITHIN, tag: str = 
 
     Raises:
         InputError: no centres, or some that are not finite.
+        EngineUnavailable: the GPU has not enough memory.
     """
     a, b = (xyz.astype(np.float64) if xyz.dtype.kind in "iu" else xyz for xyz in (a, b))
     scalars = {}
     for direction, queries, targets in (("", a, b), ("_reverse", b, a)):
-        engine, _ = neighbors.choose(len(queries), len(targets))
-        distances = neighbors.ENGINES.get(engine).index(targets).nearest(queries).distances
-        found = corgs(distances, threshold)
+        engine, _ = neighbors.choose(len(queries), len(targets), where)
+        with devices.enough_memory(f"to search {len(targets):,} points"):
+            index = neighbors.ENGINES.get(engine).index(targets, device=where)
+        distances = neighbors.nearest(index, queries, nothing).distances
+        found = corgs(devices.to_numpy(distances), threshold)
         scalars[f"{tag}_fitness{direction}"] = found.fitness
         scalars[f"{tag}_rmse{direction}"] = found.rmse
     return scalars

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ..rendering.views import Wanted, find, of_file, wanted
 from ..splats import Splats
 from . import disagreement
 from .disagreement import RENDERS
+
+if TYPE_CHECKING:
+    import torch
 
 VIEWS, SIZE = 4, (400, 400)
 
@@ -73,6 +76,7 @@ class Drawing:
     Args:
         asked: from where. An orbit goes around the first model that is drawn, or around what is given then.
         rasterizer: one of `gscli.rasterizers.RASTERIZERS`, or ``auto``.
+        where: to draw, as of `gscli.device.resolve`.
         data_range: what X-rays span; None for the largest value of the first two that are drawn.
         before: what an earlier drawing settled, to go on from there.
 
@@ -88,15 +92,26 @@ class Drawing:
         asked: Wanted,
         rasterizer: str = "auto",
         *,
+        where: torch.device | None = None,
         data_range: float | None = None,
         before: Settled | None = None,
     ) -> None:
         self._asked = asked
-        self._engine = rasterizers.chosen(rasterizer)
+        self._rasterizer = rasterizer
+        self._engine = rasterizers.chosen(rasterizer, where)
         self._engine.prepare(Splats(np.empty(0, scene.columns(0)), 0))
         self._said = None if data_range is None else span(data_range, "data_range")
         cameras = tuple(of_file(asked)) if asked.path is not None else ()
         self.settled = before or Settled(cameras, self._said)
+
+    def move(self, where: torch.device | None) -> None:
+        """Draw there from now on."""
+        self._engine = rasterizers.chosen(self._rasterizer, where)
+
+    @property
+    def views(self) -> int:
+        """From how many cameras a model is drawn."""
+        return len(self.settled.cameras) or self._asked.count or 1
 
     @property
     def sha256(self) -> str | None:

@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from .. import fields, formats
-from ..cloud import GaussianCloud
+from .. import device as devices
+from .. import placing
 from ..errors import GscliError, InputError
 from ..results.documents import document
 from . import disagreement
 from .checkpoints import Checkpoint, checkpoints
 from .drawing import Drawing
+from .reading import Model, read
 from .state import State
+
+if TYPE_CHECKING:
+    import torch
 
 SCHEMA = "gscli/watch/1"
 
@@ -52,7 +53,12 @@ class Measured:
 
 @dataclass
 class Watcher:
-    """The runs as of the last two polls."""
+    """The runs as of the last two polls.
+
+    Attributes:
+        device: the name of where to measure; ``auto`` until two models tell how much there is to do.
+        where: what `gscli.device.resolve` made of it.
+    """
 
     runs: list[str]
     reference: Model | None
@@ -61,6 +67,8 @@ class Watcher:
     say: Callable[[str], object]
     patience: int
     drawing: Drawing | None = None
+    device: str = "cpu"
+    where: torch.device | None = None
     steps: list[dict[int, Checkpoint]] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
@@ -176,12 +184,29 @@ class Watcher:
                 pairs.append((f"reference{suffix}", model, self.reference))
         scalars: dict[str, float] = {}
         for tag, a, b in pairs:
-            scalars |= disagreement.points(a.xyz, b.xyz, threshold=self.threshold, tag=f"{tag}/point")
+            self._settle(a, b)
+            scalars |= disagreement.points(
+                a.xyz, b.xyz, threshold=self.threshold, tag=f"{tag}/point", where=self.where
+            )
             scalars |= self._drawn(tag, a, b, step)
         self.memory.step, self.memory.path = step, os.path.abspath(models[0].path)
         self.before, self.measured = models[0], tuple(model.path for model in models)
         seconds, cameras = time.perf_counter() - start, None if self.drawing is None else self.drawing.sha256
         return Measured(step, scalars, self.measured, seconds, cameras)
+
+    def _settle(self, a: Model, b: Model) -> None:
+        """Choose where to measure, once, if that was left open."""
+        if self.device != devices.AUTO:
+            return
+        points, drawing = len(a.xyz) + len(b.xyz), self.drawing
+        place = placing.settled(
+            self.device, self.where, placing.Load(points, points * drawing.views if drawing else 0)
+        )
+        self.device, self.where = devices.describe(place.device), place.device
+        if drawing is not None:
+            drawing.move(place.device)
+        for note in place.notes:
+            self.say(note)
 
     def _drawn(self, tag: str, a: Model, b: Model, step: int) -> dict[str, float]:
         """How alike two models look; nothing, which is said once, where they cannot be drawn."""
@@ -210,32 +235,3 @@ class Watcher:
             except GscliError as error:
                 self.say(f"step {step} has nothing to be compared with: {error}")
         return self.before
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model that was read.
-
-    Attributes:
-        xyz: (N, 3) its positions, at least one and all finite.
-        cloud: all of it; None where that was not asked for.
-    """
-
-    path: str
-    xyz: npt.NDArray[Any]
-    cloud: GaussianCloud | None
-
-
-def read(path: str, *, whole: bool) -> Model:
-    """The model of a scene file, `whole` or its positions alone.
-
-    Raises:
-        InputError: it cannot be read, has no points, or some that are not finite.
-    """
-    cloud = formats.read(path, only=None if whole else fields.POSITION)
-    xyz = cloud.xyz
-    if not len(xyz):
-        raise InputError("has no points", path=path)
-    if not np.isfinite(xyz).all():
-        raise InputError("has positions that are not finite", path=path)
-    return Model(path, xyz, cloud if whole else None)

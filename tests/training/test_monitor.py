@@ -59,6 +59,20 @@ def test_scalars_of_every_step_come_back_in_order_with_their_steps():
         assert scalars["corgs/point_rmse_reverse"] == pytest.approx(rmse)
 
 
+def test_it_measures_on_the_device_that_it_is_told():
+    pytest.importorskip("torch")
+    a, b = models()
+    seen = []
+    with DisagreementMonitor(lambda scalars, _: seen.append(scalars), device="torch-cpu") as monitor:
+        monitor(a, b, 1)
+    assert seen == [disagreement.points(a, b)]
+    assert monitor.failed == 0
+    with pytest.raises(UsageError, match="device='auto' has no effect: which GPU has room"):
+        DisagreementMonitor(print, device="auto")
+    with pytest.raises(UsageError, match="no device 'gpu'"):
+        DisagreementMonitor(print, device="gpu")
+
+
 def test_a_monitor_is_shown_in_one_line():
     with DisagreementMonitor(print, threshold=0.25) as monitor:
         said = "threshold 0.25, waiting 0, dropped 0, failed 0, restarts 0"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gscli import _core, fields, write
+from gscli import _core, fields, rasterizers, write
 from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, InputError, UsageError
@@ -49,6 +49,32 @@ def by_hand(a: GaussianCloud, b: GaussianCloud, around: GaussianCloud) -> tuple[
         pictures = [core.Drawable(Splats.of(each)).draw(camera).color.clip(0, 1) for each in (a, b)]
         found.append(disagreement.renders(*pictures))
     return tuple(float(np.mean([each[f"corgs/render_{n}_diff"] for each in found])) for n in ("psnr", "ssim"))
+
+
+def test_on_another_device_the_numbers_are_the_same(runs: tuple[Path, Path]) -> None:
+    pytest.importorskip("torch")
+    expected = [each.scalars for each in watch(runs, **SOON)]
+    assert [each.scalars for each in watch(runs, device="torch-cpu", **SOON)] == expected
+    said: list[str] = []
+    assert [each.scalars for each in watch(runs, device="auto", say=said.append, **SOON)] == expected
+    assert len(said) == 1
+    assert said[0].startswith("device auto: cpu, as ")
+    with pytest.raises(UsageError, match="no device"):
+        next(watch(runs, device="tpu", **SOON))
+
+
+@needs_core
+def test_models_are_drawn_where_they_are_searched(
+    runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    real, asked = rasterizers.chosen, []
+    monkeypatch.setattr(rasterizers, "chosen", lambda *told: asked.append(told) or real(*told))
+    cpu, other = ("auto", None), ("auto", torch.device("cpu"))
+    for device, expected in (("torch-cpu", [other]), ("auto", [cpu, cpu])):
+        asked.clear()
+        next(watch(runs, device=device, **SMALL, **SOON))
+        assert asked == expected
 
 
 @needs_core
