@@ -81,7 +81,7 @@ SCENES: dict[str, tuple[GaussianCloud, Camera]] = {
     "flat": (cloud(40, scale_2=np.full(40, -np.inf, np.float32)), ORBIT),
     "opaque": (cloud(60, opacity=np.full(60, np.inf, np.float32)), ORBIT),
     "not there": (cloud(60, opacity=np.full(60, -np.inf, np.float32)), ORBIT),
-    "many behind each other": (cloud(700, opacity=np.full(700, 3, np.float32)), ORBIT),
+    "many behind each other": (cloud(400, opacity=np.full(400, 3, np.float32)), ORBIT),
     "equal depths": (cloud(40, **{name: np.zeros(40, np.float32) for name in fields.POSITION}), ORBIT),
     "far from the origin": (
         cloud(60, x=_placed(5e5)(0), y=_placed(4e6)(1), z=_placed(300)(2)),
