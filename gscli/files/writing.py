@@ -208,7 +208,8 @@ def replacing_folder(
     make_folder(target.parent)
     try:
         with temporaries.folder_beside(target) as (new, old):
-            yield new
+            with _in_place_of(new, path):
+                yield new
             try:
                 if overwrite and target.exists():
                     temporaries.pass_on_accesses(target, new)
@@ -226,6 +227,20 @@ def replacing_folder(
                 raise
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+@contextmanager
+def _in_place_of(new: Path, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let errors about a file in a new folder name the place that it would have had."""
+    try:
+        yield
+    except GscliError as error:
+        if error.path is not None and (made := Path(error.path)).is_relative_to(new):
+            error.path = os.path.join(files.display_output(path), made.relative_to(new))
+            if error.remedy is not None:
+                folder = os.path.dirname(os.path.realpath(path))
+                error.remedy = error.remedy.replace(os.fspath(made.parent), folder)
+        raise
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:

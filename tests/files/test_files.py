@@ -280,3 +280,20 @@ def test_a_full_disk_is_told_with_its_folder_and_what_was_free(tmp_path, monkeyp
         f"{tmp_path}/x: cannot be written (No space left on device); "
         f"free some space in {tmp_path}, where 12.3 MB did not suffice"
     )
+
+
+def test_a_full_disk_is_told_by_the_name_of_the_folder_that_is_made(tmp_path, monkeypatch):
+    """Not by that of the hidden one beside it, which is gone by then."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=12_340_000))
+    levels = tmp_path / "levels"
+    with (
+        pytest.raises(files.GscliError) as caught,
+        writing.replacing_folder(levels, overwrite=False, refuse=lambda old, new: None) as new,
+        writing.replacing(new / "1.ply", overwrite=False),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(caught.value) == (
+        f"{levels}/1.ply: cannot be written (No space left on device); "
+        f"free some space in {tmp_path}, where 12.3 MB did not suffice"
+    )
+    assert list(tmp_path.iterdir()) == []
