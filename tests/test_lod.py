@@ -104,6 +104,19 @@ def test_levels_that_would_be_equal_are_left_out(scene: Path, tmp_path: Path) ->
     assert [each.points for each in result.levels] == [5, 3, 1]
 
 
+def test_one_gaussian_is_told_as_one(tmp_path: Path) -> None:
+    formats.write(tmp_path / "few.ply", cloud(40))
+    told = CliRunner().invoke(
+        main, ["lod", f"{tmp_path}/few.ply", f"{tmp_path}/levels", "--ratio", ".15", "--views", "0"]
+    )
+    lines = [line for line in told.stderr.splitlines() if line.startswith("level")]
+    assert lines == [
+        "level 0  40 Gaussians, 100.0%: the scene itself",
+        "level 1   6 Gaussians,  15.0%",
+        "level 2   1 Gaussian,    2.5%",
+    ]
+
+
 @pytest.mark.usefixtures("kernels")
 def test_without_looking_nothing_is_judged(scene: Path, tmp_path: Path) -> None:
     result = lod(scene, tmp_path / "levels", levels=3, views=0)

@@ -40,7 +40,8 @@ def summary(result: Levels, *, verbose: bool = False) -> list[str]:
 def _level(each: Level, result: Levels) -> str:
     width = len(f"{result.points:,}")
     share = numbers.percent(each.points / result.points, 1)
-    line = f"level {each.level:<2} {each.points:>{width},} Gaussians, {share:>6}"
+    noun = "Gaussian, " if each.points == 1 else "Gaussians,"
+    line = f"level {each.level:<2} {each.points:>{width},} {noun} {share:>6}"
     looks = each.looks
     if looks is None:
         return f"{line}: the scene itself" if not each.level else line
