@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -122,21 +123,20 @@ def simplify(
     seen = look.taken(cloud, read.name, given, views, count, timings, track)  # a search begins as for few
     maker = Maker.of(gaussians, seen, read.name)
     with timings.stage("merge", track):
-        if grid is None:
-            roots = maker.hierarchy(count).roots
-        else:
-            of_cells = cells.roots(maker, grid, count)
+        roots = maker.hierarchy(count).roots if grid is None else partial(cells.roots, maker, grid)
 
-            def roots(count: int) -> npt.NDArray[np.int64]:
-                return of_cells
+    def merged(left: int) -> Made:
+        with timings.stage("merge", track):
+            found = roots(left)
+        return maker.made(found, timings, track)
 
     def make(left: int) -> tuple[Made, judging.Judged]:
-        made = maker.made(roots(left), timings, track)
+        made = merged(left)
         return made, judge.stage(made.cloud, timings, track)
 
     judged = searched = None
     if seen is None:
-        made = maker.made(roots(count), timings, track)
+        made = merged(count)
     else:
         where = judging.from_where(cloud, read.name, given)
         judge = judging.Judge(cloud, read.name, where, often=min_psnr is not None)
