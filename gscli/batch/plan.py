@@ -155,7 +155,7 @@ def _refuse_collisions(tasks: Sequence[Task], folder: str | None) -> None:
 
 
 def _refuse_nesting(tasks: Sequence[Task]) -> None:
-    """Refuse a scene folder that would take the place of other outputs."""
+    """Refuse an output folder that would take the place of other outputs, or of what is read."""
     folders = {os.path.realpath(path): task for task in tasks for path in task.outputs if path.endswith("/")}
     if not folders:
         return
@@ -167,6 +167,14 @@ def _refuse_nesting(tasks: Sequence[Task]) -> None:
                         f"would lie in the output of {folders[above].source}",
                         path=path,
                         remedy="let the pattern match one of them",
+                    )
+        for one in task.inputs:
+            for above in map(str, Path(os.path.realpath(Source.of(one.path).path)).parents):
+                if above in folders:
+                    raise UsageError(
+                        f"is an input and lies in the output of {folders[above].source}, which replaces it",
+                        path=one.path,
+                        remedy="choose another `out_dir`",
                     )
 
 

@@ -241,6 +241,16 @@ def test_a_folder_is_not_written_over_outputs_in_it(rooms: Path) -> None:
         plan("resample", find([Pattern("rooms/**/")]), {}, folder="out")
 
 
+def test_a_folder_is_not_written_over_what_is_read_in_it(tmp_path: Path) -> None:
+    """A folder of levels holds scenes, and is replaced as a whole."""
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0/0.ply").touch()
+    found = find([Pattern(f"{tmp_path}/0/*.ply")])
+    with pytest.raises(UsageError, match=r"0/0\.ply: is an input and lies in the output of .*0/0\.ply"):
+        plan("lod", found, {"views": 0}, folder=str(tmp_path))
+    assert len(plan("lod", found, {"views": 0}, folder=f"{tmp_path}/out")) == 1
+
+
 def test_outputs_are_complete_where_each_has_its_files(tmp_path: Path) -> None:
     (tmp_path / "levels/0_0").mkdir(parents=True)
     files = [tmp_path / "levels/lod.json", tmp_path / "levels/0_0/meta.json", tmp_path / "rows.npy"]
