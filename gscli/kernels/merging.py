@@ -67,26 +67,22 @@ class Blobs:
         return len(self.rows)
 
 
+def empty(count: int, colors: int) -> Blobs:
+    """Room for so many, of so many numbers of colour."""
+    return Blobs(np.zeros(count, BLOB), np.zeros((count, -(-colors // LANES) * LANES), np.float32))
+
+
 def blobs(means: Array, covariances: Array, weights: Array, colors: Array) -> Blobs:
     """Gaussians that nothing was merged into yet.
 
     Args:
-        means: (N, 3). covariances: (N, 6), as of `Blobs`. weights: (N,).
-        colors: (N, C) of any C; float32 whose C is a multiple of `LANES` are not copied, and change.
+        means: (N, 3). covariances: (N, 6), as of `Blobs`. weights: (N,). colors: (N, C) of any C.
     """
-    rows = np.zeros(len(means), BLOB)
-
-    def fill(part: slice) -> None:
-        rows["mean"][part], rows["covariance"][part] = means[part], covariances[part]
-        rows["spread"][part] = log(np.maximum(_determinant(covariances[part].T), SMALLEST))
-
-    parallel.for_each(fill, parallel.blocks(len(rows), ROWS))
-    rows["weight"] = weights
-    if not colors.shape[1] % LANES and colors.dtype == np.float32 and colors.flags.owndata:
-        return Blobs(rows, np.ascontiguousarray(colors))
-    padded = np.zeros((len(means), -(-colors.shape[1] // LANES) * LANES), np.float32)
-    padded[:, : colors.shape[1]] = colors
-    return Blobs(rows, padded)
+    found = empty(len(means), colors.shape[1])
+    found.rows["mean"], found.rows["covariance"], found.rows["weight"] = means, covariances, weights
+    found.rows["spread"] = log(np.maximum(_determinant(covariances.T), SMALLEST))
+    found.colors[:, : colors.shape[1]] = colors
+    return found
 
 
 def merge(given: Blobs, neighbors: Array, count: int) -> npt.NDArray[np.int32]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields
 from ..kernels import merging, morton
 from ..neighbors import knn
 from .gaussians import Gaussians
@@ -85,14 +84,10 @@ class Hierarchy:
 def hierarchy(gaussians: Gaussians, weights: Array, count: int) -> Hierarchy:
     """The merges that leave `count` rows; the first of them are those that leave more."""
     total = len(gaussians.cloud)
-    rows = morton.order_of(gaussians.positions.T)  # neighbours lie side by side in memory
-    points = gaussians.cloud.columns(fields.POSITION).T[rows]
-    blobs = merging.blobs(
-        gaussians.positions.T[rows],
-        gaussians.covariances.T[rows],
-        weights[rows],
-        gaussians.colors(rows, merging.LANES),
-    )
+    points = gaussians.cloud.xyz
+    rows = morton.order_of(points)  # neighbours lie side by side in memory
+    points = points[rows]
+    blobs = gaussians.blobs(rows, weights[rows])
     alive, done = np.arange(total), [np.empty((0, 2), np.int32)]
     while len(alive) > count:
         whole = len(alive) == total

@@ -11,17 +11,18 @@ import numpy.typing as npt
 
 from .. import fields, flaws
 from ..cameras import box
+from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import render_modes
-from ..kernels import covariances, elementary, parallel, structured
+from ..kernels import covariances, elementary, merging, parallel, structured
 from ..kernels.columns import abreast, gather
 from ..splats import DENSITY, STUDENT
 
 Array = npt.NDArray[Any]
 
 SHAPE = (fields.OPACITY, *fields.SCALE, *fields.ROTATION)
-ROWS = 1 << 14  # whose colours are gathered at a time
+ROWS = 1 << 14  # gathered at a time
 THINNEST = 1e-7  # of the scene's size, which a Gaussian is in every direction at least
 FARTHEST = 1e30  # of the scene's size: what is farther or larger counts as that
 INSTEAD = "thin it by resample, which selects rows"
@@ -33,16 +34,13 @@ class Gaussians:
 
     Attributes:
         cloud: the scene.
-        size: half the diagonal of what the scene is about.
-        centre: (3,) of that. positions: (3, N) from there, in sizes. covariances: (6, N) in squared sizes.
+        size: half the diagonal of what the scene is about. centre: (3,) of that.
         mass: (N,) opacity times footprint, positive.
     """
 
     cloud: GaussianCloud
     size: float
     centre: Array
-    positions: Array
-    covariances: Array
     mass: Array
 
     @classmethod
@@ -53,39 +51,53 @@ class Gaussians:
             InputError: it has none that can be merged, or some that no renderer can draw.
         """
         require(cloud, name)
-        count = len(cloud)
-        xyz = cloud.columns(fields.POSITION)
-        low, high = box(xyz.T)
+        low, high = box(cloud[stride(len(cloud))].xyz)
         size = float(np.sqrt(((high - low) ** 2).sum())) / 2 or 1.0
-        centre = (low + high) / 2
-        positions = np.clip((xyz - centre[:, None]) / size, -FARTHEST, FARTHEST)
-        del xyz
-        found, mass = np.empty((6, count)), np.empty(count)
+        mass = np.empty(len(cloud))
         for start, block in cloud.column_blocks(SHAPE):
             part = slice(start, start + block.shape[1])
-            scales = np.minimum(elementary.exp(block[1:4]) / size, FARTHEST)
-            found[:, part] = covariances.of_axes(scales, block[4:].astype(np.float64))
-            mass[part] = elementary.sigmoid(block[0]) * covariances.footprint(found[:, part])
-        found[[0, 3, 5]] += THINNEST**2
+            mass[part] = elementary.sigmoid(block[0]) * covariances.footprint(_covariances(block[1:], size))
         mean = float(mass.mean())
-        mass = mass + 1e-12 * mean if mean > 0 else np.ones(count)
-        return cls(cloud, size, centre, positions, found, mass)
+        mass = mass + 1e-12 * mean if mean > 0 else np.ones(len(cloud))
+        return cls(cloud, size, (low + high) / 2, mass)
 
-    def colors(self, rows: Array, lanes: int) -> npt.NDArray[np.float32]:
-        """(N, C) harmonics of these rows, C filled up with zeros to a multiple of `lanes`."""
+    def shapes(self, taken: Array) -> tuple[Array, Array]:
+        """Where rows taken from the scene are, and their covariances, (n,) structured.
+
+        Returns:
+            (3, n) positions from the centre, in sizes. (6, n) covariances in squared sizes, none of which is
+            thinner than `THINNEST`.
+        """
+        own = (*fields.POSITION, *SHAPE[1:])
+        gather(taken, own, block := np.empty((len(own), len(taken)), self.cloud.float_type(own)))
+        positions = np.clip((block[:3] - self.centre[:, None]) / self.size, -FARTHEST, FARTHEST)
+        found = _covariances(block[3:], self.size)
+        found[[0, 3, 5]] += THINNEST**2
+        return positions, found
+
+    def blobs(self, rows: Array, weights: Array) -> merging.Blobs:
+        """These rows of the scene as they are merged, with (n,) weights."""
         names = color_names(self.cloud)
+        found = merging.empty(len(rows), len(names))
         kind = self.cloud.float_type(names)
-        found = np.zeros((len(rows), -(-len(names) // lanes) * lanes), np.float32)
 
         def fill(part: slice) -> None:
             taken = structured.take_rows(self.cloud.rows, rows[part])
-            if (block := abreast(taken, names)) is None:
+            if (colors := abreast(taken, names)) is None:
                 gather(taken, names, planes := np.empty((len(names), len(taken)), kind))
-                block = planes.T
-            found[part, : len(names)] = block
+                colors = planes.T
+            positions, shapes = self.shapes(taken)
+            some = merging.blobs(positions.T, shapes.T, weights[part], colors)
+            found.rows[part], found.colors[part] = some.rows, some.colors
 
         parallel.for_each(fill, parallel.blocks(len(rows), ROWS))
         return found
+
+
+def _covariances(shapes: Array, size: float) -> Array:
+    """(6, n) in squared sizes, of (7, n) logarithms of scales, and rotations."""
+    scales = np.minimum(elementary.exp(shapes[:3]) / size, FARTHEST)
+    return covariances.of_axes(scales, shapes[3:].astype(np.float64))
 
 
 def color_names(cloud: GaussianCloud) -> tuple[str, ...]:

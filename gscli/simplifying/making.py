@@ -11,9 +11,8 @@ from ..cloud import GaussianCloud
 from ..progress import Timings, Track
 from . import clusters, look
 from .clusters import Clusters, Hierarchy
-from .gaussians import Gaussians, color_names, other_columns
+from .gaussians import Gaussians, other_columns
 from .merged import Merged
-from .moments import moments
 
 Array = npt.NDArray[Any]
 
@@ -63,9 +62,7 @@ class Maker:
     def merged(self, found: Clusters) -> Merged:
         """The scene whose rows are these clusters, as nobody has looked at it yet."""
         shown = None if self.seen is None else self.seen.seen
-        columns = (*color_names(self.gaussians.cloud), *self.averaged)
-        together = moments(self.gaussians, found, self.weights, shown, columns)
-        return Merged(self.gaussians, found, together, self.averaged)
+        return Merged(self.gaussians, found, self.weights, shown, self.averaged)
 
     def made(self, roots: Array, timings: Timings, track: Track, *, growth: float | None = None) -> Made:
         """The scene whose rows are those that have one root each, (N,) of each row one of them.

@@ -20,7 +20,7 @@ from ..kernels import covariances, elementary
 from .clusters import Clusters
 from .gaussians import Gaussians, color_names
 from .look import Look, drawn
-from .moments import Moments
+from .moments import moments as of_clusters
 
 Array = npt.NDArray[Any]
 
@@ -32,16 +32,27 @@ BLIND = 0.3  # where nobody looks
 class Merged:
     """A scene whose clusters are one row each.
 
+    Args:
+        gaussians: of the whole. clusters: of its rows. weights: (N,) of these.
+        seen: (N,) pixels that each fills, or None where nobody looked.
+        averaged: columns beside those of Gaussians that are weighted means.
+
     Attributes:
         cloud: the scene as it is so far; its merged rows change.
     """
 
     def __init__(
-        self, gaussians: Gaussians, clusters: Clusters, moments: Moments, averaged: list[str]
+        self,
+        gaussians: Gaussians,
+        clusters: Clusters,
+        weights: Array,
+        seen: Array | None,
+        averaged: list[str],
     ) -> None:
         source = gaussians.cloud.take(clusters.chosen)
-        colors = color_names(source)
-        changed = {*fields.POSITION, fields.OPACITY, *fields.SCALE, *fields.ROTATION, *colors, *averaged}
+        means = (*color_names(source), *averaged)
+        moments = of_clusters(gaussians, clusters, weights, seen, means, source.rows)
+        changed = {*fields.POSITION, fields.OPACITY, *fields.SCALE, *fields.ROTATION, *means}
         if len(clusters.merged):
             header = replace(source.header, edited=source.header.edited | changed)
             source = replace(source, header=header)
@@ -53,7 +64,6 @@ class Merged:
         self._log_scales = 0.5 * elementary.log(np.maximum(variances, 1e-300) * gaussians.size**2)
         self._put(fields.POSITION, moments.means * gaussians.size + gaussians.centre[:, None])
         self._put(fields.ROTATION, rotations)
-        self._put((*colors, *averaged), moments.columns)
         self.grow(BLIND)
 
     def grow(self, power: float) -> None:

@@ -24,28 +24,32 @@ class Moments:
     """Of t clusters.
 
     Attributes:
-        means: (3, t) and covariances: (6, t), as of `Gaussians`.
+        means: (3, t) and covariances: (6, t), as of `Gaussians.shapes`.
         mass: (t,) the sum of the rows' masses.
         shown: (t,) the part of it that counts where rows hide each other: all of it where all are seen alike,
             and that of the rows in front where the others are hidden.
-        columns: (C, t) the means of the columns that were asked for.
     """
 
     means: Array
     covariances: Array
     mass: Array
     shown: Array
-    columns: Array
 
 
 def moments(
-    gaussians: Gaussians, clusters: Clusters, weights: Array, seen: Array | None, names: Sequence[str]
+    gaussians: Gaussians,
+    clusters: Clusters,
+    weights: Array,
+    seen: Array | None,
+    names: Sequence[str],
+    out: Array,
 ) -> Moments:
     """The moments of clusters of more than one row.
 
     Args:
         weights: (N,) of all rows. seen: (N,) pixels that each fills, or None where nobody looked.
         names: columns to average.
+        out: (n,) the new rows, in which these columns become the means.
     """
     count = len(clusters.starts)
     found = Moments(
@@ -53,7 +57,6 @@ def moments(
         np.empty((6, count)),
         np.empty(count),
         np.empty(count),
-        np.empty((len(names), count)),
     )
     ends = np.append(clusters.starts, len(clusters.members))
     cuts = np.unique(np.searchsorted(clusters.starts, np.arange(0, len(clusters.members) + ROWS, ROWS)))
@@ -69,16 +72,18 @@ def moments(
 
         weight, mass = weights[rows], gaussians.mass[rows]
         share = weight / np.repeat(total(weight), sizes)
-        positions = gaussians.positions[:, rows]
+        taken = structured.take_rows(gaussians.cloud.rows, rows)
+        positions, shapes = gaussians.shapes(taken)
         means = total(share * positions)
         apart = covariances.outer(positions - np.repeat(means, sizes, axis=1))
         found.means[:, part] = means
-        found.covariances[:, part] = total(share * (gaussians.covariances[:, rows] + apart))
+        found.covariances[:, part] = total(share * (shapes + apart))
         found.mass[part] = total(mass)
         found.shown[part] = found.mass[part] if seen is None else _shown(total, seen[rows], mass)
         block = np.empty((len(names), len(rows)), kind)
-        gather(structured.take_rows(gaussians.cloud.rows, rows), names, block)
-        found.columns[:, part] = total(share * block)
+        gather(taken, names, block)
+        for name, column in zip(names, total(share * block), strict=True):
+            out[name][clusters.merged[part]] = column
 
     parallel.for_each(work, [slice(a, b) for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)])
     return found

@@ -7,9 +7,8 @@ import pytest
 
 from gscli import fields
 from gscli.simplifying.clusters import Clusters
-from gscli.simplifying.gaussians import Gaussians, color_names
+from gscli.simplifying.gaussians import Gaussians
 from gscli.simplifying.merged import OPAQUE, Merged
-from gscli.simplifying.moments import moments
 from tests.drawn import cloud
 
 
@@ -27,10 +26,7 @@ def test_it_grows_by_what_is_seen_of_opaque_rows_and_not_by_what_is_hidden(
     same = cloud(1, opacity=np.full(1, 40, np.float32))[[0, 0]]
     gaussians = Gaussians.of(same, "scene")
     found = Clusters.of(np.zeros(2, int), gaussians.mass)
-    of_both = moments(
-        gaussians, found, gaussians.mass, None if seen is None else np.array(seen), color_names(same)
-    )
-    merged = Merged(gaussians, found, of_both, [])
+    merged = Merged(gaussians, found, gaussians.mass, None if seen is None else np.array(seen), [])
     merged.grow(0.0)
     small = merged.cloud.columns(fields.SCALE)
     merged.grow(0.6)
