@@ -256,19 +256,6 @@ def leaves_of(node: dict[str, Any]) -> Any:
         yield from leaves_of(child)
 
 
-def test_boxes_hold_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "BOX", 10)
-    rng = np.random.default_rng(0)
-    places = rng.normal(size=(500, 3)).astype(np.float32)
-    places[100:200] = places[0]  # many in one place
-    places[200:300, 1:] = 0
-    tree = streaming.cut(places)
-    found = streaming.placed(tree, places)
-    assert sorted(np.concatenate([rows for _, rows in found]).tolist()) == list(range(500))
-    for _, rows in found:
-        assert len(rows) <= 10 or (places[rows] == places[rows[0]]).all()
-
-
 @needs_core
 def test_the_command_tells_each_level(scene: Path, tmp_path: Path) -> None:
     arguments = ["lod", str(scene), str(tmp_path / "levels"), "--levels", "3", "--ratio", "0.25"]

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 8 // of the arguments below; __init__.py has the same
+#define REVISION 9 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -129,12 +129,13 @@ EXPORT void kd_several_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t
 
 typedef struct { double mean[3], covariance[6], spread, weight, lost; } blob;
 typedef struct { double loss; int64_t row; } held; // in the heap
+typedef struct { int32_t gone, kept; double loss; } merged; // one row became another
 typedef struct { double loss; int32_t row, version; } partner; // how often that row had been merged into; none: row -1
 
 EXPORT void merge_begin(const blob *blobs, const float *colors, int64_t width, const int32_t *neighbors, int64_t k,
                         int64_t first, int64_t last, partner *partners);
 EXPORT void merge_pairs(blob *blobs, float *colors, int64_t width, partner *partners, int64_t k, int64_t count,
-                        int64_t wanted, int32_t *parents, int32_t *versions, held *heap, int32_t *merges, int64_t *done);
+                        int64_t wanted, int32_t *parents, int32_t *versions, held *heap, merged *merges, int64_t *done);
 
 // ---- raster.c: see kernels/splatting.py for what the arrays hold
 #define TILE_WIDTH 32

@@ -188,19 +188,19 @@ static void sift_down(held *heap, int64_t size, int64_t at, held moved)
     heap[at] = moved;
 }
 
-// Merge `wanted` pairs, or as many as there are: merges[i] is the row that is gone and the one that is both; done[0], how
-// many. versions counts how often a row was merged into.
+// Merge `wanted` pairs, or as many as there are: merges[i] is the row that is gone, the one that is both, and what they
+// lost; done[0], how many. versions counts how often a row was merged into.
 void merge_pairs(blob *blobs, float *colors, int64_t width, partner *partners, int64_t k, int64_t count, int64_t wanted,
-                 int32_t *parents, int32_t *versions, held *heap, int32_t *merges, int64_t *done)
+                 int32_t *parents, int32_t *versions, held *heap, merged *merges, int64_t *done)
 {
     const state s = {blobs, colors, width, partners, k, parents, versions};
-    int64_t size = 0, merged = 0;
+    int64_t size = 0, many = 0;
     for (int64_t row = 0; row < count; row++)
         if (partners[row * k].row >= 0)
             heap[size].loss = partners[row * k].loss, heap[size++].row = row;
     for (int64_t at = size / 2 - 1; at >= 0; at--)
         sift_down(heap, size, at, heap[at]);
-    while (size && merged < wanted) {
+    while (size && many < wanted) {
         const held least = heap[0]; // stays there until what becomes of it is known
         const int32_t row = (int32_t)least.row;
         int left = 0;
@@ -210,7 +210,7 @@ void merge_pairs(blob *blobs, float *colors, int64_t width, partner *partners, i
             const int fresh = parents[best.row] == best.row && versions[best.row] == best.version;
             if (fresh) {
                 join(&s, row, best.row, least.loss);
-                merges[2 * merged] = best.row, merges[2 * merged++ + 1] = row;
+                merges[many++] = (merged){best.row, row, least.loss};
             }
             left = gather(&s, row, row, fresh, found, 0);
             if (fresh)
@@ -226,5 +226,5 @@ void merge_pairs(blob *blobs, float *colors, int64_t width, partner *partners, i
                 sift_down(heap, size, 0, last);
         }
     }
-    done[0] = merged;
+    done[0] = many;
 }

@@ -42,11 +42,12 @@ BLOB = np.dtype(
 )
 HELD = np.dtype([("loss", "f8"), ("row", "i8")])
 PARTNER = np.dtype([("loss", "f8"), ("row", "i4"), ("version", "i4")])
+MERGE = np.dtype([("gone", "i4"), ("kept", "i4"), ("loss", "f8")])
 
 _BEGIN = Kernel("merge_begin", BLOB, np.float32, int, np.int32, int, int, int, PARTNER)
 _MERGE = Kernel(
     "merge_pairs",
-    *(BLOB, np.float32, int, PARTNER, int, int, int, np.int32, np.int32, HELD, np.int32, np.int64),
+    *(BLOB, np.float32, int, PARTNER, int, int, int, np.int32, np.int32, HELD, MERGE, np.int64),
 )
 
 
@@ -85,7 +86,7 @@ def blobs(means: Array, covariances: Array, weights: Array, colors: Array) -> Bl
     return found
 
 
-def merge(given: Blobs, neighbors: Array, count: int) -> npt.NDArray[np.int32]:
+def merge(given: Blobs, neighbors: Array, count: int) -> Array:
     """Merge until `count` are left, or none has a partner.
 
     Args:
@@ -94,7 +95,8 @@ def merge(given: Blobs, neighbors: Array, count: int) -> npt.NDArray[np.int32]:
         count: how many are to be left, at least 1.
 
     Returns:
-        (M, 2) int32: M times, one after the other, the second row became both and the first was gone.
+        (M,) of `MERGE`: M times, one after the other, one row became both, the other was gone, and so much
+        was lost.
 
     Raises:
         ValueError: arrays that do not go together.
@@ -110,7 +112,7 @@ def merge(given: Blobs, neighbors: Array, count: int) -> npt.NDArray[np.int32]:
     nearby = np.ascontiguousarray(neighbors, np.int32)
     if not _core.available():
         return _merge(given, nearby, wanted)
-    partners, merges = np.empty((n, k), PARTNER), np.empty((wanted, 2), np.int32)
+    partners, merges = np.empty((n, k), PARTNER), np.empty(wanted, MERGE)
     width = given.colors.shape[1]
     parallel.for_each(
         lambda part: _BEGIN(given.rows, given.colors, width, nearby, k, part.start, part.stop, partners),
@@ -133,13 +135,13 @@ class _Partner(NamedTuple):
     version: int
 
 
-def _merge(given: Blobs, neighbors: npt.NDArray[np.int32], wanted: int) -> npt.NDArray[np.int32]:
+def _merge(given: Blobs, neighbors: npt.NDArray[np.int32], wanted: int) -> Array:
     n, k = neighbors.shape
     state = _State(given)
     partners = [state.ranked(row, [j for j in neighbors[row].tolist() if j >= 0])[:k] for row in range(n)]
     heap = [(found[0].loss, row) for row, found in enumerate(partners) if found]
     heapify(heap)
-    merges: list[tuple[int, int]] = []
+    merges: list[tuple[int, int, float]] = []
     while heap and len(merges) < wanted:
         loss, row = heappop(heap)
         if state.parent[row] != row:
@@ -148,12 +150,12 @@ def _merge(given: Blobs, neighbors: npt.NDArray[np.int32], wanted: int) -> npt.N
         candidates = [each.row for each in partners[row]]
         if state.parent[best.row] == best.row and state.version[best.row] == best.version:
             state.join(row, best.row, loss)
-            merges.append((best.row, row))
+            merges.append((best.row, row, loss))
             candidates += [each.row for each in partners[best.row]]
         partners[row] = state.ranked(row, candidates)[:k]
         if partners[row]:
             heappush(heap, (partners[row][0].loss, row))
-    return np.array(merges, np.int32).reshape(-1, 2)
+    return np.array(merges, MERGE)
 
 
 class _State:

@@ -42,13 +42,15 @@ def for_each(
     parts: Iterable[Part],
     *,
     done: Callable[[Part], object] | None = None,
+    at_once: int | None = None,
 ) -> None:
     """Call `work` on every part, on several threads, and `done` on each once it is, on one at a time.
 
-    NumPy releases the interpreter lock inside its loops.
+    NumPy releases the interpreter lock inside its loops. `at_once` says how many parts are worked on at a
+    time, at most.
     """
     todo = list(parts)
-    workers = min(threads(), len(todo))
+    workers = min(threads(), len(todo), len(todo) if at_once is None else at_once)
     if workers <= 1:
         for part in todo:
             work(part)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from .._core import Kernel
 from ..errors import UsageError
 from . import parallel
-from .structured import as_bytes
+from .structured import as_bytes, release_pages
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +29,7 @@ TILE = (32, 16)  # pixels, across and down
 CHUNK = 1 << 15  # rows that a thread projects at a time
 TILES = 16  # that a thread draws at a time
 PAIRS = 1 << 26  # of a tile and a Gaussian in it, listed at a time
+SHARED = 1 << 21  # of them, among which an image is shared out at a time
 SHARES = 4  # channels of an image that is shared out
 SHARE_UNIT = 1 << 22  # a share of one in an image of ones
 
@@ -126,8 +127,8 @@ def share(
     given = np.ascontiguousarray(image(drawn), np.float32)
     if view["xray"][0] or given.shape != (*drawn.alpha.shape, SHARES) or not (np.abs(given) <= 1).all():
         raise ValueError(f"an image that is not one of {SHARES} channels from -1 to 1")
-    sums = np.zeros((len(rows), SHARES))
-    for band in _bands(view, seen):
+    sums = np.zeros((len(rows), SHARES), order="F")  # of channels that are 0 no memory is touched
+    for band in _bands(view, seen, SHARED):
         shares = np.zeros((len(band.ids), SHARES), np.int32)
         kind = (view, seen.splats, band.ids, band.starts, band.tiles)
         parallel.for_each(
@@ -136,8 +137,7 @@ def share(
         )
         owners = seen.splats["row"][band.ids]
         for channel in np.flatnonzero(shares.any(0)):
-            sums[:, channel] += np.bincount(owners, shares[:, channel], len(rows))
-    sums /= SHARE_UNIT
+            sums[:, channel] += np.bincount(owners, shares[:, channel], len(rows)) / SHARE_UNIT
     return drawn, sums
 
 
@@ -149,7 +149,7 @@ def _drawn(view: Array, seen: _Seen, depth: bool) -> Drawn:
         np.empty((height, width) if depth else (0, 0), np.float32),
     )
     out = (picture.color, picture.alpha, picture.depth)
-    for band in _bands(view, seen):
+    for band in _bands(view, seen, PAIRS):
         kind = (view, seen.splats, band.ids, band.starts, band.tiles)
         parallel.for_each(
             lambda part, kind=kind: _DRAW(*kind, part.start, part.stop, int(depth), *out),  # type: ignore[misc]
@@ -172,15 +172,15 @@ class _Band:
     tiles: npt.NDArray[np.uint32]
 
 
-def _bands(view: Array, seen: _Seen) -> Iterator[_Band]:
-    """The tiles of a picture, a band of lines at a time, so that lists stay small."""
+def _bands(view: Array, seen: _Seen, most: int) -> Iterator[_Band]:
+    """The tiles of a picture, a band of lines of `most` pairs at a time, so that lists stay small."""
     across, down = -(-int(view["width"][0]) // TILE[0]), -(-int(view["height"][0]) // TILE[1])
     pairs = np.zeros(across * down + 1, np.int64)  # before each tile
     np.cumsum(seen.counts, out=pairs[1:])
     lines = pairs[::across]
     top = 0
     while top < down:
-        bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + PAIRS, side="right")) - 1)
+        bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + most, side="right")) - 1)
         yield _band(seen, pairs, (top, bottom), across)
         top = bottom
 
@@ -205,6 +205,7 @@ def _project(rows: Array, columns: Array, view: Array) -> _Seen:
         tally, chunk = tallies.get(), chunks[place]
         _PROJECT(flat, columns, view, chunk.start, chunk.stop, splats, keys, boxes, tally, seen, place)
         tallies.put(tally)
+        release_pages(rows[chunk])
 
     parallel.for_each(project, range(len(chunks)))
     total = int(seen.sum())

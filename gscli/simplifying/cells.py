@@ -16,6 +16,7 @@ from ..kernels import ladder
 from ..results.shown import counted
 from . import clusters
 from .gaussians import Gaussians
+from .hierarchy import hierarchy
 from .making import Maker
 
 FINER = 20  # rungs of the ladder, a decade, that are climbed down for as many cells as are asked for
@@ -77,5 +78,5 @@ def roots(maker: Maker, grid: VoxelGrid, count: int) -> npt.NDArray[np.int64]:
     cells = clusters.Clusters.of(found, maker.weights)
     cloud = maker.merged(cells).cloud
     weights = np.bincount(cells.new, maker.weights)
-    pairs = clusters.hierarchy(Gaussians.of(cloud, maker.name), weights, count)
+    pairs = hierarchy(Gaussians.of(cloud, maker.name), weights, count)
     return cells.chosen[pairs.roots(count)][cells.new]

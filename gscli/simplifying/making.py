@@ -10,8 +10,9 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud
 from ..progress import Timings, Track
 from . import clusters, look
-from .clusters import Clusters, Hierarchy
+from .clusters import Clusters
 from .gaussians import Gaussians, other_columns
+from .hierarchy import Hierarchy, hierarchy
 from .merged import Merged
 
 Array = npt.NDArray[Any]
@@ -57,7 +58,7 @@ class Maker:
 
     def hierarchy(self, least: int) -> Hierarchy:
         """The merges that leave `least` rows, one after the other."""
-        return clusters.hierarchy(self.gaussians, self.weights, least)
+        return hierarchy(self.gaussians, self.weights, least)
 
     def merged(self, found: Clusters) -> Merged:
         """The scene whose rows are these clusters, as nobody has looked at it yet."""

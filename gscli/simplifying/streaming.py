@@ -8,6 +8,7 @@ viewers take each box from the level that its distance asks for.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..cloud import GaussianCloud
 from ..formats import sog, streamed_sog
 from ..kernels import covariances, elementary
 from ..version import __version__
+from . import boxes
 
 Array = npt.NDArray[Any]
 
@@ -29,30 +31,16 @@ DIGITS = 7  # of bounds, as float32 has them
 
 
 @dataclass
-class Node:
-    """A box: cut in two across an axis, or a leaf.
+class Held:
+    """What a box of the finest level holds.
 
     Attributes:
-        axis, at: what is below `at` is in the first of the children. children: none of a leaf.
-        low, high: (3,) around what is in it. lods: of a leaf, what it has of each level.
+        low, high: (3,) around what is in it. lods: of each level, where that is.
     """
 
-    axis: int = 0
-    at: float = 0.0
-    children: tuple[Node, ...] = ()
     low: Array = field(default_factory=lambda: np.full(3, np.inf))
     high: Array = field(default_factory=lambda: np.full(3, -np.inf))
     lods: dict[int, dict[str, int]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As lod-meta.json has it, its bounds those of its children."""
-        for child in (children := [each.to_dict() for each in self.children]):
-            self.low = np.minimum(self.low, child["bound"]["min"])
-            self.high = np.maximum(self.high, child["bound"]["max"])
-        bound = {"min": _digits(self.low), "max": _digits(self.high)}
-        if children:
-            return {"bound": bound, "children": children}
-        return {"bound": bound, "lods": {str(level): held for level, held in self.lods.items()}}
 
 
 class Stream:
@@ -65,7 +53,8 @@ class Stream:
     def __init__(self, folder: Path, finest: GaussianCloud) -> None:
         self.names: list[str] = []
         self._folder, self._counts = folder, list[int]()
-        self._tree = cut(finest.xyz)
+        self._tree = boxes.cut(finest.xyz, BOX)
+        self._leaves: list[Held] = []  # from left to right
 
     def add(self, cloud: GaussianCloud) -> list[str]:
         """Write the next level; the names of its files."""
@@ -83,7 +72,9 @@ class Stream:
                 waiting.clear()
                 held = 0
 
-        for leaf, rows in placed(self._tree, cloud.xyz):
+        placed = boxes.placed(self._tree, cloud.xyz)
+        self._leaves = self._leaves or [Held() for _ in placed]
+        for leaf, rows in zip(self._leaves, placed, strict=True):
             if not len(rows):
                 continue
             leaf.lods[level] = {"file": len(self.names), "offset": held, "count": len(rows)}
@@ -105,43 +96,21 @@ class Stream:
             "counts": self._counts,
             "lodLevels": len(self._counts),
             "filenames": self.names,
-            "tree": self._tree.to_dict(),
+            "tree": _described(self._tree, iter(self._leaves)),
         }
         (self._folder / streamed_sog.META).write_text(json.dumps(meta, separators=(",", ":")))
 
 
-def cut(xyz: Array) -> Node:
-    """The boxes of (N, 3) positions."""
-    root = Node()
-    todo = [(root, xyz)]
-    while todo:
-        node, here = todo.pop()
-        if len(here) <= BOX:
-            continue
-        node.axis = int(np.argmax(here.max(axis=0) - here.min(axis=0)))
-        node.at = float(np.partition(here[:, node.axis], len(here) // 2)[len(here) // 2])
-        below = here[:, node.axis] < node.at
-        if not below.any():  # half of them lie in the lowest place
-            node.at = float(np.nextafter(here.dtype.type(node.at), here.dtype.type(np.inf)))
-            below = here[:, node.axis] < node.at
-            if below.all():
-                continue
-        node.children = Node(), Node()
-        todo += [(node.children[0], here[below]), (node.children[1], here[~below])]
-    return root
-
-
-def placed(tree: Node, xyz: Array) -> list[tuple[Node, npt.NDArray[np.int64]]]:
-    """The leaves, and the rows of (N, 3) positions in each, ascending."""
-    found, todo = [], [(tree, np.arange(len(xyz)))]
-    while todo:
-        node, rows = todo.pop()
-        if not node.children:
-            found.append((node, rows))
-            continue
-        below = xyz[rows, node.axis] < node.at
-        todo += [(node.children[1], rows[~below]), (node.children[0], rows[below])]
-    return found
+def _described(box: boxes.Box, leaves: Iterator[Held]) -> dict[str, Any]:
+    """A box as lod-meta.json has it, its bounds those of its children."""
+    held = None if box.children else next(leaves)
+    children = [_described(child, leaves) for child in box.children]
+    if held is not None:
+        bound = {"min": _digits(held.low), "max": _digits(held.high)}
+        return {"bound": bound, "lods": {str(level): where for level, where in held.lods.items()}}
+    ends = ("min", np.minimum), ("max", np.maximum)
+    bound = {end: _digits(of(*(np.array(child["bound"][end]) for child in children))) for end, of in ends}
+    return {"bound": bound, "children": children}
 
 
 def reach(cloud: GaussianCloud) -> tuple[Array, Array]:

@@ -21,8 +21,8 @@ from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import Timings, Track
 from ..simplifying import cells, look
-from ..simplifying.clusters import Hierarchy
 from ..simplifying.gaussians import Gaussians, require
+from ..simplifying.hierarchy import Hierarchy
 from ..simplifying.making import Made, Maker
 from .checks import SHOWN, Check, different_columns
 from .claims import refusing

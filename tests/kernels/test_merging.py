@@ -65,9 +65,10 @@ def test_the_pair_that_loses_least_goes_first() -> None:
     merges = merging.merge(merging.blobs(*given), everyone, 1)
     assert len(merges) == count - 1
     alive, rows = list(range(count)), merging.blobs(*given)
-    for gone, kept in merges.tolist():
+    for gone, kept, lost in merges.tolist():
         loss, i, j = least(rows, alive)
         assert {i, j} == {gone, kept}
+        assert lost == pytest.approx(loss, rel=1e-9)
         merging.merge(pair := merging.Blobs(rows.rows[[kept, gone]], rows.colors[[kept, gone]]), ONE, 1)
         rows.rows[kept], rows.colors[kept] = pair.rows[0], pair.colors[0]
         assert rows.rows[kept]["lost"] == pytest.approx(loss, rel=1e-9)
