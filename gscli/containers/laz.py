@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..files import temporaries
-from ..runtime import libraries, processes
+from ..runtime import libraries
+from . import bounded
 from .bytes import mapped, table
 from .las_head import PACKING, RECORD, LasHead
 
@@ -62,15 +63,9 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
     with temporaries.folder("gscli-laz") as folder:
         target = folder / "points.las"
         target.write_bytes(head)
-        source = path.resolve()
-        if not source.exists():  # spooled stdin: a descriptor of this process alone
-            source = folder / "points.laz"
-            source.write_bytes(data.data)
-        bound = _ROOM + _COPIES * points
-        arguments = [decoder, source, target, start, layout.hex(), points, bound]
-        status = processes.run("gscli.containers.laz_process:main", *map(str, arguments))
-        if status or target.stat().st_size != start + points:
-            raise InputError("has damaged LAZ data", path=path, remedy="check that it is intact")
+        source = bounded.source_in(folder, path, "points.laz")
+        arguments = (decoder, source, target, start, layout.hex(), points, _ROOM + _COPIES * points)
+        bounded.run("gscli.containers.laz_process:main", path, "LAZ", *arguments)
         with target.open("ab") as out:
             out.write(records)
         yield target

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..runtime import processes
+import os
+
+from . import bounded_process
 
 
 def main(decoder: str, source: str, target: str, start: str, layout: str, size: str, limit: str) -> None:
@@ -16,8 +18,7 @@ def main(decoder: str, source: str, target: str, start: str, layout: str, size: 
         size: how many bytes they take unpacked.
         limit: how many bytes of address space this process may take.
     """
-    processes.end_with_parent()
-    processes.bound_memory(int(limit))
+    bounded_process.enter(os.stat(source).st_size, int(limit))
     points = bytearray(int(size))
     with open(source, "rb") as stream, open(target, "ab") as out:
         if decoder == "laszip":

@@ -1,23 +1,20 @@
 """The process that USD is read in, with OpenUSD's own library and a bound on its memory.
 
-It writes the arrays of what is shown to one file, and beside it a page of JSON that says where each is.
 Other files that the scene refers to are not opened: references to them are taken out before it is composed.
 """
 
 from __future__ import annotations
 
-import json
+import os
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..runtime import processes
+from . import bounded_process
 
 SPLATS, POINTS = "ParticleField3DGaussianSplat", "Points"
-ABOUT, VALUES = "about.json", "values"
 MOST_PRIMS, MOST_SHOWN, MOST_LAYERS = 1_000_000, 1000, 1000  # more are no scene
 _HALVES = "h"  # what the names of attributes in half precision end with
 _ARRAYS = {
@@ -38,23 +35,14 @@ def main(source: str, folder: str, most: str, limit: str) -> None:
         most: how many bytes its arrays may take.
         limit: how many bytes of address space this process may take.
     """
-    processes.end_with_parent()
-    processes.bound_memory(int(limit))
-    place = Path(folder)
-    try:
-        with (place / VALUES).open("wb") as out:
-            about = _Scene(source, out, int(most)).about()
-    except Exception as error:  # noqa: BLE001  of a library in C++, over whatever a file holds
-        about = {"error": _line(error)}
-    (place / ABOUT).write_text(json.dumps(about))
+    bounded_process.enter(os.stat(source).st_size, int(limit))
+    bounded_process.tell(folder, lambda out: _Scene(source, out, int(most)).about(), _line)
 
 
 def _line(error: Exception) -> str:
     """What went wrong, in a line: of errors of the library, that which comes after where they were raised."""
     said = " ".join(str(error).split())
-    return (said.rpartition(" : ")[2] if "Error in" in said else said).strip("' ")[:160] or type(
-        error
-    ).__name__
+    return (said.rpartition(" : ")[2] if "Error in" in said else said).strip("' ")[:160]
 
 
 class _Scene:

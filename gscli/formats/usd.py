@@ -19,6 +19,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers import usd
+from ..containers.bounded import Parts
 from ..containers.bytes import malformed, require_columns
 from ..containers.usd_process import SPLATS
 from ..errors import InputError
@@ -99,7 +100,7 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
         return GaussianCloud(rows, header)
 
 
-def _prim(file: usd.Usd, one: dict[str, Any], axes: str) -> _Prim:
+def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
     """What a prim holds.
 
     Raises:

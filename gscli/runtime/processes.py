@@ -104,13 +104,23 @@ def end_with_parent() -> None:
 
 
 def bound_memory(limit: int) -> None:
-    """Take at most so much address space, where the system can hold a process to that."""
+    """Take at most so many bytes of address space, where the system can hold a process to that."""
+    _bound("RLIMIT_AS", limit)
+
+
+def bound_time(limit: int) -> None:
+    """Take at most so many seconds of processor time, where the system can hold a process to that."""
+    _bound("RLIMIT_CPU", limit)
+
+
+def _bound(name: str, limit: int) -> None:
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        kind = getattr(resource, name)
+        soft, hard = resource.getrlimit(kind)
         if soft == resource.RLIM_INFINITY or soft > limit:
-            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+            resource.setrlimit(kind, (limit, hard))
 
 
 def _wait_for_the_end() -> None:

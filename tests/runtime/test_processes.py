@@ -210,6 +210,18 @@ def test_a_child_ends_when_its_stdin_does() -> None:
         assert process.wait(30) == -signal.SIGKILL
 
 
+def compute() -> None:
+    """Compute for ever, within a second of processor time."""
+    processes.bound_time(1)
+    while True:
+        pass
+
+
+def test_a_child_ends_with_its_time() -> None:
+    pytest.importorskip("resource")
+    assert processes.run("tests.runtime.test_processes:compute") == -signal.SIGXCPU
+
+
 def test_an_interrupt_ends_the_child_too(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
     begin = processes.start
