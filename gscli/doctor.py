@@ -25,6 +25,7 @@ EXTRAS = {
     "faiss": (("faiss",), "compare --engine faiss"),
     "formats": (("laspy", "lazrs", "laszip"), "LAS and LAZ; see `gscli formats`"),
     "usd": (("pxr",), "OpenUSD"),
+    "e57": (("pye57",), "E57"),
     "ply": (("plyfile",), "PLY whose vertices hold lists"),
     "cluster": (("distributed",), "batch --scheduler"),
 }

@@ -40,7 +40,7 @@ from tests.mutations import mutated, repacked
 
 SECONDS = 2.0
 BYTES = 300 << 20
-SLOW = ("las-packed", "usd")  # a process for each file
+SLOW = ("las-packed", "usd", "e57")  # a process for each file
 # Each byte of the points has a checksum.
 CHECKED = ("npz", "npz-packed", "checkpoint-zip", "spz", "sog", "sog-1", "sog-2")
 CACHE = "cache"

@@ -9,6 +9,8 @@ import re
 import warnings
 import zipfile
 
+from tests.formats import e57s
+
 ODD_TEXT = (
     b"9",
     b"0",
@@ -82,6 +84,10 @@ def repacked(data: bytes, rng: random.Random) -> bytes:
         return gzip.compress(mutated(gzip.decompress(data), rng), 1)
     if data.startswith(b"PK\x03\x04"):
         return _rezipped(data, rng)
+    if data.startswith(b"ASTM-E57"):
+        if rng.random() < 0.5:
+            return e57s.with_xml(data, lambda text: mutated(text, rng))
+        return e57s.paged(mutated(e57s.unpaged(data), rng).ljust(48, b"\0"))
     return mutated(data, rng)
 
 

@@ -6,6 +6,7 @@ that are damaged.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..files import temporaries
 from ..runtime import processes
-from .bounded_process import ABOUT, VALUES
+from .bounded_process import ABOUT, ASKED, VALUES
 from .bytes import MAX_JSON, mapped, parsed, read_small, table, volume
 
 
@@ -68,19 +69,23 @@ def run(function: str, path: Path, what: str, *arguments: object) -> None:
 
 
 @contextmanager
-def taken_apart(function: str, path: Path, what: str, name: str, *arguments: object) -> Iterator[Parts]:
+def taken_apart(
+    function: str, path: Path, what: str, name: str, *arguments: object, asked: Any = None
+) -> Iterator[Parts]:
     """Let a process take a file apart; its arrays are maps of a temporary file, gone at the end.
 
     Args:
         function, path, what: see `run`.
         name: what the file is called there.
         arguments: of the function, after the file and the folder that it is to tell to.
+        asked: what else it is to be told, however much, see `gscli.containers.bounded_process.asked`.
 
     Raises:
         InputError: the process was ended, or failed.
         ValueError: it tells what is wrong.
     """
     with temporaries.folder(f"gscli-{what.lower()}") as folder:
+        (folder / ASKED).write_text(json.dumps(asked))
         run(function, path, what, source_in(folder, path, name), folder, *arguments)
         about = parsed(read_small(folder / ABOUT, MAX_JSON))
         if "error" in about:

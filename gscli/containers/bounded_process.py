@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from ..runtime import processes
 
-ABOUT, VALUES = "about.json", "values"
+ASKED, ABOUT, VALUES = "asked.json", "about.json", "values"
 _SECONDS = 60  # of processor time, whatever the size
 _BYTES_A_SECOND = 1 << 20  # beyond that: a tenth of what the slowest decoder makes of real files
 
@@ -27,6 +27,11 @@ def enter(size: int, memory: int) -> None:
     processes.end_with_parent()
     processes.bound_memory(memory)
     processes.bound_time(_SECONDS + size // _BYTES_A_SECOND)
+
+
+def asked(folder: str) -> Any:
+    """What `gscli.containers.bounded.taken_apart` was told to ask."""
+    return json.loads(Path(folder, ASKED).read_text())
 
 
 def tell(

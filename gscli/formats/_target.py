@@ -164,9 +164,11 @@ def _format_of(path: str | os.PathLike[str], like: str | None) -> Format:
         return next(iter(folders.values()))
     if os.path.exists(place) and not os.path.isfile(place):  # a pipe or device
         return FORMATS.get("ply")
+    what, remedy = "has no suffix of a format that gscli writes", "end it in .ply"
+    if (found := by_suffix(path)) is not None:
+        raise UsageError(f"{what}: {found[1].name} is only read", path=path, remedy=remedy)
     written = [suffix for form in FORMATS if form.writer is not None for suffix in form.suffixes]
-    remedy = did_you_mean(os.path.splitext(place)[1], written, "end it in .ply")
-    raise UsageError("has no suffix of a format that gscli writes", path=path, remedy=remedy)
+    raise UsageError(what, path=path, remedy=did_you_mean(os.path.splitext(place)[1], written, remedy))
 
 
 def check_outputs(

@@ -22,6 +22,7 @@ PROOFS = {  # by the name that is imported, something that the library and nothi
     "lazrs": "LasZipDecompressor",
     "plyfile": "PlyData",
     "pxr": "__all__",
+    "pye57": "E57",
     "pykdtree.kdtree": "KDTree",
     "torch": "Tensor",
     "triton": "jit",

@@ -68,6 +68,7 @@ def test_every_format_that_it_calls_lossy_and_no_other_refuses_a_plain_scene(tab
 def test_what_it_says_is_read_is_read(table, make_scene, tmp_path):
     pytest.importorskip("laspy")
     pytest.importorskip("pxr")
+    pytest.importorskip("pye57")
     seen = {gscli.read(path).header.format for path in samples.make(tmp_path, make_scene(60)).values()}
     others = {
         "checkpoint",

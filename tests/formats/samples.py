@@ -13,7 +13,7 @@ import numpy as np
 
 from gscli import formats
 from gscli.cloud import GaussianCloud
-from tests.formats import gltfs
+from tests.formats import e57s, gltfs
 
 
 def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
@@ -39,6 +39,8 @@ def make(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     made["spz-zstd"] = spz4(folder / "spz-zstd.spz", made["spz"])
     made["colmap-bin"] = colmap(folder / "colmap-bin.bin", cloud)
     made["colmap-text"] = colmap(folder / "colmap-text.txt", cloud)
+    if not formats.FORMATS.get("e57").missing:
+        made["e57"] = e57s.sample(folder / "e57.e57", cloud.xyz)
     return made | gltfs.make(folder, cloud)
 
 

@@ -20,7 +20,7 @@ COUNT = 40
 
 
 def test_damage_ends_in_one_line_or_a_cloud(tmp_path):
-    for library in ("laspy", "pxr", "zstandard", "PIL", "torch"):
+    for library in ("laspy", "pxr", "pye57", "zstandard", "PIL", "torch"):
         pytest.importorskip(library)
     root = Path(__file__).parents[2]
     command = [sys.executable, "tests/fuzz.py", "--mutations", "1000", "--keep", str(tmp_path)]
