@@ -131,7 +131,7 @@ def _extras() -> Iterator[Finding]:
 def _version(package: str) -> str:
     """The version of a package that can be imported."""
     version = getattr(import_module(package), "__version__", None)
-    return str(version or metadata.version(DISTRIBUTIONS.get(package, package)))
+    return version if isinstance(version, str) else metadata.version(DISTRIBUTIONS.get(package, package))
 
 
 def _cache() -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,15 @@ def test_doctor_says_what_is_wrong_with_faiss(faked: tuple[dict[str, str], str],
         assert not found["works"]
         assert said.split(";")[0] in found["detail"]
         assert found["remedy"]
+
+
+def test_doctor_names_the_versions_of_the_libraries_of_extras(tmp_path: Path) -> None:
+    """Not what else a library calls its version: a module, of pye57."""
+    done = gscli(surroundings(tmp_path), tmp_path, "doctor", "--json")
+    works = [f["detail"] for f in json.loads(done.stdout)["findings"] if f["kind"] == "extra" and f["works"]]
+    assert works
+    for detail in works:
+        assert re.match(r"[a-zA-Z0-9]+ \d[\w.+]*, ", detail), detail
 
 
 @pytest.mark.parametrize("command", ["resample", "compare"])
