@@ -35,7 +35,7 @@ class Pattern:
         """
         if self.listed:
             return os.path.abspath(self.root)
-        folder = os.path.dirname(self.text.rstrip("/"))
+        folder = os.path.dirname(os.fspath(Source.of(self.text).path).rstrip("/"))
         while not self.literal and glob.has_magic(folder):
             folder = os.path.dirname(folder)
         return os.path.abspath(os.path.join(self.root, folder))
@@ -96,9 +96,14 @@ class Found:
     relative: str
 
     @property
+    def folder(self) -> str:
+        """The folder of its file, relative; empty for the top."""
+        return os.path.dirname(Source.of(self.relative).path)
+
+    @property
     def key(self) -> str:
         """The relative path without suffix and part: what a pair of scenes has in common."""
-        return os.path.join(os.path.dirname(self.relative), replace(Source.of(self.path), part=None).stem)
+        return os.path.join(self.folder, replace(Source.of(self.path), part=None).stem)
 
 
 def find(

@@ -56,7 +56,7 @@ def plan(
     shared = [] if reads is None else [_look(path) for _, path in sorted(reads.items())]
     tasks = []
     for one in inputs:
-        place = Place(os.path.abspath(folder or "."), os.path.dirname(one.relative))
+        place = Place(os.path.abspath(folder or "."), one.folder)
         looked = (*map(_look, [one.path, *partners.get(one.path, [])]), *shared)
         tasks.append(
             Task(

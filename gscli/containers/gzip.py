@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import GscliError
 from ..kernels import parallel
 from .bytes import MAX_RATIO, SMALL, malformed
+from .spool import spooled
 
 MAGIC = b"\x1f\x8b"
 
@@ -67,24 +66,17 @@ def unpacked(packed: BinaryIO, path: str | os.PathLike[str]) -> BinaryIO:
     Raises:
         InputError: damaged, cut short, or more than any scene unpacks to. GscliError: no room for it.
     """
-    left = max(SMALL, MAX_RATIO * os.fstat(packed.fileno()).st_size)
-    spool = tempfile.TemporaryFile(prefix="gscli-gzip-")  # noqa: SIM115  for the caller
-    try:
-        with malformed(Path(path), "gzip data"):
-            for piece in _inflated(packed):
-                left -= len(piece)
-                if left < 0:
-                    raise ValueError("it unpacks to more than a hundredfold, which no scene does")
-                try:
-                    spool.write(piece)
-                except OSError as error:
-                    what = f"cannot be unpacked to {tempfile.gettempdir()} ({error.strerror or error})"
-                    raise GscliError(what, path=path, remedy="point TMPDIR at a folder with room") from None
-        spool.seek(0)
-    except BaseException:
-        spool.close()
-        raise
-    return spool
+    most = max(SMALL, MAX_RATIO * os.fstat(packed.fileno()).st_size)
+    with malformed(Path(path), "gzip data"):
+        return spooled(_bounded(_inflated(packed), most), path)
+
+
+def _bounded(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    for piece in pieces:
+        most -= len(piece)
+        if most < 0:
+            raise ValueError("it unpacks to more than a hundredfold, which no scene does")
+        yield piece
 
 
 def _inflated(packed: BinaryIO) -> Iterator[bytes]:

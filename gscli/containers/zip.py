@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ from . import npy
 from .bytes import check_expansion, malformed, mapped
 
 MAGIC = b"PK\x03\x04"
+EMPTY = b"PK\x05\x06"  # how a zip without members starts
 _MAX_DIRECTORY = 4 << 20  # bytes: 40,000 members of usual names
 _END = 22  # bytes of the end of the directory, before a comment
 _MANY = 0xFFFF  # the count stands elsewhere
 _LOCAL_HEADER = 30  # bytes before the name in front of each member
+UTF8, _ENCRYPTED = 0x800, 0x1  # flags
+_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
+_PIECE = 1 << 20  # bytes
 
 
 def first_member(head: bytes) -> str:
@@ -29,6 +35,12 @@ def first_member(head: bytes) -> str:
         return ""
     length = int.from_bytes(head[26:28], "little")
     return head[_LOCAL_HEADER : _LOCAL_HEADER + length].decode("utf-8", "replace")
+
+
+def starting_with(name: str) -> bytes:
+    """The head of a zip whose first member has a name, as far as `first_member` looks."""
+    raw = name.encode("utf-8", "surrogateescape")
+    return MAGIC + bytes(22) + struct.pack("<HH", len(raw), 0) + raw
 
 
 class Zip:
@@ -67,24 +79,9 @@ class Zip:
         info = self._info(name)
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
             raise InputError(f"its member {name} is compressed", path=self.path, remedy="it is damaged")
-        header = self.data[info.header_offset : info.header_offset + _LOCAL_HEADER].tobytes()
-        if len(header) < _LOCAL_HEADER or not header.startswith(MAGIC):
-            raise InputError(f"its member {name} has no header", path=self.path, remedy="it is damaged")
-        named = info.header_offset + _LOCAL_HEADER + int.from_bytes(header[26:28], "little")
-        start = named + int.from_bytes(header[28:30], "little")
-        own = self.data[info.header_offset + _LOCAL_HEADER : named].tobytes()
-        encoding = "utf-8" if info.flag_bits & 0x800 else "cp437"
-        if own.decode(encoding, "replace") != info.orig_filename:
-            raise InputError(
-                f"its member {name} has another name", path=self.path, remedy="copy the file again"
-            )
-        if start + info.file_size > len(self.data):
-            raise InputError(f"its member {name} is cut short", path=self.path, remedy="copy the file again")
-        body = self.data[start : start + info.file_size]
+        body = self._packed(info)
         if self._checked and name not in self._sound and _checksum(body) != info.CRC:
-            raise InputError(
-                f"its member {name} does not match its checksum", path=self.path, remedy="copy the file again"
-            )
+            raise self._other(name)
         self._sound.add(name)
         return body
 
@@ -113,10 +110,101 @@ class Zip:
         data = self.stored(name) if stored else np.frombuffer(self.unpack(name), np.uint8)
         return npy.view(self.path, data, f"its member {name}")
 
+    def head(self, name: str, most: int) -> bytes:
+        """The first bytes of a member, at most so many, unchecked.
+
+        Raises:
+            InputError: as of `pieces`.
+        """
+        info, body = self._readable(name)
+        with malformed(self.path, f"zip member {name}"):
+            start = body[: most + (most >> 4)].tobytes()  # what cannot be packed grows by less
+            if info.compress_type == zipfile.ZIP_STORED:
+                return start[:most]
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(start, most)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a member, a megabyte at a time at most, held to its size and checksum.
+
+        Raises:
+            InputError: there is no such member, it is encrypted, damaged, packed by a method that is not
+                read, or a decompression bomb.
+        """
+        info, body = self._readable(name)
+        check_expansion(self.path, info.compress_size, info.file_size)
+        with malformed(self.path, f"zip member {name}"):
+            size = crc = 0
+            blocks = _blocks(body)
+            for piece in blocks if info.compress_type == zipfile.ZIP_STORED else _inflated(blocks):
+                size, crc = size + len(piece), zlib.crc32(piece, crc)
+                if size > info.file_size:
+                    raise ValueError(f"more than the {info.file_size:,} bytes that it claims")
+                yield piece
+            if size < info.file_size:
+                raise EOFError(f"{size:,} bytes where it claims {info.file_size:,}")
+        if crc != info.CRC:
+            raise self._other(name)
+
+    def _readable(self, name: str) -> tuple[zipfile.ZipInfo, npt.NDArray[np.uint8]]:
+        """A member and its bytes as they are packed, by a method that is read."""
+        info = self._info(name)
+        if info.flag_bits & _ENCRYPTED:
+            remedy = "unpack it with its password first"
+            raise InputError(f"its member {name} is encrypted", path=self.path, remedy=remedy)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+            what = f"its member {name} is packed by {method}, which is not read"
+            raise InputError(what, path=self.path, remedy="unpack it first")
+        return info, self._packed(info)
+
+    def _packed(self, info: zipfile.ZipInfo) -> npt.NDArray[np.uint8]:
+        """The bytes of a member as they are packed, as a view of the file."""
+        name = info.filename
+        header = self.data[info.header_offset : info.header_offset + _LOCAL_HEADER].tobytes()
+        if len(header) < _LOCAL_HEADER or not header.startswith(MAGIC):
+            raise InputError(f"its member {name} has no header", path=self.path, remedy="it is damaged")
+        named = info.header_offset + _LOCAL_HEADER + int.from_bytes(header[26:28], "little")
+        start = named + int.from_bytes(header[28:30], "little")
+        own = self.data[info.header_offset + _LOCAL_HEADER : named].tobytes()
+        encoding = "utf-8" if info.flag_bits & UTF8 else "cp437"
+        if own.decode(encoding, "replace") != info.orig_filename:
+            raise InputError(
+                f"its member {name} has another name", path=self.path, remedy="copy the file again"
+            )
+        if start + info.compress_size > len(self.data):
+            raise InputError(f"its member {name} is cut short", path=self.path, remedy="copy the file again")
+        return self.data[start : start + info.compress_size]
+
+    def _other(self, name: str) -> InputError:
+        what = f"its member {name} does not match its checksum"
+        return InputError(what, path=self.path, remedy="copy the file again")
+
     def _info(self, name: str) -> zipfile.ZipInfo:
         if name not in self.members:
             raise InputError(f"has no member {name}", path=self.path, remedy="it is damaged")
         return self.members[name]
+
+
+def _blocks(body: npt.NDArray[np.uint8]) -> Iterator[bytes]:
+    """Bytes of the map, a megabyte at a time, read once and not kept in memory."""
+    for start in range(0, len(body), _PIECE):
+        block = body[start : start + _PIECE]
+        yield block.tobytes()
+        release_pages(block)
+
+
+def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """What a deflate stream holds, a megabyte at a time at most."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    for block in blocks:
+        while block:
+            yield unpacker.decompress(block, _PIECE)
+            block = unpacker.unconsumed_tail
+            if unpacker.unused_data:
+                raise ValueError("bytes follow its end")
+    yield unpacker.flush()
+    if not unpacker.eof:
+        raise EOFError("cut short")
 
 
 def _checksum(body: npt.NDArray[np.uint8]) -> int:
@@ -149,7 +237,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = 0) -> int:
         at = offset + (0, self._at, len(self._data))[whence]
         if at < 0:
-            raise ValueError("seek before the start")
+            raise OSError("seek before the start")  # as files do
         self._at = at
         return at
 

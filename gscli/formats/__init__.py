@@ -27,8 +27,8 @@ from ._format import Loss as Loss
 from ._format import Writer as Writer
 from ._format import by_suffix as by_suffix
 from ._format import head_of as head_of
+from ._identify import identify as identify
 from ._source import Source as Source
-from ._source import identify as identify
 from ._source import read_all as read_all
 from ._target import Target as Target
 from ._target import check_outputs as check_outputs

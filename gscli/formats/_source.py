@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from codecs import BOM_UTF8
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .. import arguments, files
 from ..cloud import GaussianCloud
-from ..errors import GscliError, InputError, UsageError
+from ..errors import GscliError, UsageError
 from ..files import axes as frames
-from ._format import FOLDER, FOLDER_HEAD, FORMATS, PART, Format, bare, by_suffix, called_like, head_of
+from . import _zipped
+from ._format import FOLDER, PART, Format, bare, by_suffix
+from ._identify import identify
+from ._zipped import Opened
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Source:
     Attributes:
         name: what messages and reports call it; ``<stdin>`` for stdin.
         path: the file, folder or pipe; ``-`` for stdin.
-        part: which model of several, or the format that the file does not tell; None where none is named.
+        part: which model of several, member of a zip or model in that, or the format that the file does not
+            tell; None where none is named.
     """
 
     name: str
@@ -41,10 +46,13 @@ class Source:
         Source(name='run/ckpt.pth::gs1', path=PosixPath('run/ckpt.pth'), part='gs1')
         """
         text = os.fspath(path)
-        file, separator, part = text.rpartition(PART)
-        if not separator or not file or not part or os.path.lexists(text):
+        ends = [found.start() for found in re.finditer(PART, text)]
+        ends = [end for end in ends if end and end + len(PART) < len(text)]
+        if not ends or os.path.lexists(text):
             return cls(files.display(text), Path(text))
-        return cls(text, Path(file), part)
+        there = (end for end in ends if os.path.lexists(text[:end]) or files.is_standard(text[:end]))
+        end = next(there, ends[0])
+        return cls(text, Path(text[:end]), text[end + len(PART) :])
 
     def at(self, level: int | None) -> Source:
         """One level of detail of it; None for what it is.
@@ -97,15 +105,16 @@ class Source:
 
     @cached_property
     def stem(self) -> str:
-        """Its name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``."""
+        """Its name without folder and suffix: ``scene`` of ``in/scene.compressed.ply``.
+
+        A part follows it, and is a name without folders too: ``a.b_c`` of ``a.zip::b/c.ply``.
+        """
         if self.standard:
             return "stdin"
-        name = self.path.name
-        found = by_suffix(name)
-        ending = found[0] if found else "" if os.path.isdir(self.path) else self.path.suffix
-        return (name[: len(name) - len(ending)] or name) + (
-            f".{self.part}" if self.part and self.told is None else ""
-        )
+        stem = _without_suffix(self.path.name, "" if os.path.isdir(self.path) else self.path.suffix)
+        if self.part is None or self.told is not None:
+            return stem
+        return f"{stem}.{_without_suffix(self.part, '').replace('/', '_')}"
 
     @property
     def bytes(self) -> int | None:
@@ -141,17 +150,9 @@ def read_all(
     frames.require(axes)
     clouds, forms = [], []
     for source in sources:
-        with files.rereadable(source.path) as opened:
-            try:
-                form = source.told or (source.format if opened == source.path else identify(opened))
-                clouds.append(
-                    _read(form, opened, None if source.told else source.part, only, trust_pickle, axes)
-                )
-            except GscliError as error:
-                if opened != source.path:
-                    error.path = source.name
-                raise
-        forms.append(form)
+        with _opened(source) as found:
+            clouds.append(_read(found, only, trust_pickle, axes))
+            forms.append(found.form)
     if axes is not None and not any(form.framed for form in (*forms, *axes_of)):
         what = f"is always right-down-front ({clouds[0].header.format})"
         raise UsageError(what, path=sources[0].name, remedy="drop `axes`")
@@ -161,40 +162,42 @@ def read_all(
     return clouds
 
 
-def _read(
-    form: Format,
-    path: Path,
-    part: str | None,
-    only: Sequence[str] | None,
-    trust_pickle: bool,
-    axes: str | None,
-) -> GaussianCloud:
+@contextmanager
+def _opened(source: Source) -> Iterator[Opened]:
+    """What is read of a source; errors call it by its name.
+
+    Raises:
+        InputError: see `identify`, and of a zip that holds no scene or several.
+    """
+    with files.rereadable(source.path) as path:
+        try:
+            called = "/dev/stdin" if source.standard else os.fspath(source.path)
+            with _zipped.opened(path, called, source.part) as within:
+                if within is not None:
+                    yield within
+                    return
+            form = source.told or (source.format if path == source.path else identify(path))
+            yield Opened(path, form, None if source.told else source.part)
+        except GscliError as error:
+            if path != source.path:
+                error.path = source.name
+            raise
+
+
+def _read(found: Opened, only: Sequence[str] | None, trust_pickle: bool, axes: str | None) -> GaussianCloud:
+    path, form, part = found.path, found.form, found.part
     form.require(path)
     if part is not None and "part" not in form.takes:
         raise UsageError(f"holds one model ({form.name}), so {PART}{part} selects nothing", path=path)
     wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle, "axes": axes}
-    return form.read(path, **{name: value for name, value in wanted.items() if name in form.takes})
+    cloud = form.read(path, **{name: value for name, value in wanted.items() if name in form.takes})
+    if found.note is None:
+        return cloud
+    return replace(cloud, header=replace(cloud.header, notes=(*cloud.header.notes, found.note)))
 
 
-def identify(path: Path) -> Format:
-    """The format that a file or folder holds: content decides, then the suffix.
-
-    Raises:
-        InputError: missing, unreadable, empty, or no format that gscli reads.
-    """
-    head = head_of(path)
-    if not head:
-        raise InputError("is empty", path=path, remedy="check that its writer finished")
-    head = head.removeprefix(BOM_UTF8)
-    # No two formats claim one file: to ask those called like its ending first spares the others' import.
-    likely = called_like(path)
-    for name in [*likely, *(name for name in FORMATS.names() if name not in likely)]:
-        if FORMATS.get(name).sniff(head):
-            return FORMATS.get(name)
-    found = by_suffix(f"/{path.name}")  # a suffix may be a whole name
-    if found is not None and not head.startswith(FOLDER_HEAD):
-        return found[1]
-    remedy = "`gscli formats` lists what can be read; a .splat is known by its name alone"
-    if path.suffix.lower() == ".bin":
-        remedy = f"if it is a scan, name its format: {path.name}{PART}kitti or {path.name}{PART}nuscenes"
-    raise InputError("is of no format that gscli reads", path=path, remedy=remedy)
+def _without_suffix(name: str, otherwise: str) -> str:
+    """A name without its ending, if that is a format's suffix or else what is given."""
+    found = by_suffix(name)
+    ending = found[0] if found else otherwise
+    return name[: len(name) - len(ending)] or name

@@ -148,8 +148,10 @@ def _members(path: Path) -> Fetch:
     """How to get a member's bytes by name, of at most so many: from the zip, or from the folder."""
     if not path.is_dir() and path.suffix != ".json":
         archive = Zip(path, "SOG")
+        folder_in = _folder_in(path, archive)
 
         def unpack(name: str, most: int = _MAX_PICTURE) -> bytes:
+            name = folder_in + name
             if name in archive.members and archive.members[name].file_size > most:
                 raise InputError(f"has a {name} of more than {most:,} bytes", path=path)
             return archive.unpack(name)
@@ -163,6 +165,20 @@ def _members(path: Path) -> Fetch:
         return read_small(folder / name, most)
 
     return read_member
+
+
+def _folder_in(path: Path, archive: Zip) -> str:
+    """The folder of a zip, with a slash, that the scene is in; empty where that is not in one."""
+    pages = [name for name in archive.members if name.endswith("/meta.json")]
+    if "meta.json" in archive.members:
+        return ""
+    if not pages:
+        remedy = "it is damaged, or holds a scene of another format: name that, as in FILE::scene.ply"
+        raise InputError("has no member meta.json", path=path, remedy=remedy)
+    if len(pages) > 1:
+        what = f"holds {len(pages)} scenes ({', '.join(pages[:4])}{' ...' * (len(pages) > 4)})"
+        raise InputError(what, path=path, remedy="unpack it first")
+    return pages[0].removesuffix("meta.json")
 
 
 def _picture(path: Path, packed: bytes, count: int, exact: int | None = None) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,220 @@
+"""Scenes in a zip: the one member that is a scene, or the one that is named, unpacked to a temporary file.
+
+Formats that are zips themselves go first. A member is read alone, as stdin is, without others; and nothing
+is written under a name that a file gives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISLNK
+
+from ..containers import zip as zips
+from ..containers.spool import spooled
+from ..errors import GscliError, InputError
+from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, head_of
+from ._identify import claiming, of_head
+
+MOST = 1000  # members that are looked at for the scene
+_LISTED, _LENGTH = 4, 100  # members that an error names, and characters of each
+_UNIX = 3  # the system whose file modes a member may have
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A scene that can be read any number of times.
+
+    Attributes:
+        path: the file or folder.
+        form: what it is.
+        part: which model of several; None where none is named.
+        note: where it was found, if that has to be told.
+    """
+
+    path: Path
+    form: Format
+    part: str | None = None
+    note: str | None = None
+
+
+@contextmanager
+def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]:
+    """The scene in a zip; None for all else, and for formats that are zips unless `part` names a member.
+
+    Args:
+        path: a file that can be read any number of times, or a folder.
+        called: how it was named.
+        part: a member, which may be followed by what it does not tell, its format or which of its models; or
+            the format of the only member.
+
+    Raises:
+        InputError: missing, unreadable or damaged; or a zip that holds no scene, or several.
+    """
+    archive = _archive(path, called, part)
+    if archive is None:
+        yield None
+        return
+    name, rest, note = archive.chosen(part)
+    told, place = bare(rest), f"{called}{PART}{name}"
+    head = archive.head(name)
+    if told is None and head.startswith((zips.MAGIC, zips.EMPTY)) and claiming(head, name) is None:
+        raise InputError("is a zip within a zip", path=place, remedy="unpack the outer one first")
+    form = told or of_head(head, place)
+    if archive.is_page(name, form):
+        if not form.sniff(zips.starting_with(_base(name))):
+            what = f"leads to the files beside it ({form.name})"
+            raise InputError(what, path=place, remedy="unpack the zip first")
+        yield Opened(path, form, rest, note)  # what it leads to is read of the zip
+        return
+    with spooled(archive.pieces(name), path) as spool:
+        unpacked = Path(f"/dev/fd/{spool.fileno()}")
+        try:
+            yield Opened(unpacked, form, None if told else rest, note)
+        except GscliError as error:
+            if archive.names_another(name, error.what):
+                error.remedy = "it is read alone: unpack the zip first"
+            error.path = place
+            raise
+
+
+def _archive(path: Path, called: str, part: str | None) -> _Archive | None:
+    """The zip to look for a scene in, if it is one."""
+    if path.is_dir():
+        return None
+    head = head_of(path)
+    if not head.startswith((zips.MAGIC, zips.EMPTY)):
+        return None
+    owner = claiming(head, called)
+    if owner is None:
+        return _Archive(path, called)
+    if part is None or bare(part) or "part" in owner.takes:
+        return None
+    archive = _Archive(path, called)
+    return archive if part in archive.names else None
+
+
+class _Archive:
+    """The members of a zip, by names that can be read.
+
+    Attributes:
+        names: those under which the zip has them.
+    """
+
+    def __init__(self, path: Path, called: str) -> None:
+        self._zip, self._path, self._called = zips.Zip(path, "a zip"), path, called
+        self.names = {_readable(name, info.flag_bits): name for name, info in self._zip.members.items()}
+        if len(self.names) < len(self._zip.members):
+            raise InputError("holds two members of one name", path=path, remedy="it is damaged")
+
+    def chosen(self, part: str | None) -> tuple[str, str | None, str | None]:
+        """A member, what is left of `part`, and what has to be told of the choice."""
+        if part is None or (part not in self.names and bare(part)):
+            return self._only(part)
+        name, rest = part, None
+        if name not in self.names:
+            name, _, rest = part.rpartition(PART)
+        if name not in self.names or name.endswith("/"):
+            remedy = f"it holds {_listed(self._visible()) or 'no files'}"
+            raise InputError(f"has no member {part}", path=self._path, remedy=remedy)
+        if self._is_link(name):
+            what = f"its member {name} is a symbolic link"
+            raise InputError(what, path=self._path, remedy="name the one that it leads to")
+        return name, rest, None
+
+    def head(self, name: str) -> bytes:
+        """The first bytes of a member."""
+        return self._zip.head(self.names[name], HEAD_BYTES)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a member."""
+        return self._zip.pieces(self.names[name])
+
+    def is_page(self, name: str, form: Format) -> bool:
+        """Whether a member is the page of a folder that says which of its files are what, as of SOG."""
+        folder = os.path.dirname(name)
+        beside = sorted(_base(other) for other in self.names if os.path.dirname(other) == folder)
+        return name.endswith(".json") and form.sniff(FOLDER_HEAD + "\n".join(beside).encode())
+
+    def names_another(self, name: str, text: str) -> bool:
+        """Whether a text names a file beside a member."""
+        folder = os.path.dirname(name)
+        others = (_base(other) for other in self.names if other != name and os.path.dirname(other) == folder)
+        return any(other in text for other in others if other)
+
+    def _only(self, told: str | None) -> tuple[str, str | None, str | None]:
+        """The only member that is a scene, or the only one at all where its format is told."""
+        visible = self._visible()
+        found = visible if told is not None or len(visible) == 1 else self._scenes(visible)
+        if len(found) == 1:
+            note = f"of the {len(visible):,} files in the zip, {found[0]} is read"
+            return found[0], told, note if len(visible) > 1 else None
+        if not visible:
+            raise InputError("holds no files", path=self._path, remedy="check that its writer finished")
+        some = _listed(found or visible)
+        what = f"holds {len(found):,} scenes ({some})" if found else f"holds no scene, but {some}"
+        if not found and len(visible) > MOST:
+            what = f"holds no scene among the {MOST:,} of its {len(visible):,} files that are looked at"
+        remedy = f"name one, as in {self._called}{PART}{_short((found or visible)[0])}"
+        raise InputError(what, path=self._path, remedy=remedy)
+
+    def _visible(self) -> list[str]:
+        """The members that are files which somebody put there."""
+        return [name for name in self.names if not _is_hidden(name) and not self._is_link(name)]
+
+    def _scenes(self, visible: Sequence[str]) -> list[str]:
+        """Those that are scenes by what they hold, and the bare by their names.
+
+        One that cannot be looked at is whatever it is called.
+        """
+        forms = {name: by_suffix(f"/{_base(name)}") for name in visible}
+        found, errors = [], []
+        for name in sorted(visible, key=lambda name: forms[name] is None)[:MOST]:
+            called = forms[name]
+            try:
+                head = self.head(name)
+            except InputError as error:
+                if called is not None:
+                    found.append(name)
+                    errors.append(error)
+                continue
+            if head and ((called is not None and called[1].bare) or claiming(head, name) is not None):
+                found.append(name)
+        if errors and len(errors) == len(found):
+            raise errors[0]
+        return found
+
+    def _is_link(self, name: str) -> bool:
+        info = self._zip.members[self.names[name]]
+        return info.create_system == _UNIX and S_ISLNK(info.external_attr >> 16)
+
+
+def _readable(name: str, flags: int) -> str:
+    """The name of a member: where none is told to be UTF-8, most programs write that all the same."""
+    try:
+        return name if flags & zips.UTF8 else name.encode("cp437").decode()
+    except UnicodeError:
+        return name
+
+
+def _base(name: str) -> str:
+    return os.path.basename(name)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether it is a folder, or something that an operating system keeps beside files."""
+    words = name.split("/")
+    hidden = any(word.startswith(".") and word not in (".", "..") for word in words)
+    return hidden or not words[-1] or "__MACOSX" in words
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(map(_short, names[:_LISTED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LENGTH else f"{name[: _LENGTH - 3]}..."
