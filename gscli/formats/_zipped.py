@@ -154,11 +154,12 @@ class _Archive:
             return found[0], told, note if len(visible) > 1 else None
         if not visible:
             raise InputError("holds no files", path=self._path, remedy="check that its writer finished")
+        kind, ending = ("scenes", "") if told is None else ("files", PART + told)
         some = _listed(found or visible)
-        what = f"holds {len(found):,} scenes ({some})" if found else f"holds no scene, but {some}"
+        what = f"holds {len(found):,} {kind} ({some})" if found else f"holds no scene, but {some}"
         if not found and len(visible) > MOST:
             what = f"holds no scene among the {MOST:,} of its {len(visible):,} files that are looked at"
-        remedy = f"name one, as in {self._called}{PART}{_short((found or visible)[0])}"
+        remedy = f"name one, as in {self._called}{PART}{_short((found or visible)[0])}{ending}"
         raise InputError(what, path=self._path, remedy=remedy)
 
     def _visible(self) -> list[str]:

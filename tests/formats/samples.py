@@ -260,7 +260,18 @@ def make_all(folder: Path, cloud: GaussianCloud) -> dict[str, Path]:
     made = make(folder, cloud) | checkpoints(folder)
     made["streamed_sog"] = streamed_sog(folder / "streamed", made["sog-2"])
     np.savez_compressed(folder / "npz-packed.npz", xyz=cloud.xyz, label=np.arange(len(cloud)))
-    return made | {"npz-packed": folder / "npz-packed.npz"}
+    made["npz-packed"] = folder / "npz-packed.npz"
+    made["zip"] = zipped(folder / "zip.zip", {"README.md": b"# A scene", "a/b.ply": made["ply"]})
+    made["zip-stored"] = zipped(folder / "stored.zip", {"a.splat": made["splat"]}, zipfile.ZIP_STORED)
+    return made
+
+
+def zipped(path: Path, members: dict[str, bytes | Path], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """A zip of some bytes and of what some files hold, by the names of its members."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body.read_bytes() if isinstance(body, Path) else body)
+    return path
 
 
 def streamed_sog(folder: Path, level: Path) -> Path:
