@@ -123,6 +123,10 @@ EXPORT void kd_several_f32(const box_f32 *boxes, const leaf_f32 *leaves, int64_t
 EXPORT void kd_several_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t count, int64_t depth,
                            const leaf_f64 *queries, int64_t query_count, int64_t query_depth, int64_t first, int64_t last,
                            int64_t k, int64_t others, double *distances, int64_t *rows);
+EXPORT void kd_mean_f32(const box_f32 *boxes, const leaf_f32 *leaves, int64_t count, int64_t depth, int64_t first,
+                        int64_t last, int64_t k, int64_t squared, double *means);
+EXPORT void kd_mean_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t count, int64_t depth, int64_t first,
+                        int64_t last, int64_t k, int64_t squared, double *means);
 
 // ---- merge.c: see kernels/merging.py for what the arrays hold
 #define PARTNERS 16 // of a row

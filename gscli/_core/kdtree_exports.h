@@ -34,3 +34,12 @@ void JOIN(kd_several, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t 
 {
     CHOSEN(several)(boxes, leaves, count, depth, queries, query_count, query_depth, first, last, k, others, distances, rows);
 }
+
+void JOIN(mean_avx2, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth, int64_t first, int64_t last,
+                           int64_t k, int64_t squared, double *means);
+
+void JOIN(kd_mean, TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth, int64_t first, int64_t last,
+                         int64_t k, int64_t squared, double *means)
+{
+    CHOSEN(mean)(boxes, leaves, count, depth, first, last, k, squared, means);
+}

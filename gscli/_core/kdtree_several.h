@@ -1,4 +1,5 @@
-// Template: the k nearest points of a k-d tree to each query, in float64, nearest first and of equal ones the lowest row.
+// Template: the k nearest points of a k-d tree to each query, in float64, nearest first and of equal ones the lowest row; or
+// the mean distance to them.
 
 typedef struct {
     double squared[LEAF];
@@ -80,6 +81,26 @@ void JOIN(FOR(several), TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_
                 distances[row * k + n] = sqrt(s.squared[n]);
                 rows[row * k + n] = s.squared[n] < INFINITY ? s.row[n] : -1;
             }
+        }
+    }
+}
+
+void JOIN(FOR(mean), TYPE)(const T(box) *boxes, const T(leaf) *leaves, int64_t count, int64_t depth, int64_t first, int64_t last,
+                           int64_t k, int64_t squared, double *means)
+{
+    T(tree) tree = {boxes, leaves, count, depth};
+    T(several) s = {.k = k};
+    for (int64_t i = first; i < last; i++) {
+        int number = (int)size_of(count, depth, i);
+        for (int j = 0; j < number; j++) {
+            int64_t row = leaves[i].row[j];
+            T(find_several)(&s, &tree, leaves[i].x[j], leaves[i].y[j], leaves[i].z[j], row, i);
+            double sum = 0;
+            for (int64_t n = 0; n < k; n++) {
+                double distance = sqrt(s.squared[n]);
+                sum += squared ? distance * distance : distance;
+            }
+            means[row] = sum / (double)k;
         }
     }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..grids.voxel_grid import VoxelGrid
+from ..kernels import parallel
 from ..kernels.connected import connected
-from ..neighbors import knn
+from ..neighbors import mean_distance
 from ..positions import finite_rows, not_finite
 from ..results.shown import counted
 
@@ -64,16 +66,16 @@ def outliers(xyz: Array, k: int, deviations: float) -> tuple[Mask, str]:
     _require_finite(xyz)
     if xyz.shape[1] <= k:
         raise InputError(f"has {counted(xyz.shape[1], 'point')}, which have no {k} neighbours each")
-    distances, _ = knn(np.ascontiguousarray(xyz.T), k)
-    mean = distances[:, 0].copy()
-    for column in distances.T[1:]:  # in this order on every machine
-        mean += column
-    mean /= k
-    middle = math.fsum(mean.tolist()) / len(mean)
-    apart = mean - middle
-    deviation = math.sqrt(math.fsum((apart * apart).tolist()) / (len(mean) - 1))
+    mean = mean_distance(xyz.T, k)
+    middle = _sum(mean, lambda part: part) / len(mean)
+    deviation = math.sqrt(_sum(mean, lambda part: (part - middle) ** 2) / (len(mean) - 1))
     limit = middle + deviations * deviation
     return mean > limit, f"farther than {limit:.4g} from their {k} nearest on the average"
+
+
+def _sum(values: Array, of: Callable[[Array], Array]) -> float:
+    """The sum of something of each value, correctly rounded, without a list of all."""
+    return math.fsum(each for part in parallel.blocks(len(values)) for each in of(values[part]).tolist())
 
 
 def _require_finite(xyz: Array) -> None:

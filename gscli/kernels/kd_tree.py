@@ -52,6 +52,9 @@ _SEVERAL = for_each_type(
         *(int, int, int, int, np.float64, np.int64),
     ),
 )
+_MEAN = for_each_type(
+    "kd_mean", lambda kind: (BOX[kind], LEAVES[kind], int, int, int, int, int, int, np.float64)
+)
 
 
 @dataclass(frozen=True)
@@ -192,8 +195,7 @@ def several(
         (Q, k) float64 distances, infinite where there are not so many points; (Q, k) int64 rows, -1 there.
     """
     _require_alike(tree, queries)
-    if not 1 <= k <= LEAF:
-        raise ValueError(f"between 1 and {LEAF} neighbours are found, not {k}")
+    _require_few(k)
     distances, rows = np.empty((queries.count, k)), np.empty((queries.count, k), np.int64)
 
     def search(packets: slice) -> None:
@@ -205,3 +207,30 @@ def several(
 
     parallel.for_each(search, parallel.blocks(1 << queries.depth, PACKETS))
     return distances, rows
+
+
+def mean(tree: Tree, k: int, *, squared: bool = False) -> npt.NDArray[np.float64]:
+    """The mean distance of each point to its k nearest others, or the mean of squared distances.
+
+    Args:
+        k: 1 to `LEAF`, and fewer than there are points.
+
+    Returns:
+        (N,) float64: of what `several` finds, added up nearest first, without room for all of that.
+    """
+    _require_few(k)
+    means = np.empty(tree.count)
+
+    def search(packets: slice) -> None:
+        _MEAN[tree.kind](
+            *(tree.boxes, tree.leaves, tree.count, tree.depth),
+            *(packets.start, packets.stop, k, squared, means),
+        )
+
+    parallel.for_each(search, parallel.blocks(1 << tree.depth, PACKETS))
+    return means
+
+
+def _require_few(k: int) -> None:
+    if not 1 <= k <= LEAF:
+        raise ValueError(f"between 1 and {LEAF} neighbours are found, not {k}")

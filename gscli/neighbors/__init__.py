@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    import numpy as np
+    import numpy.typing as npt
     import torch
 
 __all__ = ["knn", "mean_squared_distance"]
@@ -124,6 +126,23 @@ def mean_squared_distance(points: Any, k: int = 3) -> Any:
     from ._several import mean_squared_distance
 
     return mean_squared_distance(points, k)
+
+
+def mean_distance(points: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
+    """The mean distance from each point to its k nearest others.
+
+    Args:
+        points: (N, 3) float32 or float64, in any order in memory. k: 1 to 16.
+
+    Returns:
+        (N,) float64: the distances of `knn`, added up nearest first, of which no more is held than is needed.
+
+    Raises:
+        InputError, UsageError: as `knn` does.
+    """
+    from ._several import mean_distance
+
+    return mean_distance(points, k)
 
 
 def notes() -> list[str]:

@@ -75,6 +75,10 @@ class Tree:
         """The k nearest points to each of the points of another tree; see `gscli.kernels.kd_tree.several`."""
         return kd_tree.several(*self._alike(queries), k, others=others)
 
+    def mean(self, k: int, *, squared: bool) -> npt.NDArray[np.float64]:
+        """The mean distance of each point to its k nearest others; see `gscli.kernels.kd_tree.mean`."""
+        return kd_tree.mean(self._tree, k, squared=squared)
+
     def _alike(self, queries: Tree) -> tuple[kd_tree.Tree, kd_tree.Tree]:
         """Both trees in the type that holds the points of both, in which they then stay."""
         for one, other in ((self, queries), (queries, self)):

@@ -22,8 +22,7 @@ PAIRS = 1 << 22  # held at a time where every pair is tried
 
 def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
     """See `gscli.neighbors.knn`."""
-    if not is_whole(k) or not 1 <= k <= MOST:
-        raise UsageError(f"`k` must be an integer from 1 to {MOST}, not {k!r}")
+    _require_few(k)
     given = points if queries is None else queries
     found = _on_gpu if _walks(points) else _on_cpu
     distances, rows = found(points, int(k), queries)
@@ -32,14 +31,43 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
 
 def mean_squared_distance(points: Any, k: int = 3) -> Any:
     """See `gscli.neighbors.mean_squared_distance`."""
+    if not _walks(points):
+        found = _mean(points, k, squared=True)
+        with np.errstate(over="ignore"):
+            return like(found.astype(as_array(points, "targets").dtype.newbyteorder("=")), points)
     distances, _ = knn(points, k)
+    total = distances[:, 0] * distances[:, 0]
+    for column in distances.T[1:]:  # in this order wherever it is added up
+        total += column * column
+    return (total / total.new_tensor([k])).to(points.dtype)  # CUDA multiplies to divide by a number
+
+
+def mean_distance(points: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
+    """See `gscli.neighbors.mean_distance`."""
+    return _mean(points, k, squared=False)
+
+
+def _mean(points: Any, k: int, *, squared: bool) -> npt.NDArray[np.float64]:
+    """(N,) the mean distance, or squared distance, from each point to its k nearest others."""
+    _require_few(k)
+    targets = as_array(points, "targets")
+    _require_enough(len(targets), k, others=True)
+    tree = tree_of(targets)
+    if tree is not None:
+        return tree.mean(int(k), squared=squared)
+    distances, _ = _by_trial(targets, targets, int(k), True)
     with np.errstate(over="ignore"):
-        total = distances[:, 0] * distances[:, 0]
+        if squared:
+            distances *= distances
+        total = distances[:, 0].copy()
         for column in distances.T[1:]:  # in this order wherever it is added up
-            total += column * column
-        if is_torch(total):
-            return (total / total.new_tensor([k])).to(points.dtype)  # CUDA multiplies to divide by a number
-        return (total / k).astype(np.asarray(points).dtype.newbyteorder("="))
+            total += column
+        return total / k
+
+
+def _require_few(k: Any) -> None:
+    if not is_whole(k) or not 1 <= k <= MOST:
+        raise UsageError(f"`k` must be an integer from 1 to {MOST}, not {k!r}")
 
 
 def _require_enough(there: int, k: int, others: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from gscli import _core
 from gscli.editing.cleaning import floaters, outliers
 from gscli.errors import InputError, UsageError
 
@@ -58,6 +60,18 @@ def test_points_with_far_neighbours_go(k: int, deviations: float) -> None:
     assert dropped.tolist() == (far > far.mean() + deviations * far.std(ddof=1)).tolist()
     assert 0 < dropped.sum() < len(far)
     assert f"their {k} nearest" in told
+
+
+@pytest.mark.skipif(not _core.available(), reason="the tree is compiled")
+def test_points_with_far_neighbours_are_found_without_room_for_the_neighbours() -> None:
+    xyz = slab(100_000)
+    tracemalloc.start()
+    try:
+        outliers(xyz, 16, 2.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * xyz.shape[1]  # a tree and its making; 16 distances and rows alone are 256
 
 
 def test_points_that_all_stand_alike_stay() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gscli.errors import InputError, UsageError
-from gscli.neighbors import knn, mean_squared_distance
+from gscli.neighbors import knn, mean_distance, mean_squared_distance
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -75,9 +75,24 @@ def test_the_mean_is_that_by_which_gaussians_are_first_sized():
     assert found[7] == pytest.approx(np.sort(squared[7])[1:3].sum() / 3)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("k", [1, 3, 8, 16])
+def test_means_are_those_of_the_distances_that_are_found(case, k, dtype):
+    with np.errstate(over="ignore", under="ignore"):
+        _, points = (a.astype(dtype) for a in case(np.random.default_rng(1), 120, 300))
+        distances, _ = knn(points, k)
+        expected = sum(distances.T[1:], distances[:, 0]) / k
+        of_squares = sum((distances * distances).T[1:], (distances * distances)[:, 0]) / k
+        np.testing.assert_array_equal(mean_distance(points, k), expected)
+        np.testing.assert_array_equal(mean_distance(np.asfortranarray(points), k), expected)
+        np.testing.assert_array_equal(mean_squared_distance(points, k), of_squares.astype(dtype))
+
+
 def test_fewer_points_than_neighbours_are_refused():
     with pytest.raises(InputError, match="of 3 points each has 2 others, fewer than k=3"):
         mean_squared_distance(np.eye(3))
+    with pytest.raises(InputError, match="of 3 points each has 2 others, fewer than k=3"):
+        mean_distance(np.eye(3), 3)
     assert knn(np.eye(3), 3, queries=np.zeros((1, 3)))[1].tolist() == [[0, 1, 2]]
 
 
@@ -85,6 +100,8 @@ def test_fewer_points_than_neighbours_are_refused():
 def test_a_number_of_neighbours_that_cannot_be_is_a_usage_error(k):
     with pytest.raises(UsageError, match="k must be an integer from 1 to 16"):
         knn(np.zeros((30, 3)), k)
+    with pytest.raises(UsageError, match="k must be an integer from 1 to 16"):
+        mean_distance(np.zeros((30, 3)), k)
 
 
 def test_points_that_cannot_be_searched_are_refused():
