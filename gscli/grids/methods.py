@@ -164,13 +164,13 @@ class Rule:
     alias: str
     help: str
     settings: tuple[str, ...]
-    counts: Callable[[Method, Any, Uniforms], tuple[Any, int]]
+    counts: Callable[[Method, Any, Uniforms], tuple[Any, Any]]
     drawn: bool = False
     even: bool = False
     single: bool = False
 
 
-def _share_of_each(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, int]:
+def _share_of_each(how: Method, counts: Any, uniforms: Uniforms) -> tuple[Any, Any]:
     from ..kernels import hashing, picks
 
     low, high = how.ratio

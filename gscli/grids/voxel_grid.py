@@ -216,7 +216,8 @@ class VoxelGrid:
         def uniforms(use: int) -> Any:
             return hashing.cell_uniforms(self.cells, hashing.stream(seed, epoch, how.name, use))
 
-        return how.rule.counts(how, self.counts, uniforms)
+        counts, forced = how.rule.counts(how, self.counts, uniforms)
+        return counts, int(forced)
 
     def draw(
         self,

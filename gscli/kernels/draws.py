@@ -1,221 +1,162 @@
-"""Random draws from cells on a GPU by fused kernels: the rows that `gscli.kernels.picks` keeps.
+"""Random draws from cells on a GPU, several at a time: the rows that `gscli.kernels.picks` keeps, by torch.
 
-How many rows a draw keeps is on the device until all draws are begun: then one transfer tells all of them.
+How many rows a draw keeps is on the device until all are marked: then one transfer tells all of it. Where
+Triton's kernels run, `gscli.kernels.fused_draws` does the same in fewer launches.
 """
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from .launches import launch
+from . import hashing, picks
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TILES = (
-    (32, 1),
-    (256, 1),
-    (4096, 8),
-)  # the most rows of a cell, and the warps that take it; larger ones are sorted
-STRETCH = 4096  # rows of a scene that one program puts side by side
-_CELLS = 256  # taken by one program
+
+class One(NamedTuple):
+    """One row of each cell, by the uniforms of a stream; see `picks.one_per_cell`."""
+
+    stream: int
 
 
-@dataclass(frozen=True, eq=False)
-class Begun:
-    """A draw whose rows are marked and not yet counted on the CPU.
+class Ratio(NamedTuple):
+    """Of each cell a share between low and high; see `picks.counts_from_ratio`.
 
     Attributes:
-        marks: (rows,) int8, 1 where a row stays.
-        ends: (S,) int64, how many do up to the end of each stretch of rows.
-        forced: () int64, cells that the method's minimum raised.
+        rounds: round by chance instead of down.
+        streams: of the rows' keys, of the shares and of the rounding.
     """
 
-    marks: Tensor
-    ends: Tensor
-    forced: Tensor
+    low: float
+    high: float
+    at_least: int
+    rounds: bool
+    streams: tuple[int, int, int]
 
 
-@dataclass(frozen=True, eq=False)
-class Drawer:
-    """The cells of a scene on a GPU, at least one, ready to be drawn from.
+class Counts(NamedTuple):
+    """Of each cell the k[c] rows with the smallest random keys of a stream; k is (C,) int64."""
+
+    k: Tensor
+    stream: int
+
+
+class Everything(NamedTuple):
+    """Every row that is in a cell."""
+
+
+Ask = One | Ratio | Counts | Everything
+Found = tuple[
+    "Tensor", "Tensor", int
+]  # (K,) int64 rows, ascending; their (K,) int64 cells; how many were forced
+
+
+class Cells(NamedTuple):
+    """The cells of a scene on a device, at least one.
 
     Attributes:
         order: (M,) int32 or int64 rows, grouped by cell and ascending in each.
         offsets: (C + 1,) int64; cell c holds ``order[offsets[c]:offsets[c + 1]]``, at least one row.
-        cells: (C, 3) or (C,) int64, of several scenes (C, 4) or (C, 2).
+        names: (C, 3) or (C,) int64, of several scenes (C, 4) or (C, 2).
         owners: (rows,) int32, the cell of each row of the scene, -1 for none.
     """
 
     order: Tensor
     offsets: Tensor
-    cells: Tensor
+    names: Tensor
     owners: Tensor
 
-    def one_of_each(self, stream: int) -> Begun:
-        """One row of each cell, drawn as `picks.one_per_cell` does by the uniforms of a stream."""
-        from .gpu import draws
 
-        marks = self._none()
-        launch(
-            draws.mark_one,
-            self._programs,
-            *(self.offsets, self.cells, self.order, marks, len(self.cells), _signed(stream)),
-            COLUMNS=self._columns,
-            B=_CELLS,
-        )
-        return self._begun(marks, self._zero())
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Rows of some cells, of which those with the least keys are found by sorting.
 
-    def of_ratio(
-        self, low: float, high: float, at_least: int, rounds: bool, streams: tuple[int, int, int]
-    ) -> Begun:
-        """Of each cell a share between low and high; see `picks.counts_from_ratio`.
+    Attributes:
+        rows: (M,) int64, cell by cell, ascending in each.
+        cell: (M,) int64, which of the cells each is in.
+        first: (C,) int64, where each begins among the rows.
+    """
+
+    rows: Tensor
+    cell: Tensor
+    first: Tensor
+
+    @classmethod
+    def of(cls, cells: Cells, sizes: Tensor, starts: Tensor, total: int) -> Ranking:
+        """Those of cells with so many rows, which start there in the order, `total` in all."""
+        import torch
+
+        device = sizes.device
+        cell = torch.repeat_interleave(torch.arange(len(sizes), device=device), sizes, output_size=total)
+        first = sizes.cumsum(0) - sizes
+        within = torch.arange(total, device=device) - first[cell]
+        return cls(cells.order[starts[cell] + within].long(), cell, first)
+
+    def mark(self, marks: Tensor, k: Tensor, keys: Tensor) -> None:
+        """Mark k[c] rows of each cell, those with the least keys, of equal ones the lowest.
 
         Args:
-            rounds: round by chance instead of down.
-            streams: of the rows' keys, of the shares and of the rounding.
+            marks: (rows,) int8. keys: (M,) int64 below 2^32.
         """
         import torch
 
-        from .gpu import draws
+        by_key = torch.sort(keys | self.cell << 32, stable=True).indices
+        stay = torch.arange(len(keys), device=keys.device) < (self.first + k)[self.cell]
+        marks[self.rows[by_key]] = stay.to(torch.int8)
 
-        k, forced = torch.empty_like(self.offsets[1:]), self._zero()
-        keys, ratio, rounding = map(_signed, streams)
-        launch(
-            draws.share,
-            self._programs,
-            *(self.offsets, self.cells, k, forced, len(self.cells)),
-            *(_bits(low), _bits(high - low), ratio, rounding, at_least),
-            ROUNDS=rounds,
-            COLUMNS=self._columns,
-            B=_CELLS,
-        )
-        return self._begun(self._least(k, keys), forced)
 
-    def of_counts(self, k: Tensor, stream: int) -> Begun:
-        """Of each cell the k[c] rows with the smallest random keys of a stream; k is (C,) int64."""
-        return self._begun(self._least(k, _signed(stream)), self._zero())
+@dataclass(frozen=True, eq=False)
+class Drawer:
+    """Cells ready to be drawn from."""
 
-    def everything(self) -> Begun:
-        """Every row that is in a cell."""
+    cells: Cells
+
+    def draw(self, asks: Sequence[Ask]) -> list[Found]:
+        """What is asked for, drawn together; the one place that waits for the device."""
         import torch
 
-        return self._begun((self.owners >= 0).to(torch.int8), self._zero())
+        rows, device = len(self.cells.owners), self.cells.owners.device
+        marks = torch.zeros((len(asks), rows), dtype=torch.int8, device=device)
+        forced = torch.zeros(len(asks), dtype=torch.int64, device=device)
+        for ask, marked, raised in zip(asks, marks.unbind(), forced.unbind(), strict=True):
+            self._mark(ask, marked, raised)
+        ends = marks.flatten().cumsum(0)
+        told = torch.cat([ends[rows - 1 :: rows], forced]).cpu().tolist()
+        stops, numbers = told[: len(asks)], told[len(asks) :]
+        marked_at = torch.searchsorted(ends, torch.arange(1, stops[-1] + 1, device=device))
+        kept = marked_at % rows
+        return cut(kept, self.cells.owners[kept].long(), stops, numbers)
 
-    def finished(self, begun: list[Begun]) -> list[tuple[Tensor, Tensor, int]]:
-        """Of each draw the (K,) int64 rows, ascending, their (K,) int64 cells, and how many were forced.
-
-        The one place that waits for the device.
-        """
-        import torch
-
-        from .gpu import draws
-
-        numbers = torch.stack([number for draw in begun for number in (draw.ends[-1], draw.forced)]).tolist()
-        found = []
-        for draw, kept, forced in zip(begun, numbers[::2], numbers[1::2], strict=True):
-            rows, cells = (torch.empty(kept, dtype=torch.int64, device=self.order.device) for _ in range(2))
-            if kept:
-                launch(
-                    draws.compact,
-                    (len(draw.ends),),
-                    *(draw.marks, self.owners, draw.ends, rows, cells, len(draw.marks)),
-                    B=STRETCH,
-                    warps=8,
-                )
-            found.append((rows, cells, forced))
-        return found
-
-    @property
-    def _columns(self) -> int:
-        return 1 if self.cells.ndim == 1 else int(self.cells.shape[1])
-
-    @property
-    def _programs(self) -> tuple[int]:
-        return (-(-len(self.cells) // _CELLS),)
+    def _mark(self, ask: Ask, marks: Tensor, forced: Tensor) -> None:
+        offsets, names = self.cells.offsets, self.cells.names
+        if isinstance(ask, Everything):
+            marks.copy_(self.cells.owners >= 0)
+        elif isinstance(ask, One):
+            position = picks.one_per_cell(offsets, hashing.cell_uniforms(names, ask.stream))
+            marks[self.cells.order[position].long()] = 1
+        elif isinstance(ask, Counts):
+            self._ranking.mark(marks, ask.k, hashing.row_keys(self._ranking.rows, ask.stream))
+        else:
+            keys, ratio, rounding = ask.streams
+            shares = ask.low + (ask.high - ask.low) * hashing.cell_uniforms(names, ratio)
+            up = hashing.cell_uniforms(names, rounding) if ask.rounds else 0.0
+            k, raised = picks.counts_from_ratio(offsets.diff(), shares, up, ask.at_least)
+            forced.copy_(raised)
+            self._ranking.mark(marks, k, hashing.row_keys(self._ranking.rows, keys))
 
     @cached_property
-    def _classes(self) -> list[tuple[Tensor, int, int]]:
-        """The cells of each tile, its rows and its warps."""
-        import torch
-
-        counts, least, found = self.offsets.diff(), 0, []
-        for most, warps in TILES:
-            which = torch.nonzero((counts > least) & (counts <= most)).squeeze(1)
-            if len(which):
-                found.append((which, most, warps))
-            least = most
-        return found
-
-    @cached_property
-    def _giants(self) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-        """Cells beyond all tiles, which of them each row is in, where each begins, positions in the order."""
-        import torch
-
-        counts = self.offsets.diff()
-        which = torch.nonzero(counts > TILES[-1][0]).squeeze(1)
-        if not len(which):
-            return None
-        sizes = counts[which]
-        giant = torch.repeat_interleave(torch.arange(len(which), device=which.device), sizes)
-        first = sizes.cumsum(0) - sizes
-        within = torch.arange(len(giant), device=which.device) - first[giant]
-        return which, giant, first, self.offsets[which][giant] + within
-
-    def _least(self, k: Tensor, stream: int) -> Tensor:
-        """The marks of the k rows of each cell with the smallest keys."""
-        import torch
-
-        from .gpu import draws
-
-        marks = self._none()
-        for which, most, warps in self._classes:
-            launch(
-                draws.mark_least,
-                (len(which),),
-                *(self.offsets, self.order, k, which, marks, stream),
-                B=most,
-                warps=warps,
-            )
-        if self._giants is not None:
-            which, giant, first, positions = self._giants
-            keys = torch.empty_like(positions)
-            launch(
-                draws.hash_rows,
-                (-(-len(keys) // 1024),),
-                *(self.order, positions, keys, len(keys), stream),
-                B=1024,
-            )
-            by_key = torch.sort(keys | giant << 32, stable=True).indices
-            kept = torch.arange(len(keys), device=keys.device) < (first + k[which])[giant]
-            marks[self.order[positions[by_key]].long()] = kept.to(torch.int8)
-        return marks
-
-    def _none(self) -> Tensor:
-        import torch
-
-        return torch.zeros_like(self.owners, dtype=torch.int8)
-
-    def _zero(self) -> Tensor:
-        return self.offsets.new_zeros(())
-
-    def _begun(self, marks: Tensor, forced: Tensor) -> Begun:
-        import torch
-
-        from .gpu import draws
-
-        tallies = torch.empty(-(-len(marks) // STRETCH), dtype=torch.int32, device=marks.device)
-        launch(draws.tally, (len(tallies),), marks, tallies, len(marks), B=STRETCH)
-        return Begun(marks, tallies.cumsum(0), forced)
+    def _ranking(self) -> Ranking:
+        offsets = self.cells.offsets
+        return Ranking.of(self.cells, offsets.diff(), offsets[:-1], len(self.cells.order))
 
 
-def _bits(number: float) -> int:
-    """The bits of a float64 as an int64: a float itself would reach a kernel with 32."""
-    return int(struct.unpack("q", struct.pack("d", number))[0])
+def cut(rows: Tensor, cells: Tensor, stops: list[int], forced: list[int]) -> list[Found]:
+    """Apart what several draws keep, one after the other up to these stops."""
+    import torch
 
-
-def _signed(word: int) -> int:
-    return word - (1 << 64) if word >> 63 else word
+    sizes = [stop - start for start, stop in zip([0, *stops], stops, strict=False)]
+    return list(zip(*(torch.split(kept, sizes) for kept in (rows, cells)), forced, strict=True))

@@ -212,7 +212,7 @@ def ordered_keys(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return keys
 
 
-def counts_from_ratio(counts: Any, ratios: Any, rounding: Any, at_least: int) -> tuple[Any, int]:
+def counts_from_ratio(counts: Any, ratios: Any, rounding: Any, at_least: int) -> tuple[Any, Any]:
     """Keep floor(n r + rounding) of the n rows of each cell, clamped to [min(at_least, n), n].
 
     Args:
@@ -221,7 +221,7 @@ def counts_from_ratio(counts: Any, ratios: Any, rounding: Any, at_least: int) ->
         rounding: 0.0 rounds down; (C,) uniforms in [0, 1) make the expectation exactly n r.
 
     Returns:
-        (C,) int64, and the number of cells that the minimum raised.
+        (C,) int64, and the number of cells that the minimum raised: of tensors one, for which nothing waits.
     """
     wanted = counts * ratios + rounding
     if isinstance(wanted, np.ndarray):
@@ -230,7 +230,7 @@ def counts_from_ratio(counts: Any, ratios: Any, rounding: Any, at_least: int) ->
         return np.clip(wanted, least, counts), int(np.count_nonzero(wanted < least))
     wanted = wanted.floor().long()
     least = counts.clamp(max=at_least)
-    return wanted.maximum(least).minimum(counts), int((wanted < least).sum())
+    return wanted.maximum(least).minimum(counts), (wanted < least).sum()
 
 
 def at_most(counts: Any, k: int) -> Any:

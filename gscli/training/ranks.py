@@ -26,7 +26,7 @@ def cell_of_row(grid: VoxelGrid) -> Any:
     device = grid.order.device
     found = torch.full((grid.rows,), -1, dtype=torch.int32, device=device)
     found[grid.order.long()] = torch.repeat_interleave(
-        torch.arange(len(grid), dtype=torch.int32, device=device), grid.counts
+        torch.arange(len(grid), dtype=torch.int32, device=device), grid.counts, output_size=grid.points
     )
     return found
 

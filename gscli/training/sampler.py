@@ -21,7 +21,7 @@ from ..grids.methods import Method
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing
 from ..results.shown import shown
-from . import fused
+from . import together
 from .asked import Names, asked, seed_of
 from .cells_name import CellsName
 from .ranks import cell_of_row, share
@@ -44,8 +44,8 @@ class GridSampler:
     changed. Copies, such as those of DataLoader workers, draw the same.
 
     Memory: 8 bytes per point and 32 per cell, 40 of a batch. CPU scenes are drawn from by NumPy, which is
-    faster than torch there; CUDA scenes by fused kernels, which wait once for all scenarios of a call, or by
-    torch where Triton is missing. All keep the same rows.
+    faster than torch there; CUDA scenes by fused kernels, or by torch where Triton is missing, with one wait
+    for all scenarios of a call. All keep the same rows.
 
     Args:
         grid: the cells, as NumPy arrays or as tensors on the device to draw on.
@@ -71,7 +71,7 @@ class GridSampler:
         device = self.ids.device
         self._ends = None if grid.ends is None else torch.tensor(grid.ends, device=device)
         on_torch = not isinstance(grid.order, np.ndarray)
-        self._drawer = fused.drawer_of(self.grid, self._cell_of_row) if on_torch else None
+        self._drawer = together.drawer_of(self.grid, self._cell_of_row) if on_torch else None
 
     def _facts(self) -> dict[str, object]:
         several = {} if self.grid.ends is None else {"scenes": len(self.grid.ends)}
@@ -220,7 +220,7 @@ class GridSampler:
     ) -> list[tuple[torch.Tensor, torch.Tensor, int]]:
         """Of each method the rows, their cells, and how many cells were forced."""
         if self._drawer is not None:
-            return fused.draw(self._drawer, self.grid, methods, seeds=seeds, epoch=epoch)
+            return together.draw(self._drawer, self.grid, methods, seeds=seeds, epoch=epoch)
         found = []
         for how, seed in zip(methods, seeds, strict=True):
             if not how.picks and self.grid.points == self.grid.rows:

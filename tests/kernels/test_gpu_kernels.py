@@ -19,7 +19,7 @@ from triton.compiler import ASTSource  # noqa: E402
 import gscli  # noqa: E402
 from gscli.kernels import box_tree, gpu  # noqa: E402
 from gscli.kernels import walk as walks  # noqa: E402
-from gscli.kernels.draws import STRETCH, TILES  # noqa: E402
+from gscli.kernels.fused_draws import STRETCH, TILES  # noqa: E402
 from gscli.kernels.gpu import cells, composite, draws, trial, walk  # noqa: E402
 
 NUMBERS = {
@@ -31,7 +31,18 @@ NUMBERS = {
     "cut": "*fp64",
 }
 NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep")}
-INT64 = ["order", "which", "offsets", "cells", "k", "forced", "positions", "keys", "ends"]  # others are int32
+INT64 = [
+    "order",
+    "which",
+    "offsets",
+    "cells",
+    "k",
+    "forced",
+    "keys",
+    "ends",
+    "tallies",
+    "rows",
+]  # others are int32
 WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
 PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
 ONE, FOUR, MANY = (
@@ -53,7 +64,10 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "mark_cells, mixed": (cells.mark_cells, {"PACKS": False, "B": 1024}, 4),
     "mark_one": (draws.mark_one, {"COLUMNS": 3, "B": 256}, 4),
     "mark_one, of a batch": (draws.mark_one, {"COLUMNS": 4, "B": 256}, 4),
-    **{f"mark_least, {rows} rows": (draws.mark_least, {"B": rows}, warps) for rows, warps in TILES},
+    **{
+        f"mark_least, {rows} rows": (draws.mark_least, {"BEYOND": beyond, "B": rows}, warps)
+        for beyond, (rows, warps) in zip((0, 32, 256), TILES, strict=True)
+    },
     "hash_rows": (draws.hash_rows, {"B": 1024}, 4),
     "tally": (draws.tally, {"B": STRETCH}, 4),
     "compact": (draws.compact, {"B": STRETCH}, 8),
@@ -92,7 +106,7 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
         return NUMBERS[name]
     if name in ("marks", "table"):
         return "*i8"
-    return "*i64" if name in INT64 or (name == "rows" and kernel is draws.compact) else "*i32"
+    return "*i64" if name in INT64 else "*i32"
 
 
 @pytest.mark.parametrize("capability", [80, 90])

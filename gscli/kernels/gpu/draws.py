@@ -1,4 +1,4 @@
-"""Draws from the cells of a grid: what `gscli.kernels.draws` launches.
+"""Draws from the cells of a grid: what `gscli.kernels.fused_draws` launches.
 
 Hashes are those of `gscli.kernels.hashing`, in uint64. A program takes some cells, or one cell whose rows are
 at most its tile, or a stretch of rows.
@@ -87,14 +87,17 @@ def mark_one(offsets, cells, order, marks, C, STREAM, COLUMNS: tl.constexpr, B: 
 
 
 @triton.jit(do_not_specialize=["STREAM"])
-def mark_least(offsets, order, k, which, marks, STREAM, B: tl.constexpr):
-    """Mark, in the cells that `which` names, the k rows with the least random keys, of equal ones the lowest.
+def mark_least(offsets, order, k, marks, STREAM, BEYOND: tl.constexpr, B: tl.constexpr):
+    """Mark, in cells of more than BEYOND rows and up to B, the k with the least random keys.
 
-    The k-th key is found bit by bit, from the highest on.
+    Of equal ones the lowest. The k-th key is found bit by bit, from the highest on.
     """
-    cell = tl.load(which + tl.program_id(0))
+    cell = tl.program_id(0)
     start = tl.load(offsets + cell)
-    inside = tl.arange(0, B) < tl.load(offsets + cell + 1) - start
+    count = tl.load(offsets + cell + 1) - start
+    if (count <= BEYOND) | (count > B):
+        return
+    inside = tl.arange(0, B) < count
     wanted = tl.load(k + cell).to(tl.int32)
     row = tl.load(order + start + tl.arange(0, B), inside, 0)
     key = _keys(row, STREAM)
@@ -111,26 +114,29 @@ def mark_least(offsets, order, k, which, marks, STREAM, B: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=["N", "STREAM"])
-def hash_rows(order, positions, keys, N, STREAM, B: tl.constexpr):
-    """The random keys of the rows at N positions of the order, as int64."""
+def hash_rows(rows, keys, N, STREAM, B: tl.constexpr):
+    """The random keys of N rows, as int64."""
     at = tl.program_id(0).to(tl.int64) * B + tl.arange(0, B)
-    row = tl.load(order + tl.load(positions + at, at < N, 0), at < N, 0)
-    tl.store(keys + at, _keys(row, STREAM).to(tl.int64), at < N)
+    tl.store(keys + at, _keys(tl.load(rows + at, at < N, 0), STREAM).to(tl.int64), at < N)
 
 
-@triton.jit(do_not_specialize=["N"])
-def tally(marks, tallies, N, B: tl.constexpr):
-    """How many of N rows are marked, by stretches of B."""
+@triton.jit
+def tally(marks, tallies, B: tl.constexpr):
+    """How many rows are marked in each stretch of B."""
     at = tl.program_id(0).to(tl.int64) * B + tl.arange(0, B)
-    tl.store(tallies + tl.program_id(0), tl.sum(tl.load(marks + at, at < N, 0).to(tl.int32), 0))
+    tl.store(tallies + tl.program_id(0), tl.sum(tl.load(marks + at).to(tl.int64), 0))
 
 
-@triton.jit(do_not_specialize=["N"])
-def compact(marks, owners, ends, rows, cells, N, B: tl.constexpr):
-    """Write the marked ones of N rows side by side, and their cells; `ends` are sums of tallies."""
-    at = tl.program_id(0).to(tl.int64) * B + tl.arange(0, B)
-    mark = tl.load(marks + at, at < N, 0).to(tl.int32)
-    start = tl.load(ends + tl.program_id(0) - 1, tl.program_id(0) > 0, 0)
+@triton.jit(do_not_specialize=["STRETCHES"])
+def compact(marks, owners, ends, rows, cells, STRETCHES, B: tl.constexpr):
+    """Write the marked rows of all draws side by side, and their cells.
+
+    A draw has so many stretches of B marks; `ends` are sums of tallies.
+    """
+    part = tl.program_id(0)
+    mark = tl.load(marks + part.to(tl.int64) * B + tl.arange(0, B)).to(tl.int32)
+    row = (part % STRETCHES).to(tl.int64) * B + tl.arange(0, B)
+    start = tl.load(ends + part - 1, part > 0, 0)
     place = start + tl.cumsum(mark, 0) - 1
-    tl.store(rows + place, at, mark > 0)
-    tl.store(cells + place, tl.load(owners + at, mark > 0, 0).to(tl.int64), mark > 0)
+    tl.store(rows + place, row, mark > 0)
+    tl.store(cells + place, tl.load(owners + row, mark > 0, 0).to(tl.int64), mark > 0)

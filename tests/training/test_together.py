@@ -1,4 +1,4 @@
-"""Scenarios drawn together, where kernels run: on a GPU, or interpreted by tests/test_interpreted.py."""
+"""Scenarios drawn together: by torch, and by kernels on a GPU or in tests/test_interpreted.py."""
 
 import pickle
 
@@ -9,8 +9,10 @@ torch = pytest.importorskip("torch")
 
 from gscli.grids.methods import method  # noqa: E402
 from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
-from gscli.kernels import draws, hashing, launches  # noqa: E402
+from gscli.kernels import fused_draws, hashing, launches  # noqa: E402
+from gscli.runtime.libraries import Trouble  # noqa: E402
 from gscli.training import GridSampler, collate  # noqa: E402
+from tests.counting_gpu import WHERE, counting_gpu  # noqa: E402
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "cpu")
@@ -28,10 +30,18 @@ METHODS = {
     "one of an exact number": method("single", target=20),
 }
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(launches.trouble(DEVICE) is not None, reason="no GPU here and nothing interpreted"),
-]
+RUNS = launches.trouble(DEVICE) is None
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("drawn_by")]
+
+
+@pytest.fixture(params=["kernels", "torch"])
+def drawn_by(request, monkeypatch):
+    """Makes a test run twice: with Triton's kernels, and as where there are none."""
+    if request.param == "torch":
+        monkeypatch.setattr(launches, "trouble", lambda device: Trouble("is not here", "install it"))
+    elif not RUNS:
+        pytest.skip("no GPU here and nothing interpreted")
+    return request.param
 
 
 def grids(name):
@@ -57,7 +67,7 @@ def grids(name):
 @pytest.fixture(params=["lattice", "cells of all sizes", "a batch", "a batch with ids"])
 def pair(request, monkeypatch):
     if not GPU:
-        monkeypatch.setattr(draws, "TILES", ((8, 1), (32, 1)))  # and cells beyond them
+        monkeypatch.setattr(fused_draws, "TILES", ((8, 1), (32, 1)))  # and cells beyond them
     return grids(request.param)
 
 
@@ -73,24 +83,43 @@ def same(found, expected):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_draw_is_that_of_the_cpu(pair, name):
     here, there = (GridSampler(grid, seed=2**64 - 1) for grid in pair)
-    for epoch in (0, 5):
+    for epoch in (0, 5) if GPU else (5,):
         drawn = (sampler.scenarios(METHODS[name], epoch=epoch) for sampler in (there, here))
         for found, expected in zip(*(views.values() for views in drawn), strict=True):
             same(found, expected)
 
 
-def test_scenarios_of_one_call_are_drawn_with_one_wait(pair, monkeypatch):
-    here, there = (GridSampler(grid, seed=3) for grid in pair)
-    there.scenarios(epoch=0)  # what is the same for all draws is made at the first
-    waits = []
-    for name in ("tolist", "item", "__int__", "__bool__", "cpu", "nonzero"):
-        ours = getattr(torch.Tensor, name)
-        monkeypatch.setattr(torch.Tensor, name, lambda *args, n=name, f=ours: waits.append(n) or f(*args))
-    views = there.scenarios(("dense", "half", "single"), epoch=1)
-    monkeypatch.undo()
-    assert waits == ["tolist"]
-    for name, expected in here.scenarios(("dense", "half", "single"), epoch=1).items():
-        same(views[name], expected)
+@pytest.mark.parametrize("name", ["lattice", "a batch"])
+def test_scenarios_of_one_call_are_drawn_with_one_wait(name, drawn_by, monkeypatch):
+    """On a GPU that is not there, the second of two; kernels of two tiles."""
+    if drawn_by == "kernels" and GPU:
+        pytest.skip("a GPU here, where nothing is interpreted")
+    here, _ = grids(name)
+    expected = GridSampler(here, seed=3).scenarios(epoch=1)
+    monkeypatch.setattr(fused_draws, "TILES", ((8, 1), (32, 1)))
+    with counting_gpu(monkeypatch) as gpu:
+        sampler = GridSampler(here.to(WHERE), seed=3)
+        sampler.scenarios(epoch=0)  # what is the same for all draws is made at the first
+        gpu.clear()
+        views = sampler.scenarios(epoch=1)
+        assert gpu.waits.total() == 1, gpu.waits
+        assert gpu.launches.total() <= (14 if drawn_by == "kernels" else 180), gpu.launches
+        for view, wanted in zip(views.values(), expected.values(), strict=True):
+            assert view.rows.device == view.cells.device == view.offset.device == WHERE
+            assert view.rows.tolist() == wanted.rows.tolist()
+            assert view.cells.tolist() == wanted.cells.tolist()
+            assert view.offset.tolist() == wanted.offset.tolist()
+
+
+def test_a_sampler_made_anew_waits_once_more_at_most(drawn_by, monkeypatch):
+    if drawn_by == "kernels" and GPU:
+        pytest.skip("a GPU here, where nothing is interpreted")
+    here, _ = grids("lattice")
+    with counting_gpu(monkeypatch) as gpu:
+        there = here.to(WHERE)
+        gpu.clear()
+        GridSampler(there, seed=3).scenarios(epoch=1)
+        assert gpu.waits.total() <= (2 if drawn_by == "kernels" else 1), gpu.waits
 
 
 def test_of_equal_keys_the_lower_row_stays():
