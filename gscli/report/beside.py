@@ -6,9 +6,9 @@ import base64
 import os
 from collections.abc import Sequence
 
-from ..files import writing
 from ..results.shown import counted, markup
 from ..simplifying.beside import Beside
+from . import parts
 from .style import STYLE
 
 _STYLE = """
@@ -30,8 +30,7 @@ def told(each: Beside) -> str:
 
 def write(path: str | os.PathLike[str], found: Sequence[Beside], *, overwrite: bool) -> None:
     """Write the page to a file."""
-    with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(page(found).encode("utf-8", "xmlcharrefreplace"))
+    parts.write(path, page(found), overwrite=overwrite)
 
 
 def page(found: Sequence[Beside]) -> str:

@@ -9,15 +9,14 @@ from typing import Any
 
 from ..comparing.result import Compared
 from ..errors import UsageError
-from ..files import upwards, writing
+from ..files import upwards
 from ..results.documents import seconds
 from ..results.shown import counted, markup
 from ..version import __version__
 from . import compare as tables
-from . import histogram, looks, numbers, views
+from . import histogram, looks, numbers, parts, views
 from .ran import Ran
 from .style import document
-from .table import Table
 
 
 def write(
@@ -29,8 +28,7 @@ def write(
     up: str | None = None,
 ) -> None:
     """Write the `page` to a file, or to stdout for ``-``."""
-    with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(page(result, ran=ran, up=up).encode("utf-8", "xmlcharrefreplace"))
+    parts.write(path, page(result, ran=ran, up=up), overwrite=overwrite)
 
 
 def page(result: Compared, *, ran: Ran | None = None, up: str | None = None) -> str:
@@ -58,12 +56,12 @@ def page(result: Compared, *, ran: Ran | None = None, up: str | None = None) -> 
         '<p class="soft">How far the first, which is judged, is from the second, the reference.</p>',
         _verdict(result),
         _cards(result),
-        *(f'<p class="caveat">{markup(caveat)}</p>' for caveat in result.caveats),
+        *map(parts.caveat, result.caveats),
         looks.section(result),
         _distances(result, names, scale),
         views.section(result.evidence, names, scale, way, up or upwards.AUTO),
         "<section>\n<h2>Numbers</h2>",
-        '<div class="tables">' + "".join(_table(table) for table in tables.tables(result)) + "</div>",
+        '<div class="tables">' + "".join(parts.table(table) for table in tables.tables(result)) + "</div>",
         f"</section>\n<section>\n<h2>What was run</h2>\n{_run(result, ran or Ran())}\n</section>",
         icon=views.thumbnail(result.evidence, scale, way),
     )
@@ -83,7 +81,7 @@ def _names(*paths: str) -> list[str]:
 def _verdict(result: Compared) -> str:
     told = tables.verdict(result)
     kind = "" if told.good is None else " passed" if told.good else " MISSED"
-    return f'<p class="verdict{kind}">{_text(told.split(maxsplit=1)[1])}</p>'
+    return f'<p class="verdict{kind}">{parts.text(told.split(maxsplit=1)[1])}</p>'
 
 
 def _cards(result: Compared) -> str:
@@ -105,11 +103,7 @@ def _cards(result: Compared) -> str:
         word = "MISSED" if missed else "passed"
         text = f"{missed} of {len(result.gates)} missed" if missed else f"all {len(result.gates)} passed"
         cards.append((f'<span class="{word}">{text}</span>', "limits"))
-    return (
-        '<div class="cards">'
-        + "".join(f'<div class="card"><b>{value}</b><small>{label}</small></div>' for value, label in cards)
-        + "</div>"
-    )
+    return parts.cards(cards)
 
 
 def _distances(result: Compared, names: Sequence[str], scale: views.Scale) -> str:
@@ -127,21 +121,6 @@ def _distances(result: Compared, names: Sequence[str], scale: views.Scale) -> st
     return "\n".join((*out, "</section>"))
 
 
-def _table(table: Table) -> str:
-    heads = "".join(f"<th>{_text(name)}</th>" for name in table.columns)
-    rows = []
-    for row in table.rows:
-        deep = ' class="deep"' if row[0].startswith("  ") else ""
-        cells = [f"<td{deep}>{_text(row[0].strip()).replace('_', '_<wbr>')}</td>"]
-        for cell in row[1:]:
-            verdict = f' class="{cell}"' if cell in ("passed", "MISSED") else ""
-            cells.append(f"<td{verdict}>{_text(cell)}</td>")
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    head = f"<thead><tr>{heads}</tr></thead>" if any(table.columns) else ""
-    body = f'<div class="wrap"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
-    return f"<div{' class=wide' if table.wide else ''}><h3>{_text(table.title)}</h3>{body}</div>"
-
-
 def _run(result: Compared, ran: Ran) -> str:
     rows = ran.rows()
     for role, cloud in (("source", result.source), ("target", result.target)):
@@ -157,16 +136,10 @@ def _run(result: Compared, ran: Ran) -> str:
     told = ", ".join(f"{stage} {value:.2f}" for stage, value in stages.items())
     rows.append(("seconds", f"{sum(stages.values()):.2f} ({told})"))
     rows += [("note", note) for note in result.notes]
-    return (
-        "<dl>" + "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in rows) + "</dl>"
-    )
+    return parts.facts(rows)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "yes" if value is True else "no" if value is False else json.dumps(value)
-
-
-def _text(text: str) -> str:
-    return markup(text).replace("-&gt;", "→")

@@ -6,11 +6,10 @@ import base64
 import json
 import os
 
-from ..files import writing
 from ..rendering.viewed import Viewed
 from ..results.shown import counted, markup
 from ..version import __version__
-from . import numbers
+from . import numbers, parts
 from .style import STYLE
 
 _STYLE = """
@@ -78,8 +77,7 @@ show();
 
 def write(path: str | os.PathLike[str], result: Viewed, *, overwrite: bool) -> None:
     """Write the page to a file, or to stdout for ``-``."""
-    with writing.replacing(path, overwrite=overwrite) as stream:
-        stream.write(page(result).encode("utf-8", "xmlcharrefreplace"))
+    parts.write(path, page(result), overwrite=overwrite)
 
 
 def page(result: Viewed) -> str:

@@ -2,9 +2,7 @@
 
 import base64
 import re
-import shutil
 import struct
-import subprocess
 import zlib
 from dataclasses import replace
 
@@ -331,56 +329,20 @@ def test_pictures_are_valid_png(page):
     assert chunks[b"PLTE"][21:24] == colormap.palette()[7].tobytes()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = next(
-        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
-    )
-    return found or pytest.skip("no Chromium to look at the page with")
-
-
-def chromium(browser, folder, *args):
-    """What Chromium prints, as a user without a past and without asking its makers for anything."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=3000"]
-    flags += ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
-    flags += ["--disable-sync", "--disable-quic", f"--user-data-dir={folder / 'profile'}"]
-    return subprocess.run([browser, *flags, *args], capture_output=True, timeout=120, check=True).stdout
-
-
 @pytest.mark.parametrize("width", [1200, 600, 390])
 @pytest.mark.parametrize("name", ["usual", "long"])
-def test_nothing_sticks_out_in_a_browser(browser, result, tmp_path, width, name):
-    """Looked at in a frame: a window of Chromium is never as narrow as a telephone."""
+def test_nothing_sticks_out_in_a_browser(sticking_out, result, width, name):
     if name == "long":
         long = replace(result.source, path="/" + "a-long_folder.name" * 11 + "/<b>\x1b" + "x" * 200 + ".ply")
         result = replace(result, source=long)
     ran = Ran.now(["gscli", "compare", result.source.path, "b.ply"])
-    measure = """<script>
-    const wide = [...document.querySelectorAll('body *')].filter(e => !e.closest('.wrap > *')
-      && (e.getBoundingClientRect().right > innerWidth + 1
-      || (e.matches('.card, section, dd, h1, h3') && e.scrollWidth > e.clientWidth + 1)));
-    const shown = getComputedStyle(document.querySelector('.histogram.narrow')).display;
-    const named = wide.map(e => e.tagName + '.' + e.className).join(' ');
-    const broken = [...document.images].filter(i => !i.naturalWidth).length;
-    parent.postMessage('measured ' + innerWidth + ': ' + named + ' broken ' + broken + ' narrow ' + shown
-      + ' scrolls ' + (document.documentElement.scrollWidth > innerWidth), '*');
-    </script></body>"""
-    path = tmp_path / "page.html"
-    path.write_text(html.page(result, ran=ran).replace("</body>", measure), encoding="utf-8")
-    frame = tmp_path / "frame.html"
-    frame.write_text(
-        f"<script>onmessage = e => document.title = e.data</script>"
-        f'<iframe src="page.html" style="border:0;width:{width}px;height:2000px"></iframe>'
-    )
-    seen = chromium(browser, tmp_path, "--window-size=1400,2000", "--dump-dom", frame.as_uri()).decode()
-    narrow = "block" if width < 640 else "none"
-    assert f"<title>measured {width}:  broken 0 narrow {narrow} scrolls false</title>" in seen
+    assert sticking_out(html.page(result, ran=ran), width) == ""
 
 
-def test_the_picture_in_a_browser_has_points_bars_and_text(browser, page, tmp_path):
+def test_the_picture_in_a_browser_has_points_bars_and_text(chromium, page, tmp_path):
     path, shot = tmp_path / "page.html", tmp_path / "page.png"
     path.write_text(page, encoding="utf-8")
-    chromium(browser, tmp_path, "--window-size=1200,2400", f"--screenshot={shot}", path.as_uri())
+    chromium("--window-size=1200,2400", f"--screenshot={shot}", path.as_uri())
     pixels = read_png(shot)
     palette = colormap.judging_palette()
     for colour in (palette[0], palette[colormap.CALM + 30], (27, 36, 48)):
