@@ -1,9 +1,13 @@
-"""What is in a scene: what ``gscli info`` says."""
+"""What is in a scene: what ``gscli info`` says.
+
+One module: a scene in numbers, and where each comes from.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +18,7 @@ from . import arguments, fields, flaws
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
 from .errors import InputError
+from .files import writing
 from .formats import Source
 from .grids import lattice
 from .grids.figures import GridFigures, figures
@@ -22,10 +27,12 @@ from .kernels.distributions import Distribution, distribution
 from .neighbors import kdtree
 from .positions import LARGEST, finite_rows
 from .progress import Track, silent
+from .rendering import glance as glances
+from .rendering.glance import Glance
 from .results.documents import document
 from .results.shown import shown
 
-__all__ = ["Distribution", "GridFigures", "Info", "Quantiles", "describe", "info"]
+__all__ = ["Distribution", "Glance", "GridFigures", "Info", "Quantiles", "describe", "info"]
 
 SCHEMA = "gscli/info/1"
 QUANTILES = (0.05, 0.5, 0.95)
@@ -65,6 +72,7 @@ class Info:
         distributions: of each column the name and how its values are spread, as stored; None unless asked
             for. Columns that do not hold one number a row are left out.
         cells: of a grid of the size asked for. points_per_cell: how many points its occupied cells hold.
+        glance: what its page shows beside these; no part of the JSON document. None unless asked for.
     """
 
     path: str
@@ -91,6 +99,7 @@ class Info:
     distributions: tuple[tuple[str, Distribution], ...] | None = None
     cells: GridFigures | None = None
     points_per_cell: Distribution | None = None
+    glance: Glance | None = None
 
     def _facts(self) -> dict[str, object]:
         kind = "Gaussians" if self.gaussian else "points"
@@ -133,25 +142,41 @@ def info(
     *,
     stats: bool = False,
     voxel_size: float | None = None,
+    glance: bool = False,
+    up: str | None = None,
     trust_pickle: bool = False,
     axes: str | None = None,
+    also_written: Sequence[str] = (),
+    overwrite: bool = False,
     track: Track = silent,
 ) -> Info:
     """Read a scene and describe it. Positions that are not finite are counted, not refused.
 
     Args:
         source: a scene file or folder, or ``-`` for stdin.
-        stats, voxel_size: as of `describe`.
+        stats, voxel_size, glance, up: as of `describe`.
         trust_pickle, axes: see `gscli.formats.read`.
+        also_written: paths that the caller is going to write. overwrite: whether it may replace files.
         track: told how far it is; see `gscli.progress.Track`.
     """
     arguments.require_paths(source=source)
-    arguments.require_flags(stats=stats)
+    arguments.require_flags(stats=stats, glance=glance, overwrite=overwrite)
     lattice.check_lattice_options(voxel_size, None, None)
+    glances.refuse_up(up, asked=glance)
     read = Source.of(source)
+    writing.check_outputs(also_written, overwrite=overwrite, sources=[read.path])
     with track("reading", None):
         cloud = read.read(trust_pickle=trust_pickle, axes=axes)
-    return describe(cloud, path=read.name, size=read.bytes, stats=stats, voxel_size=voxel_size, track=track)
+    return describe(
+        cloud,
+        path=read.name,
+        size=read.bytes,
+        stats=stats,
+        voxel_size=voxel_size,
+        glance=glance,
+        up=up,
+        track=track,
+    )
 
 
 def describe(
@@ -161,6 +186,8 @@ def describe(
     size: int | None = None,
     stats: bool = False,
     voxel_size: float | None = None,
+    glance: bool = False,
+    up: str | None = None,
     track: Track = silent,
 ) -> Info:
     """Describe a cloud in memory.
@@ -170,8 +197,10 @@ def describe(
         path, size: what `Info` says as its path and bytes.
         stats: whether to say how the values of every column are spread.
         voxel_size: edge of a cell, in scene units, of a grid to say of how many points lie in a cell.
+        glance: whether to look at it too, for a page. up: which way is up then; see `gscli.cameras.upright`.
         track: told how far it is; see `gscli.progress.Track`.
     """
+    glances.refuse_up(up, asked=glance)
     xyz = cloud.columns(fields.POSITION)
     valid = finite_rows(xyz)
     if valid is not None:
@@ -184,7 +213,7 @@ def describe(
     with track("describing", len(cloud)) as advance:
         found = flaws.of(cloud, advance=advance) if gaussian else flaws.Flaws()
     opacity = fields.sigmoid(cloud.columns((fields.OPACITY,))[0]) if gaussian else None
-    distributions = _distributions(cloud, track) if stats else None
+    distributions = _distributions(cloud, track) if stats or glance else ()
     grid = None if voxel_size is None else VoxelGrid.from_points(xyz.T, voxel_size=voxel_size)
     return Info(
         path=path,
@@ -208,9 +237,10 @@ def describe(
         spacing=median_spacing(kdtree.Index(xyz.T), xyz.T) if searchable else None,
         opacity=None if opacity is None else _quantiles(opacity),
         scale=_quantiles(_longest_axis(cloud)) if gaussian else None,
-        distributions=distributions,
+        distributions=distributions if stats else None,
         cells=None if grid is None else figures(grid),
         points_per_cell=None if grid is None else distribution(grid.counts),
+        glance=glances.at(cloud, distributions, up=up, track=track) if glance else None,
     )
 
 

@@ -34,7 +34,7 @@ EXAMPLES = {
     "doctor": [],
     "edit": ["{scene}", "{out}/edited.ply", "--where", "opacity > 0.1", "--report", "{out}/edited.json"],
     "formats": [],
-    "info": ["{scene}", "--stats", "--voxel-size", "0.5", "--json"],
+    "info": ["{scene}", "--stats", "--voxel-size", "0.5", "--json", "--html", "{out}/page.html"],
     "lod": ["{scene}", "{out}/levels", "--levels", "3"],
     "render": ["{scene}", "{out}/shots", "--views", "2", "--size", "64x48"],
     "resample": ["{scene}", "{out}/half.ply", "--report", "{out}/half.json", "--index", "{out}/half.npy"],

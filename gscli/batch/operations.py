@@ -67,9 +67,34 @@ def _edit_outputs(source: str, place: Place, parameters: Parameters) -> list[str
 def _info(task: Task) -> Answer:
     from ..info import info
 
-    found = info(task.source, **task.parameters)
+    page = next(iter(task.outputs), None)
+    settings = {name: value for name, value in task.parameters.items() if name != "html"}
+    found = info(task.source, glance=page is not None, **settings)
+    if page is not None:
+        from ..report import info_page
+        from ..report.ran import Ran
+
+        info_page.write(page, [found], overwrite=True, ran=Ran.now())
     figures = {"points": found.points, "invalid": found.invalid, "spacing": found.spacing}
     return Answer(found.to_dict(), figures)
+
+
+def _info_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
+    from ..rendering.glance import refuse_up
+
+    refuse_up(parameters.get("up"), asked="html" in parameters)
+    return _pages(source, place, parameters, ("html", ".html"))
+
+
+def _pages(source: str, place: Place, parameters: Parameters, *named: tuple[str, str]) -> list[str]:
+    """Files beside what an operation is for: those of parameters that were given, by their suffixes."""
+    from ..formats import Source
+
+    return [
+        place.path(Source.of(source).stem + suffix, parameters[name])
+        for name, suffix in named
+        if name in parameters
+    ]
 
 
 def _compare(task: Task) -> Answer:
@@ -101,15 +126,9 @@ def _compare(task: Task) -> Answer:
 
 def _compare_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     from ..comparing import budget
-    from ..formats import Source
 
     budget.refuse_page(parameters.get("html"), parameters.get("memory_limit"))
-    named = (("html", ".html"), ("distances", ".ply"))
-    return [
-        place.path(Source.of(source).stem + suffix, parameters[name])
-        for name, suffix in named
-        if name in parameters
-    ]
+    return _pages(source, place, parameters, ("html", ".html"), ("distances", ".ply"))
 
 
 def _verify(task: Task) -> Answer:
@@ -145,7 +164,7 @@ _REGISTRY = {
         writes=True,
         modules=("gscli.edit",),
     ),
-    "info": Operation(_info, _no_outputs, modules=("gscli.info",)),
+    "info": Operation(_info, _info_outputs, modules=("gscli.info",)),
     "lod": Operation(
         thinning.run_lod,
         thinning.lod_outputs,

@@ -45,7 +45,11 @@ _EXAMPLES = {
         "'scenes/*.ply' --out-dir clean/ --where 'opacity > 0.05' --drop-floaters",
         "'scans/*.ply' --out-dir upright/ --up y:z --scale 0.001",
     ),
-    "info": ("'scenes/**/*.ply' --json-lines", "- --json-lines < paths.txt"),
+    "info": (
+        "'scenes/**/*.ply' --json-lines",
+        "- --json-lines < paths.txt",
+        "'scenes/*.ply' --out-dir out/ --html pages/",
+    ),
     "lod": ("'scenes/*.ply' --levels 5 --to sog --allow-lossy --out-dir levels/",),
     "resample": (
         "'scenes/*.ply' --out-dir half/ --seed 1 --workers 2",

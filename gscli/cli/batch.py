@@ -95,7 +95,7 @@ def _run(operation: str, given: Given) -> None:
         kept = os.fspath(folder.path / ("summary.json" if part is None else f"summary-{part}.json"))
     try:
         if pages is not None and folder is not None:
-            index.write(pages, summary, folder, Ran.now(show.typed()), spelt=translated)
+            index.write(pages, operation, summary, folder, Ran.now(show.typed()), spelt=translated)
     finally:
         show.result(
             summary.to_dict(),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 EMPTY = 255  # the level of a pixel without points
+DOTS = (500, 3), (8_000, 2), (150_000, 1)  # so many points, at most, have dots of this radius
 
 
 def log_edges(values: Sequence[Array], marks: Sequence[float], bins: int) -> Array:
@@ -73,6 +74,11 @@ def frame(clouds: Sequence[Array], margin: float = 0.12) -> tuple[Array, float]:
     return (low + high) / 2, edge or 1.0
 
 
+def dot(count: int) -> int:
+    """The radius, in pixels, of the dots that so many points are drawn as."""
+    return next((radius for most, radius in DOTS if count < most), 0)
+
+
 def view(across: Array, up: Array, levels: Array, pixels: int, dot: int) -> tuple[Array, int]:
     """Points seen from one side; each pixel shows the largest level of the points behind it.
 
@@ -90,12 +96,40 @@ def view(across: Array, up: Array, levels: Array, pixels: int, dot: int) -> tupl
     where = (row[inside] * pixels + column[inside]).astype(np.int64)
     picture = np.full(pixels * pixels, -1, np.int16)
     np.maximum.at(picture, where, levels[inside].astype(np.int16))
-    padded = np.pad(picture.reshape(pixels, pixels), dot, constant_values=-1)
-    out = np.full((pixels, pixels), -1, np.int16)
+    out = _dotted(picture.reshape(pixels, pixels), dot)
+    out[out < 0] = EMPTY
+    return out.astype(np.uint8), int(len(across) - np.count_nonzero(inside))
+
+
+def nearest(across: Array, down: Array, depth: Array, size: tuple[int, int], dot: int) -> Array:
+    """Which point is seen in each pixel of a picture: the nearest there.
+
+    Args:
+        across, down: (N,) pixels from the left and from above. depth: (N,) how far, in any unit.
+        size: width and height. dot: as of `view`.
+
+    Returns:
+        (height, width) int64 numbers of points, -1 where none is.
+    """
+    width, height = size
+    column, row = np.floor(across), np.floor(down)
+    inside = np.flatnonzero((column >= 0) & (column < width) & (row >= 0) & (row < height))
+    order = inside[np.argsort(-depth[inside], kind="stable")]  # the nearest last
+    where = (row[order] * width + column[order]).astype(np.int64)
+    picture = np.full(width * height, -1, np.int64)
+    np.maximum.at(picture, where, np.arange(len(order)))
+    seen = _dotted(picture.reshape(height, width), dot)
+    return np.append(order, -1)[seen]
+
+
+def _dotted(picture: Array, dot: int) -> Array:
+    """(H, W) whole numbers of which each has spread into a disc; the largest stay, and -1 is nothing."""
+    height, width = picture.shape
+    padded = np.pad(picture, dot, constant_values=-1)
+    out = np.full_like(picture, -1)
     for dy in range(-dot, dot + 1):
         for dx in range(-dot, dot + 1):
             if dx * dx + dy * dy <= dot * dot + dot:
-                moved = padded[dot + dy : dot + dy + pixels, dot + dx : dot + dx + pixels]
+                moved = padded[dot + dy : dot + dy + height, dot + dx : dot + dx + width]
                 np.maximum(out, moved, out=out)
-    out[out < 0] = EMPTY
-    return out.astype(np.uint8), int(len(across) - np.count_nonzero(inside))
+    return out

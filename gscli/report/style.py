@@ -60,6 +60,12 @@ section { background: var(--paper); border: 1px solid var(--line); border-radius
 .histogram .tick { fill: var(--soft); }
 .histogram .grid { stroke: var(--line); } .histogram .axis { stroke: var(--edge); }
 .histogram .mark { stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 5 4; }
+.bars rect { fill: var(--link); } td .bars { display: block; width: 120px; height: 28px; margin-left: auto; }
+.tall { max-height: 38rem; overflow-y: auto; }
+.tall th { position: sticky; top: 0; background: var(--paper); }
+ul { margin: 0; padding-left: 1.2rem; font-size: .9rem; overflow-wrap: anywhere; }
+section + h1 { margin-top: 44px; } .columns th, .columns td { padding: 4px 6px; }
+.columns td:first-child { max-width: 16rem; overflow-wrap: anywhere; }
 .views { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
 .views + .views, .views + .scale { margin-top: 14px; }
 figure { margin: 0; } figcaption { color: var(--soft); font-size: .85rem; margin-top: 4px; }
@@ -104,7 +110,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   .scale .more { display: none; } dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: 6px; } }
 @media print { body { background: none; font-size: 11pt; } main { max-width: none; padding: 0; }
-  section, .card { border-color: #bbb; } .wrap { overflow: visible; }
+  section, .card { border-color: #bbb; } .wrap, .tall { overflow: visible; max-height: none; }
   h2, h3 { break-after: avoid; } figure, tr, .card, .scale, .histogram, .views { break-inside: avoid; } }
 """
 

@@ -22,7 +22,6 @@ from . import numbers, png, style
 Array = npt.NDArray[Any]
 
 PIXELS, SMALL = 560, 72
-DOTS = (500, 3), (8_000, 2), (150_000, 1)  # so many points, at most, have dots of this radius
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _views(evidence: Evidence, side: int, names: Sequence[str], scale: Scale, up
     xyz = _asked(evidence, side)
     middle, edge = raster.frame(evidence.positions)
     levels = scale.levels(found.distances)
-    dot = next((radius for most, radius in DOTS if len(xyz) < most), 0)
+    dot = raster.dot(len(xyz))
     what = "target misses or places elsewhere" if side == 0 else "source misses or places elsewhere"
     out = [f"<h3>{markup(names[side])}: what the {what}</h3>", '<div class="views">']
     centred = (xyz.astype(np.float64) - middle) / edge

@@ -364,6 +364,37 @@ def test_each_part_has_an_index_and_the_whole_one_of_all(folder: Path) -> None:
     assert sorted(pairs(folder / "pages/index.html")) == sorted(parts[0] + parts[1])
 
 
+def test_a_batch_of_descriptions_has_pages_and_an_index_of_them(folder: Path) -> None:
+    scenes = folder / "scenes"
+    scene.write(scenes / "empty.ply", 0, sh_degree=0, seed=1)
+    (scenes / "broken.ply").write_bytes((scenes / "s1.ply").read_bytes()[:-100])
+    cloud = ply.read(scenes / "s1.ply")[:]
+    cloud.rows["x"][:5] = float("nan")
+    ply.write(scenes / "flawed <b>.ply", cloud)
+    words = ("info", "scenes/*.ply", "--html", "pages", "--up", "x", "--workers", "1")
+    assert "give --out-dir FOLDER" in batch(*words).stderr
+    done = batch(*words, "--out-dir", "out")
+    assert done.exit_code == 1
+    text = (folder / "pages/index.html").read_text()
+    row = re.compile(r'<tr><td>(?:<img [^>]*>)?(?:<a href="([^"]*)">)?([^<]*)')
+    found = row.findall(text)
+    assert [name for _, name in found[:3]] == ["broken.ply", "empty.ply", "flawed &lt;b&gt;.ply"]
+    assert sorted(name for _, name in found[3:]) == ["s0.ply", "s1.ply", "s2.ply"]
+    pages = {unquote(link): (folder / "pages" / unquote(link)).read_text() for link, _ in found[1:]}
+    assert "Up is x, as asked for" in pages["s0.html"]
+    assert '<span class="MISSED">5</span>' in text
+    assert text.count('<img src="data:image/png;base64,') == 4
+    assert not re.search("<script|http|url\\(|<b>\\.", text)
+    plain = batch("info", "scenes/s0.ply", "--workers", "1", "--json-lines").stdout
+    beside = batch("info", "scenes/s0.ply", "--workers", "1", "--json-lines", *HTML).stdout
+    assert [json.loads(each)["result"] for each in (plain, beside)] == [json.loads(plain)["result"]] * 2
+    refused = batch("info", "scenes/*.ply", "--up", "z", "--workers", "1")
+    assert (refused.exit_code, "--up has no effect where no page" in refused.stderr) == (2, True)
+
+
+HTML = ("--html", "other", "--out-dir", "more")
+
+
 @pytest.mark.parametrize("name", ["npz", ".npz", "NPZ"])
 def test_converted_scenes_are_what_the_command_writes(folder: Path, name: str) -> None:
     words = ("--to", name, "--out-dir", "out", "--workers", "1")

@@ -24,7 +24,7 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "coprune": {"as_json", "report", "quiet", "verbose"},
     "demo": set(),
     "edit": {"as_json", "report", "quiet", "verbose"},
-    "info": {"as_json"},
+    "info": {"as_json", "html"},
     "lod": {"as_json", "report", "quiet", "verbose"},
     "render": {"as_json", "report", "quiet", "verbose"},
     "resample": {"as_json", "report", "quiet", "verbose", "no_cache"},
@@ -33,7 +33,13 @@ HERE = {  # what a command does with a result, and the library leaves to its cal
     "view": {"as_json", "report", "quiet", "verbose", "page"},
     "watch": {"quiet"},
 }
-THERE = {"also_written", "cache", "say", "track"}  # what a caller in Python hands over, and a command makes
+THERE = {
+    "also_written",
+    "cache",
+    "glance",
+    "say",
+    "track",
+}  # what a caller in Python hands over, and a command makes
 SHORTER = {"grid_file", "as_json"}  # --grid and --json, which say less than their arguments
 
 

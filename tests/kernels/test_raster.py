@@ -86,3 +86,29 @@ def test_every_colour_of_a_page_is_told_from_light_and_dark_paper_and_calm_from_
     blue, red = palette[:, 2], palette[:, 0]
     assert ((blue > red) == (np.arange(colormap.SIZE) < colormap.CALM)).all()
     assert len(np.unique(colormap.judging_palette(), axis=0)) > 200
+
+
+def test_the_nearest_point_of_a_pixel_is_seen_and_hides_what_its_dot_covers():
+    across = np.array([3.5, 3.2, 4.5, -1.0, np.nan, 9.9])
+    down = np.array([2.5, 2.9, 2.5, 2.5, 2.5, 0.1])
+    depth = np.array([2.0, 1.0, 3.0, 1.0, 1.0, 1.0])
+    seen = raster.nearest(across, down, depth, (10, 5), 0)
+    assert seen.shape == (5, 10)
+    assert (seen[2, 3], seen[2, 4], seen[0, 9]) == (1, 2, 5)
+    assert (seen >= 0).sum() == 3
+    dots = raster.nearest(across, down, depth, (10, 5), 1)
+    assert dots[2].tolist() == [-1, -1, 1, 1, 1, 2, -1, -1, -1, -1]
+    nothing = np.zeros(0)
+    assert (raster.nearest(nothing, nothing, nothing, (4, 3), 2) == -1).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_seen_is_what_a_loop_over_points_finds(seed):
+    rng = np.random.default_rng(seed)
+    across, down = rng.uniform(-2, 14, (2, 300))
+    depth = rng.integers(1, 50, 300).astype(float)
+    expected = np.full((9, 12), -1)
+    for i in np.argsort(-depth, kind="stable"):
+        if 0 <= across[i] < 12 and 0 <= down[i] < 9:
+            expected[int(down[i]), int(across[i])] = i
+    assert (raster.nearest(across, down, depth, (12, 9), 0) == expected).all()
