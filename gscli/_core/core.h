@@ -129,17 +129,21 @@ EXPORT void kd_mean_f64(const box_f64 *boxes, const leaf_f64 *leaves, int64_t co
                         int64_t last, int64_t k, int64_t squared, double *means);
 
 // ---- merge.c: see kernels/merging.py for what the arrays hold
-#define PARTNERS 16 // of a row
+#define PARTNERS 16   // of a row
+#define BUCKETS 65536 // of rows that lose about the same
+#define ROOM 16       // numbers of 15 rows of a bucket, and of the next ones
 
 typedef struct { double mean[3], covariance[6], spread, weight, lost; } blob;
-typedef struct { double loss; int64_t row; } held; // in the heap
+typedef struct { double loss; int64_t row; } held; // until it is that row's turn
 typedef struct { int32_t gone, kept; double loss; } merged; // one row became another
-typedef struct { double loss; int32_t row, version; } partner; // how often that row had been merged into; none: row -1
+typedef struct { double loss; int32_t row, version; } partner; // the version for which the loss is true; none: row -1
+typedef struct { int32_t root, version; } fate; // what a row is part of; how often it was merged
 
 EXPORT void merge_begin(const blob *blobs, const float *colors, int64_t width, const int32_t *neighbors, int64_t k,
                         int64_t first, int64_t last, partner *partners);
 EXPORT void merge_pairs(blob *blobs, float *colors, int64_t width, partner *partners, int64_t k, int64_t count,
-                        int64_t wanted, int32_t *parents, int32_t *versions, held *heap, merged *merges, int64_t *done);
+                        int64_t wanted, fate *fates, held *held, int32_t *rooms, int32_t *ends, merged *merges,
+                        int64_t *done);
 
 // ---- raster.c: see kernels/splatting.py for what the arrays hold
 #define TILE_WIDTH 32

@@ -36,6 +36,7 @@ COLOR = 2.0  # what a squared difference of harmonics counts beside a logarithm
 SMALLEST = 1e-42  # a determinant at least
 MOST = 16  # partners of a row
 ROWS = 1 << 14  # that a thread finds first partners of at a time
+BUCKETS, ROOM = 1 << 16, 16  # of core.h
 
 BLOB = np.dtype(
     [("mean", "f8", 3), ("covariance", "f8", 6), ("spread", "f8"), ("weight", "f8"), ("lost", "f8")]
@@ -43,11 +44,12 @@ BLOB = np.dtype(
 HELD = np.dtype([("loss", "f8"), ("row", "i8")])
 PARTNER = np.dtype([("loss", "f8"), ("row", "i4"), ("version", "i4")])
 MERGE = np.dtype([("gone", "i4"), ("kept", "i4"), ("loss", "f8")])
+FATE = np.dtype([("root", "i4"), ("version", "i4")])
 
 _BEGIN = Kernel("merge_begin", BLOB, np.float32, int, np.int32, int, int, int, PARTNER)
 _MERGE = Kernel(
     "merge_pairs",
-    *(BLOB, np.float32, int, PARTNER, int, int, int, np.int32, np.int32, HELD, MERGE, np.int64),
+    *(BLOB, np.float32, int, PARTNER, int, int, int, FATE, HELD, np.int32, np.int32, MERGE, np.int64),
 )
 
 
@@ -106,7 +108,7 @@ def merge(given: Blobs, neighbors: Array, count: int) -> Array:
         raise ValueError("neighbours that are not those of the rows")
     if n and not -1 <= int(neighbors.min()) <= int(neighbors.max()) < n:
         raise ValueError("neighbours that are not there")
-    if n >= 1 << 31:
+    if n >= 1 << 30:
         raise ValueError("too many rows")
     wanted = max(0, n - max(1, count))
     nearby = np.ascontiguousarray(neighbors, np.int32)
@@ -118,8 +120,12 @@ def merge(given: Blobs, neighbors: Array, count: int) -> Array:
         lambda part: _BEGIN(given.rows, given.colors, width, nearby, k, part.start, part.stop, partners),
         parallel.blocks(n, ROWS),
     )
-    done = np.zeros(1, np.int64)
-    state = (np.arange(n, dtype=np.int32), np.zeros(n, np.int32), np.empty(n, HELD))
+    done, fates = np.zeros(1, np.int64), np.zeros(n, FATE)
+    fates["root"] = np.arange(n)
+    rooms = np.empty(
+        (n // (ROOM - 1) + min(n, BUCKETS) + 1, ROOM), np.int32
+    )  # full ones, and one not so of each
+    state = (fates, np.empty(2 * n, HELD), rooms, np.empty(BUCKETS, np.int32))
     _MERGE(given.rows, given.colors, width, partners, k, n, wanted, *state, merges, done)
     return merges[: int(done[0])]
 

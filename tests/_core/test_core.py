@@ -19,7 +19,7 @@ import pytest
 import gscli.kernels
 from gscli import _core
 from gscli.errors import UsageError
-from gscli.kernels import images, kd_tree, radix
+from gscli.kernels import images, kd_tree, merging, radix
 
 ROOM = Path(_core.__file__).parent
 HEADER = (ROOM / "core.h").read_text("utf-8")
@@ -90,6 +90,11 @@ def test_both_sides_have_one_revision() -> None:
 def test_both_sides_have_digits_and_leaves_of_one_size() -> None:
     assert re.findall(r"#define RADIX_BITS (\d+)", HEADER) == [str(radix.BITS)]
     assert re.findall(r"#define LEAF (\d+)", HEADER) == [str(kd_tree.LEAF)]
+
+
+def test_both_sides_have_as_many_buckets_and_rooms_of_one_size() -> None:
+    assert re.findall(r"#define BUCKETS (\d+)", HEADER) == [str(merging.BUCKETS)]
+    assert re.findall(r"#define ROOM (\d+)", HEADER) == [str(merging.ROOM)]
 
 
 def test_both_sides_have_one_window_and_its_room() -> None:

@@ -115,6 +115,25 @@ def test_compiled_or_not_the_same_pairs_are_merged_to_the_last_bit(
 
 
 @pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.parametrize("spread", [0.0, 30.0, 200.0])
+def test_losses_that_are_alike_or_of_any_size_go_in_the_same_order(
+    spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All in one bucket, over many octaves, and over more of them than there are buckets."""
+    rng = np.random.default_rng(4)
+    line = np.arange(260.0)[:, None] * [1.0, 0.0, 0.0]
+    means = line + rng.permutation(np.repeat([0.0, 1e-3], 130))[:, None]
+    round_ = np.tile([0.01, 0.0, 0.0, 0.01, 0.0, 0.01], (260, 1))
+    weights = 2.0 ** rng.uniform(-spread, spread, 260)
+    given = (means, round_, weights, np.zeros((260, 3)))
+    compiled, without = merging.blobs(*given), merging.blobs(*given)
+    merges = merging.merge(compiled, near(means), 3)
+    monkeypatch.setattr(_core, "available", lambda: False)
+    np.testing.assert_array_equal(merges, merging.merge(without, near(means), 3))
+    assert compiled.rows.tobytes() == without.rows.tobytes()
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 def test_threads_and_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     given = some(3000, seed=5)
     partners = near(given[0])
