@@ -19,7 +19,7 @@ from ..errors import GscliError, InputError
 from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, head_of
 from ._identify import claiming, of_head
 
-MOST = 1000  # members that are looked at for the scene
+MOST, LEAST = 1 << 20, 1 << 10  # bytes of members that are looked at for the scene, and what one counts for
 _LISTED, _LENGTH = 4, 100  # members that an error names, and characters of each
 _UNIX = 3  # the system whose file modes a member may have
 
@@ -157,8 +157,6 @@ class _Archive:
         kind, ending = ("scenes", "") if told is None else ("files", PART + told)
         some = _listed(found or visible)
         what = f"holds {len(found):,} {kind} ({some})" if found else f"holds no scene, but {some}"
-        if not found and len(visible) > MOST:
-            what = f"holds no scene among the {MOST:,} of its {len(visible):,} files that are looked at"
         remedy = f"name one, as in {self._called}{PART}{_short((found or visible)[0])}{ending}"
         raise InputError(what, path=self._path, remedy=remedy)
 
@@ -169,21 +167,23 @@ class _Archive:
     def _scenes(self, visible: Sequence[str]) -> list[str]:
         """Those that are scenes by what they hold, and the bare by their names.
 
-        One that cannot be looked at is whatever it is called.
+        One that is not looked at, or cannot be, is what it is called.
         """
-        forms = {name: by_suffix(f"/{_base(name)}") for name in visible}
-        found, errors = [], []
-        for name in sorted(visible, key=lambda name: forms[name] is None)[:MOST]:
-            called = forms[name]
-            try:
-                head = self.head(name)
-            except InputError as error:
-                if called is not None:
-                    found.append(name)
-                    errors.append(error)
-                continue
-            if head and ((called is not None and called[1].bare) or claiming(head, name) is not None):
-                found.append(name)
+        named = {name: by_suffix(f"/{_base(name)}") for name in visible}
+        found, errors, left = [], [], MOST
+        for name in sorted(visible, key=lambda name: named[name] is None):
+            called = named[name]
+            is_scene = called is not None
+            if left > 0:
+                try:
+                    head = self.head(name)
+                except InputError as error:
+                    errors += [error] * is_scene
+                else:
+                    left -= max(len(head), LEAST)
+                    known = called is not None and called[1].bare
+                    is_scene = bool(head) and (known or claiming(head, name) is not None)
+            found += [name] * is_scene
         if errors and len(errors) == len(found):
             raise errors[0]
         return found

@@ -108,13 +108,15 @@ def test_no_scene_is_refused_with_what_there_is(tmp_path):
 
 
 def test_a_scene_among_thousands_of_files_is_found_by_its_name(tmp_path, ply, cloud, monkeypatch):
-    monkeypatch.setattr(_zipped, "MOST", 10)
+    monkeypatch.setattr(_zipped, "MOST", 20 * _zipped.LEAST)
     pictures = {f"images/{n:04}.jpg": b"\xff\xd8" for n in range(50)}
     assert gscli.read(zipped(tmp_path / "a.zip", {**pictures, "z.ply": ply})) == cloud
     refused(
-        zipped(tmp_path / "b.zip", {**pictures, "z": ply}), "no scene among the 10 of its 51 files that are"
+        zipped(tmp_path / "b.zip", {**pictures, "z": ply}), "holds no scene, but .* and 47 more; name one"
     )
     assert gscli.read(f"{tmp_path}/b.zip::z") == cloud
+    notes = {f"{n}.txt": b"It rained." for n in range(30)}
+    refused(zipped(tmp_path / "c.zip", {**notes, "a.ply": ply}), r"holds 11 scenes \(20\.txt")
 
 
 def test_a_scan_is_read_by_the_format_that_is_told(tmp_path, cloud):
