@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 _HELP = """{summary}
 
 Patterns are paths or globs in quotes: *, ?, [...], and ** for any depth; one that ends in a slash matches
-folders, one that ends in ::NAME takes that model of each file, and - reads paths from stdin. Outputs are laid
-out below --out-dir as inputs are below the longest part of their pattern without wildcards.
+folders, one that ends in ::NAME takes that model of each file or member of each zip, and - reads paths from
+stdin. Outputs are laid out below --out-dir as inputs are below the longest part of their pattern without
+wildcards.
 
 \b
 Examples:

@@ -39,7 +39,8 @@ def command(
 
     `gscli formats` lists the formats. What OUTPUT cannot hold is named and refused; with --allow-lossy it is
     left out, and the summary says by how much the values in OUTPUT differ. FILE::NAME is one model of a
-    file with several. SOURCE may be - for stdin, in any format, and OUTPUT - for stdout, as PLY.
+    file with several, or one member of a zip. SOURCE may be - for stdin, in any format, and OUTPUT - for
+    stdout, as PLY.
 
     \b
     Examples:

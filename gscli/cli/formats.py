@@ -12,8 +12,8 @@ from . import options, show
 def command(as_json: bool) -> None:
     """Say which formats are read and written here.
 
-    With which libraries, and how to get those that are missing. Files are recognised by their content; what
-    is written is chosen by the suffix.
+    With which libraries, and how to get those that are missing. Files are recognised by their content, in a
+    zip too; what is written is chosen by the suffix.
 
     \b
     Examples:

@@ -39,7 +39,7 @@ def command(
     """Say what is in each SOURCE: points, bounds, fields and more.
 
     Positions that are NaN or infinite are counted. SOURCE may be - for stdin, or FILE::NAME for one model of
-    a file that holds several.
+    a file that holds several, or one member of a zip.
 
     --html writes one page of all of them, which needs nothing else; --up is about its pictures.
 
@@ -51,6 +51,7 @@ def command(
       gscli info chkpnt30000.pth
       gscli info scene.ply --html page.html
       gscli info half.ply quarter.ply --voxel-size 0.1 --up z --html page.html --overwrite
+      gscli info scan.zip::point_cloud/iteration_7000/point_cloud.ply
       gscli resample scene.ply - --method one-per-grid | gscli info - --json
     """
     show.refuse_mixing()

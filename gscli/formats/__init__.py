@@ -42,9 +42,10 @@ def read(
     trust_pickle: bool = False,
     axes: str | None = None,
 ) -> GaussianCloud:
-    """Read a scene of any known format; ``-`` is stdin, ``FILE::PART`` one model of several.
+    """Read a scene of any known format, in a zip too; ``-`` is stdin, ``FILE::PART`` one model or member.
 
-    ``FILE::FORMAT`` is a file of a format that nothing in it tells: ``kitti``, ``nuscenes`` or ``splat``.
+    ``FILE::FORMAT`` is a file of a format that nothing in it tells: ``kitti``, ``nuscenes`` or ``splat``. Of
+    a zip with several scenes ``FILE::MEMBER`` is one, and may be followed by another ``::PART``.
 
     Args:
         path: the file, folder or pipe.

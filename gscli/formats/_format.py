@@ -23,9 +23,7 @@ from ._write import Stream, Write
 HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line
 FOLDER = "/"  # the suffix of a folder
-PART = (
-    "::"  # FILE::PART is one model of a file with several, FILE::FORMAT a file that does not tell its format
-)
+PART = "::"  # FILE::PART: one model of several, a member of a zip, or the format that a file does not tell
 
 
 @dataclass(frozen=True)

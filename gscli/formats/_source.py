@@ -28,7 +28,7 @@ class Source:
     Attributes:
         name: what messages and reports call it; ``<stdin>`` for stdin.
         path: the file, folder or pipe; ``-`` for stdin.
-        part: which model of several, member of a zip or model in that, or the format that the file does not
+        part: which model of several, member of a zip or part of that, or the format that the file does not
             tell; None where none is named.
     """
 

@@ -344,6 +344,16 @@ def test_a_small_spz_of_many_splats_is_cheap(tmp_path: Path, megabytes: float) -
     assert cheap(tmp_path / "x.spz").count("which no scene does") == (megabytes > 0.1)
 
 
+@pytest.mark.parametrize(
+    "count, body", [(60_000, b"x"), (1200, b"# a line\n" * 7000), (1200, bytes(1 << 17))]
+)
+def test_a_zip_of_many_members_is_cheap(tmp_path: Path, count: int, body: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.xyz", body)
+    assert "name one, as in" in cheap(tmp_path / "x.zip")
+
+
 @pytest.mark.parametrize("degree", [0, 3])
 def test_a_small_sog_of_many_splats_is_cheap(tmp_path: Path, degree: int) -> None:
     image = pytest.importorskip("PIL.Image")
