@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..kernels.structured import BLOCK_BYTES, release_pages
+from ..kernels.structured import release_pages
 from . import npy
 from .bytes import check_expansion, malformed, mapped
 
@@ -26,7 +26,7 @@ _MANY = 0xFFFF  # the count stands elsewhere
 _LOCAL_HEADER = 30  # bytes before the name in front of each member
 UTF8, _ENCRYPTED = 0x800, 0x1  # flags
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
-_PIECE = 1 << 20  # bytes
+_PIECE = 1 << 17  # bytes: more, and memory goes back to the system and returns with every piece
 
 
 def first_member(head: bytes) -> str:
@@ -124,7 +124,7 @@ class Zip:
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(start, most)
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """The bytes of a member, a megabyte at a time at most, held to its size and checksum.
+        """The bytes of a member, a piece at a time, held to its size and checksum.
 
         Raises:
             InputError: there is no such member, it is encrypted, damaged, packed by a method that is not
@@ -135,7 +135,8 @@ class Zip:
         with malformed(self.path, f"zip member {name}"):
             size = crc = 0
             blocks = _blocks(body)
-            for piece in blocks if info.compress_type == zipfile.ZIP_STORED else _inflated(blocks):
+            stored = info.compress_type == zipfile.ZIP_STORED
+            for piece in map(bytes, blocks) if stored else _inflated(blocks):
                 size, crc = size + len(piece), zlib.crc32(piece, crc)
                 if size > info.file_size:
                     raise ValueError(f"more than the {info.file_size:,} bytes that it claims")
@@ -185,21 +186,22 @@ class Zip:
         return self.members[name]
 
 
-def _blocks(body: npt.NDArray[np.uint8]) -> Iterator[bytes]:
-    """Bytes of the map, a megabyte at a time, read once and not kept in memory."""
+def _blocks(body: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
+    """Bytes of the map, a piece at a time, read once and not kept in memory."""
     for start in range(0, len(body), _PIECE):
         block = body[start : start + _PIECE]
-        yield block.tobytes()
+        yield block.data
         release_pages(block)
 
 
-def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """What a deflate stream holds, a megabyte at a time at most."""
+def _inflated(blocks: Iterable[memoryview]) -> Iterator[bytes]:
+    """What a deflate stream holds, a piece at a time."""
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     for block in blocks:
-        while block:
-            yield unpacker.decompress(block, _PIECE)
-            block = unpacker.unconsumed_tail
+        left: memoryview | bytes = block
+        while left:
+            yield unpacker.decompress(left, _PIECE)
+            left = unpacker.unconsumed_tail
             if unpacker.unused_data:
                 raise ValueError("bytes follow its end")
     yield unpacker.flush()
@@ -208,12 +210,10 @@ def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _checksum(body: npt.NDArray[np.uint8]) -> int:
-    """CRC-32 of bytes of the map, read once and not kept in memory."""
+    """CRC-32 of bytes of the map."""
     crc = 0
-    for start in range(0, len(body), BLOCK_BYTES):
-        block = body[start : start + BLOCK_BYTES]
-        crc = zlib.crc32(block.data, crc)
-        release_pages(block)
+    for block in _blocks(body):
+        crc = zlib.crc32(block, crc)
     return crc
 
 
