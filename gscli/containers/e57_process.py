@@ -12,7 +12,7 @@ import numpy as np
 
 from . import bounded_process
 
-BLOCK = 1 << 16  # points: a few megabytes
+_BLOCK = 1 << 22  # bytes of points that are read at once
 _BUFFERS = {np.dtype(kind): np.dtype(kind) for kind in ("i1", "u1", "i2", "u2", "f4", "f8")}
 _WIDE = np.dtype(
     np.longlong
@@ -64,10 +64,11 @@ def _read(source: str, wanted: list[Wanted], out: BinaryIO) -> list[tuple[int, i
     scans = file.root()["data3D"]
     found = []
     for number, fields, state in wanted:
-        block = np.empty(BLOCK, buffer_type(fields))
+        kind = buffer_type(fields)
+        block = np.empty(_BLOCK // kind.itemsize + 1, kind)
         buffers = libe57.VectorSourceDestBuffer()
         for name, _ in fields:
-            place = (name, block[name], BLOCK, False, False, block.itemsize)
+            place = (name, block[name], len(block), False, False, kind.itemsize)
             buffers.append(libe57.SourceDestBuffer(file, *place))
         reader, count, told = scans[number]["points"].reader(buffers), 0, 0
         while read := reader.read():

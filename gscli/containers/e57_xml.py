@@ -12,7 +12,7 @@ from xml.parsers import expat
 from ..errors import InputError
 
 MAX_XML = 8 << 20  # bytes, of two thousand scans
-MOST_ELEMENTS, MOST_CHILDREN, MOST_ATTRIBUTES, MOST_TEXT, DEEPEST = 200_000, 4096, 64, 1 << 16, 64
+MOST_ELEMENTS, MOST_CHILDREN, MOST_ATTRIBUTES, MOST_TEXT, DEEPEST = 200_000, 512, 64, 1 << 16, 64
 _ELSEWHERE = ("schemaLocation", "noNamespaceSchemaLocation")  # attributes that lead out of the document
 
 

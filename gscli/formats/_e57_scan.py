@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -92,8 +92,8 @@ class Scan:
         if around is None:
             raise ValueError(f"scan {number} without positions")
         count, name = int(points.attributes["recordCount"]), element.child("name")
-        if count < 0:
-            raise ValueError(f"scan {number} of {count} points")
+        if not 0 <= count < 1 << 63:
+            raise ValueError(f"scan {number} of a count of points that makes no sense")
         if count and not bits:
             raise ValueError(f"scan {number} whose points are all alike, which its library does not read")
         colours = _limits(element, prototype) if found.keys() >= set(_COLOURS) else {}
@@ -106,8 +106,9 @@ class Scan:
         known = dict(zip(_COLOURS, RGB, strict=True)) if self.colours else {}
         known |= dict(zip(_NORMAL, fields.NORMAL, strict=True)) if self.fields.keys() >= set(_NORMAL) else {}
         taken = {*fields.POSITION, WHICH, *known.values()}
+        done = {*known, *self.around, self.state}
         for name in self.fields:
-            if name not in (*known, *self.around, self.state):
+            if name not in done:
                 called = _snake(name.rpartition(":")[2])
                 called = called if called not in taken else _snake(name.replace(":", "_"))
                 while called in taken:
@@ -134,7 +135,7 @@ class Scan:
         whole = all(self.fields[name].kind.kind in "iu" for name in self.colours)
         return whole and set(self.colours.values()) == {(0.0, 65535.0)}
 
-    def wanted(self, columns: Sequence[str]) -> Wanted:
+    def wanted(self, columns: Set[str]) -> Wanted:
         """What is to be read of it for some columns."""
         called = self.columns
         names = [*self.around, *(name for name in called if called[name] in columns)]

@@ -55,7 +55,7 @@ def read(path: Path, *, part: str | None = None) -> GaussianCloud:
         chosen = _chosen(path, scans, part)
         held = [scan for scan in chosen if scan.count]
         kind, dropped = _row_type(path, held or chosen[:1], len(chosen) > 1)
-        wanted = [scan.wanted(kind.names or ()) for scan in held]
+        wanted = [scan.wanted(set(kind.names or ())) for scan in held]
         with e57.points(document, wanted, [scan.count for scan in held]) as stored:
             rows, start = np.zeros(sum(map(len, stored)), kind), 0
             for scan, points in zip(held, stored, strict=True):
@@ -131,9 +131,12 @@ def _told(scans: Sequence[Scan], chosen: Sequence[Scan]) -> list[str]:
 
 
 def _names(scans: Sequence[Scan]) -> str:
-    return ", ".join(scan.name or str(scan.number) for scan in scans[:_SHOWN]) + (
-        ", ..." if len(scans) > _SHOWN else ""
-    )
+    return _listed([scan.name or str(scan.number) for scan in scans])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of some names, each as far as a line holds it."""
+    return ", ".join([*(f"{name:.40}" for name in names[:_SHOWN]), *["..."] * (len(names) > _SHOWN)])
 
 
 def _left(root: Element, scans: Sequence[Scan], count: int, dropped: Sequence[str]) -> list[str]:
@@ -142,9 +145,9 @@ def _left(root: Element, scans: Sequence[Scan], count: int, dropped: Sequence[st
     if without := sum(scan.count for scan in scans) - count:
         left.append(f"{counted(without, 'point')} without a position")
     if fields_left := sorted({name for scan in scans for name in scan.left}):
-        left.append(f"fields that are no numbers ({', '.join(fields_left[:_SHOWN])})")
+        left.append(f"fields that are no numbers ({_listed(fields_left)})")
     if dropped:
-        left.append(f"columns that not all scans have alike ({', '.join(dropped[:_SHOWN])})")
+        left.append(f"columns that not all scans have alike ({_listed(dropped)})")
     left += _beside(root)
     return [f"left out: {', '.join(left)}"] if left else []
 

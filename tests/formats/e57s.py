@@ -164,3 +164,8 @@ def with_xml(data: bytes, edit: Callable[[bytes], bytes]) -> bytes:
     text = edit(body[xml(body)])
     body = body[:32] + struct.pack("<Q", len(text)) + body[40 : xml(body).start] + text
     return paged(body)
+
+
+def alone(text: bytes) -> bytes:
+    """A file of XML without points."""
+    return paged(struct.pack("<8s2I4Q", b"ASTM-E57", 1, 0, 0, 48, len(text), PAGE) + text)

@@ -22,6 +22,7 @@ import pytest
 from gscli import formats
 from gscli.containers import pickles
 from gscli.errors import EngineUnavailable, GscliError, InputError, UsageError
+from tests.formats import e57s
 
 
 class Payload:
@@ -373,3 +374,19 @@ def test_a_small_sog_of_many_splats_is_cheap(tmp_path: Path, degree: int) -> Non
         (tmp_path / name).write_bytes(picture.getvalue())
     (tmp_path / "meta.json").write_text(json.dumps(meta))
     assert "which no scene does" in cheap(tmp_path / "meta.json")
+
+
+@pytest.mark.parametrize("kind", ["elements", "attributes", "fields"])
+def test_xml_that_makes_much_of_little_is_cheap(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("pye57")
+    fields = "".join(f'<b{i} type="Integer"/>' for i in range(500))
+    scan = f'<s><points recordCount="1"><prototype>{fields}</prototype></points></s>'
+    text = {
+        "elements": "<a><b type='Vector'>" + "<c/>" * 199_990 + "</b></a>",
+        "attributes": "<a" + "".join(f" a{i:x}=''" for i in range(300_000)) + "/>",
+        "fields": f'<a><data3D type="Vector">{scan * 200}</data3D></a>',
+    }[kind]
+    (tmp_path / "x.e57").write_bytes(e57s.alone(text.encode()))
+    assert re.search(
+        "holds no scans|more in it than any scene has|without positions", cheap(tmp_path / "x.e57")
+    )
