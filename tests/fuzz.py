@@ -42,7 +42,7 @@ SECONDS = 2.0
 BYTES = 300 << 20
 SLOW = ("las-packed", "usd", "e57")  # a process for each file
 # Each byte of the points has a checksum.
-CHECKED = ("npz", "npz-packed", "checkpoint-zip", "spz", "sog", "sog-1", "sog-2", "zip", "zip-stored")
+CHECKED = ("npz", "npz-packed", "checkpoint-zip", "spz", "sog", "sog-1", "sog-2", "e57", "zip", "zip-stored")
 CACHE = "cache"
 KEY = "a" * 40
 GRID = VoxelGrid.from_points(random_scene(200).xyz.astype(np.float32), voxel_size=0.5)

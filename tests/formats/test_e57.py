@@ -15,6 +15,7 @@ import pytest
 import gscli
 from gscli.errors import EngineUnavailable, InputError, UsageError
 from gscli.formats import FORMATS, Source
+from gscli.runtime import processes
 from tests.formats import e57s
 from tests.formats.e57s import Scan
 
@@ -262,6 +263,7 @@ def test_damage_is_refused_in_one_line_and_the_file_stays(tmp_path: Path, whole:
     turned[2000] ^= 1
     refused(path, bytes(turned), r"cannot be read as E57 \(checksum mismatch, file is corrupted")
     refused(path, whole[:-1024], r"has \S+ bytes where its header says \S+; it is cut short")
+    refused(path, whole + bytes(1024), r"has \S+ bytes where its header says \S+; it is cut short")
     refused(path, whole[:30], "is cut short within its header")
     refused(path, whole[:8] + struct.pack("<I", 2) + whole[12:], r"is no E57 of version 1 \(version 2")
     beyond = struct.pack("<2Q", len(whole) - 1024, 5000)
@@ -269,6 +271,34 @@ def test_damage_is_refused_in_one_line_and_the_file_stays(tmp_path: Path, whole:
     refused(
         path, whole[:32] + struct.pack("<Q", 1 << 40) + whole[40:], "bytes of XML where 8,388,608 are read"
     )
+
+
+def test_a_process_that_is_ended_is_told_in_one_line(
+    tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("resource")
+    run = processes.run
+    monkeypatch.setattr(processes, "run", lambda *_: run("tests.runtime.test_processes:compute"))
+    refused(tmp_path / "x.e57", whole, "has damaged E57 data, or asks for more memory or time than")
+
+
+def test_the_library_opens_a_link_to_the_file(
+    tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that whatever it does on failure is not done to the file."""
+    seen: list[str] = []
+    run = processes.run
+
+    def watched(function: str, *arguments: str) -> int:
+        seen.append(arguments[0])
+        assert Path(arguments[0]).is_symlink()
+        return run(function, *arguments)
+
+    monkeypatch.setattr(processes, "run", watched)
+    (tmp_path / "x.e57").write_bytes(whole)
+    gscli.read(tmp_path / "x.e57")
+    assert [Path(each).name for each in seen] == ["scans.e57"]
+    assert not Path(seen[0]).parent.exists()
 
 
 def changed(*pairs: tuple[bytes, bytes]) -> Callable[[bytes], bytes]:
