@@ -15,6 +15,7 @@ import numpy.typing as npt
 from .. import fields
 from ..containers.e57_process import Wanted
 from ..containers.e57_xml import Element
+from ..kernels.elementary import sine_and_cosine
 from ._place import Place
 from ._rows import RGB
 
@@ -25,7 +26,6 @@ WHICH = "scan"  # the column that tells which scan of several a point is from
 _NORMAL = ("nor:normalX", "nor:normalY", "nor:normalZ")
 _COLOURS = ("colorRed", "colorGreen", "colorBlue")
 _INTEGERS = tuple(np.dtype(kind) for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "i8"))
-_DIGITS = 13  # of sines and cosines: processors differ in the last ones
 
 
 class Field(NamedTuple):
@@ -148,9 +148,8 @@ class Scan:
             xyz = [self._values(stored, name) for name in CARTESIAN]
         else:
             reach, turn, rise = (self._values(stored, name) for name in SPHERICAL)
-            level = reach * np.round(np.cos(rise), _DIGITS)
-            xyz = [level * np.round(of(turn), _DIGITS) for of in (np.cos, np.sin)]
-            xyz.append(reach * np.round(np.sin(rise), _DIGITS))
+            (north, east), (up, level) = map(sine_and_cosine, (turn, rise))
+            xyz = [reach * level * east, reach * level * north, reach * up]
         for axis, values in zip(fields.POSITION, xyz, strict=True):
             rows[axis] = values
         for name, column in self.columns.items():
