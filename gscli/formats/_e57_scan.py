@@ -105,7 +105,7 @@ class Scan:
         """By field the name of its column, but for those that say where points are, and whether."""
         known = dict(zip(_COLOURS, RGB, strict=True)) if self.colours else {}
         known |= dict(zip(_NORMAL, fields.NORMAL, strict=True)) if self.fields.keys() >= set(_NORMAL) else {}
-        taken = {*fields.POSITION, WHICH, *known.values()}
+        taken = {*fields.POSITION, *fields.NORMAL, *RGB, WHICH}  # which mean something
         done = {*known, *self.around, self.state}
         for name in self.fields:
             if name not in done:

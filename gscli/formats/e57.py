@@ -61,7 +61,8 @@ def read(path: Path, *, part: str | None = None) -> GaussianCloud:
             for scan, points in zip(held, stored, strict=True):
                 _fill(scan, points, rows[start : start + len(points)])
                 start += len(points)
-        notes = [*_told(scans, chosen), *_left(document.root, held, len(rows), dropped)]
+        coloured = held if RGB[0] in (kind.names or ()) else []
+        notes = [*_told(scans, chosen, coloured), *_left(document.root, held, len(rows), dropped)]
         return GaussianCloud(rows, Header("e57", notes=tuple(notes)))
 
 
@@ -117,14 +118,14 @@ def _fill(scan: Scan, stored: Array, rows: Array) -> None:
         rows[WHICH] = scan.number
 
 
-def _told(scans: Sequence[Scan], chosen: Sequence[Scan]) -> list[str]:
+def _told(scans: Sequence[Scan], chosen: Sequence[Scan], coloured: Sequence[Scan]) -> list[str]:
     """Which scans are read, and how colours come to bytes."""
     notes = []
     if len(scans) > 1:
         which = f"{len(scans)} scans" if len(chosen) > 1 else f"scan {chosen[0].number} of {len(scans)}"
         notes.append(f"{which} ({_names(scans)}); one is FILE{PART}NUMBER or FILE{PART}NAME")
-    ranges = {limits for scan in chosen for limits in scan.colours.values()}
-    if ranges - {(0.0, 255.0)} and not all(scan.wide for scan in chosen):
+    ranges = {limits for scan in coloured for limits in scan.colours.values()}
+    if ranges - {(0.0, 255.0)} and not all(scan.wide for scan in coloured):
         said = ", ".join(f"{low:g} .. {high:g}" for low, high in sorted(ranges)[:_SHOWN])
         notes.append(f"colours of {said} are brought to bytes")
     return notes

@@ -132,14 +132,16 @@ def test_fields_keep_their_values_whatever_their_type(tmp_path: Path) -> None:
         "timeStamp": n / 4 + 1e9,
         "nor:big": n - 2**62,
         "nor:returnIndex": n * 1000,
+        "nor:nx": n,
         "scan": n,
         "isColorInvalid": n % 2,
     }
-    cloud = read(tmp_path, Scan(columns, scaled={"timeStamp": (0.25, 1e9)}))
+    turned = ((0.0, 0.0, 0.0), QUARTER)
+    cloud = read(tmp_path, Scan(columns, scaled={"timeStamp": (0.25, 1e9)}, pose=turned))
     wanted = {
         **{"intensity": "f4", "return_index": "u1", "return_count": "u1", "row_index": "u4"},
         **{"column_index": "i1", "time_stamp": "f8", "big": "i8", "nor_return_index": "u2"},
-        **{"scan_": "u1", "is_color_invalid": "u1"},
+        **{"nor_nx": "u1", "scan_": "u1", "is_color_invalid": "u1"},
     }
     assert cloud.fields[3:] == tuple(wanted)
     for (column, kind), values in zip(wanted.items(), [*columns.values()][3:], strict=True):
@@ -185,6 +187,11 @@ def test_colours_without_limits_are_no_colours(tmp_path: Path) -> None:
     cloud = read(tmp_path, colours(BYTES / 7))
     assert cloud.fields[3:] == ("color_red", "color_green", "color_blue")
     assert np.array_equal(cloud["color_red"], BYTES / 7)
+
+
+def test_colours_that_not_all_scans_have_are_left_out_and_nothing_else_is_said(tmp_path: Path) -> None:
+    cloud = read(tmp_path, colours(BYTES / 255, 0, 1), Scan(e57s.xyz(POINTS[:3])))
+    assert cloud.header.notes[1:] == ("left out: columns that not all scans have alike (red, green, blue)",)
 
 
 def test_scans_have_the_columns_that_all_have_and_others_are_named(tmp_path: Path) -> None:
