@@ -11,7 +11,7 @@ from . import numbers
 WIDTH, HEIGHT = 120, 28  # of a small one
 SIZES = {"wide": 900, "narrow": 360}  # widths of a large one, as of `gscli.report.histogram`
 LARGE, BELOW = 120, 44  # heights of its bars, and of what stands below
-GAP = 1
+MARGIN, GAP = 8, 1
 
 
 def small(found: Distribution) -> str:
@@ -22,34 +22,38 @@ def small(found: Distribution) -> str:
     return f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Histogram">{bars}</svg>'
 
 
-def large(found: Distribution, one: str, axis: str) -> str:
+def large(found: Distribution, one: str, told: str) -> str:
     """A histogram with its axis, for a screen and for a telephone; nothing where no number is finite.
 
     Args:
-        one: what one of those counted is called. axis: what the numbers are.
+        one: what one of those counted is called. told: what the numbers are.
     """
     if found.histogram is None or found.edges is None:
         return ""
     low, high = found.edges
-    height = LARGE + BELOW
     out = []
     for size, width in SIZES.items():
-        left, right = 8, width - 8
-        ticks = ((left, "start", low), (width / 2, "middle", (low + high) / 2), (right, "end", high))
         out += [
-            f'<svg viewBox="0 0 {width} {height}" role="img" class="histogram {size} bars" '
-            f'aria-label="Histogram: {markup(axis)}">',
-            *_bars(found, left, right - left, LARGE, one),
-            f'<line class="axis" x1="{left}" x2="{right}" y1="{LARGE}" y2="{LARGE}"/>',
-            *(
-                f'<text class="tick" x="{x:.1f}" y="{LARGE + 18}" text-anchor="{anchor}">'
-                f"{numbers.number(value)}</text>"
-                for x, anchor, value in ticks
-            ),
-            f'<text class="tick" x="{width / 2:.1f}" y="{LARGE + 38}" text-anchor="middle">{markup(axis)}'
-            "</text>\n</svg>",
+            f'<svg viewBox="0 0 {width} {LARGE + BELOW}" role="img" class="histogram {size} bars" '
+            f'aria-label="Histogram: {markup(told)}">',
+            *_bars(found, MARGIN, width - 2 * MARGIN, LARGE, one),
+            *axis(width, LARGE, (low, (low + high) / 2, high), told),
+            "</svg>",
         ]
     return "\n".join(out)
+
+
+def axis(width: float, floor: float, ends: tuple[float, float, float], told: str) -> Iterator[str]:
+    """The line below large bars: the numbers at its left, in its middle, at its right, and what they are."""
+    left, middle, right = MARGIN, width / 2, width - MARGIN
+    yield f'<line class="axis" x1="{left}" x2="{right}" y1="{floor}" y2="{floor}"/>'
+    for x, anchor, value in zip((left, middle, right), ("start", "middle", "end"), ends, strict=True):
+        yield _text(x, floor + 18, numbers.number(value), anchor)
+    yield _text(middle, floor + 38, told, "middle")
+
+
+def _text(x: float, y: float, words: str, anchor: str) -> str:
+    return f'<text class="tick" x="{x:.1f}" y="{y}" text-anchor="{anchor}">{markup(words)}</text>'
 
 
 def _bars(found: Distribution, left: float, width: float, height: float, one: str) -> Iterator[str]:

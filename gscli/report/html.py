@@ -14,7 +14,7 @@ from ..results.documents import seconds
 from ..results.shown import counted, markup
 from ..version import __version__
 from . import compare as tables
-from . import histogram, looks, numbers, parts, views
+from . import histogram, looks, moved, numbers, parts, views
 from .ran import Ran
 from .style import document
 
@@ -59,6 +59,7 @@ def page(result: Compared, *, ran: Ran | None = None, up: str | None = None) -> 
         *map(parts.caveat, result.caveats),
         looks.section(result),
         _distances(result, names, scale),
+        moved.section(result),
         views.section(result.evidence, names, scale, way, up or upwards.AUTO),
         "<section>\n<h2>Numbers</h2>",
         '<div class="tables">' + "".join(parts.table(table) for table in tables.tables(result)) + "</div>",

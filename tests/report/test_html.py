@@ -218,6 +218,31 @@ def test_the_first_bar_of_a_histogram_says_that_it_holds_all_below():
     assert "1 point above 0 and below" in picture
 
 
+def test_distances_along_normals_are_all_in_their_histogram_and_the_significant_ones_are_warm():
+    rng = np.random.default_rng(0)
+    grids = [np.column_stack([rng.random((n, 2)), rng.normal(0, 0.01, n)]) for n in (900, 800)]
+    grids[0][:450, 2] += np.where(grids[0][:450, 0] > 0.5, 0.2, 0)
+    grids[0] = np.vstack([grids[0], [[9.0, 9, 9]]])  # it has no normal
+    found = compare(*grids, threshold=0.1, m3c2=(0.2, 0.1), m3c2_depth=0.5)
+    page = html.page(found)
+    part = page[page.index("Distances along normals (M3C2)</h2>") :]
+    for size in ("wide", "narrow"):
+        (drawn, *_) = re.findall(rf'<svg[^>]*class="histogram {size}".*?</svg>', part, re.DOTALL)
+        bars = re.findall(r'fill="#(\w+)"><title>([\d,]+) core points? [^<]*?(, significant)?</title>', drawn)
+        assert sum(int(count.replace(",", "")) for _, count, _ in bars) == 900
+        lit = [int(count) for _, count, significant in bars if significant]
+        assert sum(lit) == found.m3c2.significant > 50
+        assert len({colour for colour, _, significant in bars if significant}) == 1
+        assert {bool(significant) for colour, _, significant in bars if colour == bars[0][0]} == {False}
+        assert apart(drawn)
+        assert f"± {found.m3c2.mean_lod:.4g}: mean level of detection" in drawn
+        assert drawn.count('class="mark"') == 2
+    assert "level of detection at 95 %" in part
+    assert "along normals" not in html.page(compare(*grids, threshold=0.1))
+    nothing = html.page(compare(grids[0], grids[1] + 50, threshold=0.1, m3c2=(0.2, 0.1)))
+    assert "None of 901 core points has one." in nothing
+
+
 @pytest.mark.parametrize("way", sorted(upwards.WAYS))
 def test_what_is_up_is_up_in_views_and_nothing_is_mirrored(way):
     up = np.array(upwards.WAYS[way], float)
