@@ -18,7 +18,7 @@ from . import device as devices
 from .aligning.judged import laid_on
 from .cloud import GaussianCloud
 from .comparing import budget, drawn, gates, options, paint, pairing, search, turned
-from .comparing import m3c2 as along_normals
+from .comparing import m3c2_options as along_normals
 from .comparing.centers import compare_centers
 from .comparing.clouds import with_clouds, write_distances
 from .comparing.paired import with_gaussians
@@ -92,10 +92,11 @@ def compare(
         transform: a (4, 4) matrix to apply to the source first, or a JSON file of one.
         max_queries: ask at most so many points of each scene. The target is never thinned.
         m3c2: also measure along normals of the source: the radius around a point in which its normal is
-            fitted, or several, and last that of the cylinder; lengths as of `threshold`, or ``0.5,0.25``. The
-            points asked are the core points. m3c2_depth: how far the cylinder reaches to either side; default
-            5 of its radii. registration_error: a standard deviation, in scene units; default 0. orientation:
-            what normals point along; default (0, 0, 1). See `gscli.comparing.m3c2.M3C2`.
+            fitted, or several, and last that of the cylinder; lengths as of `threshold`, or ``0.5,0.25``;
+            ``own,0.25`` takes normals of its columns, or else the shortest axes of Gaussians. Points asked
+            are core points. m3c2_depth: how far the cylinder reaches to either side; default 5 of its radii.
+            registration_error: a standard deviation, in scene units; default 0. orientation: what normals
+            point along; default (0, 0, 1). See `gscli.comparing.m3c2.M3C2`.
         align: first find where the source has to be moved to lie on the target, from `transform` on if there
             is one: True, or ``scaled`` if lengths may change too; see `gscli.align`.
         seed: of every sample. engine: one of `gscli.neighbors.ENGINES`, or ``auto``.
@@ -160,6 +161,7 @@ def compare(
     with timings.stage("read", track):
         (a, b), (name, other) = given.read(scenes, trust_pickle=trust_pickle, axes=axes)
         clouds, names = (a, b), (name, other)
+        along_normals.require_normals(along, a, name)
         drawings = (asked.count or VIEWS) * (len(a) + len(b)) if render else 0
         load = placing.Load(len(a) + len(b), drawings, (source, target), options.only_cpu(memory, engine))
         place = placing.settled(device, where, load)

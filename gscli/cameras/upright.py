@@ -12,6 +12,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import upwards
+from ..kernels import quaternions
 from ..splats import DENSITY
 from .orbit import box, stride
 
@@ -71,7 +72,7 @@ def _ground(cloud: GaussianCloud) -> str | None:
         if scales.shape[1] == 2:
             scales = np.column_stack([scales, np.zeros(len(scales))])
         areas = fields.sigmoid(some[fields.OPACITY][here]) * np.sort(scales, axis=1)[:, 1:].prod(1)
-    normals = _axes(turns, scales.argmin(1))
+    normals = quaternions.axes(turns, scales.argmin(1))
     good = np.isfinite(areas) & np.isfinite(normals).all(1)
     total = areas[good].sum()
     if not total > 0:
@@ -82,17 +83,3 @@ def _ground(cloud: GaussianCloud) -> str | None:
     if level[axis] < LEVEL or GROUND < place < 1 - GROUND:
         return None
     return ("" if place <= GROUND else "-") + "xyz"[axis]
-
-
-def _axes(turns: Array, which: Array) -> Array:
-    """(N, 3) that axis, 0 to 2, of (N, 4) unit quaternions, w first."""
-    w, x, y, z = turns.T
-    columns = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
-            [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
-            [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-    found: Array = columns[which, :, np.arange(len(turns))]
-    return found

@@ -50,7 +50,7 @@ from ._valued_flag import ValuedFlag
     "--m3c2",
     metavar="R,C",
     help="Also measure along SOURCE's normals, fitted within R (or several: R,R,C), in cylinders of radius "
-    "C; lengths as of --threshold.",
+    "C; lengths as of --threshold. own,C takes SOURCE's nx, ny, nz, or else the shortest axes of Gaussians.",
 )
 @click.option(
     "--m3c2-depth", metavar="D|Nspacing", help="How far cylinders reach to either side.  [default: 5 times C]"

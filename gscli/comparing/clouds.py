@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import numpy as np
+
 from .. import scratch
 from ..cloud import GaussianCloud
 from ..formats import Target
@@ -12,11 +14,12 @@ from ..progress import Track, silent
 from ..version import __version__
 from . import m3c2, paint
 from .centers import color_top
+from .m3c2_options import Asked
 from .planes import to_planes
 from .result import Compared
 
 
-def with_clouds(result: Compared, asked: m3c2.Asked | None, track: Track = silent) -> Compared:
+def with_clouds(result: Compared, asked: Asked | None, track: Track = silent) -> Compared:
     """A result with the distances to planes, where the target has normals, and M3C2 where asked for.
 
     Raises:
@@ -30,12 +33,15 @@ def with_clouds(result: Compared, asked: m3c2.Asked | None, track: Track = silen
     result = replace(result, point_to_plane=planes)
     if asked is None:
         return result
+    moved = result.options["transform"]
     with result.timings.stage("m3c2"):
-        figures, moved, used = m3c2.measure(
+        figures, found, used = m3c2.measure(
             source,
             target,
             asked,
             result.target.spacing,
+            cloud=seen.clouds[0],
+            matrix=np.eye(3) if moved is None else np.array(moved)[:3, :3],
             core=seen.forth.asked,
             name=result.target.path,
             track=track,
@@ -43,9 +49,9 @@ def with_clouds(result: Compared, asked: m3c2.Asked | None, track: Track = silen
     return replace(
         result,
         m3c2=figures,
-        notes=(*result.notes, *m3c2.notes(figures)),
+        notes=(*result.notes, *m3c2.notes(figures, own=asked.own)),
         options={**result.options, "m3c2": used},
-        evidence=replace(seen, moved=moved),
+        evidence=replace(seen, moved=found),
     )
 
 

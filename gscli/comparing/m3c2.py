@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from numbers import Real
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import arguments
-from ..errors import UsageError
+from ..cloud import GaussianCloud
 from ..kernels import m3c2, metrics
 from ..progress import Track, silent
 from ..results.shown import counted, shown
-from .spacing import Threshold, parse_threshold
+from .m3c2_options import OWN, Asked
+from .normals import Normals, own
 
 __all__ = ["M3C2", "Moved"]
 
 Array = npt.NDArray[Any]
-
-DEPTHS = 5  # radii of a cylinder that it reaches to either side, unless told
-UPWARDS = (0.0, 0.0, 1.0)
-ADD = "add `m3c2='R,C'`"
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,9 @@ class M3C2:
 
     Attributes:
         core_points: points of the source that were asked.
-        without_normal: of these, with fewer than three points around, or only some on a line.
+        normals: where those of the others come from.
+        without_normal: core points with fewer than three points around, or only some on a line; or without a
+            normal of their own.
         without_target: with a normal, but no point of the target in the cylinder.
         nan_share: of the core points, those without a distance.
         mean, median, std, rms: of the distances; std over one less than their number. None where there are
@@ -40,11 +36,12 @@ class M3C2:
         detectable: core points with a level of detection: two points of either cloud in the cylinder.
         mean_lod: the mean level of detection, at 95 %.
         significant: distances beyond it. significant_share: of the detectable.
-        neighbors: the mean number of points that normals were fitted to.
+        neighbors: the mean number of points that normals were fitted to; None where none was.
         in_cylinder_source, in_cylinder_target: the mean number of points in the cylinders.
     """
 
     core_points: int
+    normals: Normals
     without_normal: int
     without_target: int
     nan_share: float
@@ -88,77 +85,14 @@ class Moved:
         }
 
 
-@dataclass(frozen=True)
-class Asked:
-    """How M3C2 is to measure.
-
-    Attributes:
-        radii: of the spheres that normals are fitted in.
-        cylinder: the radius of cylinders. depth: how far they reach, to either side.
-        registration: a standard deviation, in scene units.
-        orientation: what normals point along rather than against.
-    """
-
-    radii: tuple[Threshold, ...]
-    cylinder: Threshold
-    depth: Threshold
-    registration: float
-    orientation: tuple[float, float, float]
-
-
-def asked(
-    scales: str | Sequence[float | str] | None,
-    depth: float | str | None,
-    registration_error: float | None,
-    orientation: Sequence[float] | None,
-    *,
-    in_pieces: bool,
-    required: Sequence[str] = (),
-) -> Asked | None:
-    """What is to be measured, from the arguments of `gscli.compare.compare`; None for nothing.
-
-    Args:
-        in_pieces: whether memory is limited. required: the numbers that have to keep limits.
-
-    Raises:
-        UsageError: one that cannot be honoured or has no effect.
-    """
-    if scales is None:
-        given = {"m3c2_depth": depth, "registration_error": registration_error, "orientation": orientation}
-        for name, value in given.items():
-            if value is not None:
-                raise UsageError(f"`{name}` has no effect without `m3c2`", remedy=ADD)
-        for metric in required:
-            if metric.split(".")[0] == "m3c2":
-                raise UsageError(f"`require` {metric} has no effect without `m3c2`", remedy=ADD)
-        return None
-    if in_pieces:
-        raise UsageError("`m3c2` holds both scenes whole, whatever `memory_limit` says", remedy="drop one")
-    wanted = "radii of normals and, last, that of the cylinder"
-    parts = scales.split(",") if isinstance(scales, str) else scales
-    lengths = [parse_threshold(x, "m3c2") for x in arguments.several(parts, "m3c2", (str, Real), wanted)]
-    if len(lengths) < 2:
-        raise UsageError(f"`m3c2` must be {wanted}, not one length", remedy="write '0.5,0.25'")
-    *radii, cylinder = lengths
-    deep = replace(cylinder, value=DEPTHS * cylinder.value)
-    error = 0.0 if registration_error is None else registration_error
-    if not arguments.is_number(error) or not 0 <= error < float("inf"):
-        raise UsageError(f"`registration_error` must be a number from 0, not {arguments.told(error)}")
-    return Asked(
-        tuple(radii),
-        cylinder,
-        deep if depth is None else parse_threshold(depth, "m3c2_depth"),
-        float(error),
-        UPWARDS if orientation is None else _direction(orientation),
-    )
-
-
 def measure(
     source: Array,
     target: Array,
     wanted: Asked,
     spacing: float | None,
     *,
+    cloud: GaussianCloud,
+    matrix: Array,
     core: Array | None = None,
     name: str = "the target",
     track: Track = silent,
@@ -168,6 +102,7 @@ def measure(
     Args:
         source, target: (N, 3) and (M, 3) finite positions.
         spacing: of the target, for lengths in spacings. name: what messages call it.
+        cloud: the source, which may have normals of its own. matrix: (3, 3) what it was moved by.
         core: (Q,) rows of the source to ask; None for all.
 
     Returns:
@@ -180,7 +115,13 @@ def measure(
     at = here if core is None else np.ascontiguousarray(here[:, core])
     count = at.shape[1]
     with track("M3C2", count * (len(radii) + 2), "points") as advance:
-        directions, around = m3c2.normals(at, here, radii, np.array(wanted.orientation), advance)
+        toward = np.array(wanted.orientation)
+        if wanted.own:
+            (directions, came), around = own(cloud, core, matrix, toward), np.empty(0)
+        else:
+            directions, around = m3c2.normals(at, here, radii, toward, advance)
+            around = around[np.isfinite(directions[0])]
+            came = Normals(fitted=len(around))
         ours = m3c2.along(at, directions, here, cylinder, depth, advance)
         theirs = m3c2.along(at, directions, there, cylinder, depth, advance)
     distances, lods = m3c2.detection(ours, theirs, wanted.registration)
@@ -190,6 +131,7 @@ def measure(
     found = distances[measured]
     figures = M3C2(
         core_points=count,
+        normals=came,
         without_normal=int((~normal).sum()),
         without_target=int((normal & (theirs.number == 0)).sum()),
         nan_share=1 - len(found) / count,
@@ -201,11 +143,12 @@ def measure(
         mean_lod=_mean(lods[detectable]),
         significant=int(significant.sum()),
         significant_share=float(significant.sum() / detectable.sum()) if detectable.any() else None,
-        neighbors=_mean(around[normal]),
+        neighbors=_mean(around),
         in_cylinder_source=_mean(ours.number[normal]),
         in_cylinder_target=_mean(theirs.number[normal]),
     )
     used = {
+        "normals": OWN if wanted.own else "fitted",
         "normal_radii": radii,
         "cylinder_radius": cylinder,
         "depth": depth,
@@ -215,12 +158,13 @@ def measure(
     return figures, Moved(distances, lods, significant, directions.T), used
 
 
-def notes(found: M3C2) -> list[str]:
-    """What is to be known before the figures are believed."""
+def notes(found: M3C2, *, own: bool) -> list[str]:
+    """What is to be known before the figures are believed; `own` as of `Asked`."""
     told = []
     if found.without_normal:
         points = counted(found.without_normal, "core point")
-        told.append(f"M3C2: {points} without a normal: fewer than three points around, or all on a line")
+        why = "no normal of their own" if own else "fewer than three points around, or all on a line"
+        told.append(f"M3C2: {points} without a normal: {why}")
     if found.without_target:
         points = counted(found.without_target, "core point")
         told.append(f"M3C2: {points} with no point of the target in the cylinder")
@@ -229,13 +173,3 @@ def notes(found: M3C2) -> list[str]:
 
 def _mean(values: Array) -> float | None:
     return metrics.power_sum(values) / len(values) if len(values) else None
-
-
-def _direction(given: Sequence[float]) -> tuple[float, float, float]:
-    try:
-        x, y, z = (float(part) for part in given)
-    except (TypeError, ValueError):
-        raise UsageError("`orientation` must be three numbers", remedy="write (0, 0, 1)") from None
-    if not np.isfinite([x, y, z]).all() or not (x or y or z):
-        raise UsageError("`orientation` must be finite, and not zero", remedy="write (0, 0, 1)")
-    return x, y, z

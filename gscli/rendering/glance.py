@@ -134,9 +134,9 @@ def _of_points(cloud: GaussianCloud) -> Callable[[Camera], Array]:
     colours = _colours(cloud)
 
     def draw(camera: Camera) -> Array:
-        pose = camera.world_to_camera
+        pose = camera.world_to_camera[:3]
         with np.errstate(all="ignore"):
-            x, y, depth = pose[:3, :3] @ xyz + pose[:3, 3:]
+            x, y, depth = ((a * xyz[0] + b * xyz[1]) + c * xyz[2] + shift for a, b, c, shift in pose)
             depth[~(depth > camera.near)] = np.nan
             across, down = camera.fx * x / depth + camera.cx, camera.fy * y / depth + camera.cy
         size = (camera.width, camera.height)

@@ -41,14 +41,18 @@ def _planes(found: PointToPlane) -> Table:
 
 
 def _moved(found: M3C2, used: dict[str, Any]) -> Table:
-    radii = ", ".join(number(radius) for radius in used["normal_radii"])
+    if used["normals"] == "fitted":
+        radii = ", ".join(number(radius) for radius in used["normal_radii"])
+        normals = [("normals within", radii), ("  points there", number(found.neighbors))]
+    else:
+        stored, axes = found.normals.stored, found.normals.shortest_axis
+        normals = [("normals of columns", f"{stored:,}"), ("  of shortest axes", f"{axes:,}")]
     rows = [
         ("core points", f"{found.core_points:,}"),
         ("  without a normal", f"{found.without_normal:,}"),
         ("  nothing of target", f"{found.without_target:,}"),
         ("  without a distance", numbers.percent(found.nan_share)),
-        ("normals within", radii),
-        ("  points there", number(found.neighbors)),
+        *normals,
         ("cylinders, radius", number(used["cylinder_radius"])),
         ("  to either side", number(used["depth"])),
         ("  points of source", number(found.in_cylinder_source)),

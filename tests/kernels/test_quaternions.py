@@ -35,3 +35,9 @@ def test_a_rotation_comes_back_from_its_matrix(pair):
     for wxyz in (*pair, np.eye(4), np.eye(4)[::-1]):
         found = quaternions.of_matrices(list(matrices(wxyz).transpose(1, 2, 0)))
         assert np.allclose(np.abs((found.T * wxyz).sum(axis=1)), 1)
+
+
+def test_an_axis_is_a_column_of_the_matrix(pair):
+    turns, which = pair[0], np.arange(40) % 3
+    found = quaternions.axes(turns, which)
+    assert np.allclose(found, matrices(turns)[np.arange(40), :, which])
