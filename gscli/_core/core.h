@@ -187,5 +187,7 @@ EXPORT void raster_draw(const view_of_scene *view, const splat *splats, const ui
                         float *depth);
 EXPORT void raster_share(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
                          const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares);
+EXPORT void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, double *sums,
+                         int64_t rows);
 
 #endif

@@ -32,6 +32,22 @@ void raster_share(const view_of_scene *view, const splat *splats, const uint32_t
     FOR(raster_share)(view, splats, ids, starts, tiles, first, last, image, shares);
 }
 
+// Add the shares, (count, 4), of ids to the sums, (4, rows), of their rows, where they are not 0.
+void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, double *sums, int64_t rows)
+{
+    for (int64_t i = 0; i < count; i++, shares += SHARES) {
+        int32_t any_bit = 0;
+        for (int c = 0; c < SHARES; c++)
+            any_bit |= shares[c];
+        if (!any_bit) // as of most, which others hide
+            continue;
+        double *sum = sums + splats[ids[i]].row;
+        for (int c = 0; c < SHARES; c++)
+            if (shares[c])
+                sum[c * rows] += shares[c];
+    }
+}
+
 #define DIGITS 2048 // of a pass
 
 // The indices of runs of splats, firsts[c] .. firsts[c] + counts[c], in the order of their keys, ties in theirs: a radix

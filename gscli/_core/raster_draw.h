@@ -46,8 +46,11 @@ static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32
             const float dy = (float)y - v, q = ky * dy * dy;
             for (int x = begin[y]; x < end[y]; x += FLOATS) {
                 const int at = y * PITCH + x;
+                const floats through = floats_at(tile->through + at);
+                if (!xray && !any(through > 0.0f)) // finished, all of them
+                    continue;
                 floats dx = steps + (float)x - middle[y];
-                floats a = peak * exp2_near(kx * dx * dx + q), through = floats_at(tile->through + at);
+                floats a = peak * exp2_near(kx * dx * dx + q);
                 a = pick_floats(a >= cut, a, all_floats(0));
                 if (xray) {
                     put_floats(tile->through + at, least_floats(through + a, all_floats(XRAY_MOST)));
@@ -115,8 +118,8 @@ void FOR(raster_draw)(const view_of_scene *view, const splat *splats, const uint
     }
 }
 
-// Share out an image, (H, W, 4) from -1 to 1, among the splats of tiles as raster_draw weighs them there: shares, zero
-// before, is (ids, 4), the sum over the tile's pixels of weight times image, each cut to a whole 1 / SHARE_UNIT.
+// Share out an image, (H, W, 4) from -1 to 1, among the splats of tiles as raster_draw weighs them there: shares is
+// (ids, 4), the sum over the tile's pixels of weight times image, each cut to a whole 1 / SHARE_UNIT.
 void FOR(raster_share)(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
                        const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares)
 {
@@ -134,6 +137,8 @@ void FOR(raster_share)(const view_of_scene *view, const splat *splats, const uin
                 for (int c = 0; c < SHARES; c++)
                     tile.image[c][y * PITCH + x] = image[((y0 + y) * view->width + x0 + x) * SHARES + c];
             }
-        FOR(composite)(&tile, splats, list, count, x0, y0, width, height, SHARED, shares + (int64_t)SHARES * starts[t]);
+        int32_t *own = shares + (int64_t)SHARES * starts[t];
+        memset(own, 0, SHARES * sizeof *own * count);
+        FOR(composite)(&tile, splats, list, count, x0, y0, width, height, SHARED, own);
     }
 }

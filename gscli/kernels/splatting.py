@@ -11,7 +11,7 @@ One module: drawing, and sharing an image out, go over the same lists of the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -63,6 +63,23 @@ _SHARE = Kernel(
     "raster_share",
     *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, np.float32, np.int32),
 )
+_TALLY = Kernel("raster_tally", SPLAT, np.uint32, np.int32, int, np.float64, int)
+
+
+class Room:
+    """Arrays that a view is drawn in, for the next one: the system would clear others anew for each."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+
+    def array(self, name: str, count: int, kind: Any) -> Array:
+        """(count,) of what it held before, or of anything."""
+        held = self._arrays.pop(name, None)
+        if held is None or len(held) < count:
+            del held  # before there is another one
+            held = np.empty(count + count // 8, kind)
+        self._arrays[name] = held
+        return held[:count]
 
 
 @dataclass(frozen=True)
@@ -91,70 +108,66 @@ class _Seen:
     counts: npt.NDArray[np.int64]
 
 
-def draw(rows: Array, columns: Array, view: Array, *, depth: bool = False) -> Drawn:
+def draw(rows: Array, columns: Array, view: Array, room: Room, *, depth: bool = False) -> Drawn:
     """One view of Gaussians.
 
     Args:
         rows: (N,) structured, read where they lie.
         columns: (1,) of `COLUMNS`: where in a row they are, float32 (positions float64 if ``wide``), and
             whether opacities are logits and scales logarithms (``raw``). Harmonics are channel by channel.
-        view: (1,) of `VIEW`.
+        view: (1,) of `VIEW`. room: in which nothing else is drawn meanwhile.
         depth: whether to find the depths too; not of an X-ray.
 
     Raises:
         ValueError: columns that are not within a row. UsageError: more Gaussians than can be told apart.
     """
-    return _drawn(view, _project(rows, columns, view), depth)
+    return _drawn(_Bands(view, _project(rows, columns, view, room), room), depth)
 
 
 def share(
-    rows: Array, columns: Array, view: Array, image: Callable[[Drawn], Array]
+    rows: Array, columns: Array, view: Array, room: Room, image: Callable[[Drawn], Array]
 ) -> tuple[Drawn, npt.NDArray[np.float64]]:
     """One view of Gaussians, and an image shared out among them by what each puts into its pixels.
 
     The sums are of whole numbers, so that they are the same in any order.
 
     Args:
-        rows, columns, view: as of `draw`; no X-ray.
+        rows, columns, view, room: as of `draw`; no X-ray.
         image: what to share out, given what was drawn: (H, W, `SHARES`) float32 from -1 to 1.
 
     Returns:
         The view; (N, `SHARES`) for each Gaussian the sum over all pixels of its weight there, that is its
         alpha times what those before it let through, times the image. A product is cut to 2^-22.
     """
-    seen = _project(rows, columns, view)
-    drawn = _drawn(view, seen, depth=False)
+    bands = _Bands(view, _project(rows, columns, view, room), room)
+    drawn = _drawn(bands, depth=False)
     given = np.ascontiguousarray(image(drawn), np.float32)
     if view["xray"][0] or given.shape != (*drawn.alpha.shape, SHARES) or not (np.abs(given) <= 1).all():
         raise ValueError(f"an image that is not one of {SHARES} channels from -1 to 1")
-    sums = np.zeros((len(rows), SHARES), order="F")  # of channels that are 0 no memory is touched
-    for band in _bands(view, seen, SHARED):
-        shares = np.zeros((len(band.ids), SHARES), np.int32)
-        kind = (view, seen.splats, band.ids, band.starts, band.tiles)
+    sums = np.zeros((SHARES, len(rows)))  # of channels that are 0 no memory is touched
+    for band in (piece for whole in bands for piece in whole.pieces()):
+        shares = room.array("shares", SHARES * len(band.ids), np.int32)
         parallel.for_each(
-            lambda part, kind=kind, shares=shares: _SHARE(*kind, part.start, part.stop, given, shares),  # type: ignore[misc]
-            parallel.blocks(len(band.tiles), TILES),
+            lambda part, band=band, shares=shares: _SHARE(*band.drawn(part), given, shares),  # type: ignore[misc]
+            band.parts,
         )
-        owners = seen.splats["row"][band.ids]
-        for channel in np.flatnonzero(shares.any(0)):
-            sums[:, channel] += np.bincount(owners, shares[:, channel], len(rows)) / SHARE_UNIT
-    return drawn, sums
+        _TALLY(band.splats, band.ids, shares, len(band.ids), sums, len(rows))
+    for channel in sums:
+        if channel.any():
+            channel /= SHARE_UNIT
+    return drawn, sums.T
 
 
-def _drawn(view: Array, seen: _Seen, depth: bool) -> Drawn:
-    width, height, xray = (int(view[name][0]) for name in ("width", "height", "xray"))
+def _drawn(bands: _Bands, depth: bool) -> Drawn:
+    width, height, xray = (int(bands.view[name][0]) for name in ("width", "height", "xray"))
     picture = Drawn(
         np.empty((0, 0, 3) if xray else (height, width, 3), np.float32),
         np.empty((height, width), np.float32),
         np.empty((height, width) if depth else (0, 0), np.float32),
     )
-    out = (picture.color, picture.alpha, picture.depth)
-    for band in _bands(view, seen, PAIRS):
-        kind = (view, seen.splats, band.ids, band.starts, band.tiles)
-        parallel.for_each(
-            lambda part, kind=kind: _DRAW(*kind, part.start, part.stop, int(depth), *out),  # type: ignore[misc]
-            parallel.blocks(len(band.tiles), TILES),
-        )
+    out = (int(depth), picture.color, picture.alpha, picture.depth)
+    for band in bands:
+        parallel.for_each(lambda part, band=band: _DRAW(*band.drawn(part), *out), band.parts)  # type: ignore[misc]
     return picture
 
 
@@ -167,31 +180,91 @@ class _Band:
             starts[t + 1]]. tiles: of these lines, those with the longest lists first.
     """
 
+    view: Array
+    splats: Array
     ids: npt.NDArray[np.uint32]
     starts: npt.NDArray[np.uint32]
     tiles: npt.NDArray[np.uint32]
 
+    @property
+    def parts(self) -> list[slice]:
+        """Of `tiles`, each for a thread at a time."""
+        return parallel.blocks(len(self.tiles), TILES)
 
-def _bands(view: Array, seen: _Seen, most: int) -> Iterator[_Band]:
-    """The tiles of a picture, a band of lines of `most` pairs at a time, so that lists stay small."""
-    across, down = -(-int(view["width"][0]) // TILE[0]), -(-int(view["height"][0]) // TILE[1])
-    pairs = np.zeros(across * down + 1, np.int64)  # before each tile
-    np.cumsum(seen.counts, out=pairs[1:])
-    lines = pairs[::across]
-    top = 0
-    while top < down:
-        bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + most, side="right")) - 1)
-        yield _band(seen, pairs, (top, bottom), across)
-        top = bottom
+    def pieces(self) -> Iterator[_Band]:
+        """The same tiles in the order of the picture, each time of about `SHARED` pairs."""
+        first, stop = int(self.tiles.min()), int(self.tiles.max()) + 1
+        while first < stop:
+            start = int(self.starts[first])
+            last = int(np.searchsorted(self.starts[: stop + 1], start + SHARED, side="right")) - 1
+            last = min(max(last, first + 1), stop)
+            ids = self.ids[start : int(self.starts[last])]
+            starts = self.starts.clip(start, start + len(ids)) - np.uint32(start)
+            tiles = self.tiles[(self.tiles >= first) & (self.tiles < last)]
+            yield replace(self, ids=ids, starts=starts, tiles=tiles)
+            first = last
+
+    def drawn(self, part: slice) -> tuple[Any, ...]:
+        """What kernels that draw take first."""
+        return (self.view, self.splats, self.ids, self.starts, self.tiles, part.start, part.stop)
 
 
-def _project(rows: Array, columns: Array, view: Array) -> _Seen:
+class _Bands:
+    """The tiles of a picture, a band of lines at a time, so that lists stay small; one alone is listed once."""
+
+    def __init__(self, view: Array, seen: _Seen, room: Room) -> None:
+        self.view, self._seen, self._room = view, seen, room
+        self._across = -(-int(view["width"][0]) // TILE[0])
+        self._pairs = np.zeros(len(seen.counts) + 1, np.int64)  # before each tile
+        np.cumsum(seen.counts, out=self._pairs[1:])
+        self._whole: _Band | None = None
+
+    def __iter__(self) -> Iterator[_Band]:
+        if self._whole is not None:
+            yield self._whole
+            return
+        lines, top = self._pairs[:: self._across], 0
+        down = len(lines) - 1
+        while top < down:
+            bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + PAIRS, side="right")) - 1)
+            band = self._band(top, bottom)
+            if (top, bottom) == (0, down):
+                self._whole = band
+            yield band
+            top = bottom
+
+    def _band(self, top: int, bottom: int) -> _Band:
+        """The lists of the tiles in these lines of tiles."""
+        seen, pairs, across = self._seen, self._pairs, self._across
+        first, last = top * across, bottom * across
+        total = int(pairs[last] - pairs[first])
+        if total >= 1 << 32:
+            raise UsageError("more Gaussians fill the picture than can be drawn at once")
+        starts = (
+            (pairs - pairs[first]).clip(0, total).astype(np.uint32)
+        )  # tiles have the numbers of the whole picture
+        following, ids = starts[:-1].copy(), self._room.array("ids", total, np.uint32)
+        lines, threads = pairs[first : last + 1 : across] - pairs[first], parallel.threads()
+        cuts = np.searchsorted(lines, total * np.arange(1, threads) / threads)
+        parts = [top, *(top + np.minimum(cuts, bottom - top)).tolist(), bottom]
+
+        def list_lines(part: int) -> None:
+            here = (across, parts[part], parts[part + 1])
+            _LIST(seen.order, len(seen.order), seen.splats, seen.boxes, *here, following, ids)
+
+        parallel.for_each(list_lines, range(threads))
+        order = np.argsort(-np.diff(starts[first : last + 1].astype(np.int64)), kind="stable")
+        return _Band(self.view, seen.splats, ids, starts, (first + order).astype(np.uint32))
+
+
+def _project(rows: Array, columns: Array, view: Array, room: Room) -> _Seen:
     count, stride = len(rows), rows.dtype.itemsize
     _require_within(columns, stride)
     if count >= 1 << 32:
         raise UsageError(f"{count:,} Gaussians are too many to be drawn at once")
     tiles = -(-int(view["width"][0]) // TILE[0]) * -(-int(view["height"][0]) // TILE[1])
-    splats, keys, boxes = np.empty(count, SPLAT), np.empty(count, np.uint32), np.empty(count, BOX)
+    splats, boxes = room.array("splats", count, SPLAT), room.array("boxes", count, BOX)
+    keys = room.array("keys", count, np.uint32)
     chunks = parallel.blocks(count, CHUNK)
     firsts = np.array([chunk.start for chunk in chunks], np.int64)
     seen = np.zeros(len(chunks), np.int64)
@@ -209,35 +282,11 @@ def _project(rows: Array, columns: Array, view: Array) -> _Seen:
 
     parallel.for_each(project, range(len(chunks)))
     total = int(seen.sum())
-    order, spare = np.empty((2, total), np.uint32), np.empty((2, total), np.uint32)
+    order, spare = (room.array(name, 2 * total, np.uint32).reshape(2, total) for name in ("order", "spare"))
     in_order = not view["xray"][0]
     _ORDER(firsts, seen, len(chunks), keys, int(in_order), order, spare, total)
     counts: npt.NDArray[np.int64] = np.array(every, np.int64).sum(0)[1:]
     return _Seen(splats, boxes, spare[0] if in_order else order[0], counts)
-
-
-def _band(seen: _Seen, pairs: Array, edges: tuple[int, int], across: int) -> _Band:
-    """The lists of the tiles in lines edges[0] .. edges[1] of tiles."""
-    top, bottom = edges
-    first, last = top * across, bottom * across
-    total = int(pairs[last] - pairs[first])
-    if total >= 1 << 32:
-        raise UsageError("more Gaussians fill the picture than can be drawn at once")
-    starts = (
-        (pairs - pairs[first]).clip(0, total).astype(np.uint32)
-    )  # tiles have the numbers of the whole picture
-    following, ids = starts[:-1].copy(), np.empty(total, np.uint32)
-    lines, threads = pairs[first : last + 1 : across] - pairs[first], parallel.threads()
-    cuts = np.searchsorted(lines, total * np.arange(1, threads) / threads)
-    parts = [top, *(top + np.minimum(cuts, bottom - top)).tolist(), bottom]
-
-    def list_lines(part: int) -> None:
-        here = (across, parts[part], parts[part + 1])
-        _LIST(seen.order, len(seen.order), seen.splats, seen.boxes, *here, following, ids)
-
-    parallel.for_each(list_lines, range(threads))
-    order = np.argsort(-np.diff(starts[first : last + 1].astype(np.int64)), kind="stable")
-    return _Band(ids, starts, (first + order).astype(np.uint32))
 
 
 def _require_within(columns: Array, stride: int) -> None:

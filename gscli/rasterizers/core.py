@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..splats import Splats
 from ._rasterizer import Picture, Rasterizer, require_pinhole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import torch
 
@@ -35,13 +36,15 @@ class Drawable:
             )
         self._splats = splats
         self._columns = _columns(splats)
+        self._rooms: list[splatting.Room] = []  # in which nothing is drawn
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; see `gscli.rasterizers.Drawable`."""
         splats = self._splats
-        drawn = splatting.draw(
-            splats.rows, self._columns, self._view(camera), depth=depth and not splats.xray
-        )
+        with self._room() as room:
+            drawn = splatting.draw(
+                splats.rows, self._columns, self._view(camera), room, depth=depth and not splats.xray
+            )
         if splats.xray:
             return Picture(xray=drawn.alpha)
         color = None if splats.degree is None else drawn.color
@@ -51,13 +54,25 @@ class Drawable:
         """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""
         if self._splats.xray:
             raise UsageError("an image is shared out among splats that hide each other, not in an X-ray")
-        drawn, shares = splatting.share(
-            self._splats.rows,
-            self._columns,
-            self._view(camera),
-            lambda drawn: image(Picture(drawn.color, drawn.alpha)),
-        )
+        with self._room() as room:
+            drawn, shares = splatting.share(
+                self._splats.rows,
+                self._columns,
+                self._view(camera),
+                room,
+                lambda drawn: image(Picture(drawn.color, drawn.alpha)),
+            )
         return Picture(drawn.color, drawn.alpha), shares
+
+    @contextmanager
+    def _room(self) -> Iterator[splatting.Room]:
+        """A room that is free, for a view; one for each thread that draws at a time."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = splatting.Room()
+        yield room
+        self._rooms.append(room)
 
     def _view(self, camera: Camera) -> splatting.Array:
         """A camera as `splatting.VIEW`."""

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PAIRS", 1), ("PAIRS", 50), ("CHUNK", 64), ("CHUNK", 65), ("TILES", 1), ("TILES", 7)]
+    ("name", "value"),
+    [
+        *(("PAIRS", 1), ("PAIRS", 50), ("SHARED", 1), ("SHARED", 50)),
+        *(("CHUNK", 64), ("CHUNK", 65), ("TILES", 1), ("TILES", 7)),
+    ],
 )
 def test_a_picture_is_the_same_however_it_is_cut(
     monkeypatch: pytest.MonkeyPatch, name: str, value: int
@@ -74,7 +78,7 @@ def test_columns_beyond_a_row_are_refused() -> None:
         columns = scene._columns.copy()
         columns[field] = value
         with pytest.raises(ValueError, match="not within rows"):
-            splatting.draw(scene._splats.rows, columns, view)
+            splatting.draw(scene._splats.rows, columns, view, splatting.Room())
 
 
 def test_both_sides_have_tiles_of_one_size() -> None:
