@@ -4,7 +4,7 @@ A PLY file by its first line; the elements ``chunk`` (minima and maxima), ``vert
 each) and, with spherical harmonics, ``sh`` (a byte each) tell it apart. Own NumPy code: gaussforge
 0.6 knows it only as a whole file and drops what follows, gsply 0.4 compiles for 3 s at first use.
 
-Rows are written along a Morton curve, so that a chunk spans little space and loses little precision.
+Rows are written in an order in which a chunk spans little space, and so loses little precision.
 
 One module, as every format is: what is read is written beside it.
 """
@@ -26,11 +26,11 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
 from ..files import writing
-from ..kernels import parallel, quaternions
+from ..kernels import chunks, parallel, quaternions
 from ..kernels.structured import release_pages
 from ..progress import nothing, shared
 from . import _rows, ply
-from ._blocks import Chosen, along_curve, fill
+from ._blocks import Chosen, fill
 from ._format import Format, Loss, Writer
 
 CHUNK = 256
@@ -105,14 +105,14 @@ def write(
     index: npt.NDArray[Any] | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> None:
-    """Write the 3DGS fields of a cloud, along a Morton curve.
+    """Write the 3DGS fields of a cloud, in the order of `in_chunks`.
 
     Raises:
         GscliError: a value is not finite.
     """
     degree = min(fields.sh_degree(cloud.fields) or 0, 3)
     _rows.require_splats(cloud)
-    chosen = Chosen(cloud, along_curve(cloud, index))
+    chosen = Chosen(cloud, in_chunks(cloud, index))
     names = _rows.first_rest(fields.sh_degree(cloud.fields) or 0, degree)
     told = shared(advance, len(cloud), len(chosen) * (2 if degree else 1))
     bounds = np.empty((-(-len(chosen) // CHUNK), 6, 3), "<f4")
@@ -144,6 +144,27 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
     bits = "10 or 11 bits within each 256 rows for positions and scales, 10 for rotations, 8 else"
     lost = [Loss("precision", detail=bits, rounds=True), Loss("the order of rows")]
     return [*lost, *_rows.dropped(cloud, degree=3, comments=True)]
+
+
+def in_chunks(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> npt.NDArray[np.int64]:
+    """The rows of a cloud (of those at `index`) in the order in which they are written.
+
+    Those of a chunk are neighbours. What it takes to fill one that holds a far row is the least opaque.
+    """
+    chosen = Chosen.of(cloud, index)
+    steps, alpha = np.empty((3, len(chosen)), np.float32), np.empty(len(chosen), np.uint8)
+    for part in chosen.blocks():
+        positions, alpha[part] = chosen.gathered(part, partial(_place, first=part.start))
+        steps[:, part] = positions.T
+    order = chunks.order_of(steps, alpha, CHUNK)
+    return order if chosen.index is None else chosen.index[order].astype(np.int64)
+
+
+def _place(cloud: GaussianCloud, first: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+    """(N, 3) positions, those along axes of 11 bits halved, and (N,) opacity of rows from `first` on."""
+    halves = [bits - min(_POSITION_BITS) for bits in _POSITION_BITS]
+    positions = _rows.planes(cloud, fields.POSITION, first=first) * 0.5 ** np.array(halves)
+    return positions, _rows.alpha_bytes(cloud, first=first)
 
 
 def _header(path: Path, data: npt.NDArray[np.uint8]) -> tuple[dict[str, Any], list[str], int]:
@@ -256,9 +277,9 @@ def _packed(shares: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[np.u
 
 FORMAT = Format(
     "compressed_ply",
-    "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 along a Morton curve",
+    "compressed PLY (PlayCanvas): 8 to 11 bits a value, in chunks of 256 neighbours",
     (".compressed.ply",),
     sniff,
     read,
-    Writer(write, unsupported, lossy=True, order=along_curve),
+    Writer(write, unsupported, lossy=True, order=in_chunks),
 )
