@@ -210,7 +210,7 @@ class _Band:
 
 
 class _Bands:
-    """The tiles of a picture, a band of lines at a time, so that lists stay small; one alone is listed once."""
+    """The tiles of a picture, a band of lines at a time, so that lists stay small; one is listed once."""
 
     def __init__(self, view: Array, seen: _Seen, room: Room) -> None:
         self.view, self._seen, self._room = view, seen, room
