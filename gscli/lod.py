@@ -10,13 +10,13 @@ from . import arguments, files
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .convert import written_as
-from .errors import GateMissed, UsageError
+from .errors import GateMissed, UsageError, naming
 from .files import writing
 from .formats import Format, Source, Target
 from .progress import Timings, Track, silent
 from .results import documents
 from .simplify import Looked, provenance
-from .simplifying import judging, look
+from .simplifying import budget, judging, look
 from .simplifying.asked import levels_asked
 from .simplifying.gaussians import Gaussians
 from .simplifying.levels import INDEX, refuse_existing
@@ -45,6 +45,7 @@ def lod(
     trust_pickle: bool = False,
     axes: str | None = None,
     quality: str | None = None,
+    memory_limit: int | str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Levels:
@@ -67,11 +68,12 @@ def lod(
         overwrite: whether levels that are in the folder may be replaced.
         allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
+        memory_limit: what the process may take, in bytes or as ``2GB``; levels are PLY then, and the same.
         also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
 
     Raises:
         InputError: points alone, flat splats, X-rays or Gaussians that cannot be drawn.
-        UsageError: options that make no sense.
+        UsageError: options that make no sense, or too little memory.
         WriteRefused: the folder holds something, and may not be replaced; or what would be lost.
         GateMissed: the first level after the scene itself falls short of `max_error` already.
         EngineUnavailable: nothing can be rendered here.
@@ -80,6 +82,7 @@ def lod(
     arguments.require_paths(optional=True, cameras=cameras)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     asked = levels_asked(levels, ratio, max_error, views, cameras)
+    memory = arguments.size(memory_limit, "memory_limit")
     read = Source.of(source)
     suffix, form = level_written_as(to)
     place = os.path.join(output, f"0{suffix}")
@@ -96,8 +99,10 @@ def lod(
     target.refuse_losses(cloud)
     gaussians = Gaussians.of(cloud, read.name)
     counts = asked.counts(len(cloud))
+    with naming(read.name):
+        sparing = budget.sparing(memory, cloud, max(counts[1:], default=1), target, looked=views != 0)
     seen = look.taken(cloud, read.name, given, views, 1, timings, track)
-    maker = Maker.of(gaussians, seen, read.name)
+    maker = Maker.of(gaussians, seen, read.name, sparing=sparing)
     with timings.stage("merge", track):
         hierarchy = maker.hierarchy(counts[-1])
     judge = None

@@ -20,7 +20,7 @@ from .grids.settings import rows_wanted
 from .grids.voxel_grid import VoxelGrid
 from .progress import Timings, Track, silent
 from .resampling.draws import dangling, write_index
-from .simplifying import cells, judging, look, searching
+from .simplifying import budget, cells, judging, look, searching
 from .simplifying.asked import require_sense
 from .simplifying.gaussians import Gaussians
 from .simplifying.making import Made, Maker
@@ -52,6 +52,7 @@ def simplify(
     trust_pickle: bool = False,
     axes: str | None = None,
     quality: str | None = None,
+    memory_limit: int | str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Simplified:
@@ -79,11 +80,13 @@ def simplify(
         index: also write the new row of each row of the source, as .npy.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
+        memory_limit: what the process may take, in bytes or as ``2GB``; of pairs alone, and written as PLY.
+            The output is the same.
         also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
 
     Raises:
         InputError: points alone, flat splats, X-rays or Gaussians that cannot be drawn.
-        UsageError: a target that there is not, or options that make no sense.
+        UsageError: a target that there is not, options that make no sense, or too little memory.
         GateMissed: with any fewer Gaussians it looks less alike than `min_psnr`.
         EngineUnavailable: nothing can be rendered here.
     """
@@ -91,6 +94,8 @@ def simplify(
     arguments.require_paths(optional=True, cameras=cameras, index=index)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     require_sense(target, min_psnr, views, cameras, method, voxel_size, points_per_cell, origin)
+    memory = arguments.size(memory_limit, "memory_limit")
+    budget.refuse_cells(method, memory)
     read = Source.of(source)
     to = Target.of(
         output,
@@ -112,6 +117,8 @@ def simplify(
     with naming(read.name):
         count = 1 if target is None else rows_wanted(str(target), len(cloud))
         gaussians = Gaussians.of(cloud, read.name)
+        most = count if min_psnr is None else len(cloud)
+        sparing = budget.sparing(memory, cloud, most, to, looked=views != 0)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
     grid = None
@@ -121,7 +128,7 @@ def simplify(
             grid = lattice.grid(cloud, None if target is None else count)
         count = len(grid) if target is None else count
     seen = look.taken(cloud, read.name, given, views, count, timings, track)  # a search begins as for few
-    maker = Maker.of(gaussians, seen, read.name)
+    maker = Maker.of(gaussians, seen, read.name, sparing=sparing)
     with timings.stage("merge", track):
         roots = maker.hierarchy(count).roots if grid is None else partial(cells.roots, maker, grid)
 
@@ -179,6 +186,7 @@ def simplify(
             "cameras": None if cameras is None else os.fspath(cameras),
             "axes": axes,
             "quality": quality,
+            "memory_limit": memory,
         },
     )
 

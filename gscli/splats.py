@@ -65,7 +65,7 @@ class Splats:
         if degree is not None and not through:
             wanted += [*fields.SH_DC, *fields.sh_rest(degree)]
         antialiased = mode == render_modes.MIP and not through
-        if not through and opacity == fields.OPACITY and _in_place(cloud.rows, wanted):
+        if not through and opacity == fields.OPACITY and in_place(cloud.rows, wanted):
             return cls(cloud.rows, degree, antialiased=antialiased)
         rows = _copied(cloud, wanted, opacity, activated=through or opacity == DENSITY)
         return cls(
@@ -134,7 +134,7 @@ def _require_gaussians(cloud: GaussianCloud, opacity: str, name: str | None) -> 
         raise InputError("holds Student's t distributions, which are no Gaussians", path=name)
 
 
-def _in_place(rows: Array, names: list[str]) -> bool:
+def in_place(rows: Array, names: list[str]) -> bool:
     """Whether rows can be read where they lie."""
     kinds = [rows.dtype[name] for name in names]
     return all(kind == np.float32 and kind.isnative for kind in kinds)

@@ -87,11 +87,14 @@ def simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[
     """Outputs keep the name of their scene."""
     from ..formats import Source
     from ..simplifying.asked import require_sense
+    from ..simplifying.budget import refuse_cells
     from ..simplifying.methods import PAIRS
 
     names = ("target", "min_psnr", "views", "cameras", "voxel_size", "points_per_cell", "origin")
     given = {name: parameters.get(name) for name in names}
-    require_sense(**given, method=parameters.get("method", PAIRS))
+    method = parameters.get("method", PAIRS)
+    require_sense(**given, method=method)
+    refuse_cells(method, parameters.get("memory_limit"))
     scene = Source.of(source)
     paths = [place.path(scene.stem + suffix_of(scene))]
     if "index" in parameters:

@@ -46,6 +46,7 @@ from . import options, paths, show, viewpoints
 @options.trust_pickle
 @options.axes
 @options.quality
+@options.memory_limit
 @options.as_json
 @options.report
 @options.quiet
@@ -72,6 +73,7 @@ def command(
       gscli lod scene.ply levels/ --levels 6 --ratio 0.5
       gscli lod scene.ply levels/ --max-error 35dB
       gscli lod scene.ply stream/ --to sog --allow-lossy
+      gscli lod city.ply levels/ --levels 4 --memory-limit 3GB
     """
     show.refuse_mixing()
     from ..lod import lod

@@ -46,6 +46,7 @@ from . import options, paths, show, viewpoints
 @options.trust_pickle
 @options.axes
 @options.quality
+@options.memory_limit
 @options.as_json
 @options.report
 @options.quiet
@@ -74,6 +75,8 @@ def command(
     With --method one-per-grid all that lies in a cell becomes one, however many there are, and how densely:
     cells of --voxel-size, of about --points-per-cell, or as many as --target.
 
+    With --memory-limit, pairs of a scene that does not fit are merged in the same way, a little slower.
+
     \b
     Examples:
       gscli simplify scene.ply small.ply --target 25%
@@ -81,6 +84,7 @@ def command(
       gscli simplify scene.ply small.spz --target 100000 --allow-lossy
       gscli simplify scene.ply even.ply --method one-per-grid --voxel-size 0.05
       gscli simplify scene.ply small.ply --target 10% --cameras cameras.json
+      gscli simplify city.ply small.ply --target 10% --memory-limit 3GB
       gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
     """
     show.refuse_mixing()

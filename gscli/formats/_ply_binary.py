@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..cloud import GaussianCloud
 from ..errors import InputError
+from ..kernels.structured import FileMap
 from ._ply_header import Element, PlyHeader
 from ._ply_size import require_room, wrong_size
 
@@ -32,7 +33,7 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     """
     require_room(header, body)
     start = stream.tell()
-    mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    mapping = FileMap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     spans = {}
     position = start
     for element in header.elements:

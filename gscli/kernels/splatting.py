@@ -21,7 +21,7 @@ import numpy.typing as npt
 from .._core import Kernel
 from ..errors import UsageError
 from . import parallel
-from .structured import as_bytes, release_pages
+from .structured import as_bytes, is_spared, release_pages
 
 Array = npt.NDArray[Any]
 
@@ -268,7 +268,7 @@ def _project(rows: Array, columns: Array, view: Array, room: Room) -> _Seen:
     chunks = parallel.blocks(count, CHUNK)
     firsts = np.array([chunk.start for chunk in chunks], np.int64)
     seen = np.zeros(len(chunks), np.int64)
-    flat = as_bytes(rows)
+    flat, spared = as_bytes(rows), is_spared(rows)
     tallies: SimpleQueue[npt.NDArray[np.uint32]] = SimpleQueue()  # each at work in one thread at a time
     every = [np.zeros(tiles + 1, np.uint32) for _ in range(min(parallel.threads(), max(1, len(chunks))))]
     for tally in every:
@@ -278,7 +278,8 @@ def _project(rows: Array, columns: Array, view: Array, room: Room) -> _Seen:
         tally, chunk = tallies.get(), chunks[place]
         _PROJECT(flat, columns, view, chunk.start, chunk.stop, splats, keys, boxes, tally, seen, place)
         tallies.put(tally)
-        release_pages(rows[chunk])
+        if spared:
+            release_pages(rows[chunk])
 
     parallel.for_each(project, range(len(chunks)))
     total = int(seen.sum())

@@ -15,6 +15,18 @@ from ..errors import UsageError
 Array = npt.NDArray[Any]
 
 BLOCK_BYTES = 4 << 20  # bytes of rows handled at a time: enough to amortise, small enough to stay out of RSS
+SPARED = 256  # rows taken from a map whose pages are let go of: as many pieces of 64 kB at most
+
+
+class FileMap(mmap.mmap):
+    """The read-only map of a file.
+
+    Attributes:
+        spared: whether pages are let go of wherever its rows were read, so that they are in no process's
+            memory for long: a file larger than memory is read again and again instead.
+    """
+
+    spared = False
 
 
 def blocks(rows: Array) -> Iterator[tuple[int, Array]]:
@@ -29,7 +41,15 @@ def blocks(rows: Array) -> Iterator[tuple[int, Array]]:
 def take_rows(rows: Array, index: Array) -> Array:
     """Gather structured rows as opaque bytes: 4 to 5 times faster than field by field."""
     opaque = np.dtype((np.void, rows.dtype.itemsize)) if rows.dtype.itemsize else rows.dtype
-    taken: Array = rows.view(opaque).take(index).view(rows.dtype)
+    if not is_spared(rows):
+        taken: Array = rows.view(opaque).take(index).view(rows.dtype)
+        return taken
+    taken, order = np.empty(len(index), rows.dtype), np.argsort(index, kind="stable")
+    for start in range(0, len(index), SPARED):
+        here = order[start : start + SPARED]  # side by side in the file, as far as may be
+        taken.view(opaque)[here] = rows.view(opaque).take(index[here])
+        first, last = index[here[0]], index[here[-1]]
+        release_pages(rows[first : last + 1] if first >= 0 else rows)
     return taken
 
 
@@ -160,6 +180,18 @@ def release_pages(array: Array) -> None:
     last = stop if stop == len(whole) else stop // page * page  # a page shared with the next block stays
     if last > first:
         mapping.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
+def spare(rows: Array) -> None:
+    """From now on let go of the pages of the file under rows, if there is one, wherever they were read."""
+    if isinstance(mapping := mapping_under(rows), FileMap):
+        mapping.spared = True
+
+
+def is_spared(rows: Array) -> bool:
+    """Whether rows are those of a file whose pages are let go of; see `spare`."""
+    mapping = mapping_under(rows)
+    return isinstance(mapping, FileMap) and mapping.spared
 
 
 def mapping_under(array: Array) -> mmap.mmap | None:

@@ -75,8 +75,12 @@ class Gaussians:
         found[[0, 3, 5]] += THINNEST**2
         return positions, found
 
-    def blobs(self, rows: Array, weights: Array) -> merging.Blobs:
-        """These rows of the scene as they are merged, with (n,) weights."""
+    def blobs(self, rows: Array, weights: Array, places: Array) -> merging.Blobs:
+        """Rows of the scene as they are merged.
+
+        Args:
+            rows: (n,) which. weights: (n,) theirs. places: (n,) where to put them.
+        """
         names = color_names(self.cloud)
         found = merging.empty(len(rows), len(names))
         kind = self.cloud.float_type(names)
@@ -88,7 +92,7 @@ class Gaussians:
                 colors = planes.T
             positions, shapes = self.shapes(taken)
             some = merging.blobs(positions.T, shapes.T, weights[part], colors)
-            found.rows[part], found.colors[part] = some.rows, some.colors
+            found.rows[places[part]], found.colors[places[part]] = some.rows, some.colors
 
         parallel.for_each(fill, parallel.blocks(len(rows), ROWS))
         return found

@@ -41,6 +41,7 @@ class Maker:
         gaussians: of the whole scene. seen: a look at it, or None. name: what messages call it.
         weights: (N,) what each row weighs.
         averaged, chosen: see `gscli.simplifying.gaussians.other_columns`.
+        sparing: whether one box is merged at a time, see `gscli.simplifying.hierarchy`.
     """
 
     gaussians: Gaussians
@@ -49,16 +50,17 @@ class Maker:
     weights: Array
     averaged: list[str]
     chosen: list[str]
+    sparing: bool = False
 
     @classmethod
-    def of(cls, gaussians: Gaussians, seen: look.Look | None, name: str) -> Maker:
+    def of(cls, gaussians: Gaussians, seen: look.Look | None, name: str, *, sparing: bool = False) -> Maker:
         """What is made from a scene."""
         weights = clusters.weights(gaussians, None if seen is None else seen.seen)
-        return cls(gaussians, seen, name, weights, *other_columns(gaussians.cloud))
+        return cls(gaussians, seen, name, weights, *other_columns(gaussians.cloud), sparing=sparing)
 
     def hierarchy(self, least: int) -> Hierarchy:
         """The merges that leave `least` rows, one after the other."""
-        return hierarchy(self.gaussians, self.weights, least)
+        return hierarchy(self.gaussians, self.weights, least, sparing=self.sparing)
 
     def merged(self, found: Clusters) -> Merged:
         """The scene whose rows are these clusters, as nobody has looked at it yet."""

@@ -77,7 +77,9 @@ def test_boxes_are_merged_as_one_queue_of_all_would(monkeypatch: pytest.MonkeyPa
     rows = np.concatenate(pieces)
     firsts = np.cumsum([0, *map(len, pieces[:-1])])
     partners = [knn(given.cloud.xyz[of], 6)[1] + first for of, first in zip(pieces, firsts, strict=True)]
-    one = merging.merge(given.blobs(rows, given.mass[rows]), np.concatenate(partners).astype("i4"), 150)
+    one = merging.merge(
+        given.blobs(rows, given.mass[rows], np.arange(300)), np.concatenate(partners).astype("i4"), 150
+    )
     wanted = np.stack([rows[one["gone"]], rows[one["kept"]]], axis=1)
     np.testing.assert_array_equal(found[:150], wanted)
 
