@@ -8,6 +8,7 @@ suits a scene best is found by trying.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,14 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..kernels import covariances, elementary
+from ..kernels import covariances, elementary, parallel
 from .clusters import Clusters
-from .gaussians import Gaussians, color_names
+from .gaussians import ROWS, Gaussians, color_names
 from .look import Look, drawn
 from .moments import moments as of_clusters
 
 Array = npt.NDArray[Any]
 
+ALL = slice(None)
 OPAQUE = 0.9999  # at most
 GROWTHS = (0.0, 0.15, 0.3, 0.45, 0.6)  # powers
 BLIND = 0.3  # where nobody looks
@@ -60,19 +62,31 @@ class Merged:
         self._mass, self._footprint = moments.mass, covariances.footprint(moments.covariances)
         held = OPAQUE * self._footprint
         self._over = np.maximum(moments.shown / np.where(held > 0, held, 1.0), 1.0)
-        variances, rotations = covariances.axes(moments.covariances)
-        self._log_scales = 0.5 * elementary.log(np.maximum(variances, 1e-300) * gaussians.size**2)
-        self._put(fields.POSITION, moments.means * gaussians.size + gaussians.centre[:, None])
-        self._put(fields.ROTATION, rotations)
+        self._log_scales = np.empty_like(moments.means)
+
+        def place(part: slice) -> None:
+            variances, rotations = covariances.axes(moments.covariances[:, part])
+            self._log_scales[:, part] = 0.5 * elementary.log(
+                np.maximum(variances, 1e-300) * gaussians.size**2
+            )
+            where = moments.means[:, part] * gaussians.size + gaussians.centre[:, None]
+            self._put((*fields.POSITION, *fields.ROTATION), (*where, *rotations), part)
+
+        self._in_blocks(place)
         self.grow(BLIND)
 
     def grow(self, power: float) -> None:
         """Let Gaussians that hold more than they can grow by this power of how much more it is."""
-        by = elementary.exp(power * elementary.log(self._over))
-        opacity = np.minimum(OPAQUE, self._mass / np.maximum(self._footprint * by, 1e-300))
-        opacity = np.maximum(opacity, 1e-12)
-        self._put(fields.SCALE, self._log_scales + 0.5 * elementary.log(by))
-        self._put((fields.OPACITY,), (elementary.log(opacity) - elementary.log(1 - opacity))[None])
+
+        def put(part: slice) -> None:
+            by = elementary.exp(power * elementary.log(self._over[part]))
+            opacity = np.minimum(OPAQUE, self._mass[part] / np.maximum(self._footprint[part] * by, 1e-300))
+            opacity = np.maximum(opacity, 1e-12)
+            logit = elementary.log(opacity) - elementary.log(1 - opacity)
+            scales = self._log_scales[:, part] + 0.5 * elementary.log(by)
+            self._put((*fields.SCALE, fields.OPACITY), (*scales, logit), part)
+
+        self._in_blocks(put)
 
     def fit(self, look: Look, name: str) -> float:
         """Grow by the power of `GROWTHS` with which it looks most like a scene did.
@@ -98,6 +112,11 @@ class Merged:
         old = np.stack([self.cloud.rows[name][self._at] for name in fields.SH_DC])
         self._put(fields.SH_DC, old + change)
 
-    def _put(self, names: tuple[str, ...], values: Array) -> None:
+    def _in_blocks(self, work: Callable[[slice], None]) -> None:
+        """Do some merged rows at a time."""
+        parallel.for_each(work, parallel.blocks(len(self._at), ROWS))
+
+    def _put(self, names: Sequence[str], values: Iterable[Array], part: slice = ALL) -> None:
+        """Put columns into a part of the merged rows."""
         for name, column in zip(names, values, strict=True):
-            self.cloud.rows[name][self._at] = column
+            self.cloud.rows[name][self._at[part]] = column
