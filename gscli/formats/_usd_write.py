@@ -154,14 +154,14 @@ def _layer(cloud: GaussianCloud, chosen: Chosen, suffix: str, told: Callable[[in
     prim = Sdf.PrimSpec(
         root, "Splats" if splats else "Points", Sdf.SpecifierDef, SPLATS if splats else POINTS
     )
-    for one, values in zip(attributes, arrays, strict=True):
+    bounds = _extent(arrays[0], arrays[2] if splats else None)
+    for one in attributes:
         made = _say(prim, one.name, getattr(Sdf.ValueTypeNames, one.type), None)
-        made.default = type(made.typeName.defaultValue).FromNumpy(values)
+        made.default = type(made.typeName.defaultValue).FromNumpy(arrays.pop(0))  # a copy: one less is held
         if one.name.startswith(PRIMVAR):
             made.SetInfo("interpolation", "vertex")
         if one.dtype:
             made.customData = {"dtype": one.dtype}
-    bounds = _extent(arrays[0], arrays[2] if splats else None)
     _say(prim, "extent", Sdf.ValueTypeNames.Float3Array, Vt.Vec3fArray.FromNumpy(bounds))
     if splats:
         degree = min(fields.sh_degree(cloud.fields) or 0, DEGREES[-1])

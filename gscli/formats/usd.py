@@ -25,6 +25,7 @@ from ..containers.usd_process import SPLATS
 from ..errors import InputError
 from ..files import axes as frames
 from ..kernels.columns import put_signed
+from ..kernels.structured import release_pages
 from ..results.shown import counted
 from . import _gltf_colours
 from ._activated import QUATERNION, logarithms, logits
@@ -40,7 +41,10 @@ _UP = {"Y": np.eye(4), "Z": np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0
 
 
 class _Prim(NamedTuple):
-    """A prim as it is read: where it goes, columns and their values, each (N, width); which are colours."""
+    """A prim as it is read: where it goes, its columns, which are colours, and the maps they look into.
+
+    Values are (N, width), of harmonics beyond the first (N, terms, 3); maps of a file, (N, ...).
+    """
 
     path: str
     place: Place
@@ -48,6 +52,7 @@ class _Prim(NamedTuple):
     pieces: dict[tuple[str, ...], Array]
     own: dict[str, Any]
     shown: set[tuple[str, ...]]
+    maps: list[Array]
 
     def __len__(self) -> int:
         return len(self.pieces[fields.POSITION])
@@ -120,6 +125,8 @@ def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
         raise InputError(f"{path} has no {key}", path=file.path)
     count = len(file.array(arrays[key]))
 
+    maps: list[Array] = []
+
     def held(name: str, width: int, *, rows: int = count) -> Array:
         if name not in arrays:
             raise InputError(f"{path} has no {name}, which its splats need", path=file.path)
@@ -128,6 +135,7 @@ def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
         if array.shape != (rows, width) or array.dtype.kind not in "fiu":
             what = f"{path} has {name} of shape {list(array.shape)} for {count:,} positions"
             raise InputError(what, path=file.path, remedy="it is damaged")
+        maps.append(array.reshape(count, rows // max(1, count), width))
         return array
 
     pieces: dict[tuple[str, ...], Array] = {fields.POSITION: held(key, 3)}
@@ -142,7 +150,7 @@ def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
         coefficients = held(HARMONICS, 3, rows=count * terms).reshape(count, terms, 3)
         pieces[fields.SH_DC] = coefficients[:, 0]
         if degree:
-            pieces[fields.sh_rest(degree)] = coefficients[:, 1:].swapaxes(1, 2).reshape(count, 3 * terms - 3)
+            pieces[fields.sh_rest(degree)] = coefficients[:, 1:]
         pieces |= {QUATERNION: held("orientations", 4), fields.SCALE: held("scales", 3)}
         pieces[(fields.OPACITY,)] = held("opacities", 1)
     else:
@@ -164,7 +172,7 @@ def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
         if len(array) == count and array.ndim == 1 and name not in taken:
             pieces[(name,)] = array[:, None]
             own[name] = np.dtype(found[3]) if found[3] in NARROW else array.dtype
-    return _Prim(path, place, degree, pieces, own, shown)
+    return _Prim(path, place, degree, pieces, own, shown, maps)
 
 
 def _fill(one: _Prim, path: Path, degree: int | None, rows: Array) -> None:
@@ -182,6 +190,8 @@ def _fill(one: _Prim, path: Path, degree: int | None, rows: Array) -> None:
                 if name in names:
                     put_signed(values[:, number], sign, block[name])
         one.place.put(block, degree)
+        for array in one.maps:
+            release_pages(array[part])
 
     fill(len(rows), decode)
 
@@ -199,6 +209,8 @@ def _converted(path: Path, one: _Prim, columns: tuple[str, ...], values: Array) 
         return logarithms(path, values)
     if one.degree is not None and columns == (fields.OPACITY,):
         return logits(path, values)
+    if values.ndim == 3:
+        return values.swapaxes(1, 2).reshape(len(values), len(columns))
     if columns in one.shown:
         share = np.clip(values.astype(np.float64), 0, 1)
         out: Array = np.rint(255 * (_gltf_colours.srgb(share) if columns == RGB else share))
