@@ -231,7 +231,8 @@ def resample(
                         edit=edit,
                     )
                     if job.index is not None:
-                        write_index(job.index, kept, overwrite=overwrite)
+                        rows = job.target.rows_of(cloud, kept, edit)
+                        write_index(job.index, rows, overwrite=overwrite)
                 told = None if made_up is None else made_up.found
                 outputs.append(job.output(len(draw), len(cloud), draw.forced_cells, seed or 0, look, told))
                 del draw, kept, made_up, edit  # before the next takes as much

@@ -216,8 +216,7 @@ def provenance(
 
 def _written(to: Target, cloud: GaussianCloud, new: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The rows as the file has them, which some formats sort."""
-    if to.writer.order is None:
-        return new
-    place = np.empty(len(cloud), np.int64)
-    place[to.writer.order(cloud, None)] = np.arange(len(cloud))
+    rows = np.arange(len(cloud))
+    place = np.empty_like(rows)
+    place[to.rows_of(cloud, rows)] = rows
     return place[new]

@@ -17,6 +17,7 @@ from ..files import axes as frames
 from ..files import qualities, writing
 from ..progress import nothing
 from ._format import FORMATS, Format, Loss, Writer, by_suffix, told
+from ._rows import row_numbers
 from ._write import Edit
 
 
@@ -139,6 +140,16 @@ class Target:
             count = len(cloud)
             self.writer.write(self.path, edit.of(cloud, index), overwrite=self.overwrite)
             advance(count)
+
+    def rows_of(
+        self, cloud: GaussianCloud, index: npt.NDArray[Any], edit: Edit | None = None
+    ) -> npt.NDArray[Any]:
+        """Which rows `write` puts into the file, in its order: as many numbers; `index` where it keeps that."""
+        if self.writer.order is None:
+            return index
+        if edit is None:
+            return self.writer.order(cloud, index)
+        return row_numbers(index)[self.writer.order(edit.of(cloud, index), None)]
 
 
 def _of_quality(path: str | os.PathLike[str], form: Format, quality: str) -> Writer:

@@ -72,7 +72,8 @@ def expected(
     writer = form.writer
     if writer is None:
         return Expected(table_of(cloud.fields), np.arange(len(cloud)), rows, cloud.fields)
-    lost = Target(path, form, writer).losses(cloud)
+    target = Target(path, form, writer)
+    lost = target.losses(cloud)
     left_out = {name for loss in lost for name in loss.columns}
     compared = tuple(name for name in cloud.fields if name not in left_out)
     notes = []
@@ -90,7 +91,7 @@ def expected(
         notes.append(
             f"{path} is in a format that rounds ({form.name}): held to what writing its draw anew gives"
         )
-        numbers = rows if writer.order is None else writer.order(cloud, rows)
+        numbers = target.rows_of(cloud, rows, edit)
         return Expected(table, numbers, np.arange(len(rows)), again.fields, tuple(notes))
     has = compared
     if form.name != cloud.header.format:
