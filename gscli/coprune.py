@@ -154,7 +154,7 @@ def coprune(
             with timings.stage("write"):
                 target.write(cloud, index=kept, made_by=line, advance=advance)
                 if npy is not None:
-                    write_index(npy, target.rows_of(cloud, kept), overwrite=overwrite)
+                    write_index(npy, kept, overwrite=overwrite)
             about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
             pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
     options = {"threshold": str(threshold), "min_points": min_points, "engine": engine, "axes": axes}

@@ -121,15 +121,3 @@ def test_options_that_make_no_sense(two, tmp_path):
     formats.write(tmp_path / "p.ply", line(1.0, 1.0))
     with pytest.raises(UsageError, match="no spacing"):
         run((tmp_path / "p.ply", tmp_path / "p.ply"), tmp_path, threshold="2spacing")
-
-
-def test_the_index_is_in_the_order_of_a_format_that_sorts(tmp_path, make_scene):
-    paths = [tmp_path / name for name in ("a.compressed.ply", "b.compressed.ply")]
-    scene = make_scene(1500, 0, normals=False)
-    for path, count in zip(paths, (1500, 700), strict=True):
-        formats.write(path, scene.take(np.arange(count)), allow_lossy=True)
-    whole = formats.read(paths[0])
-    result = run(paths, tmp_path, threshold=0.02, index=tmp_path / "rows", allow_lossy=True)
-    kept = np.load(result.first.index)
-    assert sorted(kept) == result.first.rows.tolist() != kept.tolist()
-    np.testing.assert_allclose(formats.read(result.first.output).xyz, whole.xyz[kept], atol=0.01)

@@ -144,7 +144,7 @@ class Target:
     def rows_of(
         self, cloud: GaussianCloud, index: npt.NDArray[Any], edit: Edit | None = None
     ) -> npt.NDArray[Any]:
-        """Which rows `write` puts into the file, in its order: as many numbers; `index` where it keeps that."""
+        """The rows that `write` puts into the file, in its order: numbers, or `index` where it keeps that."""
         if self.writer.order is None:
             return index
         if edit is None:
