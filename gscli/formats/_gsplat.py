@@ -10,7 +10,7 @@ is sigmoid(features_dc).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,13 @@ def gsplat(path: Path, saved: Any) -> Model | None:
     if not isinstance(saved, dict) or not isinstance(saved.get("splats"), dict):
         return None
     return named(path, saved["splats"])
+
+
+def has_siblings(name: str, names: Iterable[str]) -> bool:
+    """Whether a file is one of a model that was trained on several GPUs, and another is among some names."""
+    others = filter(None, map(_RANK.fullmatch, (other for other in names if other != name)))
+    own = _RANK.fullmatch(name)
+    return own is not None and any((other[1], other[3]) == (own[1], own[3]) for other in others)
 
 
 def siblings(path: Path) -> list[Path]:

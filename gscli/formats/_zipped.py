@@ -6,16 +6,18 @@ is written under a name that a file gives.
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import basename, dirname
 from pathlib import Path
 from stat import S_ISLNK
 
 from ..containers import zip as zips
 from ..containers.spool import spooled
 from ..errors import GscliError, InputError
+from . import _gsplat
 from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, head_of
 from ._identify import claiming, of_head
 
@@ -65,11 +67,13 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
         raise InputError("is a zip within a zip", path=place, remedy="unpack the outer one first")
     form = told or of_head(head, place)
     if archive.is_page(name, form):
-        if not form.sniff(zips.starting_with(_base(name))):
+        if not form.sniff(zips.starting_with(basename(name))):
             what = f"leads to the files beside it ({form.name})"
             raise InputError(what, path=place, remedy="unpack the zip first")
         yield Opened(path, form, rest, note)  # what it leads to is read of the zip
         return
+    if _gsplat.has_siblings(basename(name), archive.beside(name)):
+        raise InputError("is one rank of a model", path=place, remedy="unpack the zip to read all of them")
     with spooled(archive.pieces(name), path) as spool:
         unpacked = Path(f"/dev/fd/{spool.fileno()}")
         try:
@@ -133,17 +137,19 @@ class _Archive:
         """The bytes of a member."""
         return self._zip.pieces(self.names[name])
 
+    def beside(self, name: str) -> list[str]:
+        """What the other members in the folder of one are called there, sorted."""
+        folder = dirname(name)
+        return sorted(basename(other) for other in self.names if other != name and dirname(other) == folder)
+
     def is_page(self, name: str, form: Format) -> bool:
         """Whether a member is the page of a folder that says which of its files are what, as of SOG."""
-        folder = os.path.dirname(name)
-        beside = sorted(_base(other) for other in self.names if os.path.dirname(other) == folder)
-        return name.endswith(".json") and form.sniff(FOLDER_HEAD + "\n".join(beside).encode())
+        held = "\n".join([basename(name), *self.beside(name)])
+        return name.endswith(".json") and form.sniff(FOLDER_HEAD + held.encode())
 
     def names_another(self, name: str, text: str) -> bool:
         """Whether a text names a file beside a member."""
-        folder = os.path.dirname(name)
-        others = (_base(other) for other in self.names if other != name and os.path.dirname(other) == folder)
-        return any(other in text for other in others if other)
+        return not {*re.findall(r"[^\s,:;()]+", text)}.isdisjoint(self.beside(name))
 
     def _only(self, told: str | None) -> tuple[str, str | None, str | None]:
         """The only member that is a scene, or the only one at all where its format is told."""
@@ -169,7 +175,7 @@ class _Archive:
 
         One that is not looked at, or cannot be, is what it is called.
         """
-        named = {name: by_suffix(f"/{_base(name)}") for name in visible}
+        named = {name: by_suffix(f"/{basename(name)}") for name in visible}
         found, errors, left = [], [], MOST
         for name in sorted(visible, key=lambda name: named[name] is None):
             called = named[name]
@@ -199,10 +205,6 @@ def _readable(name: str, flags: int) -> str:
         return name if flags & zips.UTF8 else name.encode("cp437").decode()
     except UnicodeError:
         return name
-
-
-def _base(name: str) -> str:
-    return os.path.basename(name)
 
 
 def _is_hidden(name: str) -> bool:

@@ -84,6 +84,13 @@ def test_a_checkpoint_is_read_and_its_models_are_named(tmp_path):
     refused(f"{archive}::run/two.pth::gs7", "none called gs7")
 
 
+def test_one_rank_of_a_model_is_not_taken_for_it(tmp_path, ply):
+    ranks = {f"run/ckpt_9_rank{n}.pt": ply for n in range(2)}  # what they hold is not asked
+    archive = zipped(tmp_path / "x.zip", {**ranks, "ckpt_9_rank2.pt": ply})
+    refused(f"{archive}::run/ckpt_9_rank1.pt", "is one rank of a model; unpack the zip to read all of them")
+    assert len(gscli.read(f"{archive}::ckpt_9_rank2.pt")) == 300
+
+
 def test_of_several_scenes_one_is_named(tmp_path, ply, cloud):
     members = {f"iteration_{n}/point_cloud.ply": ply for n in range(7)}
     archive = zipped(tmp_path / "x.zip", {**members, "last.ply": b"damaged"})
