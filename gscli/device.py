@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import EngineUnavailable, UsageError, did_you_mean
 from .runtime import libraries
 
 if TYPE_CHECKING:
     import torch
+
+T = TypeVar("T")
 
 # NumPy; the torch code on CPU tensors; the torch code on a GPU; whichever is faster
 NAMES = ("cpu", "torch-cpu", "cuda", "auto")
@@ -117,6 +119,29 @@ def out_of_memory(error: BaseException) -> bool:
     return True
 
 
+def pieces(work: Callable[[slice], T], count: int, piece: int, least: int) -> Iterator[T]:
+    """What some work gives for each piece of so many things, which are halved where a GPU has no memory.
+
+    Args:
+        piece: of how many things, at most. least: what is as small as that is halved no more.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: there is no memory for the smallest either.
+    """
+    first = 0
+    while first < count:
+        part = slice(first, min(first + piece, count))
+        try:
+            found = work(part)
+        except RuntimeError as error:
+            if piece <= least or not out_of_memory(error):
+                raise
+            piece = max(least, piece // 2)
+            continue
+        yield found
+        first = part.stop
+
+
 @contextmanager
 def enough_memory(purpose: str) -> Iterator[None]:
     """Say in a line that a GPU's memory does not do for something, as ``to draw 3 Gaussians``.
@@ -143,6 +168,13 @@ def describe(device: torch.device | None) -> str:
     import torch
 
     return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def sent(array: Any, device: torch.device) -> Any:
+    """A NumPy array as a tensor on a device, for whose copy nothing waits."""
+    import torch
+
+    return torch.from_numpy(array).to(device, non_blocking=True)
 
 
 def is_torch(array: Any) -> bool:

@@ -6,6 +6,7 @@ GPU is the current one fails here too.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+INTERPRETED = "TRITON_INTERPRET" in os.environ and not torch.cuda.is_available()
 WHERE = torch.device("cuda:1")  # the second: the first is the default
 TOLD = {"cpu", "item", "tolist", "__bool__", "__int__", "__float__", "__index__"}  # what the CPU is told
 SIZED = {  # operators whose answer has a size that the CPU has to know

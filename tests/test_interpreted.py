@@ -18,6 +18,7 @@ from .update_docs import ROOT
 TESTS = {  # by what they are of, arguments of pytest
     "the walk": ["tests/neighbors/test_triton_walk_engine.py"],
     "counted cells": ["tests/kernels/test_cellsize.py", "-k", "torch_has_the_words"],
+    "grids": ["tests/kernels/test_torch_cells.py", "-k", "triton"],
     "draws": ["tests/training/test_together.py", "-k", "not torch"],
     "pictures": ["tests/rasterizers/test_rasterizers.py", "-k", "triton and not large"],
     "an engine": [

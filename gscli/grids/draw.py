@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..device import is_torch, to_numpy
+from ..device import is_torch, sent, to_numpy
 from ..kernels import marks
 from ..results import shown
 
@@ -66,9 +66,7 @@ def on(device: torch.device | None, array: Any) -> Any:
     """An array as a tensor on a torch device; unchanged for None."""
     if device is None:
         return array
-    import torch
-
-    return torch.as_tensor(array, device=device)
+    return array.to(device) if is_torch(array) else sent(array, device)
 
 
 def like(reference: Any, array: Any) -> Any:

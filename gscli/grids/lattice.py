@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..arguments import is_number, spelt
 from ..errors import UsageError
 from ..kernels import cellsize
-from ..kernels.cells import Span, lattice_span
+from ..kernels.cell_keys import Span, lattice_span
 from ..kernels.extent import Extent
 from ..kernels.occupancy import Points
 from ..results.shown import counted

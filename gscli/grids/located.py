@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import arguments
+from .. import device as devices
 from ..device import is_torch
+from ..errors import InputError
 from ..kernels import extent, occupancy
 from ..kernels.extent import Extent
 from ..positions import finite_rows, not_finite
+from .draw import on
 
 if TYPE_CHECKING:
     import torch
@@ -95,14 +98,37 @@ def _on_device(xyz: torch.Tensor, drop_invalid: bool, some: bool) -> Located:
     import torch
 
     rows, kept = len(xyz), None
-    low, high = extent.corners(xyz.T)
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        valid = xyz.isfinite().all(dim=1)
+    found = extent.extent_on_device(xyz.T, some=some)
+    if not (np.isfinite(found.low).all() and np.isfinite(found.high).all()):
+        valid = torch.cat(
+            [*devices.pieces(lambda part: xyz[part].isfinite().all(dim=1), rows, extent.PIECE, extent.LEAST)]
+        )
         if not drop_invalid:
             bad = torch.nonzero(~valid).squeeze(1)
             raise not_finite(len(bad), rows, int(bad[0]))
         kept = torch.nonzero(valid).squeeze(1)
         xyz, kept = xyz[kept], kept.int() if rows < 2**31 else kept
-        low, high = extent.corners(xyz.T)
-    every = extent.stride(len(xyz)) if some else max(1, len(xyz))
-    return Located(xyz.T, kept, rows, Extent(len(xyz), low, high, xyz[::every].T.cpu().numpy()))
+        found = extent.extent_on_device(xyz.T, some=some)
+    return Located(xyz.T, kept, rows, found)
+
+
+def identified(ids: Any, device: torch.device | None) -> Any:
+    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array or a tensor.
+
+    Raises:
+        InputError: ids below -1, or of 2^63 and more. UsageError: no (N,) integers.
+    """
+    if not is_torch(ids):
+        ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
+        ends = [int(ids.min()), int(ids.max())] if len(ids) else []
+    elif ids.ndim != 1 or ids.is_floating_point() or ids.is_complex() or str(ids.dtype) == "torch.bool":
+        raise arguments.not_numbers(ids, "ids", "(N,) integers")
+    else:
+        import torch
+
+        ids = ids.long()
+        ends = torch.stack(torch.aminmax(ids)).cpu().tolist() if len(ids) else []  # one transfer
+    for end in ends:
+        if not -1 <= end < 2**63:
+            raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
+    return ids if is_torch(ids) else on(device, ids.astype(np.int64))

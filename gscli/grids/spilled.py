@@ -126,7 +126,7 @@ class SpilledPoints:
             words = (occupancy.named(name, xyz) for xyz in blocks(1))
             return occupancy.count_distinct(ascending(words, borders, most, self._folder))
 
-        return occupancy.Points(occupancy.marked_in(blocks), distinct)
+        return occupancy.Points(occupancy.marked_in(blocks), lambda names: list(map(distinct, names)))
 
     def tiles(self, laid: Lattice, budget: Budget) -> Iterator[Array]:
         """The points as records of ``row``, ``xyz`` and perhaps ``key``, in tiles of whole cells.

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from ..cloud import GaussianCloud
 from ..flaws import Dropped
-from ..kernels import cells as cell_kernels
 from ..kernels import hashing
+from ..kernels.cell_keys import lattice_span
+from ..kernels.cells import group_lattice
 from ..results.shown import counted
 from ..scratch import Place, Scratch
 from . import lattice
@@ -154,8 +155,8 @@ class TiledGrid:
         """Group the points of one tile and keep them."""
         xyz, rows = positions(records), records["row"].copy()
         keys = records["key"].copy() if "key" in (records.dtype.names or ()) else None
-        span = cell_kernels.lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
-        groups = cell_kernels.group_lattice(xyz, laid.size, laid.origin, span)
+        span = lattice_span(xyz.min(1), xyz.max(1), laid.size, laid.origin)
+        groups = group_lattice(xyz, laid.size, laid.origin, span)
         counts = np.diff(groups.offsets)
         if pick.by_place is not None:
             keys = pick.by_place(xyz, groups.order, groups.cells, counts, laid.size, laid.corner)

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import arguments
 from ..cloud import GaussianCloud
-from ..device import is_torch, to_numpy
-from ..errors import InputError, UsageError
+from ..device import enough_memory, is_torch, to_numpy
+from ..errors import UsageError
 from ..kernels import hashing, picks
 from ..kernels.cells import group_ids, group_lattice
 from ..results import shown
 from . import lattice, picking, scenes
 from .draw import Draw, like, none_kept, on, rows_of
-from .located import located
+from .located import identified, located
 from .methods import Method, method
 from .picking import Pick
 
@@ -90,23 +89,26 @@ class VoxelGrid:
             InputError: positions that are not finite.
             UsageError: a size that is no positive finite number, or too small for the coordinates; an offset
                 that does not ascend to the number of points.
+            EngineUnavailable: a GPU has no memory to sort the points.
         """
         lattice.check_lattice_options(voxel_size, points_per_cell, origin, cells)
         if offset is not None:
             lattice.require_one_for_all(voxel_size, origin)
-        found = located(xyz, device, drop_invalid=drop_invalid, some=voxel_size is None)
-        laid = lattice.lay(
-            found.extent,
-            found.points,
-            voxel_size=voxel_size,
-            points_per_cell=points_per_cell,
-            cells=cells,
-            origin=origin,
-        )
-        ends = None if offset is None else scenes.ends_of(offset, found.rows)
-        inside = ends if ends is None or found.kept is None else scenes.of_kept(ends, found.kept)
-        groups = group_lattice(found.columns, laid.size, laid.origin, laid.span, inside)
-        order = groups.order if found.kept is None else found.kept[groups.order]
+        with enough_memory("to hold the points"):
+            found = located(xyz, device, drop_invalid=drop_invalid, some=voxel_size is None)
+        with enough_memory(f"to cut {found.rows:,} points into cells"):
+            laid = lattice.lay(
+                found.extent,
+                found.points,
+                voxel_size=voxel_size,
+                points_per_cell=points_per_cell,
+                cells=cells,
+                origin=origin,
+            )
+            ends = None if offset is None else scenes.ends_of(offset, found.rows)
+            inside = ends if ends is None or found.kept is None else scenes.of_kept(ends, found.kept)
+            groups = group_lattice(found.columns, laid.size, laid.origin, laid.span, inside)
+            order = groups.order if found.kept is None else found.kept[groups.order]
         return cls(
             order,
             groups.offsets,
@@ -130,21 +132,14 @@ class VoxelGrid:
         Raises:
             InputError: ids below -1, or of 2^63 and more.
             UsageError: no integers, or of another shape; an offset that does not ascend to their number.
+            EngineUnavailable: a GPU has no memory to sort the rows.
         """
-        if not is_torch(ids):
-            ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
-        elif ids.ndim != 1 or ids.is_floating_point() or ids.is_complex() or str(ids.dtype) == "torch.bool":
-            raise arguments.not_numbers(ids, "ids", "(N,) integers")
-        else:
-            ids = ids.long()
-        for end in [int(ids.min()), int(ids.max())] if len(ids) else []:
-            if not -1 <= end < 2**63:
-                raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
-        if not is_torch(ids):
-            ids = on(device, ids.astype(np.int64))
+        ids = identified(ids, device)
         ends = None if offset is None else scenes.ends_of(offset, len(ids))
         why = "as the given mapping says"
-        return cls(*group_ids(ids, ends), rows=len(ids), why=why, ends=ends)
+        with enough_memory(f"to cut {len(ids):,} points into cells"):
+            groups = group_ids(ids, ends)
+        return cls(*groups, rows=len(ids), why=why, ends=ends)
 
     def _repr_html_(self) -> str:
         size = {} if self.voxel_size is None else {"cell size": self.voxel_size, "why": self.why}

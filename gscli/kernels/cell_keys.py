@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..errors import UsageError
 from . import parallel
 from .axis import Axis, GappedAxis, buckets
 
@@ -24,6 +25,43 @@ _RANKS = _core.for_each_type(
     "rank_cells",
     lambda kind: (*[kind] * 3, int, int, np.float64, np.int64, *[np.uint64] * 4, int, np.uint64),
 )
+
+
+class Span(NamedTuple):
+    """The box of lattice cells that a cloud lies in: lowest index and number of indices per axis."""
+
+    low: tuple[int, int, int]
+    number: tuple[int, int, int]
+
+
+def lattice_span(
+    low: npt.NDArray[Any], high: npt.NDArray[Any], size: float, origin: npt.NDArray[Any]
+) -> Span:
+    """The lattice box between two corners; exact, because division and floor are monotone.
+
+    Args:
+        low, high: (3,) finite corners in scene units.
+
+    Raises:
+        UsageError: an index would reach 2^53.
+    """
+    first, last = (
+        [math.floor(at) if math.isfinite(at) else MAX_INDEX for at in _over(corner, origin, size)]
+        for corner in (low, high)
+    )
+    if not max(map(abs, (*first, *last))) < MAX_INDEX:
+        raise UsageError(
+            f"cells of {size:g} are too small for coordinates this far from the origin: "
+            "a cell number would reach 2^53",
+            remedy="choose a larger `voxel_size` or another `origin`",
+        )
+    counts = [b - a + 1 for a, b in zip(first, last, strict=True)]
+    return Span((first[0], first[1], first[2]), (counts[0], counts[1], counts[2]))
+
+
+def _over(corner: Any, origin: Any, size: float) -> list[float]:
+    """Lattice coordinates of a corner; in numbers of Python, of which three take a tenth of NumPy's time."""
+    return [(float(x) - float(start)) / size for x, start in zip(corner, origin, strict=True)]
 
 
 def lattice_index(x: npt.NDArray[Any], size: float, origin: float) -> npt.NDArray[Any]:

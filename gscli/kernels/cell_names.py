@@ -6,7 +6,7 @@ Words of NumPy are uint64, those of torch int64 with the same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
-from . import launches
-from .cell_keys import MAX_INDEX, cut
-from .cells import Span
+from .. import _core, device
+from . import cell_keys
+from .cell_keys import MAX_INDEX, Span
 from .hashing import GOLDEN, MIXERS
 
 Words = npt.NDArray[np.uint64]
@@ -37,7 +36,7 @@ class CellNames:
 
     Args:
         size, origin: of the lattice.
-        span: from `cells.lattice_span`; all points are in it.
+        span: from `cell_keys.lattice_span`; all points are in it.
     """
 
     size: float
@@ -47,12 +46,12 @@ class CellNames:
     def __call__(self, xyz: Any) -> Any:
         """(n,) words of (3, n) points; of a tensor int64, whose bits are the same."""
         if not isinstance(xyz, np.ndarray):
-            return self._in_torch(xyz)
+            return words_in_torch(xyz, [self])[0]
         if (compiled := _core.of_columns(_WORDS, xyz)) is not None:
             out = np.empty(xyz.shape[1], np.uint64)
-            compiled(0, len(out), self._cut, self._packs, out)
+            compiled(0, len(out), self.cut, self.packs, out)
             return out
-        key: Any = np.zeros(xyz.shape[1], np.float64 if self._packs else np.uint64)
+        key: Any = np.zeros(xyz.shape[1], np.float64 if self.packs else np.uint64)
         for axis, (low, number) in enumerate(zip(*self.span, strict=True)):
             if self.origin[axis] == 0.0:
                 cell = np.divide(xyz[axis], self.size, dtype=np.float64)
@@ -60,54 +59,45 @@ class CellNames:
                 cell = np.subtract(xyz[axis], self.origin[axis], dtype=np.float64)
                 cell /= self.size
             np.floor(cell, out=cell)
-            if self._packs:
+            if self.packs:
                 cell -= low
                 key *= number
                 key += cell
             else:
                 key = _mixed(key + cell.astype(np.int64).view(np.uint64) * _MIXERS[axis])
-        return _mixed(key.astype(np.int64).view(np.uint64)) if self._packs else key
+        return _mixed(key.astype(np.int64).view(np.uint64)) if self.packs else key
 
     def mark(self, xyz: npt.NDArray[Any], shift: int, slots: npt.NDArray[np.bool_]) -> None:
         """Mark the slots that the upper bits of the words of (3, n) points tell."""
         if shift < 64 and (compiled := _core.of_columns(_MARKS, xyz)) is not None:
-            compiled(0, xyz.shape[1], self._cut, self._packs, shift, slots.view(np.uint8))
+            compiled(0, xyz.shape[1], self.cut, self.packs, shift, slots.view(np.uint8))
         else:
             slots[(self(xyz) >> np.uint64(shift)).view(np.int64)] = True
 
-    def mark_by_kernel(self, xyz: Any, shift: int, table: Any) -> None:
-        """As `mark`, of a tensor and an int8 table, in one go where there are many points."""
-        import torch
-
-        from .gpu import cells
-
-        if count := xyz.shape[1]:
-            lattice = torch.from_numpy(self._cut).to(xyz.device)
-            launches.launch(
-                cells.mark_cells,
-                (-(-count // 1024),),
-                *(xyz, lattice, table, count, xyz.stride(0), xyz.stride(1), shift),
-                PACKS=self._packs,
-                B=1024,
-            )
-
-    def _in_torch(self, xyz: Any) -> Any:
-        import torch
-
-        divisor = torch.tensor([self.size], dtype=torch.float64, device=xyz.device)
-        key = torch.zeros(xyz.shape[1], dtype=torch.int64, device=xyz.device)
-        for axis, (low, number) in enumerate(zip(*self.span, strict=True)):
-            cell = torch.floor((xyz[axis].double() - float(self.origin[axis])) / divisor).long()
-            key = key * number + (cell - low) if self._packs else _mixed(key + cell * _signed(_MIXERS[axis]))
-        return _mixed(key) if self._packs else key
-
     @cached_property
-    def _packs(self) -> bool:
+    def packs(self) -> bool:
+        """Whether a word is a cell's number, scrambled; else it is its coordinates', mixed."""
         return math.prod(self.span.number) < MAX_INDEX
 
     @cached_property
-    def _cut(self) -> npt.NDArray[np.float64]:
-        return cut(self.size, self.origin, self.span.low, self.span.number)
+    def cut(self) -> npt.NDArray[np.float64]:
+        """The lattice, as of `cell_keys.cut`."""
+        return cell_keys.cut(self.size, self.origin, self.span.low, self.span.number)
+
+
+def words_in_torch(xyz: Any, names: Sequence[CellNames]) -> Any:
+    """(R, n) int64 words of (3, n) points, a tensor, by R names that all pack, or none."""
+    import torch
+
+    sizes, *rest = device.sent(np.stack([name.cut for name in names]), xyz.device).T[:, :, None]
+    key: Any = torch.zeros((len(names), xyz.shape[1]), dtype=torch.int64, device=xyz.device)
+    for x, origin, low, number, mixer in zip(xyz, rest[:3], rest[3:6], rest[6:], _MIXERS, strict=True):
+        cell = torch.floor((x.double() - origin) / sizes).long()
+        if names[0].packs:
+            key = key * number.long() + (cell - low.long())
+        else:
+            key = _mixed(key + cell * _signed(mixer))
+    return _mixed(key) if names[0].packs else key
 
 
 def name_positions(xyz: Any) -> Any:

@@ -59,7 +59,7 @@ def search(
     low, high = counts.crossing(wanted, counts.guess())
     if low < finest:
         wanted = counts.exactly(finest)
-        if points.distinct(name_positions) > wanted:
+        if points.distinct([name_positions])[0] > wanted:
             return rung(finest), True
         low, high = counts.crossing(wanted, high)
     return rung(_nearest(counts, wanted, low, high, largest=True)), False
@@ -122,6 +122,7 @@ def _nearest(counts: RungCounts, wanted: float, low: int, high: int, *, largest:
             i += step
     near = [i for i in looked_at if least_missed(i) <= best]
     if len(near) > 1:
+        counts.look_at(near)
         off = {i: missed(counts.exactly(i)) for i in near}
         near = [i for i in near if off[i] == min(off.values())]
     return max(near) if largest else min(near)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .. import device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PIECE = 1 << 26  # points of a tensor that are looked at at a time, fewer where a GPU has no memory for more
+LEAST = 1 << 12  # where these are too many, fewer would not help
 
 
 @dataclass(frozen=True)
@@ -30,14 +38,31 @@ def stride(count: int) -> int:
     return max(1, count // 4096)
 
 
-def corners(xyz: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(3,) float64 lowest and highest coordinates of a (3, N) tensor; not finite where any of them is not."""
+def extent_on_device(xyz: Tensor, *, some: bool) -> Extent:
+    """The extent of (3, N) positions, a tensor, by one transfer.
+
+    Corners are not finite where any position is not.
+
+    Args:
+        some: whether some of the points are asked for.
+    """
     import torch
 
-    if not xyz.shape[1]:
-        return np.zeros(3), np.zeros(3)
-    low, high = torch.stack(torch.aminmax(xyz, dim=1)).double().cpu().numpy()  # one transfer
-    return low, high
+    n = xyz.shape[1]
+    if not n:
+        return Extent(0, np.zeros(3), np.zeros(3), np.zeros((3, 0)))
+    ends = [*device.pieces(lambda part: torch.aminmax(xyz[:, part], dim=1), n, PIECE, LEAST)]
+    low, high = ends[0]
+    if len(ends) > 1:
+        low, high = (torch.stack(each, dim=1) for each in zip(*ends, strict=True))
+        low, high = low.amin(1), high.amax(1)
+    told = (
+        torch.cat([low[:, None], high[:, None], xyz[:, :: stride(n)] if some else xyz[:, :0]], dim=1)
+        .double()
+        .cpu()
+        .numpy()
+    )
+    return Extent(n, told[:, 0], told[:, 1], told[:, 2:])
 
 
 def extent_of(xyz: npt.NDArray[Any]) -> Extent:

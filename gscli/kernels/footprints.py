@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..device import out_of_memory
+from .. import device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,20 +70,11 @@ def footprints(gaussians: Gaussians, lens: Lens, *, raw: bool, antialiased: bool
     """
     import torch
 
-    found = [gaussians.opacities.new_empty((0, GEOMETRY + 3))]
-    count = len(gaussians.opacities)
-    first, piece = 0, PIECE
-    while first < count:
-        rows = slice(first, min(first + piece, count))
-        try:
-            found.append(_project(gaussians, rows, lens, raw=raw, antialiased=antialiased, xray=xray))
-        except RuntimeError as error:
-            if piece <= LEAST or not out_of_memory(error):
-                raise
-            piece //= 2
-            continue
-        first = rows.stop
-    records = torch.cat(found)
+    def project(rows: slice) -> Tensor:
+        return _project(gaussians, rows, lens, raw=raw, antialiased=antialiased, xray=xray)
+
+    none = gaussians.opacities.new_empty((0, GEOMETRY + 3))
+    records = torch.cat([none, *device.pieces(project, len(gaussians.opacities), PIECE, LEAST)])
     return records if xray else records[torch.sort(records[:, 6], stable=True).indices]
 
 

@@ -45,8 +45,8 @@ class Drawer:
     def draw(self, asks: Sequence[Ask]) -> list[Found]:
         """What is asked for, drawn together; the one place that waits for the device.
 
-        One table has a mark for each row of each draw; numbers are a tally of each stretch of it, then how
-        many cells each draw forced, so that one running sum of them is what the CPU has to know.
+        One table has a mark for each row of each draw. The numbers are a tally of each stretch of it, then
+        how many cells each draw forced, so that one running sum of them is what the CPU has to know.
         """
         import torch
 

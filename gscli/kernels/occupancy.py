@@ -8,7 +8,7 @@ within what chance allows (linear counting: Whang, Vander-Zanden and Taylor, 199
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from . import launches, parallel
+from . import parallel
 from .cell_names import CellNames, Naming, Words
 
 _CHUNK = 1 << 15  # points at a time: the temporaries stay in the processor's cache
+_ROOM = 1 << 26  # bytes of tables on a GPU
 _SIGMAS = 6.0  # how far chance may lead
 
 
@@ -29,50 +30,59 @@ class Points:
     """Points that can be gone through again and again.
 
     Attributes:
-        marked: how many of so many slots the upper bits of their words tell, looking at one point in so many
-            from the first on, and how many points that is; the slots are a power of two.
-        distinct: how many different words a function gives to all of them.
+        marked: by each of some names, how many of so many slots the upper bits of their words tell, looking
+            at one point in so many from the first on, and how many points that is; slots are a power of two.
+        distinct: how many different words each of some functions gives to all of them.
+        room: for how many slots there is room at a time, where many names take little longer than one, or 0.
     """
 
-    marked: Callable[[CellNames, int, int], tuple[int, int]]
-    distinct: Callable[[Naming], int]
+    marked: Callable[[Sequence[CellNames], int, int], tuple[list[int], int]]
+    distinct: Callable[[Sequence[Naming]], list[int]]
+    room: int = 0
 
 
 def in_memory(xyz: Any) -> Points:
     """(3, N) positions, NumPy's or a torch tensor's, which stays on its device."""
     if not isinstance(xyz, np.ndarray):
+        from . import torch_cells
+
         return Points(
-            lambda name, slots, every: _marked_by_torch(xyz[:, ::every], name, slots),
-            lambda name: _distinct_in_torch(name(xyz)),
+            lambda names, slots, every: (
+                torch_cells.marked(some := xyz[:, ::every], names, slots),
+                int(some.shape[1]),
+            ),
+            lambda names: torch_cells.distinct(xyz, names),
+            _ROOM,
         )
     thinned = cache(lambda every: [np.ascontiguousarray(xyz[:, ::every])])
-    return Points(marked_in(thinned), lambda name: count_distinct([named(name, xyz)]))
+    return Points(marked_in(thinned), lambda names: [count_distinct([named(name, xyz)]) for name in names])
 
 
 def marked_in(
     blocks: Callable[[int], Iterable[npt.NDArray[Any]]],
-) -> Callable[[CellNames, int, int], tuple[int, int]]:
+) -> Callable[[Sequence[CellNames], int, int], tuple[list[int], int]]:
     """`Points.marked` of points that come in (3, n) blocks.
 
     Args:
         blocks: gives one in so many of them, from the first on.
     """
 
-    def marked(name: CellNames, slots: int, every: int) -> tuple[int, int]:
-        table = np.zeros(slots, bool)
+    def marked(names: Sequence[CellNames], slots: int, every: int) -> tuple[list[int], int]:
+        tables = np.zeros((len(names), slots), bool)
         shift = 64 - (slots.bit_length() - 1)
         seen = 0
         for xyz in blocks(every):
             seen += xyz.shape[1]
 
             def mark(part: slice, xyz: npt.NDArray[Any] = xyz) -> None:
-                name.mark(xyz[:, part], shift, table)
+                for name, table in zip(names, tables, strict=True):
+                    name.mark(xyz[:, part], shift, table)
 
             if _core.available():
                 parallel.for_each(mark, parallel.shares(xyz.shape[1]))
             else:
                 parallel.for_each(mark, parallel.blocks(xyz.shape[1], _CHUNK))
-        return int(np.count_nonzero(table)), seen
+        return [int(np.count_nonzero(table)) for table in tables], seen
 
     return marked
 
@@ -99,35 +109,25 @@ def count_distinct(ranges: Iterable[Words]) -> int:
     return count
 
 
-def roughly_distinct(points: Points, name: CellNames, slots: int, every: int = 1) -> tuple[int, int]:
-    """Bounds on how many different words points have; the first is certain, the second but for one in 10^9.
+def roughly_distinct(
+    points: Points, names: Sequence[CellNames], slots: int, every: int = 1
+) -> list[tuple[int, int]]:
+    """Bounds on how many different words points have by each of some names.
+
+    The first bound is certain, the second but for one in 10^9.
 
     Args:
-        slots: a power of two, and bytes of memory; more for narrower bounds.
+        slots: a power of two, and bytes of memory for each name; more for narrower bounds.
         every: look at one point in so many; the first bound holds for all of them all the same.
     """
-    marked, seen = points.marked(name, slots, every)
+    counts, seen = points.marked(names, slots, every)
+    return [_bounds(marked, slots, seen) for marked in counts]
+
+
+def _bounds(marked: int, slots: int, seen: int) -> tuple[int, int]:
     if marked == slots:
         return marked, seen
     load = -math.log1p(-marked / slots)  # words for each slot, in expectation
     spread = _SIGMAS * math.sqrt(slots * max(0.0, math.expm1(load) - load)) + 3.0
     likely = slots * load
     return max(marked, math.floor(likely - spread)), min(seen, math.ceil(likely + spread))
-
-
-def _marked_by_torch(xyz: Any, name: CellNames, slots: int) -> tuple[int, int]:
-    import torch
-
-    shift, count = 64 - (slots.bit_length() - 1), int(xyz.shape[1])
-    if launches.trouble(xyz.device) is None and 0 < shift < 64:
-        table = torch.zeros(slots, dtype=torch.int8, device=xyz.device)
-        name.mark_by_kernel(xyz, shift, table)
-    else:
-        table = torch.zeros(slots, dtype=torch.bool, device=xyz.device)
-        table[(name(xyz) >> shift) & (slots - 1)] = True
-    return int(table.count_nonzero()), count
-
-
-def _distinct_in_torch(words: Any) -> int:
-    ordered = words.sort().values
-    return min(1, len(ordered)) + int((ordered[1:] != ordered[:-1]).count_nonzero())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
-from . import cells, occupancy
+from . import occupancy
+from .cell_keys import lattice_span
 from .cell_names import CellNames
 from .extent import Extent
 from .ladder import rung, rungs
@@ -16,6 +17,7 @@ from .occupancy import Points
 
 _MANY = 1 << 18  # points of which one in `_PART` is looked at first
 _PART = 8
+_AROUND, _AROUND_IN_PART = 2, 16  # rungs on either side of one that are counted with it on a GPU
 _SURFACE = 2.0  # cells grow in number by this power of their fineness, roughly
 
 
@@ -47,22 +49,36 @@ class RungCounts:
     def bounds(self, i: int) -> tuple[int, int]:
         """The least and the most that there may be at a rung."""
         if i not in self._bounds:
-            self._bounds[i] = occupancy.roughly_distinct(self._points, self._name(i), self._slots)
+            found = self._roughly(i, self._bounds, _AROUND if self.every > 1 else _AROUND_IN_PART, 1)
+            self._bounds.update(found)
         return self._bounds[i]
 
     def exactly(self, i: int) -> int:
-        least, most = self._bounds.get(i, (0, 1))
-        if least < most:
-            least = self._points.distinct(self._name(i))
-            self._bounds[i] = least, least
-        return least
+        self.look_at([i])
+        return self._bounds[i][0]
+
+    def look_at(self, rungs: Sequence[int]) -> None:
+        """Count exactly how many there are at some rungs."""
+        some = [i for i in rungs if len(set(self._bounds.get(i, (0, 1)))) > 1]
+        if some:
+            found = self._points.distinct([self._name(i) for i in some])
+            self._bounds.update({i: (number, number) for i, number in zip(some, found, strict=True)})
 
     def in_part(self, i: int) -> int:
         """How many a part of the points is known to be in; all points are in no fewer."""
         if i not in self._in_part:
-            found = occupancy.roughly_distinct(self._points, self._name(i), self._slots, self.every)
-            self._in_part[i] = found[0]
+            found = self._roughly(i, self._in_part, _AROUND_IN_PART, self.every)
+            self._in_part.update({j: least for j, (least, _) in found.items()})
         return self._in_part[i]
+
+    def _roughly(self, i: int, known: Container[int], around: int, every: int) -> dict[int, tuple[int, int]]:
+        """Bounds at a rung, and at those around it that will be asked for, where they cost little."""
+        around = min(around, (self._points.room // self._slots - 1) // 2)
+        ends = max(i - around, self.finest), min(i + around, self.coarsest)
+        rungs = [j for j in range(ends[0], ends[1] + 1) if j not in known] if around > 0 else [i]
+        names = [self._name(j) for j in rungs]
+        found = occupancy.roughly_distinct(self._points, names, self._slots, every)
+        return dict(zip(rungs, found, strict=True))
 
     def crossing(self, number: float, guess: int) -> tuple[int, int]:
         """A rung with at least so many and the next, which has fewer.
@@ -108,7 +124,7 @@ class RungCounts:
 
     def _name(self, i: int) -> CellNames:
         size = rung(i)
-        span = cells.lattice_span(self._extent.low, self._extent.high, size, self._origin)
+        span = lattice_span(self._extent.low, self._extent.high, size, self._origin)
         return CellNames(size, self._origin, span)
 
 

@@ -101,13 +101,10 @@ def cut(
     with ExitStack() as closing:
         grid: VoxelGrid | TiledGrid
         with timings.stage("grid", track):
-            purpose = f"to cut {len(cloud):,} points into cells"
             if mapped is not None:
-                with device.enough_memory(purpose):
-                    grid = from_file(mapped, len(cloud), where)
+                grid = from_file(mapped, len(cloud), where)
             elif xyz is not None:
-                with device.enough_memory(purpose):
-                    grid, cached = from_positions(xyz, shape, where, cache)
+                grid, cached = from_positions(xyz, shape, where, cache)
                 found = found or flaws.Flaws(len(cloud) - grid.points)
             else:
                 from ..grids.tiled_grid import TiledGrid

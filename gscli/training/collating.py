@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import arguments
+from ..device import sent
 from ..errors import UsageError
 from .scenario import Scenario
 
@@ -70,7 +72,7 @@ def collate(
             raise UsageError(f"{name} is on {tensor.device}, but the sampler draws on {device}")
     out = {name: _gathered(tensor, drawn) for name, tensor in per_point.items()}
     rows = [len(view.rows) for view in drawn]
-    before = torch.tensor([0, *rows], device=device).cumsum(0)
+    before = sent(np.cumsum([0, *rows]), device)
     offset = torch.cat([view.offset + start for view, start in zip(drawn, before, strict=False)])
     out["batch"] = torch.repeat_interleave(
         torch.arange(len(offset), device=device), offset.diff(prepend=before[:1]), output_size=sum(rows)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import formats
-from ..device import to_numpy
+from ..device import sent, to_numpy
 from ..errors import UsageError
 from ..grids import grid_files, scenes
 from ..grids.methods import Method
@@ -69,7 +69,7 @@ class GridSampler:
         self.grid = grid if world_size == 1 else share(grid, rank, world_size)
         self._cell_of_row = cell_of_row(self.grid)
         device = self.ids.device
-        self._ends = None if grid.ends is None else torch.tensor(grid.ends, device=device)
+        self._ends = None if grid.ends is None else sent(np.array(grid.ends), device)
         on_torch = not isinstance(grid.order, np.ndarray)
         self._drawer = together.drawer_of(self.grid, self._cell_of_row) if on_torch else None
 

@@ -9,7 +9,7 @@ import pytest
 from gscli.errors import InputError, UsageError
 from gscli.grids import located
 from gscli.grids.voxel_grid import VoxelGrid
-from gscli.kernels import cells, occupancy, parallel
+from gscli.kernels import cell_keys, cells, occupancy, parallel
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -234,7 +234,7 @@ def test_parallel_sort_sorts(n, distinct, monkeypatch):
 
 def test_the_lattice_box_is_exact_at_cell_walls():
     low, high = np.array([0.3, -0.1, 0.0]), np.array([0.9, 0.2, 0.1])
-    span = cells.lattice_span(low, high, 0.1, np.zeros(3))
+    span = cell_keys.lattice_span(low, high, 0.1, np.zeros(3))
     assert span.low == tuple(math.floor(v / 0.1) for v in low)
     assert span.number == tuple(
         math.floor(b / 0.1) - math.floor(a / 0.1) + 1 for a, b in zip(low, high, strict=True)

@@ -29,6 +29,7 @@ NUMBERS = {
     "squared": "*fp64",
     "xyz": "*fp32",
     "cut": "*fp64",
+    "lattices": "*fp64",
 }
 NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep")}
 INT64 = [
@@ -60,8 +61,8 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
         f"share, {columns} columns": (draws.share, {"ROUNDS": True, "COLUMNS": columns, "B": 256}, 4)
         for columns in (1, 2, 3, 4)  # ids or lattice coordinates, the scene before them in a batch
     },
-    "mark_cells, packed": (cells.mark_cells, {"PACKS": True, "B": 1024}, 4),
-    "mark_cells, mixed": (cells.mark_cells, {"PACKS": False, "B": 1024}, 4),
+    "mark_cells": (cells.mark_cells, {"B": 1024}, 4),
+    "number_cells": (cells.number_cells, {"B": 1024}, 4),
     "mark_one": (draws.mark_one, {"COLUMNS": 3, "B": 256}, 4),
     "mark_one, of a batch": (draws.mark_one, {"COLUMNS": 4, "B": 256}, 4),
     **{
@@ -104,7 +105,7 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
         return "i64" if name in WORDS else "i32"
     if name in NUMBERS:
         return NUMBERS[name]
-    if name in ("marks", "table"):
+    if name in ("marks", "tables"):
         return "*i8"
     return "*i64" if name in INT64 else "*i32"
 

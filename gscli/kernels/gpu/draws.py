@@ -46,7 +46,7 @@ def _keys(row, stream):
     return (_mixed((row.to(tl.uint64) + 1) * GOLDEN + _word(stream)) >> 32).to(tl.uint32)
 
 
-@triton.jit(do_not_specialize=["C", "LOW", "WIDTH", "RATIO", "ROUND", "LEAST"])
+@triton.jit(do_not_specialize=["forced", "C", "LOW", "WIDTH", "RATIO", "ROUND", "LEAST"])
 def share(
     offsets,
     cells,
