@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,7 +173,7 @@ class VoxelGrid:
 
     def sizes(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """(S,) int64, the different numbers of rows that cells have, ascending; (S,) how many cells do."""
-        sizes, cells = np.unique(to_numpy(self.counts), return_counts=True)
+        sizes, cells = np.unique(self._told[1], return_counts=True)
         return sizes, cells
 
     def to(self, device: torch.device | None) -> VoxelGrid:
@@ -187,8 +188,20 @@ class VoxelGrid:
         """What a total is shared over cells by; NumPy arrays."""
         from ..kernels import shares
 
-        words = hashing.cell_words(to_numpy(self.cells), stream)
-        return shares.Cells(to_numpy(self.counts), words, to_numpy(self.first_rows))
+        cells, counts, first_rows = self._told
+        return shares.Cells(counts, hashing.cell_words(cells, stream), first_rows)
+
+    @cached_property
+    def _told(self) -> tuple[npt.NDArray[Any], ...]:
+        """The cells, their counts and first rows as NumPy arrays; from a device by one transfer."""
+        columns = [self.cells, self.counts, self.first_rows]
+        if not is_torch(self.order):
+            return tuple(columns)
+        import torch
+
+        table = to_numpy(torch.column_stack(columns))
+        cells = table[:, :-2] if self.cells.ndim > 1 else table[:, 0]
+        return tuple(map(np.ascontiguousarray, (cells, table[:, -2], table[:, -1])))
 
     def wanted(self, how: Method, *, seed: int, epoch: int) -> tuple[Any, int]:
         """How many rows of each cell a method keeps.

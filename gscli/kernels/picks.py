@@ -45,7 +45,7 @@ def keep(kept: Any, order: Any, offsets: Any, k: Any, keys: Any) -> None:
         if isinstance(marked, np.ndarray):
             kept[order[np.flatnonzero(marked)]] = True  # faster than order[marked], which branches
         else:
-            kept[order[marked].long()] = True
+            kept[order.long()] |= marked  # by a mask a GPU would be waited for
         return
     hashed = isinstance(keys, int)
     given, stream = (np.empty(0, np.uint32), keys) if hashed else (_core.laid_out(keys), 0)
@@ -152,11 +152,13 @@ def _bottom_k_torch(offsets: Any, keys: Any, k: Any) -> Any:
     import torch
 
     counts = offsets[1:] - offsets[:-1]
-    cell = torch.repeat_interleave(torch.arange(len(counts), device=keys.device), counts)
+    places = torch.arange(len(keys), device=keys.device)
+    cell = torch.repeat_interleave(
+        torch.arange(len(counts), device=keys.device), counts, output_size=len(keys)
+    )
     order = torch.sort((cell << 32) | keys, stable=True).indices
-    limit = (offsets[:-1] + k)[cell]
-    marked = torch.zeros(len(keys), dtype=torch.bool, device=keys.device)
-    marked[order[torch.arange(len(keys), device=keys.device) < limit]] = True
+    marked = torch.empty(len(keys), dtype=torch.bool, device=keys.device)
+    marked[order] = places < (offsets[:-1] + k)[cell]
     return marked
 
 

@@ -12,7 +12,7 @@ from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
 from gscli.kernels import fused_draws, hashing, launches  # noqa: E402
 from gscli.runtime.libraries import Trouble  # noqa: E402
 from gscli.training import GridSampler, collate  # noqa: E402
-from tests.counting_gpu import WHERE, counting_gpu  # noqa: E402
+from tests.counting_gpu import INTERPRETED, WHERE, counting_gpu  # noqa: E402
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "cpu")
@@ -89,37 +89,48 @@ def test_a_draw_is_that_of_the_cpu(pair, name):
             same(found, expected)
 
 
+@pytest.fixture
+def gpu(drawn_by, monkeypatch):
+    """One that is not there, with tiles that the cells here need."""
+    if drawn_by == "kernels" and not INTERPRETED:
+        pytest.skip("a GPU here, and nothing interpreted")
+    monkeypatch.setattr(fused_draws, "TILES", ((8, 1), (32, 1)))
+    with counting_gpu(monkeypatch) as found:
+        yield found
+
+
 @pytest.mark.parametrize("name", ["lattice", "a batch"])
-def test_scenarios_of_one_call_are_drawn_with_one_wait(name, drawn_by, monkeypatch):
-    """On a GPU that is not there, the second of two; kernels of two tiles."""
-    if drawn_by == "kernels" and GPU:
-        pytest.skip("a GPU here, where nothing is interpreted")
+def test_scenarios_of_one_call_are_drawn_with_one_wait(name, drawn_by, gpu):
     here, _ = grids(name)
     expected = GridSampler(here, seed=3).scenarios(epoch=1)
-    monkeypatch.setattr(fused_draws, "TILES", ((8, 1), (32, 1)))
-    with counting_gpu(monkeypatch) as gpu:
-        sampler = GridSampler(here.to(WHERE), seed=3)
-        sampler.scenarios(epoch=0)  # what is the same for all draws is made at the first
-        gpu.clear()
-        views = sampler.scenarios(epoch=1)
-        assert gpu.waits.total() == 1, gpu.waits
-        assert gpu.launches.total() <= (14 if drawn_by == "kernels" else 180), gpu.launches
-        for view, wanted in zip(views.values(), expected.values(), strict=True):
-            assert view.rows.device == view.cells.device == view.offset.device == WHERE
-            assert view.rows.tolist() == wanted.rows.tolist()
-            assert view.cells.tolist() == wanted.cells.tolist()
-            assert view.offset.tolist() == wanted.offset.tolist()
+    sampler = GridSampler(here.to(WHERE), seed=3)
+    sampler.scenarios(epoch=0)  # what is the same for all draws is made at the first
+    gpu.clear()
+    views = sampler.scenarios(epoch=1)
+    assert gpu.waits.total() == 1, gpu.waits
+    assert gpu.launches.total() <= (14 if drawn_by == "kernels" else 177), gpu.launches
+    for view, wanted in zip(views.values(), expected.values(), strict=True):
+        assert view.rows.device == view.cells.device == view.offset.device == WHERE
+        assert view.rows.tolist() == wanted.rows.tolist()
+        assert view.cells.tolist() == wanted.cells.tolist()
+        assert view.offset.tolist() == wanted.offset.tolist()
 
 
-def test_a_sampler_made_anew_waits_once_more_at_most(drawn_by, monkeypatch):
-    if drawn_by == "kernels" and GPU:
-        pytest.skip("a GPU here, where nothing is interpreted")
+@pytest.mark.parametrize("name", ["of an exact share", "one of an exact number", "at most three"])
+def test_counts_that_the_cpu_has_a_part_in_need_no_other_wait(name, gpu):
     here, _ = grids("lattice")
-    with counting_gpu(monkeypatch) as gpu:
-        there = here.to(WHERE)
-        gpu.clear()
-        GridSampler(there, seed=3).scenarios(epoch=1)
-        assert gpu.waits.total() <= (2 if drawn_by == "kernels" else 1), gpu.waits
+    sampler = GridSampler(here.to(WHERE), seed=3)
+    sampler.scenarios(METHODS[name], epoch=0)
+    gpu.clear()
+    sampler.scenarios(METHODS[name], epoch=1)
+    assert gpu.waits.total() == 1, gpu.waits
+
+
+def test_a_sampler_made_anew_waits_once_more_at_most(drawn_by, gpu):
+    there = grids("lattice")[0].to(WHERE)
+    gpu.clear()
+    GridSampler(there, seed=3).scenarios(epoch=1)
+    assert gpu.waits.total() <= (2 if drawn_by == "kernels" else 1), gpu.waits
 
 
 def test_of_equal_keys_the_lower_row_stays():
