@@ -45,23 +45,19 @@ def lattice_span(
     Raises:
         UsageError: an index would reach 2^53.
     """
-    first, last = (
-        [math.floor(at) if math.isfinite(at) else MAX_INDEX for at in _over(corner, origin, size)]
-        for corner in (low, high)
-    )
-    if not max(map(abs, (*first, *last))) < MAX_INDEX:
-        raise UsageError(
-            f"cells of {size:g} are too small for coordinates this far from the origin: "
-            "a cell number would reach 2^53",
-            remedy="choose a larger `voxel_size` or another `origin`",
-        )
-    counts = [b - a + 1 for a, b in zip(first, last, strict=True)]
-    return Span((first[0], first[1], first[2]), (counts[0], counts[1], counts[2]))
-
-
-def _over(corner: Any, origin: Any, size: float) -> list[float]:
-    """Lattice coordinates of a corner; in numbers of Python, of which three take a tenth of NumPy's time."""
-    return [(float(x) - float(start)) / size for x, start in zip(corner, origin, strict=True)]
+    first, number = [], []
+    # in numbers of Python, of which so few take a tenth of NumPy's time
+    for x, y, start in zip(low.tolist(), high.tolist(), origin.tolist(), strict=True):
+        ends = (x - start) / size, (y - start) / size
+        if not -MAX_INDEX + 1 <= ends[0] <= ends[1] < MAX_INDEX:
+            raise UsageError(
+                f"cells of {size:g} are too small for coordinates this far from the origin: "
+                "a cell number would reach 2^53",
+                remedy="choose a larger `voxel_size` or another `origin`",
+            )
+        first.append(math.floor(ends[0]))
+        number.append(math.floor(ends[1]) - first[-1] + 1)
+    return Span((first[0], first[1], first[2]), (number[0], number[1], number[2]))
 
 
 def lattice_index(x: npt.NDArray[Any], size: float, origin: float) -> npt.NDArray[Any]:

@@ -124,10 +124,22 @@ def roughly_distinct(
     return [_bounds(marked, slots, seen) for marked in counts]
 
 
+def likely_distinct(name: CellNames, xyz: npt.NDArray[Any]) -> float:
+    """How many different words (3, n) points have, roughly; n is far below 2^16."""
+    table = np.zeros(1 << 16, bool)
+    name.mark(xyz, 48, table)
+    return len(table) * _load(int(np.count_nonzero(table)), len(table))
+
+
+def _load(marked: int, slots: int) -> float:
+    """How many words there are for each slot, in expectation."""
+    return -math.log1p(-marked / slots)
+
+
 def _bounds(marked: int, slots: int, seen: int) -> tuple[int, int]:
     if marked == slots:
         return marked, seen
-    load = -math.log1p(-marked / slots)  # words for each slot, in expectation
+    load = _load(marked, slots)
     spread = _SIGMAS * math.sqrt(slots * max(0.0, math.expm1(load) - load)) + 3.0
     likely = slots * load
     return max(marked, math.floor(likely - spread)), min(seen, math.ceil(likely + spread))

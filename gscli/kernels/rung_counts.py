@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from . import occupancy
@@ -102,11 +103,11 @@ class RungCounts:
         """The rung that some of the points suggest."""
         some = self._extent.some
         if self.every > 1:
-            some = some[:, ::4]
+            some = np.ascontiguousarray(some[:, ::4])
         ends = self.finest - 1, self.coarsest
 
         def excess(i: int, number: float) -> float:
-            return math.log2(occupancy.count_distinct([self._name(i)(some)]) / number)
+            return math.log2(max(1.0, occupancy.likely_distinct(self._name(i), some)) / number)
 
         settled = min(self.wanted, some.shape[1] / 8)  # in cells of so many points few were overlooked
         if some.shape[1] == self._extent.count:

@@ -172,7 +172,8 @@ def _marked(xyz: Tensor, names: Sequence[CellNames], slots: int) -> list[int]:
     if launches.trouble(xyz.device) is None:
         from .gpu import cells
 
-        lattices = device.sent(np.stack([np.append(name.cut, name.packs) for name in names]), xyz.device)
+        rows = [(name.size, *name.origin, *name.span.low, *name.span.number, name.packs) for name in names]
+        lattices = device.sent(np.array(rows, np.float64), xyz.device)
         launches.launch(
             cells.mark_cells,
             (*_programs(xyz), len(names)),

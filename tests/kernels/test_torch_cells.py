@@ -173,3 +173,17 @@ def test_an_error_that_is_not_of_memory_goes_on(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch_cells, "_index", broken)
     with pytest.raises(RuntimeError, match="something else"):
         VoxelGrid.from_points(torch.from_numpy(points(30)), voxel_size=0.3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("options", [{"voxel_size": 0.05}, {}])
+def test_a_grid_joins_the_stream_that_is_current(options: dict[str, Any]) -> None:
+    xyz = points(400_000)
+    expected = VoxelGrid.from_points(xyz, **options)
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        found = VoxelGrid.from_points(torch.from_numpy(xyz).cuda(), **options)
+    stream.synchronize()
+    same(found.to(ON_CPU), expected)
