@@ -201,6 +201,8 @@ def describe(
         track: told how far it is; see `gscli.progress.Track`.
     """
     glances.refuse_up(up, asked=glance)
+    distributions = _distributions(cloud, track) if stats or glance else ()
+    looked = glances.at(cloud, distributions, up=up, track=track) if glance else None
     xyz = cloud.columns(fields.POSITION)
     valid = finite_rows(xyz)
     if valid is not None:
@@ -213,7 +215,6 @@ def describe(
     with track("describing", len(cloud)) as advance:
         found = flaws.of(cloud, advance=advance) if gaussian else flaws.Flaws()
     opacity = fields.sigmoid(cloud.columns((fields.OPACITY,))[0]) if gaussian else None
-    distributions = _distributions(cloud, track) if stats or glance else ()
     grid = None if voxel_size is None else VoxelGrid.from_points(xyz.T, voxel_size=voxel_size)
     return Info(
         path=path,
@@ -240,7 +241,7 @@ def describe(
         distributions=distributions if stats else None,
         cells=None if grid is None else figures(grid),
         points_per_cell=None if grid is None else distribution(grid.counts),
-        glance=glances.at(cloud, distributions, up=up, track=track) if glance else None,
+        glance=looked,
     )
 
 

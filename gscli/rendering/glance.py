@@ -102,6 +102,7 @@ def at(
         for camera in cameras:
             images.append(draw(camera))
             advance(1)
+    structured.release_pages(cloud.rows)
     if images[0].ndim == 2:
         drawn, brightest = "X-rays", max(float(image.max()) for image in images)
         images = [image / np.float32(brightest or 1.0) for image in images]
