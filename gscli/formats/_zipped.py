@@ -184,11 +184,12 @@ class _Archive:
                 try:
                     head = self.head(name)
                 except InputError as error:
+                    head = b""
                     errors += [error] * is_scene
                 else:
-                    left -= max(len(head), LEAST)
                     known = called is not None and called[1].bare
                     is_scene = bool(head) and (known or claiming(head, name) is not None)
+                left -= max(len(head), LEAST)
             found += [name] * is_scene
         if errors and len(errors) == len(found):
             raise errors[0]
