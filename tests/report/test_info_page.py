@@ -186,7 +186,7 @@ def test_of_more_than_can_be_drawn_one_in_so_many_is(
     found = describe(scene, glance=True)
     assert found.glance is not None
     assert found.glance.every == 3
-    assert ", one in 3. " in info_page.page([found])
+    assert "on black, one in 3" in info_page.page([found])
     monkeypatch.setattr(glance, "MOST", 600)
     whole = describe(scene, glance=True).glance
     assert whole is not None
