@@ -11,7 +11,7 @@ from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .convert import written_as
 from .errors import GateMissed, UsageError, naming
-from .files import writing
+from .files import folders, writing
 from .formats import Format, Source, Target
 from .progress import Timings, Track, silent
 from .results import documents
@@ -128,7 +128,7 @@ def lod(
     def refuse(old: Path, new: Path | None) -> None:
         refuse_existing(old, overwrite=overwrite, called=os.fspath(output))
 
-    with writing.replacing_folder(output, overwrite=overwrite, refuse=refuse) as folder:
+    with folders.replacing(output, overwrite=overwrite, refuse=refuse) as folder:
         write = _as_stream(folder, cloud) if form.name == "sog" else _as_files(folder, target, suffix)
         for number, (rows, made_by, growth, looks) in enumerate(made()):
             with timings.stage("write"), track("writing", None):

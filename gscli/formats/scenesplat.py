@@ -22,7 +22,7 @@ from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed
 from ..errors import InputError, WriteRefused
-from ..files import writing
+from ..files import folders
 from ..progress import nothing
 from . import _rows
 from ._format import FOLDER, FOLDER_HEAD, Format, Loss, Writer
@@ -125,7 +125,7 @@ def write(
             error.path = os.fspath(path)
             raise
 
-    with writing.replacing_folder(path, overwrite=overwrite, refuse=refuse) as folder:
+    with folders.replacing(path, overwrite=overwrite, refuse=refuse) as folder:
         if isinstance(attached, SceneFolder):
             chosen = attached if index is None else attached.take(index)
             chosen.write(folder)

@@ -16,7 +16,7 @@ import pytest
 
 from gscli import doctor, files
 from gscli.errors import GscliError, InputError, WriteRefused
-from gscli.files import writing
+from gscli.files import folders, writing
 
 ROOT = Path(__file__).parents[2]
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -288,7 +288,7 @@ def test_a_full_disk_is_told_by_the_name_of_the_folder_that_is_made(tmp_path, mo
     levels = tmp_path / "levels"
     with (
         pytest.raises(files.GscliError) as caught,
-        writing.replacing_folder(levels, overwrite=False, refuse=lambda old, new: None) as new,
+        folders.replacing(levels, overwrite=False, refuse=lambda old, new: None) as new,
         writing.replacing(new / "1.ply", overwrite=False),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

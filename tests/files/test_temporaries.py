@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from gscli import cli, formats
 from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, WriteRefused
-from gscli.files import temporaries, writing
+from gscli.files import folders, temporaries, writing
 
 ROOT = Path(__file__).parents[2]
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -312,7 +312,7 @@ def test_what_another_folder_has_taken_the_place_of_is_kept_beside_it(tmp_path: 
             raise WriteRefused("holds a diary")
 
     refused = pytest.raises(WriteRefused, match=rf"what was there before is {tmp_path}/\.room\.\w+\.old$")
-    with refused, writing.replacing_folder(room, overwrite=True, refuse=refuse):
+    with refused, folders.replacing(room, overwrite=True, refuse=refuse):
         pass
     kept, held = sorted(os.listdir(tmp_path))
     assert (tmp_path / kept / "diary.txt").read_text() == "precious"
@@ -362,7 +362,7 @@ def test_one_of_two_runs_on_one_scene_folder_succeeds(
 HOLDING = """
 import os, sys
 from pathlib import Path
-from gscli.files import temporaries, writing
+from gscli.files import folders, temporaries, writing
 def wait():
     print(flush=True)
     sys.stdin.read()
@@ -371,12 +371,12 @@ if sys.argv[2] == "file":
         stream.write(bytes(1 << 21))
         wait()
 elif sys.argv[2] == "folder":
-    with writing.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
+    with folders.replacing(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
         (folder / "coord.npy").write_bytes(b"half")
         wait()
 else:
     temporaries.take_free_place = lambda *_: wait()
-    with writing.replacing_folder(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
+    with folders.replacing(sys.argv[1], overwrite=True, refuse=lambda *_: None) as folder:
         (folder / "coord.npy").write_bytes(b"half")
 """
 
@@ -496,7 +496,7 @@ def test_what_is_swept_before_it_is_held_is_made_again(
     assert (tmp_path / "out").read_bytes() == b"new"
     assert swept.pop() == 1
     swept.clear()
-    with writing.replacing_folder(tmp_path / "room", overwrite=False, refuse=lambda *_: None) as new:
+    with folders.replacing(tmp_path / "room", overwrite=False, refuse=lambda *_: None) as new:
         (new / "coord.npy").touch()
     assert swept.pop() == 1
     assert sorted(os.listdir(tmp_path)) == ["out", "room"]
