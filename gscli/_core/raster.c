@@ -32,7 +32,7 @@ void raster_share(const view_of_scene *view, const splat *splats, const uint32_t
     FOR(raster_share)(view, splats, ids, starts, tiles, first, last, image, shares);
 }
 
-// Add the shares, (count, 4), of ids to the sums, (4, rows), of their rows, where they are not 0.
+// Add the shares, (count, 4), of ids, in their unit, to the sums, (4, rows), of their rows, where they are not 0.
 void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, double *sums, int64_t rows)
 {
     for (int64_t i = 0; i < count; i++, shares += SHARES) {
@@ -44,7 +44,7 @@ void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *share
         double *sum = sums + splats[ids[i]].row;
         for (int c = 0; c < SHARES; c++)
             if (shares[c])
-                sum[c * rows] += shares[c];
+                sum[c * rows] += shares[c] * (1.0 / SHARE_UNIT);
     }
 }
 
@@ -89,8 +89,10 @@ void raster_list(const uint32_t *order, int64_t count, const splat *splats, cons
     for (int64_t i = 0; i < count; i++) {
         const uint32_t id = order[i];
         const tile_box *box = boxes + id;
-        if (i + 16 < count)
-            PREFETCH(boxes + order[i + 16]), PREFETCH(splats + order[i + 16]);
+        if (i + 32 < count)
+            PREFETCH(boxes + order[i + 32]);
+        if (i + 16 < count && has_corners(boxes + order[i + 16])) // or the splat is not looked at
+            PREFETCH(splats + order[i + 16]);
         const int64_t from = box->top > top ? box->top : top, upto = box->bottom < bottom - 1 ? box->bottom : bottom - 1;
         for (int64_t line = from; line <= upto; line++) {
             int left, right;

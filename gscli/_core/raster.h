@@ -77,12 +77,18 @@ static inline int tile_columns(const view_of_scene *view)
     return (int)((view->width + TILE_WIDTH - 1) / TILE_WIDTH);
 }
 
+// Whether a box has tiles in its corners, which the ellipse within need not reach.
+static inline int has_corners(const tile_box *box)
+{
+    return box->left != box->right && box->top != box->bottom;
+}
+
 // First and last column of the tiles of a line of tiles that a splat's ellipse reaches; none: last < first.
 static inline void reached(const splat *s, const tile_box *box, int line, int *first, int *last)
 {
     *first = box->left;
     *last = box->right;
-    if (box->left == box->right || box->top == box->bottom)
+    if (!has_corners(box))
         return;
     float a = -s->kx, b = -s->ky;
     float tall_squared = s->reach / b, tall = sqrtf(tall_squared);

@@ -19,7 +19,7 @@ static int FOR(is_open)(const tile *tile)
 }
 
 static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32_t *ids, uint32_t count, int x0, int y0, int width,
-                                   int height, const int use, int32_t *shares)
+                                   int height, const int use, int channels, int32_t *shares)
 {
     const int xray = use == XRAY;
     const floats cut = all_floats(xray ? XRAY_CUT : COLOR_CUT);
@@ -62,7 +62,7 @@ static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32
                 floats weight = pick_floats(goes_on, through * a, all_floats(0));
                 put_floats(tile->through + at, pick_floats(goes_on, after, -absolute(through)));
                 if (use == SHARED) {
-                    for (int c = 0; c < SHARES; c++) {
+                    for (int c = 0; c < channels; c++) {
                         floats share = weight * floats_at(tile->image[c] + at) * (float)SHARE_UNIT;
                         taken[c] += __builtin_convertvector(share, ints);
                     }
@@ -74,7 +74,7 @@ static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32
                     put_floats(tile->depth + at, floats_at(tile->depth + at) + weight * s->depth);
             }
         }
-        for (int c = 0; use == SHARED && c < SHARES; c++)
+        for (int c = 0; use == SHARED && c < channels; c++)
             for (int i = 0; i < FLOATS; i++)
                 shares[SHARES * k + c] += taken[c][i];
         if (!xray && k % 32 == 31 && !FOR(is_open)(tile))
@@ -97,11 +97,11 @@ void FOR(raster_draw)(const view_of_scene *view, const splat *splats, const uint
         for (int p = 0; !view->xray && p < height * PITCH; p++)
             tile.through[p] = p % PITCH < width;
         if (view->xray)
-            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, XRAY, 0);
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, XRAY, 0, 0);
         else if (deep)
-            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, COLORS_AND_DEPTH, 0);
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, COLORS_AND_DEPTH, 0, 0);
         else
-            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, COLORS, 0);
+            FOR(composite)(&tile, splats, list, count, x0, y0, width, height, COLORS, 0, 0);
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++) {
                 const int64_t at = (y0 + y) * view->width + x0 + x;
@@ -130,15 +130,20 @@ void FOR(raster_share)(const view_of_scene *view, const splat *splats, const uin
         const int x0 = (int)t % tiles_across * TILE_WIDTH, y0 = (int)t / tiles_across * TILE_HEIGHT;
         const int width = view->width - x0 < TILE_WIDTH ? (int)view->width - x0 : TILE_WIDTH;
         const int height = view->height - y0 < TILE_HEIGHT ? (int)view->height - y0 : TILE_HEIGHT;
+        int channels = 0; // up to the last one that is not empty here
         memset(&tile, 0, sizeof tile);
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++) {
                 tile.through[y * PITCH + x] = 1;
-                for (int c = 0; c < SHARES; c++)
-                    tile.image[c][y * PITCH + x] = image[((y0 + y) * view->width + x0 + x) * SHARES + c];
+                for (int c = 0; c < SHARES; c++) {
+                    const float value = image[((y0 + y) * view->width + x0 + x) * SHARES + c];
+                    tile.image[c][y * PITCH + x] = value;
+                    if (value != 0 && c >= channels)
+                        channels = c + 1;
+                }
             }
         int32_t *own = shares + (int64_t)SHARES * starts[t];
         memset(own, 0, SHARES * sizeof *own * count);
-        FOR(composite)(&tile, splats, list, count, x0, y0, width, height, SHARED, own);
+        FOR(composite)(&tile, splats, list, count, x0, y0, width, height, SHARED, channels, own);
     }
 }

@@ -74,12 +74,12 @@ class Room:
 
     def array(self, name: str, count: int, kind: Any) -> Array:
         """(count,) of what it held before, or of anything."""
-        held = self._arrays.pop(name, None)
-        if held is None or len(held) < count:
-            del held  # before there is another one
-            held = np.empty(count + count // 8, kind)
-        self._arrays[name] = held
-        return held[:count]
+        found = self._arrays.pop(name, None)
+        if found is None or len(found) < count:
+            del found  # before there are both
+            found = np.empty(count + count // 8, kind)
+        self._arrays[name] = found
+        return found[:count]
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,6 @@ def share(
             band.parts,
         )
         _TALLY(band.splats, band.ids, shares, len(band.ids), sums, len(rows))
-    for channel in sums:
-        if channel.any():
-            channel /= SHARE_UNIT
     return drawn, sums.T
 
 
@@ -210,7 +207,7 @@ class _Band:
 
 
 class _Bands:
-    """The tiles of a picture, a band of lines at a time, so that lists stay small; one is listed once."""
+    """The tiles of a picture, a band of lines at a time, so that lists stay small. One alone is made once."""
 
     def __init__(self, view: Array, seen: _Seen, room: Room) -> None:
         self.view, self._seen, self._room = view, seen, room

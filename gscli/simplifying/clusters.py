@@ -37,9 +37,11 @@ class Clusters:
     @classmethod
     def of(cls, roots: Array, weights: Array) -> Clusters:
         """The clusters of rows that have one root, (N,) each that of its own, with (N,) weights."""
-        order = np.lexsort((-weights, roots))
-        heads = np.flatnonzero(np.diff(roots[order], prepend=-1))
-        chosen = np.sort(order[heads])
+        most, first = np.zeros(len(roots)), np.full(len(roots), len(roots), np.int64)  # of each root
+        np.maximum.at(most, roots, weights)
+        heaviest = np.flatnonzero(weights == most[roots])
+        np.minimum.at(first, roots[heaviest], heaviest)
+        chosen = np.sort(first[first < len(roots)])
         place = np.empty(len(roots), np.int64)  # of a root's cluster among the new rows
         place[roots[chosen]] = np.arange(len(chosen))
         new = place[roots]

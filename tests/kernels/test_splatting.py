@@ -6,11 +6,13 @@ import ctypes
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from gscli import _core
+from gscli.cameras import Camera
 from gscli.kernels import splatting
 from gscli.rasterizers import core
 from tests.drawn import ORBIT, Array, as_splats, cloud, look
@@ -50,6 +52,39 @@ def test_shares_are_the_same_however_a_picture_is_cut(
     assert (wanted[:, 0] != 0).sum() > 100
     monkeypatch.setattr(splatting, name, value)
     np.testing.assert_array_equal(scene.share(camera, lambda _: image)[1], wanted)
+
+
+def test_a_view_shows_nothing_of_those_before_it() -> None:
+    """Arrays are kept from one to the next: larger and smaller ones, drawn from two threads at a time."""
+    cameras = [look((1.6, -1.2, 0.9), width=side, height=side) for side in (40, 203, 17, 90)]
+    image = np.random.default_rng(1).uniform(-1, 1, (203, 203, 4)).astype(np.float32)
+
+    def seen(scene: core.Drawable, camera: Camera) -> list[Array]:
+        picture, shares = scene.share(camera, lambda found: image[: len(found.solid), : len(found.solid)])
+        deep = scene.draw(camera, depth=True)
+        return [shares, *(part for part in (picture.color, deep.color, deep.depth) if part is not None)]
+
+    splats = as_splats(cloud(700, 1))
+    kept = core.Drawable(splats)
+    with ThreadPoolExecutor(2) as pool:
+        again = list(pool.map(lambda camera: seen(kept, camera), cameras * 2))
+    for camera, *found in zip(cameras, again, again[4:], strict=False):
+        alone = seen(core.Drawable(splats), camera)
+        for parts in found:
+            for one, other in zip(parts, alone, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("channel", [0, 2])
+def test_an_image_that_is_empty_but_for_a_channel_is_shared_out_as_it_is_among_others(channel: int) -> None:
+    scene = core.Drawable(as_splats(cloud(500, 1)))
+    camera = look((1.6, -1.2, 0.9), width=101, height=101)
+    image = np.random.default_rng(2).uniform(-1, 1, (101, 101, 4)).astype(np.float32)
+    wanted = scene.share(camera, lambda _: image)[1]
+    image[..., np.arange(4) != channel] = 0
+    found = scene.share(camera, lambda _: image)[1]
+    np.testing.assert_array_equal(found[:, channel], wanted[:, channel])
+    assert np.count_nonzero(found) == np.count_nonzero(found[:, channel]) > 100
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((50, 70, 3)), np.zeros((70, 50, 4)), np.full((50, 70, 4), 1.01)])
