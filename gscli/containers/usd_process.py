@@ -1,4 +1,4 @@
-"""The process that USD is read in, with OpenUSD's own library and a bound on its memory.
+"""The process that USD is read in, with OpenUSD's own library and bounds on its memory and time.
 
 Other files that the scene refers to are not opened: references to them are taken out before it is composed.
 """
@@ -36,12 +36,14 @@ def main(source: str, folder: str, most: str, limit: str) -> None:
         limit: how many bytes of address space this process may take.
     """
     bounded_process.enter(os.stat(source).st_size, int(limit))
-    bounded_process.tell(folder, lambda out: _Scene(source, out, int(most)).about(), _line)
+    bounded_process.tell(
+        folder, lambda out: _Scene(source, out, int(most)).about(), lambda error: _line(error, source)
+    )
 
 
-def _line(error: Exception) -> str:
+def _line(error: Exception, source: str) -> str:
     """What went wrong, in a line: of errors of the library, that which comes after where they were raised."""
-    said = " ".join(str(error).split())
+    said = " ".join(str(error).replace(f"{source}:", "line ").split())
     return (said.rpartition(" : ")[2] if "Error in" in said else said).strip("' ")[:160]
 
 
@@ -189,15 +191,18 @@ def _without_others(root: Any) -> list[str]:
         if package is None or not inner.startswith(package):
             outside.add(asset)
             return True
-        if inner not in seen and len(seen) < MOST_LAYERS:
+        if inner not in seen:
             seen.add(inner)
+            if len(seen) > MOST_LAYERS:
+                raise ValueError(f"more than {MOST_LAYERS:,} layers")
             with suppress(Exception):
                 todo.append(Sdf.Layer.FindOrOpen(inner))
         return False
 
     def strip(layer: Any, path: Any) -> None:
-        spec = layer.GetObjectAtPath(path)
-        if not isinstance(spec, Sdf.PrimSpec):
+        named = path.IsPrimPath() or path.IsPrimVariantSelectionPath()
+        spec = layer.GetPrimAtPath(path) if named else None
+        if spec is None:
             return
         for edits in (spec.referenceList, spec.payloadList):
             kinds = (edits.explicitItems, edits.addedItems, edits.prependedItems, edits.appendedItems)

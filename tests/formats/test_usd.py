@@ -13,6 +13,7 @@ import pytest
 import gscli
 from gscli import fields, formats
 from gscli.cloud import GaussianCloud
+from gscli.containers.usd_process import MOST_LAYERS
 from gscli.errors import EngineUnavailable, InputError, WriteRefused
 from tests.formats import usds
 from tests.formats.test_codecs import harmonics
@@ -120,17 +121,96 @@ def test_other_files_are_not_opened_and_named(tmp_path, kind, absolute):
     assert asset in notes(cloud)
 
 
-def test_references_within_a_package_are_followed(tmp_path):
-    with zipfile.ZipFile(tmp_path / "x.usdz", "w") as archive:
-        for name, text in (
-            ("main.usda", usds.scene(REFERRING.format(kind="references", asset="./other.usda"))),
-            ("other.usda", OTHER),
-        ):
+def pack(path: Path, files: dict[str, str]) -> None:
+    """A .usdz of files, the first of which is the scene."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
             entry = zipfile.ZipInfo(name)
             fill = -(archive.fp.tell() + 30 + len(name) + 4) % 64
             entry.extra = struct.pack("<HH", 0x1986, fill) + bytes(fill)
             archive.writestr(entry, text)
+
+
+def test_references_within_a_package_are_followed(tmp_path):
+    text = usds.scene(REFERRING.format(kind="references", asset="./other.usda"))
+    pack(tmp_path / "x.usdz", {"main.usda": text, "other.usda": OTHER})
     assert len(gscli.read(tmp_path / "x.usdz")) == 2
+
+
+VARIANT = """
+    def "V" (
+        variants = { string v = "x" }
+        prepend variantSets = "v"
+    )
+    {
+        variantSet "v" = {
+            "x" ( references = @ASSET@</P> ) {
+                def "K" ( payload = @ASSET@</P> ) { }
+            }
+        }
+    }
+"""
+EXPRESSION = '    expressionVariables = {\n        string X = "ASSET"\n    }\n'
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_variant_and_no_expression_opens_another_file(tmp_path, packed):
+    other = tmp_path / "other.usda"
+    other.write_text(OTHER)
+    chosen = usds.scene(usds.splat(), VARIANT.replace("ASSET", str(other)))
+    by_name = usds.scene(
+        usds.splat(),
+        REFERRING.format(kind="references", asset='`"${X}"`'),
+        more=EXPRESSION.replace("ASSET", str(other)),
+    )
+    for text, named in ((chosen, str(other)), (by_name, "${X}")):
+        path = tmp_path / ("x.usdz" if packed else "x.usda")
+        if packed:
+            pack(path, {"main.usda": text})
+        else:
+            path.write_text(text)
+        cloud = gscli.read(path)
+        assert len(cloud) == 2
+        assert named in notes(cloud)
+
+
+def test_a_package_of_too_many_layers_opens_none_of_what_they_refer_to(tmp_path):
+    (tmp_path / "other.usda").write_text(OTHER)
+    layers = {f"l{i}.usda": f'#usda 1.0\ndef "R{i}"\n{{\n}}\n' for i in range(MOST_LAYERS)}
+    far = REFERRING.format(kind="references", asset=tmp_path / "other.usda")
+    layers[f"l{MOST_LAYERS - 1}.usda"] = usds.scene(far)
+    subs = ", ".join(f"@./{name}@" for name in layers)
+    pack(
+        tmp_path / "x.usdz",
+        {"main.usda": usds.scene(usds.splat(), more=f"    subLayers = [{subs}]\n")} | layers,
+    )
+    with pytest.raises(InputError, match="more than 1,000 layers"):
+        gscli.read(tmp_path / "x.usdz")
+
+
+BOMBS = {
+    "deep": 'def Xform "A"\n{\n' * 100_000 + "}\n" * 100_000,
+    "lists": 'def Xform "A"\n{\n    float[] a = ' + "[" * 1_000_000 + "]" * 1_000_000 + "\n}\n",
+    "dictionaries": 'def Xform "A" (\n    customData = {\n'
+    + "dictionary d = {\n" * 100_000
+    + "}\n" * 100_001
+    + ")\n{\n}\n",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_makes_much_of_little_is_one_line(tmp_path, name):
+    with pytest.raises(InputError, match="asks for more memory or time than a scene of its size") as caught:
+        read(tmp_path, "#usda 1.0\n" + BOMBS[name])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fault_is_told_by_its_line_and_not_by_where_it_was_read(tmp_path):
+    with pytest.raises(InputError, match=r"x.usda: cannot be read as USD \(line \d+:\d+: ") as caught:
+        read(
+            tmp_path, usds.scene(usds.splat()).replace("point3f[] positions = [", "point3f[] positions = [[[")
+        )
+    assert "gscli-usd" not in str(caught.value)
 
 
 def test_references_in_a_circle_end(tmp_path):
