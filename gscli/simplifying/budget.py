@@ -13,9 +13,9 @@ from .gaussians import SHAPE, color_names
 from .hierarchy import BOX
 from .methods import CELLS
 
-BASE = 64 << 20  # bytes of Python and NumPy
+BASE = 48 << 20  # bytes of Python and NumPy
 PICTURES = 64 << 20  # of the scene, beside which others are judged
-THREAD = 24 << 20  # of a block of rows in flight, for each thread
+THREAD = 12 << 20  # of a block of rows in flight, for each thread
 LOOKED, UNSEEN = 150, 96  # of a row, where the scene is drawn and where it is not
 BOXED = 300  # of a row that is merged, beside its colours
 KEPT = 240  # of a row that is left, beside what it holds

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from .. import fields, flaws
 from ..cameras import box
-from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..files import render_modes
@@ -51,7 +50,7 @@ class Gaussians:
             InputError: it has none that can be merged, or some that no renderer can draw.
         """
         require(cloud, name)
-        low, high = box(cloud[stride(len(cloud))].xyz)
+        low, high = box(cloud.xyz)
         size = float(np.sqrt(((high - low) ** 2).sum())) / 2 or 1.0
         mass = np.empty(len(cloud))
         for start, block in cloud.column_blocks(SHAPE):
