@@ -105,13 +105,15 @@ def align(
     """Find where a scene has to be moved to lie on another, by the positions of its points alone.
 
     Poses that lay the one roughly on the other are tried: as they are, turned by right angles, principal axes
-    on each other. The best are refined by iterated closest points, both ways.
+    on each other, and where both overlap most. The best are refined by iterated closest points, both ways. A
+    third of either may be missing.
 
     Args:
         source, target: files, ``-`` for stdin, clouds, or arrays of points. The target stays where it is.
         out: a JSON file for the matrix, four rows of four, as `gscli.compare` takes it as ``transform``.
         scaled: whether lengths may change, by one factor. Reflections are never tried.
-        overlap: the share of each scene that has a counterpart in the other; what is farthest is left out.
+        overlap: the share of each scene that has a counterpart in the other, at most. What share has
+            one, from half of that on, is found, and what is farthest is left out.
         start: a matrix, or a JSON file of one, to refine instead of searching.
         seed: of the points that are tried, which are a sample of larger scenes.
         overwrite: whether `out` may be replaced. also_written: paths that the caller is going to write.

@@ -15,6 +15,8 @@ from ..neighbors import kdtree
 Array = npt.NDArray[Any]
 
 STILL = 1e-5
+LEAST = 0.5  # of what has a counterpart at most, what has one at least
+POWER = 3  # of the share of the matched, by which their mean squared distance is divided
 
 
 class Sample(NamedTuple):
@@ -24,12 +26,34 @@ class Sample(NamedTuple):
     target: Array
 
 
-class Pairs(NamedTuple):
-    """Points that belong together, and how far apart they are once the source has moved."""
+class Matched(NamedTuple):
+    """Points and what is nearest to each, and the share of them of which that is the counterpart.
 
-    source: Array
-    target: Array
+    The share is where the mean squared distance up to it, divided by its third power, is least; the error is
+    the root of that (Chetverikov et al., 2002).
+
+    distances (N,) and rows (N,).
+    """
+
     distances: Array
+    rows: Array
+    share: float
+    error: float
+
+    @classmethod
+    def of(cls, distances: Array, rows: Array, most: float) -> Matched:
+        """Those of some (N,) distances and rows, where at most this share has a counterpart."""
+        count = len(distances)
+        shares = np.arange(1, count + 1) / count
+        errors = np.cumsum(np.square(np.sort(distances))) / (count * shares ** (1 + POWER))
+        first, last = max(1, round(LEAST * most * count)) - 1, max(1, round(most * count))
+        at = first + int(np.argmin(errors[first:last]))
+        return cls(distances, rows, float(shares[at]), float(np.sqrt(errors[at])))
+
+    def nearest(self, share: float) -> Array:
+        """Which are the nearest, of the matched ones this share."""
+        near: Array = self.distances <= np.quantile(self.distances, share * self.share)
+        return near
 
 
 @dataclass(frozen=True)
@@ -38,7 +62,7 @@ class Fitted:
 
     Attributes:
         matrix: (4, 4).
-        error: how far matched points are apart on average, in the target's units.
+        error: how far matched points are apart, and how few are, see `Matcher.error`.
         steps: that were taken. rested: whether the last one moved nothing any more.
     """
 
@@ -55,7 +79,8 @@ class Matcher:
 
     Args:
         source, target: (N, 3) and (M, 3) float32 positions around the origin, about 1 in size.
-        overlap: the share of each that has a counterpart; the rest, the farthest, is not drawn to any.
+        overlap: the share of each that has a counterpart at most; what share has one, down to half of that,
+            is found at each step, and the rest, the farthest, is not drawn to any.
         scaled: whether lengths may change.
     """
 
@@ -70,8 +95,8 @@ class Matcher:
         return Sample(source.astype(np.float64), target.astype(np.float64))
 
     def error(self, matrix: Array, some: Sample) -> float:
-        """How far the matched ones of these are apart on average, in the target's units."""
-        return float(self._pairs(matrix, some, self._overlap).distances.mean())
+        """How far the matched ones of these are apart, in the target's units, more where they are few."""
+        return float(np.mean([each.error for each in self._matched(matrix, some)]))
 
     def fitted(
         self, matrix: Array, some: Sample, *, steps: int, still: float = STILL, share: float = 1.0
@@ -85,27 +110,30 @@ class Matcher:
         taken, rested = 0, False
         while taken < steps and not rested:
             taken += 1
-            pairs = self._pairs(matrix, some, share * self._overlap)
-            before, matrix = matrix, motion(pairs.source, pairs.target, scaled=self._scaled)
+            here, there = self._pairs(matrix, some, share)
+            before, matrix = matrix, motion(here, there, scaled=self._scaled)
             moved = np.square(moved_by(matrix - before + np.eye(4), some.source) - some.source).sum(1)
             rested = bool(moved.max() < still * still)
         return Fitted(matrix, self.error(matrix, some), taken, rested)
 
-    def _pairs(self, matrix: Array, some: Sample, share: float) -> Pairs:
+    def _pairs(self, matrix: Array, some: Sample, share: float) -> tuple[Array, Array]:
+        """Points of the source, and those of the target that they are drawn to, (K, 3) each."""
         source, target = self._clouds
-        forth = self._trees[1].nearest(moved_by(matrix, some.source).astype(np.float32))
-        back = self._trees[0].nearest(moved_by(np.linalg.inv(matrix), some.target).astype(np.float32))
-        here, there = _nearest(forth.distances, share), _nearest(back.distances, share)
-        return Pairs(
+        forth, back = self._matched(matrix, some)
+        here, there = forth.nearest(share), back.nearest(share)
+        return (
             np.concatenate([some.source[here], source[back.rows[there]]]),
             np.concatenate([target[forth.rows[here]], some.target[there]]),
-            np.concatenate([forth.distances[here], back.distances[there] * scale_of(matrix)]),
         )
 
-
-def _nearest(distances: Array, share: float) -> Array:
-    near: Array = distances <= np.quantile(distances, share)
-    return near
+    def _matched(self, matrix: Array, some: Sample) -> tuple[Matched, Matched]:
+        """What is nearest to these points, in either direction."""
+        forth = self._trees[1].nearest(moved_by(matrix, some.source).astype(np.float32))
+        back = self._trees[0].nearest(moved_by(np.linalg.inv(matrix), some.target).astype(np.float32))
+        return (
+            Matched.of(forth.distances, forth.rows, self._overlap),
+            Matched.of(back.distances * scale_of(matrix), back.rows, self._overlap),
+        )
 
 
 def moved_by(matrix: Array, xyz: Array) -> Array:

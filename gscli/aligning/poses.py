@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..kernels.registration import pose, turn
+from ..kernels.registration import pose
 
 Array = npt.NDArray[Any]
 
 BULK = 0.96  # of the points, around their median, that tell where a cloud is: the others may be floaters
-ROUND = 0.8  # where two deviations are so nearly one, no axis across tells how far a cloud is turned
-STEPS = range(15, 90, 15)  # degrees that it is then turned by
 
 
 class Frame(NamedTuple):
@@ -45,8 +43,7 @@ def candidates(source: Frame, target: Frame, *, scaled: bool) -> list[Array]:
     """(4, 4) poses that lay the source on the target, the likeliest first; none reflects.
 
     They are where it is; turned by the 24 right angles about the scene's axes, which is what
-    files with other axes are; and principal axis on axis, all ways round. Where two deviations are
-    nearly one, also turned between right angles about the third axis.
+    files with other axes are; and principal axis on axis, all ways round.
 
     Args:
         scaled: whether sizes may be made equal.
@@ -54,11 +51,6 @@ def candidates(source: Frame, target: Frame, *, scaled: bool) -> list[Array]:
     scale = target.size / source.size if scaled else 1.0
     quarters = right_angles()
     onto = [target.axes @ quarter @ source.axes.T for quarter in quarters]
-    for axis in range(3):
-        small, large = sorted(np.delete(source.deviations, axis))
-        if small > ROUND * large:
-            steps = [turn(np.eye(3)[axis], degrees) for degrees in STEPS]
-            onto += [target.axes @ step @ quarter @ source.axes.T for step in steps for quarter in quarters]
     moved = [pose(rotation, scale, source.middle, target.middle) for rotation in quarters + onto]
     return [np.eye(4), *moved]
 

@@ -12,13 +12,20 @@ from ..errors import InputError
 from ..kernels import metrics
 from ..kernels.registration import angle, pose
 from ..progress import Track, silent
-from .icp import Fitted, Matcher
+from .correlation import TURNS, overlaps, slightly
+from .icp import STILL, Fitted, Matcher
 from .poses import Frame, candidates, frame
 
 Array = npt.NDArray[Any]
 
 TRIED, SOME, MANY = 500, 1000, 20_000  # points of each: of a try, of the first steps, and in the end
-LIKELY, LIKELIEST = 12, 4  # poses that are refined a little, and further
+POINTS = 4000  # of each: of what is laid over each other at every turn
+OVERLAPS = 24  # poses, found so, that are tried
+SCALES = 1.0, 0.84, 1.19, 0.71, 1.41  # beside that of the sizes, which are not one where a part is missing
+LIKELY, LIKELIEST = 24, 6  # poses that are refined a little, and further
+ASIDE = (
+    25.0  # degrees about a pose in which a better one is looked for, and between two that are both refined
+)
 LITTLE, FURTHER, LONGEST = 6, 24, 100  # steps
 THIN = 1e-6  # of its length: what is no wider is a line, which may turn about itself
 NEAR, NEARLY = 1.5, 1.1  # times the least error: poses that are refined to the end, and that are told of
@@ -90,7 +97,8 @@ def find(
     rivals = [
         turned
         for other in others
-        if other.error < NEARLY * best.error and (turned := _turned(best.matrix, other.matrix)) > APART
+        if other.error < NEARLY * best.error + STILL
+        and (turned := _turned(best.matrix, other.matrix)) > APART
     ]
     matrix = np.linalg.inv(into[1]) @ closest.matrix @ into[0]
     matrix[3] = 0, 0, 0, 1
@@ -113,24 +121,44 @@ def _into(middle: Array, unit: float) -> Array:
 def _likeliest(
     matcher: Matcher, frames: list[Frame], into: list[Array], *, scaled: bool, seed: int, track: Track
 ) -> list[Fitted]:
-    """Poses, the best first: all tried, a dozen refined a little, a few of these further."""
-    tried = candidates(*frames, scaled=scaled)
+    """Poses, the best first: of all tried a few are refined a little, and of these the best further."""
     out_of = np.linalg.inv(into[0])
+    tried = [into[1] @ matrix @ out_of for matrix in candidates(*frames, scaled=scaled)]
+    ratio = frames[1].size / frames[0].size
+    scales = [ratio * each for each in SCALES] if scaled else [1.0]
     few, some = matcher.sample(TRIED, seed), matcher.sample(SOME, seed)
-    with track("aligning", len(tried) + LIKELY + LIKELIEST, "poses") as advance:
+    aside = slightly(ASIDE)
 
-        def rated(matrix: Array) -> Fitted:
-            local = into[1] @ matrix @ out_of
+    def rated(matrices: list[Array]) -> list[Fitted]:
+        return sorted((Fitted(matrix, matcher.error(matrix, few)) for matrix in matrices), key=_error)
+
+    def refined(found: list[Fitted], steps: int) -> list[Fitted]:
+        fitted = (matcher.fitted(each.matrix, some, steps=steps, still=1e-4) for each in found)
+        return sorted(fitted, key=_error)
+
+    def settled(found: Fitted) -> Fitted:
+        """The best of a pose and those around it: along what is round, points come to rest too early."""
+        middle = found.matrix[:3, 3]
+        near = rated([pose(turn, 1.0, middle, middle) @ found.matrix for turn in aside])
+        return refined([found, *refined(near[:LIKELIEST], LITTLE)[:2]], FURTHER)[0]
+
+    with track("aligning", TURNS * len(scales) + LIKELIEST, "poses") as advance:
+        tried += overlaps(*matcher.sample(POINTS, seed), scales, OVERLAPS, advance)
+        likely = _distinct(refined(rated(tried)[:LIKELY], LITTLE), ASIDE)[:LIKELIEST]
+        fitted = []
+        for each in likely:
+            fitted.append(settled(each))
             advance(1)
-            return Fitted(local, matcher.error(local, few))
+    return _distinct(sorted(fitted, key=_error), APART)
 
-        def refined(found: Fitted, steps: int) -> Fitted:
-            advance(1)
-            return matcher.fitted(found.matrix, some, steps=steps, still=1e-4)
 
-        fitted = sorted(map(rated, tried), key=_error)
-        fitted = sorted((refined(each, LITTLE) for each in fitted[:LIKELY]), key=_error)
-        return sorted((refined(each, FURTHER) for each in fitted[:LIKELIEST]), key=_error)
+def _distinct(found: list[Fitted], apart: float) -> list[Fitted]:
+    """Poses without those that a better one, before it, is turned little from."""
+    kept: list[Fitted] = []
+    for each in found:
+        if all(_turned(each.matrix, other.matrix) > apart for other in kept):
+            kept.append(each)
+    return kept
 
 
 def _error(found: Fitted) -> float:

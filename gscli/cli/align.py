@@ -21,7 +21,7 @@ from . import options, paths, show
     type=options.Share(),
     default=0.9,
     show_default=True,
-    help="The share of each scene that has a counterpart in the other.",
+    help="The share of each scene that has a counterpart in the other, at most.",
 )
 @click.option(
     "--start", type=paths.INPUT, metavar="FILE.json", help="Refine this matrix instead of searching for one."
@@ -48,9 +48,10 @@ def command(
 ) -> None:
     """Find where SOURCE has to be moved to lie on TARGET, which stays.
 
-    By the positions of points alone: poses that lay the one roughly on the other are tried, right angles
-    and principal axes among them; the best are refined by iterated closest points, both ways. Where less than
-    half of what should have a counterpart has one within two spacings, it says so and ends with status 6.
+    By the positions of points alone: poses that lay the one roughly on the other are tried, right angles,
+    principal axes and where both overlap most; the best are refined by iterated closest points, both ways. A
+    third of either may be missing. Where less than half of what should have a counterpart has one within two
+    spacings, it says so and ends with status 6.
     SOURCE or TARGET may be - for stdin.
 
     \b

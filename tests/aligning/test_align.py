@@ -59,6 +59,18 @@ def test_floaters_and_a_missing_part_do_not_draw_it_away() -> None:
     assert off(found.matrix, wanted) < 1e-2
 
 
+@pytest.mark.parametrize("lacks", ["source", "target"])
+def test_a_third_may_be_missing_of_either(lacks: str) -> None:
+    one, other = halves(WHOLE)
+    part = one[one @ (1, 0.3, -0.2) <= np.quantile(WHOLE @ (1, 0.3, -0.2), 2 / 3)]
+    wanted = pose(turn(SLANTED, 30), 1, np.zeros(3), SHIFT)
+    if lacks == "source":
+        found = align(part, moved_by(wanted, other), overlap=0.7)
+    else:
+        found = align(other, moved_by(wanted, part), overlap=0.7)
+    assert off(found.matrix, wanted) < 1e-2
+
+
 @pytest.mark.parametrize("far", [1e7, 1e-7])
 def test_neither_far_nor_tiny_scenes_are_any_different(far: float) -> None:
     one, other = (half.astype(np.float64) for half in halves(WHOLE))
