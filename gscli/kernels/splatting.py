@@ -75,9 +75,11 @@ class Room:
     def array(self, name: str, count: int, kind: Any) -> Array:
         """(count,) of what it held before, or of anything."""
         found = self._arrays.pop(name, None)
-        if found is None or len(found) < count:
+        if found is None:
+            found = np.empty(count, kind)
+        elif len(found) < count:
             del found  # before there are both
-            found = np.empty(count + count // 8, kind)
+            found = np.empty(count + count // 8, kind)  # the next view may take a little more
         self._arrays[name] = found
         return found[:count]
 
