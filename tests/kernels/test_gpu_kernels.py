@@ -107,6 +107,8 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
         return NUMBERS[name]
     if name in ("marks", "tables"):
         return "*i8"
+    if name == "rows" and kernel in (walk.walk, walk.try_all):
+        return "*i32"
     return "*i64" if name in INT64 else "*i32"
 
 
