@@ -76,6 +76,9 @@ class Drawable(Protocol):
 class SharingDrawable(Drawable, Protocol):
     """A scene that also tells what each splat has to do with a picture: the engine ``core`` makes such."""
 
+    def keep_room(self) -> None:
+        """Keep the arrays that a view is drawn in for those that follow: some 80 bytes a splat."""
+
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats: the adjoint of drawing.
 

@@ -36,7 +36,7 @@ class Drawable:
             )
         self._splats = splats
         self._columns = _columns(splats)
-        self._rooms: list[splatting.Room] = []  # in which nothing is drawn
+        self._rooms: list[splatting.Room] | None = None  # those in which nothing is drawn, if they are kept
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; see `gscli.rasterizers.Drawable`."""
@@ -64,9 +64,16 @@ class Drawable:
             )
         return Picture(drawn.color, drawn.alpha), shares
 
+    def keep_room(self) -> None:
+        """Keep what a view is drawn in; see `gscli.rasterizers.SharingDrawable`."""
+        self._rooms = []
+
     @contextmanager
     def _room(self) -> Iterator[splatting.Room]:
         """A room that is free, for a view; one for each thread that draws at a time."""
+        if self._rooms is None:
+            yield splatting.Room()
+            return
         try:
             room = self._rooms.pop()
         except IndexError:

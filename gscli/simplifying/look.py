@@ -89,8 +89,10 @@ class Look:
 
 
 def drawn(cloud: GaussianCloud, name: str) -> SharingDrawable:
-    """A scene that is ready to be drawn."""
-    return cast(SharingDrawable, rasterizers.chosen(ENGINE).prepare(Splats.of(cloud, name)))
+    """A scene that is ready to be drawn, from several cameras."""
+    scene = cast(SharingDrawable, rasterizers.chosen(ENGINE).prepare(Splats.of(cloud, name)))
+    scene.keep_room()
+    return scene
 
 
 def taken(

@@ -66,6 +66,7 @@ def test_a_view_shows_nothing_of_those_before_it() -> None:
 
     splats = as_splats(cloud(700, 1))
     kept = core.Drawable(splats)
+    kept.keep_room()
     with ThreadPoolExecutor(2) as pool:
         again = list(pool.map(lambda camera: seen(kept, camera), cameras * 2))
     for camera, *found in zip(cameras, again, again[4:], strict=False):
