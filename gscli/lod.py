@@ -87,6 +87,7 @@ def lod(
     suffix, form = level_written_as(to)
     place = os.path.join(output, f"0{suffix}")
     target = Target.of(place, allow_lossy=allow_lossy, axes=axes, quality=quality)
+    budget.refuse_in_memory(target, memory)
     refuse_existing(Path(output), overwrite=overwrite)
     sources = [read.path, *([] if cameras is None else [Path(cameras)])]
     writing.check_outputs(also_written, overwrite=overwrite, sources=sources)
@@ -100,14 +101,15 @@ def lod(
     gaussians = Gaussians.of(cloud, read.name)
     counts = asked.counts(len(cloud))
     with naming(read.name):
-        sparing = budget.sparing(memory, cloud, max(counts[1:], default=1), target, looked=views != 0)
+        sparing = budget.sparing(memory, cloud, max(counts[1:], default=1), views=views)
     seen = look.taken(cloud, read.name, given, views, 1, timings, track)
     maker = Maker.of(gaussians, seen, read.name, sparing=sparing)
     with timings.stage("merge", track):
         hierarchy = maker.hierarchy(counts[-1])
     judge = None
     if seen is not None:
-        judge = judging.Judge(cloud, read.name, judging.from_where(cloud, read.name, given), often=True)
+        with timings.stage("judge"):
+            judge = judging.Judge(cloud, read.name, judging.from_where(cloud, read.name, given))
     found: list[Level] = []
     short: Short | None = None
 
@@ -124,16 +126,18 @@ def lod(
                     short = Short(count, figure(looks))
                     return
             yield one.cloud, provenance(f"target={count}", seen, cameras, one.growth), one.growth, looks
+            del one  # before the next one is
 
     def refuse(old: Path, new: Path | None) -> None:
         refuse_existing(old, overwrite=overwrite, called=os.fspath(output))
 
     with folders.replacing(output, overwrite=overwrite, refuse=refuse) as folder:
         write = _as_stream(folder, cloud) if form.name == "sog" else _as_files(folder, target, suffix)
-        for number, (rows, made_by, growth, looks) in enumerate(made()):
+        for rows, made_by, growth, looks in made():
             with timings.stage("write"), track("writing", None):
                 names = write(rows, made_by)
-            found.append(Level(number, len(rows), tuple(names), growth, looks))
+            found.append(Level(len(found), len(rows), tuple(names), growth, looks))
+            del rows
         if short is not None and len(found) == 1:
             raise GateMissed(
                 f"looks less like itself than `max_error` {asked.limit:g} dB at the first level already: "

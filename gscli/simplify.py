@@ -107,6 +107,7 @@ def simplify(
     )
     others = [*also_written, *([] if index is None else [os.fspath(index)])]
     sources = [read.path, *([] if cameras is None else [Path(cameras)])]
+    budget.refuse_in_memory(to, memory)
     formats.check_outputs([to], others, sources=sources, overwrite=overwrite)
     given = None if cameras is None else camera_files.read(cameras)
 
@@ -118,7 +119,7 @@ def simplify(
         count = 1 if target is None else rows_wanted(str(target), len(cloud))
         gaussians = Gaussians.of(cloud, read.name)
         most = count if min_psnr is None else len(cloud)
-        sparing = budget.sparing(memory, cloud, most, to, looked=views != 0)
+        sparing = budget.sparing(memory, cloud, most, views=views, held=1 if min_psnr is None else 2)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
     grid = None
@@ -146,7 +147,8 @@ def simplify(
         made = merged(count)
     else:
         where = judging.from_where(cloud, read.name, given)
-        judge = judging.Judge(cloud, read.name, where, often=min_psnr is not None)
+        with timings.stage("judge"):
+            judge = judging.Judge(cloud, read.name, where)
         if min_psnr is None:
             made, judged = make(count)
         else:

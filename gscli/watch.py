@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import arguments
+from . import arguments, rasterizers
 from . import device as devices
 from .errors import InputError, UsageError
 from .rendering.views import refuse_unless
@@ -103,6 +103,11 @@ def watch(
     where = devices.resolve(device)
     about, drawing = None, None
     if render:
+        if device == devices.AUTO and rasterizer != "auto" and rasterizers.RASTERIZERS.get(rasterizer).gpu:
+            raise UsageError(
+                f"`device='auto'` may be the CPU, where the {rasterizer} rasterizer does not draw",
+                remedy="name the device, or leave out `rasterizer`",
+            )
         asked = drawn.asked(views, size, cameras, up, fov, near)
         drawing = drawn.Drawing(asked, rasterizer, where=where, data_range=data_range)
         file = None if cameras is None else os.path.realpath(cameras)

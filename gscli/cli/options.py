@@ -204,7 +204,7 @@ device = click.option(
     default="cpu",
     show_default=True,
     help="NumPy, the torch code on the CPU, or on a GPU (cuda:1 for the second); auto takes a GPU where "
-    "that is faster, and says why. The output is the same.",
+    "that is faster, and says why. The output is the same, pictures to 90 dB.",
 )
 voxel_size = click.option("--voxel-size", type=float, metavar="S", help="Edge of a cell, in scene units.")
 points_per_cell = click.option(

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 WITHOUT_TORCH = ("kdtree", "faiss")  # engines that have no torch code for the CPU
-TELL_SPACING = ("kdtree", "triton-walk")  # engines whose index is asked for a cloud's spacing too
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,7 @@ def search_both(
     prepare = neighbors.ENGINES.get(engine).index
     clouds = source, target
     found: list[neighbors.Neighbors] = []
+    spacings: list[float | None] = [None, None]
     with track("searching", sum(queries)) as show, timings.stage("search"):
 
         def index(side: int) -> Any:
@@ -123,21 +123,26 @@ def search_both(
             with naming(names[side]), devices.enough_memory(f"to search {size}"):
                 return prepare(clouds[side], device=where)
 
-        trees = (index(0), index(1)) if engine in TELL_SPACING else None
+        def spacing(tree: neighbors.SpacingIndex, side: int) -> float | None:
+            with devices.enough_memory("to find how far apart points lie"):
+                return median_spacing(tree, to_numpy(clouds[side]), seed=seed)
+
+        trees = (index(0), index(1)) if engine == "kdtree" else None
         for side, rows in enumerate(asked):
             targets = trees[1 - side] if trees else index(1 - side)
             with naming(names[side]):
-                if trees and engine == "kdtree" and rows is None:
+                if trees and rows is None:
                     found.append(targets.nearest(trees[side], advance=show))
                 else:
                     some = clouds[side] if rows is None else clouds[side][rows]
                     found.append(neighbors.nearest(targets, some, show))
+            if engine == "triton-walk":  # while its tree is on the GPU, where there need not be room for two
+                spacings[1 - side] = spacing(targets, 1 - side)
+            del targets
     with timings.stage("spacing"):
-        spacings = []
-        for side, stored in enumerate(map(to_numpy, clouds)):
-            tree = trees[side] if trees else kdtree.Index(stored)
-            with devices.enough_memory("to find how far apart points lie"):
-                spacings.append(median_spacing(tree, stored, seed=seed))
+        if engine != "triton-walk":
+            for side, cloud in enumerate(clouds):
+                spacings[side] = spacing(trees[side] if trees else kdtree.Index(to_numpy(cloud)), side)
     used = Engine(engine, why, sum(way.proven for way in found), sum(way.fallback for way in found))
     forth, back = (
         Nearest(to_numpy(way.distances), _row_numbers(way.rows, len(clouds[1 - side])), asked[side])

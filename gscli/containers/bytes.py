@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from .. import files
 from ..errors import InputError
+from ..kernels.structured import FileMap
 from ..results.shown import counted
 
 # Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
@@ -90,7 +91,7 @@ def mapped(path: Path) -> npt.NDArray[np.uint8]:
             stream.seek(0, 2)
             if stream.tell() == 0:
                 raise InputError("is empty", path=path, remedy="check that its writer finished")
-            return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+            return np.frombuffer(FileMap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
     except OSError as error:
         raise files.unreadable(path, error) from None
 

@@ -29,6 +29,7 @@ TILE = (32, 16)  # pixels, across and down
 CHUNK = 1 << 15  # rows that a thread projects at a time
 TILES = 16  # that a thread draws at a time
 PAIRS = 1 << 26  # of a tile and a Gaussian in it, listed at a time
+KEPT_PAIRS = 1 << 23  # of them, where the lists are kept for the next view
 SHARED = 1 << 21  # of them, among which an image is shared out at a time
 SHARES = 4  # channels of an image that is shared out
 SHARE_UNIT = 1 << 22  # a share of one in an image of ones
@@ -67,9 +68,14 @@ _TALLY = Kernel("raster_tally", SPLAT, np.uint32, np.int32, int, np.float64, int
 
 
 class Room:
-    """Arrays that a view is drawn in, for the next one: the system would clear others anew for each."""
+    """Arrays that a view is drawn in, for the next one: the system would clear others anew for each.
 
-    def __init__(self) -> None:
+    Args:
+        pairs: of a tile and a Gaussian in it, how many are listed at a time; None for `PAIRS`.
+    """
+
+    def __init__(self, pairs: int | None = None) -> None:
+        self.pairs = PAIRS if pairs is None else pairs
         self._arrays: dict[str, Array] = {}
 
     def array(self, name: str, count: int, kind: Any) -> Array:
@@ -225,7 +231,9 @@ class _Bands:
         lines, top = self._pairs[:: self._across], 0
         down = len(lines) - 1
         while top < down:
-            bottom = max(top + 1, int(np.searchsorted(lines, lines[top] + PAIRS, side="right")) - 1)
+            bottom = max(
+                top + 1, int(np.searchsorted(lines, lines[top] + self._room.pairs, side="right")) - 1
+            )
             band = self._band(top, bottom)
             if (top, bottom) == (0, down):
                 self._whole = band

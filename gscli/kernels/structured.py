@@ -188,6 +188,11 @@ def spare(rows: Array) -> None:
         mapping.spared = True
 
 
+def can_be_spared(rows: Array) -> bool:
+    """Whether rows are those of a file whose pages `spare` lets go of."""
+    return isinstance(mapping_under(rows), FileMap)
+
+
 def is_spared(rows: Array) -> bool:
     """Whether rows are those of a file whose pages are let go of; see `spare`."""
     mapping = mapping_under(rows)

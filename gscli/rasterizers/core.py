@@ -77,7 +77,7 @@ class Drawable:
         try:
             room = self._rooms.pop()
         except IndexError:
-            room = splatting.Room()
+            room = splatting.Room(splatting.KEPT_PAIRS)
         yield room
         self._rooms.append(room)
 

@@ -57,7 +57,7 @@ def beside(
     """
     whole, name = formats.read(source), os.fspath(source)
     views = judging.from_where(whole, name, None)
-    judge = judging.Judge(whole, name, views, often=True)
+    judge = judging.Judge(whole, name, views)
     found = []
     with track("comparing", len(views.cameras) * len(thinned), "views") as advance:
         for how, path in {"the whole scene": source, **thinned}.items():

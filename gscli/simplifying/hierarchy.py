@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
 from ..kernels import merging, morton, parallel
 from ..neighbors import knn
 from . import boxes
@@ -47,8 +48,13 @@ def hierarchy(gaussians: Gaussians, weights: Array, count: int, *, sparing: bool
     Args:
         weights: (N,) of the rows, see `gscli.simplifying.clusters`.
         sparing: whether one box is merged at a time; else as many as there are threads.
+
+    Raises:
+        UsageError: 2^31 rows or more.
     """
     total, xyz = len(gaussians.cloud), gaussians.cloud.xyz
+    if total >= 1 << 31:  # rows are numbered in 32 bits
+        raise UsageError(f"{total:,} Gaussians are too many to be merged at once")
     if total <= BOX:
         return Hierarchy(total, _pairs(_Rows.of(gaussians, weights, np.arange(total), xyz).merge(count)))
     pieces = boxes.rows_of(xyz, BOX)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from ..cameras import Camera, digest
@@ -51,22 +50,17 @@ class Judge:
     """Draws scenes beside one that they are to look like.
 
     Args:
-        cloud: that one. name: what messages call it. views: from where.
-        often: whether there are several to judge: then its pictures are kept, 4 MB each.
+        cloud: that one, whose pictures are kept, 4 MB each. name: what messages call it. views: from where.
     """
 
-    def __init__(self, cloud: GaussianCloud, name: str, views: Views, *, often: bool = False) -> None:
+    def __init__(self, cloud: GaussianCloud, name: str, views: Views) -> None:
         self.views, self._name = views, name
         scene = look.drawn(cloud, name)
-
-        def draw(number: int) -> Picture:
-            return scene.draw(views.cameras[number])
-
-        self._draw = cache(draw) if often else draw
+        self._pictures = [scene.draw(camera) for camera in views.cameras]
 
     def of(self, simplified: GaussianCloud, advance: Callable[[int], Any]) -> Judged:
         """Draw both from all views, and say how alike they look."""
-        return _judged(look.drawn(simplified, self._name), self._draw, self.views, advance)
+        return _judged(look.drawn(simplified, self._name), self._pictures, self.views, advance)
 
     def stage(self, simplified: GaussianCloud, timings: Timings, track: Track) -> Judged:
         """`of`, as a stage of its own."""
@@ -75,11 +69,11 @@ class Judge:
 
 
 def _judged(
-    one: Drawable, drawn: Callable[[int], Picture], views: Views, advance: Callable[[int], Any]
+    one: Drawable, pictures: Sequence[Picture], views: Views, advance: Callable[[int], Any]
 ) -> Judged:
     black, white = Likeness(ssim=False), Likeness(ssim=False)
-    for number, camera in enumerate(views.cameras):
-        here, there = one.draw(camera), drawn(number)
+    for camera, there in zip(views.cameras, pictures, strict=True):
+        here = one.draw(camera)
         assert here.color is not None
         assert there.color is not None
         black.add(camera.name, here.color, here.alpha, there.color, there.alpha)

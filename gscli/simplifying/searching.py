@@ -60,6 +60,7 @@ def fewest(
         else:
             in_a_row = min(in_a_row, 0) - 1
             low, below = count, reached
+        del made  # before the next one is
     if best is None:
         tells = f"with {low:,} of {total:,} left it is {below:.1f} dB" if tried else f"there is {total:,}"
         raise GateMissed(

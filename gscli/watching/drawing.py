@@ -98,15 +98,24 @@ class Drawing:
     ) -> None:
         self._asked = asked
         self._rasterizer = rasterizer
-        self._engine = rasterizers.chosen(rasterizer, where)
-        self._engine.prepare(Splats(np.empty(0, scene.columns(0)), 0))
+        self.move(where)
         self._said = None if data_range is None else span(data_range, "data_range")
         cameras = tuple(of_file(asked)) if asked.path is not None else ()
         self.settled = before or Settled(cameras, self._said)
 
     def move(self, where: torch.device | None) -> None:
-        """Draw there from now on."""
+        """Draw there from now on.
+
+        Raises:
+            UsageError, EngineUnavailable: the engine cannot run there.
+        """
         self._engine = rasterizers.chosen(self._rasterizer, where)
+        self._engine.prepare(Splats(np.empty(0, scene.columns(0)), 0))
+
+    @property
+    def only_cpu(self) -> str:
+        """Why the CPU draws, if it has to; see `gscli.rasterizers.Chosen`."""
+        return self._engine.only_cpu(self._rasterizer)
 
     @property
     def views(self) -> int:

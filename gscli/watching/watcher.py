@@ -199,9 +199,8 @@ class Watcher:
         if self.device != devices.AUTO:
             return
         points, drawing = len(a.xyz) + len(b.xyz), self.drawing
-        place = placing.settled(
-            self.device, self.where, placing.Load(points, points * drawing.views if drawing else 0)
-        )
+        drawn = 0 if drawing is None or drawing.only_cpu else points * drawing.views
+        place = placing.settled(self.device, self.where, placing.Load(points, drawn))
         self.device, self.where = devices.describe(place.device), place.device
         if drawing is not None:
             drawing.move(place.device)

@@ -61,6 +61,8 @@ def test_on_another_device_the_numbers_are_the_same(runs: tuple[Path, Path]) -> 
     assert said[0].startswith("device auto: cpu, as ")
     with pytest.raises(UsageError, match="no device"):
         next(watch(runs, device="tpu", **SOON))
+    with pytest.raises(UsageError, match="device='auto' may be the CPU, where the triton rasterizer"):
+        next(watch(runs, device="auto", rasterizer="triton", **SMALL, **SOON))
 
 
 @needs_core
