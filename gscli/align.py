@@ -106,7 +106,7 @@ def align(
 
     Poses that lay the one roughly on the other are tried: as they are, turned by right angles, principal axes
     on each other, and where both overlap most. The best are refined by iterated closest points, both ways. A
-    third of either may be missing.
+    third of either may often be missing.
 
     Args:
         source, target: files, ``-`` for stdin, clouds, or arrays of points. The target stays where it is.

@@ -50,7 +50,7 @@ def overlaps(
             alike = np.fft.irfftn(here.conj() * there * blur, s=(CELLS,) * 3, axes=(0, 1, 2))
             best = int(alike.argmax())
             shift = steps[np.array(np.unravel_index(best, alike.shape))]
-            size = np.sqrt(float((np.square(np.abs(here)) * blur).sum()))
+            size = np.sqrt(float((np.square(np.abs(here)) * blur).sum())) or np.inf  # where nothing is near
             matrix = pose(rotation, scale, np.zeros(3), shift)
             found.append(_Overlap(float(alike.flat[best]) / size, matrix))
             advance(1)

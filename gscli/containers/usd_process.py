@@ -57,8 +57,12 @@ class _Scene:
         if layer is None:
             raise ValueError("no scene")
         self.out, self.most, self.at = out, most, 0
-        self.outside = _without_others(layer)
+        self.outside, self._layers = _without_others(layer)  # held, or they would be read again as they were
         self.stage = Usd.Stage.Open(layer)
+        inner = f"{layer.identifier}["
+        for used in self.stage.GetUsedLayers():
+            if not used.anonymous and used is not layer and not used.identifier.startswith(inner):
+                raise ValueError("refers to other files")
         self.left: Counter[str] = Counter()
         self.varying = False
 
@@ -175,16 +179,16 @@ def _moves(prim: Any) -> bool:
     return False
 
 
-def _without_others(root: Any) -> list[str]:
+def _without_others(root: Any) -> tuple[list[str], list[Any]]:
     """Take references to other files out of layers in memory, but for those to layers of one .usdz.
 
     Returns:
-        The files, as the layers name them.
+        The files, as the layers name them; the layers.
     """
     from pxr import Sdf
 
     package = f"{root.identifier}[" if str(root.identifier).endswith(".usdz") else None
-    todo, seen, outside = [root], {root.identifier}, set[str]()
+    todo, seen, outside, layers = [root], {root.identifier}, set[str](), list[Any]()
 
     def is_outside(layer: Any, asset: str) -> bool:
         inner = Sdf.ComputeAssetPathRelativeToLayer(layer, asset)
@@ -217,6 +221,7 @@ def _without_others(root: Any) -> list[str]:
         layer = todo.pop()
         if layer is None:
             continue
+        layers.append(layer)
         layer.SetPermissionToEdit(True)
         for asset in [*layer.subLayerPaths]:
             if is_outside(layer, asset):
@@ -225,4 +230,4 @@ def _without_others(root: Any) -> list[str]:
         layer.Traverse(Sdf.Path.absoluteRootPath, paths.append)
         for path in paths:
             strip(layer, path)
-    return sorted(outside)
+    return sorted(outside), layers

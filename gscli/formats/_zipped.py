@@ -6,6 +6,7 @@ is written under a name that a file gives.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,7 +88,7 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
 
 def _archive(path: Path, called: str, part: str | None) -> _Archive | None:
     """The zip to look for a scene in, if it is one."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return None
     head = head_of(path)
     if not head.startswith((zips.MAGIC, zips.EMPTY)):

@@ -59,7 +59,7 @@ class _Prim(NamedTuple):
 
 
 def sniff(head: bytes) -> bool:
-    if head.startswith(usd.PACKAGE):
+    if head.startswith(usd.PACKAGE) and head[8:10] == b"\0\0":  # stored, as packages are and few other zips
         name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
         return name.endswith((b".usd", b".usda", b".usdc"))
     return head.startswith((usd.TEXT, usd.BINARY))

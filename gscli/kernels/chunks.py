@@ -86,6 +86,8 @@ def _cut(points: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.int64]:
             continue
         inside = points[:, box]
         spans = [float(axis.max()) - float(axis.min()) for axis in inside]
+        if not max(spans):
+            continue
         across = inside[spans.index(max(spans))]
         ranked = np.sort(across)
         cuts = np.arange(size, count, size)

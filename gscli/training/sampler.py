@@ -43,9 +43,10 @@ class GridSampler:
     Nothing is random but by `seed`, the epoch and the row's number, and nothing global is read or
     changed. Copies, such as those of DataLoader workers, draw the same.
 
-    Memory: 8 bytes per point (24 on a GPU without Triton) and 32 per cell, 40 of a batch. CPU scenes are drawn from by NumPy, which is
-    faster than torch there; CUDA scenes by fused kernels, or by torch where Triton is missing, with one wait
-    for all scenarios of a call, and another at the first. All keep the same rows.
+    Memory: 8 bytes per point (24 on a GPU without Triton) and 32 per cell, 40 of a batch. CPU scenes are
+    drawn from by NumPy, which is faster than torch there; CUDA scenes by fused kernels, or by torch where
+    Triton is missing, with one wait for all scenarios of a call, and another at the first. All keep the same
+    rows.
 
     Args:
         grid: the cells, as NumPy arrays or as tensors on the device to draw on.

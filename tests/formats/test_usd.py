@@ -137,6 +137,18 @@ def test_references_within_a_package_are_followed(tmp_path):
     assert len(gscli.read(tmp_path / "x.usdz")) == 2
 
 
+def test_a_layer_of_a_package_opens_no_other_file(tmp_path):
+    other = tmp_path / "other.usda"
+    other.write_text(OTHER)
+    text = usds.scene(REFERRING.format(kind="references", asset="./inner.usda"))
+    inner = OTHER.replace("{", "{" + REFERRING.format(kind="references", asset=other), 1)
+    inner = inner.replace("1.0", f"1.0\n(\n    subLayers = [@{other}@]\n)", 1)
+    pack(tmp_path / "x.usdz", {"main.usda": text, "inner.usda": inner})
+    cloud = gscli.read(tmp_path / "x.usdz")
+    assert len(cloud) == 2
+    assert str(other) in notes(cloud)
+
+
 VARIANT = """
     def "V" (
         variants = { string v = "x" }

@@ -138,26 +138,62 @@ def test_rows_of_a_file_that_is_spared_are_those_that_they_were(source: Path) ->
     assert not structured.is_spared(taken)
 
 
+PEAK = """
+import re, sys
+from gscli.cli import main
+main(sys.argv[1:], standalone_mode=False)
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+def peak(folder: Path, *words: str) -> int:
+    """Bytes that a process took at most."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "GSCLI_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, *words, "-q"], cwd=folder, env=env, check=True, capture_output=True
+    )
+    return 1024 * int(done.stdout)
+
+
 @needs_core
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_process_stays_within_its_limit(tmp_path: Path) -> None:
     """Of two boxes."""
     scene.write(tmp_path / "scene.ply", 520_000)
-    script = """
-import re, sys
-from gscli.cli import main
-main(["simplify", "scene.ply", *sys.argv[1:], "--target", "1%", "--views", "1", "-q"], standalone_mode=False)
-print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-"""
-
-    def run(*words: str) -> int:
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "GSCLI_THREADS": "2"}
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words], cwd=tmp_path, env=env, check=True, capture_output=True
-        )
-        return 1024 * int(done.stdout)
-
-    limit = least(tmp_path / "scene.ply", tmp_path / "cut.ply", target="1%")
-    peak, limited = run("whole.ply"), run("cut.ply", "--memory-limit", limit)
-    assert limited < int(limit[:-2]) * 10**6 < peak
+    limit = least(tmp_path / "scene.ply", tmp_path / "cut.ply", target="1%", views=1)
+    words = ("--target", "1%", "--views", "1")
+    whole = peak(tmp_path, "simplify", "scene.ply", "whole.ply", *words)
+    limited = peak(tmp_path, "simplify", "scene.ply", "cut.ply", *words, "--memory-limit", limit)
+    assert limited < int(limit[:-2]) * 10**6 < whole
     assert (tmp_path / "cut.ply").read_bytes() == (tmp_path / "whole.ply").read_bytes()
+
+
+@needs_core
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("simplify", "in.ply o.ply --target 10% --views 1"),  # each as wide as the picture
+        ("simplify", "in.ply o.ply --min-psnr 25 --views 1"),
+        ("simplify", "in.ply o.ply --target 10% --views 400"),
+        ("simplify", "in.npy o.ply --target 10% --views 0"),
+        ("lod", "in.ply levels --ratio 0.9 --levels 3 --views 1"),
+    ],
+)
+def test_what_takes_most_is_within_the_limit(tmp_path: Path, command: str, words: str) -> None:
+    given = scene.make(60_000, sh_degree=2)
+    if words.endswith("10% --views 1"):
+        given = given.with_columns(**{f"scale_{i}": np.float32(1) for i in range(3)})
+    formats.write(tmp_path / "in.ply", given)
+    formats.write(tmp_path / "in.npy", given, allow_lossy=True)
+    arguments = [command, *words.split(), "-q"]
+    refused = subprocess.run(
+        [sys.executable, "-m", "gscli", *arguments, "--memory-limit", "1MB"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GSCLI_THREADS": "2"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    limit = refused.stderr.split()[-1]
+    assert peak(tmp_path, *arguments, "--memory-limit", limit) < int(limit[:-2]) * 10**6
