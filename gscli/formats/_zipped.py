@@ -10,13 +10,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from os.path import basename, dirname
 from pathlib import Path
 from stat import S_ISLNK
 
 from ..containers import zip as zips
 from ..containers.spool import spooled
+from ..containers.zip_names import is_hidden, readable
 from ..errors import GscliError, InputError
 from . import _gsplat
 from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, head_of
@@ -71,6 +73,7 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
         if not form.sniff(zips.starting_with(basename(name))):
             what = f"leads to the files beside it ({form.name})"
             raise InputError(what, path=place, remedy="unpack the zip first")
+        form = replace(form, read=partial(form.read, page=archive.names[name]))
         yield Opened(path, form, rest, note)  # what it leads to is read of the zip
         return
     if _gsplat.has_siblings(basename(name), archive.beside(name)):
@@ -111,7 +114,7 @@ class _Archive:
 
     def __init__(self, path: Path, called: str) -> None:
         self._zip, self._path, self._called = zips.Zip(path, "a zip"), path, called
-        self.names = {_readable(name, info.flag_bits): name for name, info in self._zip.members.items()}
+        self.names = {readable(name, info.flag_bits): name for name, info in self._zip.members.items()}
         if len(self.names) < len(self._zip.members):
             raise InputError("holds two members of one name", path=path, remedy="it is damaged")
 
@@ -169,7 +172,7 @@ class _Archive:
 
     def _visible(self) -> list[str]:
         """The members that are files which somebody put there."""
-        return [name for name in self.names if not _is_hidden(name) and not self._is_link(name)]
+        return [name for name in self.names if not is_hidden(name) and not self._is_link(name)]
 
     def _scenes(self, visible: Sequence[str]) -> list[str]:
         """Those that are scenes by what they hold, and the bare by their names.
@@ -199,21 +202,6 @@ class _Archive:
     def _is_link(self, name: str) -> bool:
         info = self._zip.members[self.names[name]]
         return info.create_system == _UNIX and S_ISLNK(info.external_attr >> 16)
-
-
-def _readable(name: str, flags: int) -> str:
-    """The name of a member: where none is told to be UTF-8, most programs write that all the same."""
-    try:
-        return name if flags & zips.UTF8 else name.encode("cp437").decode()
-    except UnicodeError:
-        return name
-
-
-def _is_hidden(name: str) -> bool:
-    """Whether it is a folder, or something that an operating system keeps beside files."""
-    words = name.split("/")
-    hidden = any(word.startswith(".") and word not in (".", "..") for word in words)
-    return hidden or not words[-1] or "__MACOSX" in words
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import MAX_JSON, SMALL, check_expansion, check_scene, malformed, parsed, read_small
 from ..containers.zip import Zip, first_member
+from ..containers.zip_names import is_hidden
 from ..errors import GscliError, InputError
 from ..files import render_modes, writing
 from ..kernels import quaternions
@@ -54,14 +55,18 @@ def sniff(head: bytes) -> bool:
     return first_member(head) == "meta.json" or first_member(head).endswith(".webp")
 
 
-def read(path: Path) -> GaussianCloud:
+def read(path: Path, *, page: str | None = None) -> GaussianCloud:
     """Read a SOG file, its folder, or the meta.json in it.
+
+    Args:
+        path: what is read.
+        page: the meta.json in a zip with several; None for the only one.
 
     Raises:
         InputError: damaged, or a picture of another size than its splats need.
     """
     with malformed(path, "SOG"):
-        fetch = _members(path)
+        fetch = _members(path, page)
         meta = parsed(fetch("meta.json", MAX_JSON))
         version = meta.get("version", 1)
         if version not in (1, 2):
@@ -144,11 +149,11 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _members(path: Path) -> Fetch:
+def _members(path: Path, page: str | None) -> Fetch:
     """How to get a member's bytes by name, of at most so many: from the zip, or from the folder."""
     if not path.is_dir() and path.suffix != ".json":
         archive = Zip(path, "SOG")
-        folder_in = _folder_in(path, archive)
+        folder_in = (page or _page_in(path, archive)).removesuffix("meta.json")
 
         def unpack(name: str, most: int = _MAX_PICTURE) -> bytes:
             name = folder_in + name
@@ -167,18 +172,18 @@ def _members(path: Path) -> Fetch:
     return read_member
 
 
-def _folder_in(path: Path, archive: Zip) -> str:
-    """The folder of a zip, with a slash, that the scene is in; empty where that is not in one."""
-    pages = [name for name in archive.members if name.endswith("/meta.json")]
+def _page_in(path: Path, archive: Zip) -> str:
+    """The meta.json of a zip, where it is not told which: that at the root, or else the only one."""
+    pages = [name for name in archive.members if name.endswith("/meta.json") and not is_hidden(name)]
     if "meta.json" in archive.members:
-        return ""
+        return "meta.json"
     if not pages:
         remedy = "it is damaged, or holds a scene of another format: name that, as in FILE::scene.ply"
         raise InputError("has no member meta.json", path=path, remedy=remedy)
     if len(pages) > 1:
         what = f"holds {len(pages)} scenes ({', '.join(pages[:4])}{' ...' * (len(pages) > 4)})"
-        raise InputError(what, path=path, remedy="unpack it first")
-    return pages[0].removesuffix("meta.json")
+        raise InputError(what, path=path, remedy=f"name one, as in FILE::{pages[0]}")
+    return pages[0]
 
 
 def _picture(path: Path, packed: bytes, count: int, exact: int | None = None) -> npt.NDArray[np.uint8]:

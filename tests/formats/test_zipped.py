@@ -167,9 +167,29 @@ def test_a_sog_is_read_whichever_folder_of_a_zip_it_is_in(tmp_path, cloud):
         assert gscli.read(zipped(tmp_path / f"{number}.zip", members)) == wanted, number
     assert gscli.read(f"{tmp_path}/3.zip::scene/meta.json") == wanted
     assert gscli.read(zipped(tmp_path / "in.zip", {"b/a.sog": tmp_path / "a.sog"})) == wanted
-    two = {f"{folder}/{name}": body for name, body in parts.items() for folder in "ab"}
-    refused(zipped(tmp_path / "two.zip", two), r"holds 2 scenes \(a/meta\.json, b/meta\.json\)")
-    refused(f"{tmp_path}/two.zip::b/meta.json", r"holds 2 scenes .*; unpack it first")
+
+
+def test_of_several_sogs_the_one_that_is_named_is_read(tmp_path, cloud, make_scene):
+    one, two = parts_of_sog(tmp_path / "a.sog", cloud), parts_of_sog(tmp_path / "b.sog", make_scene(200, 0))
+    wanted = [gscli.read(tmp_path / name) for name in ("a.sog", "b.sog")]
+
+    def archive(name: str, first: str, second: str, members: dict[str, bytes]) -> Path:
+        placed = {
+            f"{folder}{key}": body
+            for folder, parts in ((first, one), (second, two))
+            for key, body in parts.items()
+        }
+        return zipped(tmp_path / name, {**members, **placed})
+
+    for number, members in enumerate(({}, {"README.md": b"x"})):
+        beside = archive(f"{number}.zip", "a/", "b/", members)
+        refused(beside, r"holds 2 scenes \(a/meta\.json, b/meta\.json\); name one, as in .*::a/meta\.json")
+        assert [gscli.read(f"{beside}::{folder}/meta.json") for folder in "ab"] == wanted
+        below = archive(f"{number}b.zip", "", "b/", members)
+        assert [gscli.read(f"{below}::{page}") for page in ("meta.json", "b/meta.json")] == wanted
+        hidden = archive(f"{number}h.zip", "scene/", ".cache/", members)
+        assert gscli.read(hidden) == wanted[0]
+        assert gscli.read(f"{hidden}::.cache/meta.json") == wanted[1]
 
 
 def test_a_member_of_what_is_a_zip_itself_can_be_named(tmp_path, ply, cloud):
