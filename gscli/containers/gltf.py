@@ -29,6 +29,8 @@ Array = npt.NDArray[Any]
 FLOAT = 5126
 TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", FLOAT: "<f4"}  # of components
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_OPEN = re.compile(r"/dev/(fd/)?[^/]+|/proc/[^/]+/fd/[^/]+")
+_ALONE = "out of a zip or pipe it is read alone: unpack the zip first, or name the file"
 MOST_BUFFERS = 1000  # more are not counted
 _WITHIN = re.compile(rb'"data:[^",]{0,100};base64,([A-Za-z0-9+/=\\]*)"')  # a solidus may be escaped
 
@@ -208,6 +210,8 @@ class Gltf:
         parts = re.split(r"[/\\]", name)
         if ":" in name or "\0" in name or ".." in parts or parts[0] == "":
             raise InputError(f"names a buffer outside of its folder: {name!r:.60}", path=self.path)
+        if _OPEN.fullmatch(str(self.path)):  # beside it are the files that this process has open
+            raise InputError(f"has its buffer {name!r:.60} in another file", path=self.path, remedy=_ALONE)
         return self.path.parent / name
 
 

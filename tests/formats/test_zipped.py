@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -206,13 +207,28 @@ def test_a_member_of_what_is_a_zip_itself_can_be_named(tmp_path, ply, cloud):
 def test_what_leads_to_files_beside_it_is_refused(tmp_path, cloud):
     gscli.write(tmp_path / "a.gltf", cloud, allow_lossy=True)
     archive = zipped(tmp_path / "x.zip", {name: tmp_path / name for name in ("a.gltf", "a.bin")})
-    refused(f"{archive}::a.gltf", r"its buffer a\.bin: no such file; it is read alone: unpack the zip first")
+    refused(
+        f"{archive}::a.gltf", r"has its buffer 'a\.bin' in another file; .* read alone: unpack the zip first"
+    )
     parts_of_sog(tmp_path / "a.sog", cloud)
     level = samples.streamed_sog(tmp_path / "levels", tmp_path / "a.sog")
     archive = zipped(tmp_path / "y.zip", {"levels/lod-meta.json": level, "levels/0.sog": tmp_path / "a.sog"})
     refused(
         f"{archive}::levels/lod-meta.json", r"leads to the files beside it \(streamed_sog\); unpack the zip"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="needs /dev/fd")
+def test_a_gltf_in_a_zip_or_pipe_reads_nothing_that_this_process_has_open(tmp_path, cloud):
+    gscli.write(tmp_path / "a.gltf", cloud, allow_lossy=True)
+    with (tmp_path / "a.bin").open("rb") as held:
+        for uri in (str(held.fileno()), f"./{held.fileno()}", f"fd/{held.fileno()}"):
+            body = (tmp_path / "a.gltf").read_bytes().replace(b'"a.bin"', json.dumps(uri).encode())
+            refused(zipped(tmp_path / "x.zip", {"a.gltf": body}), f"has its buffer '{uri}' in another file")
+            piped = {"input": body, "pass_fds": [held.fileno()], "capture_output": True}
+            done = subprocess.run([sys.executable, "-m", "gscli", "info", "-"], check=False, **piped)
+            assert done.returncode == 3
+            assert b"in another file; out of a zip or pipe" in done.stderr
 
 
 def test_a_zip_within_a_zip_is_refused(tmp_path, ply):
