@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from .. import files
 from ..cloud import GaussianCloud
+from ..containers import zip as zips
 from ..errors import UsageError, WriteRefused, did_you_mean
 from ..files import axes as frames
 from ..files import qualities, writing
 from ..progress import nothing
-from ._format import FORMATS, Format, Loss, Writer, by_suffix, told
+from ._format import FORMATS, PART, Format, Loss, Writer, by_suffix, head_of, told
 from ._rows import row_numbers
 from ._write import Edit
 
@@ -164,6 +165,9 @@ def _of_quality(path: str | os.PathLike[str], form: Format, quality: str) -> Wri
 def _format_of(path: str | os.PathLike[str], like: str | None) -> Format:
     if files.descriptor(path) is not None:
         return FORMATS.get("ply")
+    if (archive := _archive_of(os.fspath(path))) is not None:
+        what = f"would be a file beside {os.path.basename(archive)}, no member of it"
+        raise UsageError(what, path=path, remedy="zips are only read; write a file beside it")
     found = by_suffix(path, written=True)
     if found is not None:
         return found[1]
@@ -180,6 +184,14 @@ def _format_of(path: str | os.PathLike[str], like: str | None) -> Format:
         raise UsageError(f"{what}: {found[1].name} is only read", path=path, remedy=remedy)
     written = [suffix for form in FORMATS if form.writer is not None for suffix in form.suffixes]
     raise UsageError(what, path=path, remedy=did_you_mean(os.path.splitext(place)[1], written, remedy))
+
+
+def _archive_of(path: str) -> str | None:
+    """The zip that is there, of which a path names a member; None for another path, or one that is there."""
+    archive, separator, _ = path.partition(PART)
+    if not separator or os.path.lexists(path) or not os.path.isfile(archive):
+        return None
+    return archive if head_of(Path(archive)).startswith((zips.MAGIC, zips.EMPTY)) else None
 
 
 def check_outputs(

@@ -231,6 +231,18 @@ def test_a_gltf_in_a_zip_or_pipe_reads_nothing_that_this_process_has_open(tmp_pa
             assert b"in another file; out of a zip or pipe" in done.stderr
 
 
+def test_a_member_of_a_zip_is_not_written(tmp_path, ply, cloud):
+    archive = zipped(tmp_path / "x.zip", {"p.ply": ply})
+    before = archive.read_bytes()
+    for name in ("p.ply", "new/q.ply", "p"):
+        with pytest.raises(UsageError, match="zips are only read; write a file beside it"):
+            gscli.write(f"{archive}::{name}", cloud, overwrite=True)
+    assert archive.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [archive]
+    gscli.write(f"{tmp_path}/none.zip::p.ply", cloud)  # of no zip
+    assert gscli.read(f"{tmp_path}/none.zip::p.ply") == cloud
+
+
 def test_a_zip_within_a_zip_is_refused(tmp_path, ply):
     inner = zipped(tmp_path / "inner.zip", {"scene.ply": ply})
     refused(
