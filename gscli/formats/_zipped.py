@@ -21,7 +21,7 @@ from ..containers.spool import spooled
 from ..containers.zip_names import is_hidden, readable
 from ..errors import GscliError, InputError
 from . import _gsplat
-from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, head_of
+from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, called_like, head_of
 from ._identify import claiming, of_head
 
 MOST, LEAST = 1 << 20, 1 << 10  # bytes of members that are looked at for the scene, and what one counts for
@@ -99,9 +99,11 @@ def _archive(path: Path, called: str, part: str | None) -> _Archive | None:
     owner = claiming(head, called)
     if owner is None:
         return _Archive(path, called)
-    if part is None or bare(part) or "part" in owner.takes:
+    if "part" in owner.takes or (part is None and owner.name in called_like(called)):
         return None
     archive = _Archive(path, called)
+    if part is None or bare(part):
+        return None if archive.is_all(owner) else archive
     return archive if part in archive.names else None
 
 
@@ -150,6 +152,15 @@ class _Archive:
         """Whether a member is the page of a folder that says which of its files are what, as of SOG."""
         held = "\n".join([basename(name), *self.beside(name)])
         return name.endswith(".json") and form.sniff(FOLDER_HEAD + held.encode())
+
+    def is_all(self, owner: Format) -> bool:
+        """Whether a format that knows the first member by its name knows all of them, or what one holds."""
+        visible = self._visible()
+        own = [name for name in visible if owner.sniff(zips.starting_with(basename(name)))]
+        if len(own) == len(visible):
+            return True
+        own.sort(key=lambda name: not name.endswith(".json"))
+        return any(owner.sniff(self.head(name)) for name in own[: MOST // HEAD_BYTES])
 
     def names_another(self, name: str, text: str) -> bool:
         """Whether a text names a file beside a member."""

@@ -197,11 +197,30 @@ def test_a_member_of_what_is_a_zip_itself_can_be_named(tmp_path, ply, cloud):
     pytest.importorskip("PIL")
     picture = parts_of_sog(tmp_path / "a.sog", cloud)["means_l.webp"]
     archive = zipped(tmp_path / "x.zip", {"preview.webp": picture, "scene.ply": ply})
-    refused(archive, r"has no member meta\.json; .* name that, as in FILE::scene\.ply")
     assert gscli.read(f"{archive}::scene.ply") == cloud
+    refused(
+        zipped(tmp_path / "y.zip", {"preview.webp": picture}),
+        r"has no member meta\.json; .* name that, as in",
+    )
     np.savez(tmp_path / "x.npz", xyz=cloud.xyz, other=cloud.xyz + 1)
     assert np.array_equal(gscli.read(f"{tmp_path}/x.npz::other.npy").xyz, cloud.xyz + 1)
     refused(f"{tmp_path}/x.npz::none", "holds one model", UsageError)
+
+
+def test_a_zip_is_of_no_format_whose_files_it_only_begins_with(tmp_path, ply, cloud):
+    parts = parts_of_sog(tmp_path / "a.sog", cloud)
+    table = io.BytesIO()
+    np.save(table, np.arange(9))
+    first = {"preview.webp": parts["means_l.webp"], "meta.json": b"{}", "labels.npy": table.getvalue()}
+    for name, body in first.items():
+        archive = zipped(tmp_path / f"{name}.zip", {name: body, "scene.ply": ply})
+        if name.endswith(".npy"):  # a scene as well, as far as is known
+            refused(archive, r"holds 2 scenes \(labels\.npy, scene\.ply\); name one")
+        else:
+            assert gscli.read(archive) == cloud
+        assert gscli.read(f"{archive}::scene.ply") == cloud
+    with_notes = zipped(tmp_path / "notes.zip", {**parts, "README.md": b"x"})
+    assert gscli.read(with_notes) == gscli.read(tmp_path / "a.sog")
 
 
 def test_what_leads_to_files_beside_it_is_refused(tmp_path, cloud):
