@@ -225,6 +225,7 @@ def test_no_second_scene_is_held_in_memory(tmp_path, make_scene, monkeypatch, na
         tracemalloc.stop()
 
 
+@pytest.mark.once
 def test_a_palette_is_found_in_little_more_memory_than_its_harmonics(tmp_path, make_scene, monkeypatch):
     pytest.importorskip("PIL")
     monkeypatch.setenv("GSCLI_THREADS", "1")

@@ -100,6 +100,7 @@ def test_no_other_round_size_is_nearer(name, aim):
 
 
 @pytest.mark.parametrize("name", ["floor on a round number", "donuts far apart", "cable", "clusters of 20"])
+@pytest.mark.once
 def test_no_other_round_size_is_nearer_for_many_points(name):
     """From 2^18 points on most sizes are ruled out by a part of them."""
     xyz = CLOUDS[name](300_000, np.random.default_rng(1))

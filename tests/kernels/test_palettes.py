@@ -99,6 +99,7 @@ def test_a_palette_of_few_rows_is_those_rows(count):
 
 
 @pytest.mark.parametrize("width, count, entries", [(9, 900, 64), (24, 700, 128), (45, 9000, 256)])
+@pytest.mark.once
 def test_a_palette_leaves_no_more_than_k_means_from_random_starts(width, count, entries, monkeypatch):
     points = clustered(count, width)
     monkeypatch.setattr(palettes, "LEAF", 400)
