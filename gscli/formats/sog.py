@@ -55,7 +55,7 @@ def sniff(head: bytes) -> bool:
     return first_member(head) == "meta.json" or first_member(head).endswith(".webp")
 
 
-def read(path: Path, *, page: str | None = None) -> GaussianCloud:
+def read(path: Path, page: str | None = None) -> GaussianCloud:
     """Read a SOG file, its folder, or the meta.json in it.
 
     Args:
