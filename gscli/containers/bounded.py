@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,18 +49,18 @@ def source_in(folder: Path, path: Path, name: str) -> Path:
     return source
 
 
-def run(function: str, path: Path, what: str, *arguments: object) -> None:
+def run(function: str, path: Path, what: str, *arguments: object, done: Callable[[], bool]) -> None:
     """Call a function in a process of its own, which is to `gscli.containers.bounded_process.enter`.
 
     Args:
         function: see `gscli.runtime.processes.command`.
         path: the file that is read. what: what it is, such as ``LAZ``.
-        arguments: of the function.
+        arguments: of the function. done: whether what it is to leave is there.
 
     Raises:
         InputError: the process was ended, or failed.
     """
-    if processes.run(function, *map(str, arguments)):
+    if processes.run(function, *map(str, arguments)) or not done():
         raise InputError(
             f"has damaged {what} data, or asks for more memory or time than a scene of its size",
             path=path,
@@ -86,8 +86,9 @@ def taken_apart(
     """
     with temporaries.folder(f"gscli-{what.lower()}") as folder:
         (folder / ASKED).write_text(json.dumps(asked))
-        run(function, path, what, source_in(folder, path, name), folder, *arguments)
-        about = parsed(read_small(folder / ABOUT, MAX_JSON))
+        source, told = source_in(folder, path, name), folder / ABOUT
+        run(function, path, what, source, folder, *arguments, done=told.exists)
+        about = parsed(read_small(told, MAX_JSON))
         if "error" in about:
             raise ValueError(about["error"])
         values = folder / VALUES

@@ -65,7 +65,13 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
         target.write_bytes(head)
         source = bounded.source_in(folder, path, "points.laz")
         arguments = (decoder, source, target, start, layout.hex(), points, _ROOM + _COPIES * points)
-        bounded.run("gscli.containers.laz_process:main", path, "LAZ", *arguments)
+        bounded.run(
+            "gscli.containers.laz_process:main",
+            path,
+            "LAZ",
+            *arguments,
+            done=lambda: target.stat().st_size == start + points,
+        )
         with target.open("ab") as out:
             out.write(records)
         yield target

@@ -65,7 +65,6 @@ def start(
     threads: int = 1,
     at_most: bool = False,
     quiet: bool = False,
-    unheard: bool = False,
     pass_fds: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process that calls a function, with pipes to its stdin and from its stdout.
@@ -76,14 +75,14 @@ def start(
     Args:
         function, arguments: see `command`.
         threads, at_most: see `environment`.
-        quiet: whether what it writes to stderr is thrown away. unheard: or to stdout as well.
+        quiet: whether what it writes to stdout and stderr is thrown away.
         pass_fds: file descriptors that it shares.
     """
     return subprocess.Popen(
         command(function, *arguments),
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL if unheard else subprocess.PIPE,
-        stderr=subprocess.DEVNULL if quiet or unheard else None,
+        stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
         env=environment(threads, at_most=at_most),
         start_new_session=True,
         pass_fds=pass_fds,
@@ -92,7 +91,7 @@ def start(
 
 def run(function: str, *arguments: str) -> int:
     """Call a function in a process of its own, quietly and with one thread; returns its exit status."""
-    with start(function, *arguments, at_most=True, unheard=True) as process:
+    with start(function, *arguments, at_most=True, quiet=True) as process:
         try:
             return process.wait()
         finally:

@@ -10,6 +10,7 @@ import gscli
 from gscli import formats
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, GscliError, InputError
+from gscli.runtime import processes
 
 laspy = pytest.importorskip("laspy")
 SUFFIXES = [
@@ -304,3 +305,11 @@ def test_without_laszip_that_version_says_what_it_needs(monkeypatch, of_version_
         EngineUnavailable, match=r"version 4 of LASzip's coders needs laszip.*pip install laszip"
     ):
         gscli.read(of_version_4)
+
+
+def test_a_decoder_that_ends_well_without_all_points_has_read_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("lazrs")
+    gscli.write(tmp_path / "a.laz", gscli.read(las(tmp_path / "a.las", minor=4, kind=6)))
+    monkeypatch.setattr(processes, "run", lambda *_: 0)
+    with pytest.raises(InputError, match=r"a\.laz: has damaged LAZ data"):
+        gscli.read(tmp_path / "a.laz")

@@ -15,6 +15,7 @@ from gscli import fields, formats
 from gscli.cloud import GaussianCloud
 from gscli.containers.usd_process import MOST_LAYERS
 from gscli.errors import EngineUnavailable, InputError, WriteRefused
+from gscli.runtime import processes
 from tests.formats import usds
 from tests.formats.test_codecs import harmonics
 
@@ -348,3 +349,10 @@ def test_names_that_are_no_identifiers_are_named_as_lost(tmp_path, make_scene):
     rows = np.zeros(3, [*plain.dtype.descr, ("a b", "<f4")])
     with pytest.raises(WriteRefused, match="a b"):
         gscli.write(tmp_path / "x.usdz", GaussianCloud(rows))
+
+
+def test_a_process_that_ends_well_and_tells_nothing_has_read_nothing(tmp_path, monkeypatch):
+    (tmp_path / "x.usda").write_text(usds.scene(usds.splat()))
+    monkeypatch.setattr(processes, "run", lambda *_: 0)
+    with pytest.raises(InputError, match=r"x\.usda: has damaged USD data"):
+        gscli.read(tmp_path / "x.usda")
