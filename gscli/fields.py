@@ -32,6 +32,7 @@ Array = npt.NDArray[Any]
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
 SH_DC = ("f_dc_0", "f_dc_1", "f_dc_2")
+RGB = ("red", "green", "blue")
 OPACITY = "opacity"
 SCALE = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..kernels import quaternions
 from ..kernels.registration import pose
 
 Array = npt.NDArray[Any]
@@ -65,13 +66,8 @@ def rotations(count: int) -> Array:
     number = np.arange(count) + 0.5
     one, other = np.sqrt(number / count), np.sqrt(1 - number / count)
     a, b = (2 * np.pi * number / turn for turn in _SPIRAL)
-    x, y, z, w = one * np.sin(a), one * np.cos(a), other * np.sin(b), other * np.cos(b)
-    rows = [
-        *(1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-        *(2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-        *(2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-    ]
-    return np.stack(rows, 1).reshape(count, 3, 3)
+    turns = other * np.cos(b), one * np.sin(a), one * np.cos(a), other * np.sin(b)
+    return np.ascontiguousarray(quaternions.matrices(np.stack(turns, 1)))
 
 
 def slightly(degrees: float) -> Array:

@@ -19,7 +19,6 @@ from ..kernels import colormap, parallel, structured
 from ..scratch import Scratch
 
 COLUMN = "distance"
-RGB = ("red", "green", "blue")
 
 
 def check_options(
@@ -105,7 +104,7 @@ def _extended(cloud: GaussianCloud, columns: Mapping[str, npt.NDArray[Any]], col
     """The columns of a cloud as they lie, and the new ones behind them."""
     added = [(name, _type_for(values)) for name, values in columns.items()]
     if colored and fields.SH_DC[0] not in cloud:
-        added += [(name, np.dtype("u1")) for name in RGB if name not in cloud]
+        added += [(name, np.dtype("u1")) for name in fields.RGB if name not in cloud]
     return structured.extended(cloud.rows.dtype, added)
 
 
@@ -122,7 +121,7 @@ def _paint(rows: npt.NDArray[Any], distances: npt.NDArray[Any], top: float) -> N
     rgb = colormap.palette()[colormap.levels(distances, top)]
     names = rows.dtype.names or ()
     if fields.SH_DC[0] not in names:
-        for channel, name in enumerate(RGB):
+        for channel, name in enumerate(fields.RGB):
             as_share = rows.dtype[name].kind == "f"
             rows[name] = rgb[:, channel] / 255.0 if as_share else rgb[:, channel]
         return

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from .. import fields
 from ..containers.e57_process import Wanted
 from ..containers.e57_xml import Element
+from ..kernels import quaternions
 from ..kernels.elementary import sine_and_cosine
 from ._place import Place
-from ._rows import RGB
 
 Array = npt.NDArray[Any]
 CARTESIAN = ("cartesianX", "cartesianY", "cartesianZ")
@@ -103,9 +103,9 @@ class Scan:
     @cached_property
     def columns(self) -> dict[str, str]:
         """By field the name of its column, but for those that say where points are, and whether."""
-        known = dict(zip(_COLOURS, RGB, strict=True)) if self.colours else {}
+        known = dict(zip(_COLOURS, fields.RGB, strict=True)) if self.colours else {}
         known |= dict(zip(_NORMAL, fields.NORMAL, strict=True)) if self.fields.keys() >= set(_NORMAL) else {}
-        taken = {*fields.POSITION, *fields.NORMAL, *RGB, WHICH}  # which mean something
+        taken = {*fields.POSITION, *fields.NORMAL, *fields.RGB, WHICH}  # which mean something
         done = {*known, *self.around, self.state}
         for name in self.fields:
             if name not in done:
@@ -222,13 +222,9 @@ def _place(scan: Element, number: int) -> Place | None:
     length = math.sqrt(sum(each * each for each in turn))
     if not (math.isfinite(x + y + z) and math.isfinite(length) and length > 0):
         raise ValueError(f"scan {number} has a pose that makes no sense")
-    a, b, c, d = (each / length for each in turn)
-    linear = np.array([
-        [1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)],
-        [2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)],
-        [2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)],
-    ])  # fmt: skip
-    level = (1.0, 1.0, 1.0) if not (b or c or d) else None
+    unit = np.array(turn) / length
+    linear = quaternions.matrices(unit[None])[0]
+    level = None if unit[1:].any() else (1.0, 1.0, 1.0)
     if level and not (x or y or z):
         return None
     return Place(linear, np.array([x, y, z]), level, linear, np.ones(3))

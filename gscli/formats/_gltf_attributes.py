@@ -15,7 +15,7 @@ from ..errors import InputError
 from . import _gltf_colours, spz
 from ._activated import FLOAT_ENDS, QUATERNION, logarithms, logits
 from ._gltf_nodes import PACKED, SPLATS, Placed
-from ._rows import RGB, splat_names
+from ._rows import splat_names
 
 Array = npt.NDArray[Any]
 Piece = tuple[tuple[str, ...], Accessor, Callable[[Array], Array]]  # columns, their numbers, what they become
@@ -91,7 +91,7 @@ def shape(file: Gltf, one: Placed) -> Shape:
             own |= dict.fromkeys(fields.NORMAL, np.dtype("<f4"))
         elif name == "COLOR_0" and colours:
             entry = file.item("accessors", number)
-            names, stored = (*RGB, "alpha")[: WIDTHS[entry["type"]]], TYPES[entry["componentType"]]
+            names, stored = (*fields.RGB, "alpha")[: WIDTHS[entry["type"]]], TYPES[entry["componentType"]]
             if stored not in ("<u1", "<u2", "<f4"):
                 raise ValueError(f"colours of the type {entry['componentType']}")
             own |= dict.fromkeys(names, np.dtype("<f4" if stored == "<f4" else "u1"))
@@ -140,7 +140,7 @@ def pieces(file: Gltf, one: Placed, degree: int | None) -> Iterator[Piece]:
             yield fields.NORMAL, held(name, 3), _same
         elif name == "COLOR_0" and one.splats is None and "_red" not in attributes:
             accessor = held(name)
-            columns = (*RGB, "alpha")[: accessor.stored.shape[1]]
+            columns = (*fields.RGB, "alpha")[: accessor.stored.shape[1]]
             yield columns, Accessor(accessor.stored), _gltf_colours.from_linear
         elif name.startswith("_") and file.item("accessors", attributes[name])["type"] in WIDTHS:
             accessor = held(name)

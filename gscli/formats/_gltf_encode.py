@@ -20,7 +20,6 @@ from ..kernels.columns import spread
 from . import _gltf_colours, _rows
 from ._activated import Encode, Made, diffuse, finite, is_splats, lengths, normals_of, opacities, rotations
 from ._gltf_attributes import MOST, OPACITY, ROTATION, SCALE, coefficient, harmonics, rest
-from ._rows import RGB
 from ._turn import Signs, of_harmonics
 
 Array = npt.NDArray[Any]
@@ -79,9 +78,9 @@ class Attribute:
 def coloured(cloud: GaussianCloud) -> tuple[str, ...]:
     """The columns of points that COLOR_0 holds alone, being bytes."""
     bytes_of = [
-        name for name in (*RGB, "alpha") if name in cloud.fields and cloud.rows.dtype[name] == np.uint8
+        name for name in (*fields.RGB, "alpha") if name in cloud.fields and cloud.rows.dtype[name] == np.uint8
     ]
-    return tuple(bytes_of) if set(RGB) <= set(bytes_of) else ()
+    return tuple(bytes_of) if set(fields.RGB) <= set(bytes_of) else ()
 
 
 def own_of(cloud: GaussianCloud) -> list[str]:
@@ -89,7 +88,7 @@ def own_of(cloud: GaussianCloud) -> list[str]:
     taken = {*fields.POSITION, *normals_of(cloud)}
     if is_splats(cloud):
         taken |= {*_rows.splat_names(fields.sh_degree(cloud.fields) or 0)}
-        taken |= {*RGB} if _rows.is_coloured(cloud.fields) else set()
+        taken |= {*fields.RGB} if _rows.is_coloured(cloud.fields) else set()
     else:
         taken |= {*coloured(cloud)}
     return [
@@ -128,7 +127,7 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
             out.append(Attribute(name, "<f4", 3, Plain.of(rest(held, place), (sign, sign, sign))))
     elif _rows.is_coloured(cloud.fields):
         own = coloured(cloud)
-        shown = [name for name in (*RGB, "alpha") if name in (own or RGB)]
+        shown = [name for name in (*fields.RGB, "alpha") if name in (own or fields.RGB)]
         out.append(Attribute("COLOR_0", "<u2", len(shown), partial(_colours, shown), normalized=True))
     for name in own_of(cloud):
         kind = _AS.get(cloud.rows.dtype[name].str[1:], "<f4")

@@ -23,9 +23,6 @@ _ALPHAS[[0, -1]] = 0.25 / 255, 254.75 / 255
 LOGITS = fields.logit(_ALPHAS).astype(np.float32)  # (256,): the logit that an opacity byte stands for
 
 
-RGB = ("red", "green", "blue")
-
-
 def splat_names(degree: int = 0) -> tuple[str, ...]:
     """The columns of a splat of an SH degree, in the usual order without normals."""
     tail = (fields.OPACITY, *fields.SCALE, *fields.ROTATION)
@@ -40,14 +37,14 @@ def first_rest(held: int, degree: int) -> tuple[str, ...]:
 
 def is_coloured(names: Sequence[str]) -> bool:
     """Whether points have their colour as red, green and blue, and not as harmonics."""
-    return set(RGB) <= set(names) and not set(fields.SH_DC) & set(names)
+    return set(fields.RGB) <= set(names) and not set(fields.SH_DC) & set(names)
 
 
 def needed(names: Sequence[str]) -> tuple[str, ...]:
     """The columns of a splat, colours as these columns have them."""
     if not is_coloured(names):
         return splat_names()
-    return tuple(name for name in splat_names() if name not in fields.SH_DC) + RGB
+    return tuple(name for name in splat_names() if name not in fields.SH_DC) + fields.RGB
 
 
 def empty_splats(count: int, degree: int = 0) -> Array:
@@ -130,7 +127,7 @@ def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Arr
         GscliError: a column is missing, or a value is not finite, which no codec can hold.
     """
     if tuple(names) == fields.SH_DC and is_coloured(cloud.fields):
-        values = fields.dc_from_rgb(planes(cloud, RGB, first=first) / _full(cloud))
+        values = fields.dc_from_rgb(planes(cloud, fields.RGB, first=first) / _full(cloud))
     else:
         values = cloud.columns(names).T.astype(np.float64)
     if not np.isfinite(values).all():
@@ -144,7 +141,7 @@ def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Arr
 
 def _full(cloud: GaussianCloud) -> Array:
     """(3,) what red, green and blue at their fullest are stored as."""
-    kinds = [cloud.rows.dtype[name] for name in RGB]
+    kinds = [cloud.rows.dtype[name] for name in fields.RGB]
     return np.array([np.iinfo(kind).max if kind.kind in "iu" else 1.0 for kind in kinds])
 
 
@@ -193,8 +190,10 @@ def dropped(
         beyond = fields.sh_rest(held)[len(fields.sh_rest(degree)) :]
         lost.append(Loss(f"SH degree {held}", beyond, detail=f"to {degree}"))
     if coloured:
-        lost.append(Loss(f"columns {', '.join(RGB)}", RGB, detail="kept as f_dc"))
-    extra = [name for name in cloud.fields if name not in (*splat_names(held), *RGB * coloured, *beside)]
+        lost.append(Loss(f"columns {', '.join(fields.RGB)}", fields.RGB, detail="kept as f_dc"))
+    extra = [
+        name for name in cloud.fields if name not in (*splat_names(held), *fields.RGB * coloured, *beside)
+    ]
     if extra:
         more = f" and {len(extra) - 6} more" if len(extra) > 6 else ""
         lost.append(Loss(f"columns {', '.join(extra[:6])}{more}", tuple(extra)))

@@ -14,7 +14,6 @@ from .. import fields
 from ..cloud import GaussianCloud
 from . import _gltf_colours, _rows
 from ._activated import Encode, diffuse, floats, is_splats, lengths, normals_of, opacities, rotations
-from ._rows import RGB
 from ._turn import Signs, of_harmonics
 
 Array = npt.NDArray[Any]
@@ -62,7 +61,7 @@ def own_of(cloud: GaussianCloud) -> list[str]:
     """The columns that are primvars of their own."""
     if is_splats(cloud):
         taken = {*_rows.splat_names(fields.sh_degree(cloud.fields) or 0)}
-        taken |= {*RGB} if _rows.is_coloured(cloud.fields) else set()
+        taken |= {*fields.RGB} if _rows.is_coloured(cloud.fields) else set()
     else:
         taken = {*fields.POSITION, *normals_of(cloud), *coloured(cloud), *plain(cloud)}
     return [
@@ -82,8 +81,8 @@ def is_held(line: str) -> bool:
 
 def coloured(cloud: GaussianCloud) -> tuple[str, ...]:
     """The columns of points that displayColor and displayOpacity hold, being bytes."""
-    bytes_of = [n for n in (*RGB, "alpha") if n in cloud.fields and cloud.rows.dtype[n] == np.uint8]
-    return tuple(bytes_of) if set(RGB) <= set(bytes_of) else ()
+    bytes_of = [n for n in (*fields.RGB, "alpha") if n in cloud.fields and cloud.rows.dtype[n] == np.uint8]
+    return tuple(bytes_of) if set(fields.RGB) <= set(bytes_of) else ()
 
 
 def plain(cloud: GaussianCloud) -> tuple[str, ...]:
@@ -140,7 +139,7 @@ def _stored(name: str, cloud: GaussianCloud, first: int, made: Mapping[str, Arra
 
 
 def _light(cloud: GaussianCloud, first: int, made: Mapping[str, Array]) -> Array:
-    return _gltf_colours.linear(np.stack([cloud.rows[name] for name in RGB], axis=1) / 255.0)
+    return _gltf_colours.linear(np.stack([cloud.rows[name] for name in fields.RGB], axis=1) / 255.0)
 
 
 def _alpha(cloud: GaussianCloud, first: int, made: Mapping[str, Array]) -> Array:

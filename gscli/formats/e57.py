@@ -24,7 +24,6 @@ from ..results.shown import counted
 from ._blocks import fill
 from ._e57_scan import WHICH, Scan
 from ._format import PART, Format
-from ._rows import RGB
 
 Array = npt.NDArray[Any]
 _SHOWN = 8  # names in a note
@@ -61,7 +60,7 @@ def read(path: Path, *, part: str | None = None) -> GaussianCloud:
             for scan, points in zip(held, stored, strict=True):
                 _fill(scan, points, rows[start : start + len(points)])
                 start += len(points)
-        coloured = held if RGB[0] in (kind.names or ()) else []
+        coloured = held if fields.RGB[0] in (kind.names or ()) else []
         notes = [*_told(scans, chosen, coloured), *_left(document.root, held, len(rows), dropped)]
         return GaussianCloud(rows, Header("e57", notes=tuple(notes)))
 
@@ -95,7 +94,7 @@ def _row_type(path: Path, scans: list[Scan], several: bool) -> tuple[np.dtype[An
         normal = np.result_type(np.float32, *(kind for name in fields.NORMAL for kind in kinds[name]))
         columns |= dict.fromkeys(fields.NORMAL, normal)
     for name in (name for name in kinds if name in alike and name not in columns):
-        if name in RGB:
+        if name in fields.RGB:
             columns[name] = np.dtype(np.uint16 if all(scan.wide for scan in scans) else np.uint8)
         elif len({kind.kind == "f" for kind in kinds[name]}) == 1:
             columns[name] = np.result_type(*kinds[name])

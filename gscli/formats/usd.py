@@ -32,7 +32,7 @@ from ._activated import QUATERNION, logarithms, logits
 from ._blocks import fill
 from ._format import Format, Writer
 from ._place import Place
-from ._rows import RGB, first_rest, splat_names
+from ._rows import first_rest, splat_names
 from ._usd_attributes import AXES, DEGREES, HARMONICS, NARROW
 from ._usd_write import Stage, unsupported, write
 
@@ -99,7 +99,7 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
             start += len(one)
         notes = [f"axes {frames.described(known)}, {frames.why(said, axes)}", *_notes(about, shown)]
         notes += [f"left out, as not all prims have them: {', '.join(dropped[:8])}"] * bool(dropped)
-        notes += [_gltf_colours.NOTE] * any(RGB[0] in one.own for one in prims if one.degree is None)
+        notes += [_gltf_colours.NOTE] * any(fields.RGB[0] in one.own for one in prims if one.degree is None)
         stage = Stage.of(about["unit"], shown[0]["hints"])
         header = Header("usd", tuple(about["comments"]), native=stage, notes=tuple(notes), axes=known)
         return GaussianCloud(rows, header)
@@ -159,7 +159,7 @@ def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
         for name in ("widths", "ids"):
             if name in arrays and len(file.array(arrays[name])) == count:
                 pieces[(name,)] = held(name, 1)
-        for name, columns in (("displayColor", RGB), ("displayOpacity", ("alpha",))):
+        for name, columns in (("displayColor", fields.RGB), ("displayOpacity", ("alpha",))):
             if name in arrays and len(file.array(arrays[name])) == count and "red" not in one["own"]:
                 pieces[columns] = held(name, len(columns))
                 shown.add(columns)
@@ -213,7 +213,7 @@ def _converted(path: Path, one: _Prim, columns: tuple[str, ...], values: Array) 
         return values.swapaxes(1, 2).reshape(len(values), len(columns))
     if columns in one.shown:
         share = np.clip(values.astype(np.float64), 0, 1)
-        out: Array = np.rint(255 * (_gltf_colours.srgb(share) if columns == RGB else share))
+        out: Array = np.rint(255 * (_gltf_colours.srgb(share) if columns == fields.RGB else share))
         return out
     return values
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from . import covariances, parallel
+from . import covariances, parallel, quaternions
 from .vicinity import Lattice
 
 Array = npt.NDArray[Any]
@@ -162,13 +162,7 @@ def _plane(spread: Array) -> tuple[Array, Array]:
     variances, turns = covariances.axes(spread)
     order = np.argsort(variances, axis=0, kind="stable")
     low, middle, high = np.take_along_axis(variances, order, axis=0)
-    w, x, y, z = turns
-    columns = np.stack([
-        np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)]),
-        np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)]),
-        np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)]),
-    ])  # fmt: skip
-    direction: Array = np.take_along_axis(columns, order[None, :1], axis=0)[0]
+    direction = np.ascontiguousarray(quaternions.axes(turns.T, order[0]).T)
     flat = middle > FLAT * high
     return direction, np.where(flat, (middle - low) / np.where(flat, low + middle + high, 1.0), -np.inf)
 

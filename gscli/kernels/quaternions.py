@@ -28,17 +28,20 @@ def product(one: Array, other: Array) -> Array:
     ], axis=-1)  # fmt: skip
 
 
+def matrices(turns: Array) -> Array:
+    """(N, 3, 3) the matrices of (N, 4) unit quaternions."""
+    w, x, y, z = turns.T
+    rows = np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+    return np.moveaxis(rows, 2, 0)
+
+
 def axes(turns: Array, which: Array) -> Array:
     """(N, 3) that axis, 0 to 2, of what (N, 4) unit quaternions turn."""
-    w, x, y, z = turns.T
-    columns = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
-            [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
-            [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-    found: Array = columns[which, :, np.arange(len(turns))]
+    found: Array = matrices(turns)[np.arange(len(turns)), :, which]
     return found
 
 

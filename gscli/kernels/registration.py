@@ -39,15 +39,6 @@ def pose(rotation: Array, scale: float, here: Array, there: Array) -> Array:
     return matrix
 
 
-def turn(axis: Array, degrees: float) -> Array:
-    """The (3, 3) rotation about a unit vector, (3,), counterclockwise as seen from its tip."""
-    radians = np.radians(degrees)
-    x, y, z = axis
-    across = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    found: Array = np.eye(3) + np.sin(radians) * across + (1 - np.cos(radians)) * across @ across
-    return found
-
-
 def angle(rotation: Array) -> float:
     """Degrees, 0 to 180, that a (3, 3) rotation turns by."""
     sine = np.linalg.norm(rotation - rotation.T) / np.sqrt(8)

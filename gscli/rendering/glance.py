@@ -30,7 +30,6 @@ Array = npt.NDArray[Any]
 TURNS = 3  # pictures, a circle
 PIXELS, SMALL = 576, 72  # edges of a picture, and of the small one; one divides the other
 MOST = 8_000_000  # rows that are drawn: 70 bytes each, beside what is read
-RGB = ("red", "green", "blue")
 
 
 @shown
@@ -157,10 +156,10 @@ def _colours(cloud: GaussianCloud) -> Callable[[Array], Array] | None:
     if set(fields.SH_DC) <= names:
         dc = cloud.columns(fields.SH_DC)
         return lambda rows: np.nan_to_num(fields.rgb_from_dc(dc[:, rows]).clip(0, 1)).T
-    if not set(RGB) <= names:
+    if not set(fields.RGB) <= names:
         return None
-    rgb = cloud.columns(RGB)
-    whole = all(cloud.rows.dtype[name].kind in "iu" for name in RGB)
+    rgb = cloud.columns(fields.RGB)
+    whole = all(cloud.rows.dtype[name].kind in "iu" for name in fields.RGB)
     most = rgb.max() if whole else 1.0
     full = most if most <= 1 else 255 if most <= 255 else 65_535  # of 16 bits, where all fit into 8
     return lambda rows: np.nan_to_num((rgb[:, rows] / full).clip(0, 1)).T

@@ -15,8 +15,9 @@ from gscli.align import align
 from gscli.aligning.icp import moved_by
 from gscli.aligning.poses import frame, right_angles
 from gscli.errors import GateMissed, InputError, UsageError
-from gscli.kernels.registration import pose, turn
+from gscli.kernels.registration import pose
 from gscli.report.align import summary
+from tests.turning import turn
 
 WHOLE = scene.make(4000, sh_degree=0).xyz
 SLANTED = np.array([1.0, 2, 3]) / np.sqrt(14)

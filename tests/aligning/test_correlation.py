@@ -7,7 +7,8 @@ import pytest
 
 from gscli import scene
 from gscli.aligning.correlation import CELLS, FINE, SIDE, TURNS, overlaps, rotations, slightly
-from gscli.kernels.registration import angle, turn
+from gscli.kernels.registration import angle
+from tests.turning import turn
 
 CLOUD = scene.make(3000, sh_degree=0).xyz.astype(np.float64)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscli.kernels.registration import angle, motion, pose, scale_of, told, turn
+from gscli.kernels.registration import angle, motion, pose, scale_of, told
+from tests.turning import turn
 
 RNG = np.random.default_rng(2)
 POINTS = RNG.normal(size=(50, 3))

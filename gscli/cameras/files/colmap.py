@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import open_regular, unreadable
+from ...kernels import quaternions
 from ..camera import Camera
 
 MODELS = {  # by number: name and how many parameters; the first two are pinholes
@@ -89,13 +90,8 @@ def _camera(pose: Pose, lenses: dict[int, Lens], path: Path) -> Camera:
     length = math.hypot(*pose.turn)
     if not 0 < length < np.inf:
         raise InputError(f"image {pose.name} has a rotation that is none", path=path)
-    w, x, y, z = turn / length
     matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+    matrix[:3, :3] = quaternions.matrices(turn[None] / length)[0]
     matrix[:3, 3] = pose.shift
     return Camera(pose.name, matrix, fx, fy, cx, cy, lens.width, lens.height)
 
