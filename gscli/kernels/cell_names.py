@@ -17,7 +17,7 @@ import numpy.typing as npt
 from .. import _core, device
 from . import cell_keys
 from .cell_keys import MAX_INDEX, Span
-from .hashing import GOLDEN, MIXERS
+from .hashing import GOLDEN, MIXERS, signed
 
 Words = npt.NDArray[np.uint64]
 Naming = Callable[[npt.NDArray[Any]], Words]
@@ -96,16 +96,16 @@ def words_in_torch(xyz: Any, names: Sequence[CellNames]) -> Any:
         if names[0].packs:
             key = key * number.long() + (cell - low.long())
         else:
-            key = _mixed(key + cell * _signed(mixer))
+            key = _mixed(key + cell * signed(int(mixer)))
     return _mixed(key) if names[0].packs else key
 
 
 def name_positions(xyz: Any) -> Any:
     """Gives equal positions one word, and different ones different ones but once in 2^64 pairs."""
     if not isinstance(xyz, np.ndarray):
-        key = _mixed(_bits_in_torch(xyz[0]) * _signed(_MIXERS[0]))
+        key = _mixed(_bits_in_torch(xyz[0]) * signed(int(_MIXERS[0])))
         for axis in (1, 2):
-            key = _mixed(key + _bits_in_torch(xyz[axis]) * _signed(_MIXERS[axis]))
+            key = _mixed(key + _bits_in_torch(xyz[axis]) * signed(int(_MIXERS[axis])))
         return key
     key = np.zeros(xyz.shape[1], np.uint64)
     for axis in range(3):
@@ -120,16 +120,11 @@ def _bits_in_torch(coordinates: Any) -> Any:
     return (coordinates.double() + 0.0).view(torch.int64)
 
 
-def _signed(word: np.uint64) -> int:
-    """A word as torch knows it."""
-    return int(word.view(np.int64))
-
-
 def _mixed(key: Any) -> Any:
     """Scramble words, in place if they are NumPy's, each into one of its own."""
     if not isinstance(key, np.ndarray):
-        key = key * _signed(_MIXERS[0])
-        return (key ^ ((key >> 32) & 0xFFFFFFFF)) * _signed(_MIXERS[1])
+        key = key * signed(int(_MIXERS[0]))
+        return (key ^ ((key >> 32) & 0xFFFFFFFF)) * signed(int(_MIXERS[1]))
     key *= _MIXERS[0]
     key ^= key >> np.uint64(32)
     key *= _MIXERS[1]

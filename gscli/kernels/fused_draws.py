@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from .draws import Ask, Cells, Everything, Found, One, Ranking, Ratio, cut
+from .hashing import signed
 from .launches import launch
 
 if TYPE_CHECKING:
@@ -89,12 +90,12 @@ class Drawer:
             launch(
                 draws.mark_one,
                 programs,
-                *(offsets, names, order, marks, len(names), _signed(ask.stream)),
+                *(offsets, names, order, marks, len(names), signed(ask.stream)),
                 **by_cell,
             )
         elif isinstance(ask, Ratio):
             k = torch.empty_like(offsets[1:])
-            keys, ratio, rounding = map(_signed, ask.streams)
+            keys, ratio, rounding = map(signed, ask.streams)
             launch(
                 draws.share,
                 programs,
@@ -105,7 +106,7 @@ class Drawer:
             )
             self._mark_least(marks, k, keys)
         else:
-            self._mark_least(marks, ask.k, _signed(ask.stream))
+            self._mark_least(marks, ask.k, signed(ask.stream))
 
     def _mark_least(self, marks: Tensor, k: Tensor, stream: int) -> None:
         """Mark the k rows of each cell with the smallest keys."""
@@ -153,7 +154,3 @@ class Drawer:
 def _bits(number: float) -> int:
     """The bits of a float64 as an int64: a float itself would reach a kernel with 32."""
     return int(struct.unpack("q", struct.pack("d", number))[0])
-
-
-def _signed(word: int) -> int:
-    return word - (1 << 64) if word >> 63 else word

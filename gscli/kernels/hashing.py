@@ -133,6 +133,9 @@ def _word(like: Any, value: int) -> Any:
     """A 64-bit constant of the kind that `like` computes with."""
     if isinstance(like, np.ndarray):
         return np.uint64(value)
-    if isinstance(like, int):
-        return value
-    return value - (1 << 64) if value >> 63 else value
+    return value if isinstance(like, int) else signed(value)
+
+
+def signed(word: int) -> int:
+    """A word of 64 bits as torch and its kernels know it: an int64 of the same bits."""
+    return word - (1 << 64) if word >> 63 else word
