@@ -1,4 +1,4 @@
-"""Thin 3D Gaussian Splatting scenes and point clouds without regard to density, and compare them.
+"""Thin 3D Gaussian Splatting scenes and point clouds density-invariantly, and compare them.
 
 >>> import gscli
 >>> half = gscli.resample("scene.ply", "half.ply", seed=1)  # doctest: +SKIP

@@ -113,7 +113,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gscli")
 def main() -> None:
-    """Thin 3D Gaussian Splatting scenes and point clouds without regard to density, and compare them.
+    """Thin 3D Gaussian Splatting scenes and point clouds density-invariantly, and compare them.
 
     \b
     Examples:

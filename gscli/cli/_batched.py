@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from ..errors import InputError, UsageError
 from . import _actions, options, paths
+from ._sections import SHARED, Command
 
 if TYPE_CHECKING:
     from ..batch.job import Job
@@ -79,7 +80,7 @@ class Given:
     own: dict[str, Any]
 
 
-class Batched(click.Command):
+class Batched(Command):
     """``gscli batch OPERATION``.
 
     Args:
@@ -93,8 +94,11 @@ class Batched(click.Command):
         examples = [f"  gscli batch {operation} {words}" for words in _EXAMPLES[operation]]
         patterns, *own = _own_options(operation)
         self.own = frozenset(str(parameter.name) for parameter in (patterns, *own))
+        shared = {name for names in SHARED.values() for name in names}
+        theirs = _command(operation).sections
         super().__init__(
             operation,
+            sections={**theirs, "Batch": sorted(self.own - shared)},
             params=[patterns, *_options_of(operation, self.own), *own],
             callback=lambda **_: run(operation, self.given(click.get_current_context())),
             help=_HELP.format(summary=summary, examples="\n".join(examples)),
@@ -179,7 +183,7 @@ def _options_of(operation: str, own: frozenset[str]) -> list[click.Parameter]:
     """The options of the operation's command that a batch takes, with those that only it has."""
     from ..batch import operations
 
-    params = _params(operation)
+    params = _command(operation).params
     theirs: list[click.Parameter] = [
         _folder_of(p) if isinstance(p.type, paths.Output) else p
         for p in params
@@ -239,9 +243,9 @@ def _own_options(operation: str) -> list[click.Parameter]:
     ]
 
 
-def _params(operation: str) -> list[click.Parameter]:
-    command: click.Command = import_module(f"{__package__}.{operation}").command
-    return command.params
+def _command(operation: str) -> Command:
+    command: Command = import_module(f"{__package__}.{operation}").command
+    return command
 
 
 def _folder_of(option: click.Option) -> click.Option:

@@ -7,27 +7,33 @@ from typing import Any
 import click
 
 from . import options, paths, show
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=paths.INPUT)
 @click.argument("target", type=paths.INPUT)
 @click.option(
     "--out", type=paths.DATA, metavar="FILE.json", help="Write the matrix, as compare --transform takes it."
 )
-@click.option("--scaled", is_flag=True, help="Lengths may change too, by one factor.")
+@click.option("--scaled", is_flag=True, help="Find a change of size, too.")
 @click.option(
     "--overlap",
     type=options.Share(),
     default=0.9,
     show_default=True,
-    help="The share of each scene that has a counterpart in the other, at most.",
+    help="At most this share of each scene has a counterpart in the other.",
 )
 @click.option(
     "--start", type=paths.INPUT, metavar="FILE.json", help="Refine this matrix instead of searching for one."
 )
 @click.option(
-    "--seed", type=int, metavar="N", default=0, show_default=True, help="Of the points that are tried."
+    "--seed",
+    type=int,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seeds the choice of points that are tried.",
 )
 @options.overwrite
 @options.trust_pickle

@@ -7,10 +7,18 @@ from typing import Any
 import click
 
 from . import options, paths, show, viewpoints
+from ._sections import Command
 from ._valued_flag import ValuedFlag
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    sections={
+        "Distances along normals (M3C2)": ("m3c2", "m3c2_depth", "registration_error", "orientation"),
+        "Limits": ("min_fitness", "max_rmse", "min_psnr", "require"),
+        "Outputs": ("distances", "colors", "html"),
+    },
+)
 @options.source
 @click.argument("target", type=paths.INPUT)
 @options.threshold
@@ -18,17 +26,17 @@ from ._valued_flag import ValuedFlag
     "--pair",
     type=paths.PAIR,
     metavar="nearest|rows|index:FILE",
-    help="Which Gaussians to hold against each other: nearest; row i with row i; or as the file says "
+    help="Which Gaussians to compare: nearest ones; row i with row i; or those of a file "
     "that resample --index wrote.  [default: nearest]",
 )
 @click.option(
-    "--no-gaussians", "gaussians", is_flag=True, flag_value=False, default=True, help="Centres alone."
+    "--no-gaussians", "gaussians", is_flag=True, flag_value=False, default=True, help="Compare centres alone."
 )
 @click.option(
     "--transform",
     type=paths.INPUT,
     metavar="FILE.json",
-    help="A 4x4 matrix to apply to SOURCE, as four rows of four.",
+    help="Move SOURCE by a 4x4 matrix in JSON, four rows of four numbers.",
 )
 @click.option(
     "--align",
@@ -37,14 +45,15 @@ from ._valued_flag import ValuedFlag
     bare="rigid",
     default=False,
     metavar="[=scaled]",
-    help="First move SOURCE to where it lies on TARGET, as gscli align finds it; with =scaled lengths may "
-    "change too. --transform is where it begins.",
+    help="First move SOURCE to where it lies on TARGET, as gscli align does; with =scaled its size may "
+    "change too. The search starts from --transform, if given.",
 )
 @click.option(
     "--max-queries",
     type=int,
     metavar="N",
-    help="Ask only N points of each, chosen at random; gives standard errors. TARGET is never thinned.",
+    help="Search for only N points of each scene, chosen at random, and give standard errors. The scene "
+    "searched in is never thinned.",
 )
 @click.option(
     "--m3c2",
@@ -59,15 +68,17 @@ from ._valued_flag import ValuedFlag
     "--registration-error",
     type=float,
     metavar="E",
-    help="How well both lie on each other, a standard deviation, for the level of detection of --m3c2.  "
+    help="How well the two lie on each other, as a standard deviation; it raises the level of detection.  "
     "[default: 0]",
 )
 @click.option(
     "--orientation",
     type=options.Direction(),
-    help="What normals of --m3c2 point along rather than against.  [default: 0,0,1]",
+    help="The direction that normals point along.  [default: 0,0,1]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of every random sample.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Seeds every random sample."
+)
 @options.engine
 @click.option(
     "--render",

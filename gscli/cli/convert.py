@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from . import options, paths, show
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @options.source
 @click.argument("output", type=paths.TARGET)
 @options.overwrite

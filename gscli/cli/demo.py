@@ -6,9 +6,10 @@ import click
 
 from ..errors import UsageError
 from . import options, paths, show
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", required=False, type=paths.INPUT)
 @click.option(
     "--out-dir",

@@ -7,10 +7,11 @@ from dataclasses import replace
 import click
 
 from . import options, show
+from ._sections import Command
 from ._spelling import translated
 
 
-@click.command()
+@click.command(cls=Command)
 @options.as_json
 def command(as_json: bool) -> None:
     """Say what works on this machine, and how to get the rest.

@@ -8,9 +8,10 @@ import click
 
 from . import options, paths, show
 from ._actions import Action, FlagAction, told
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command, sections={"Options": ("up",)})
 @options.source
 @click.argument("output", type=paths.TARGET)
 @click.option(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from . import options, show
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @options.as_json
 def command(as_json: bool) -> None:
     """Say which formats are read and written here.

@@ -6,9 +6,10 @@ import click
 
 from ..errors import UsageError
 from . import options, paths, show, viewpoints
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", nargs=-1, required=True, type=paths.INPUT, metavar="SOURCE...")
 @click.option("--stats", is_flag=True, help="Also say how the values of every column are spread.")
 @click.option(

@@ -7,24 +7,29 @@ from typing import Any
 import click
 
 from . import options, paths, show, viewpoints
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @options.source
 @click.argument("output", type=paths.TARGET_FOLDER)
 @click.option(
     "--levels",
     type=int,
     metavar="N",
-    help="How many, SOURCE itself included.  [default: 6; as many as keep --max-error]",
+    help="How many levels, SOURCE included.  [default: 6, or as many as keep --max-error]",
 )
 @click.option(
-    "--ratio", type=float, default=0.5, show_default=True, help="How many Gaussians of a level the next has."
+    "--ratio",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="The size of a level, as a share of the one before.",
 )
 @click.option(
     "--max-error",
     metavar="DB",
-    help="Leave out levels from the first on whose PSNR is less, as 35dB: of pixels that show anything, on "
+    help="Stop before the first level whose PSNR is less, as 35dB: over pixels that show anything, on "
     "black and on white.",
 )
 @click.option(
@@ -38,7 +43,7 @@ from . import options, paths, show, viewpoints
     "--views",
     type=int,
     metavar="N",
-    help="Look from so many cameras; 0 merges without rendering.  [default: 10; 24 of --cameras]",
+    help="Look from this many cameras; 0 merges without rendering.  [default: 10; 24 of --cameras]",
 )
 @viewpoints.looked_from
 @options.overwrite

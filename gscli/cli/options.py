@@ -203,15 +203,15 @@ device = click.option(
     type=OneOf(devices.NAMES, {"gpu": "cuda"}, more=devices.is_another),
     default="cpu",
     show_default=True,
-    help="NumPy, the torch code on the CPU, or on a GPU (cuda:1 for the second); auto takes a GPU where "
-    "that is faster, and says why. The output is the same, pictures to 90 dB.",
+    help="Compute with NumPy, with torch on the CPU, or on a GPU (cuda:1 for the second); auto takes a GPU "
+    "where it is faster, and says why. The output is the same; pictures agree to 90 dB.",
 )
 voxel_size = click.option("--voxel-size", type=float, metavar="S", help="Edge of a cell, in scene units.")
 points_per_cell = click.option(
     "--points-per-cell",
     type=float,
     metavar="P",
-    help="Choose the round cell size nearest to P points a cell on average.  [default: 20]",
+    help="Choose the round cell size that comes nearest to P points a cell on average.  [default: 20]",
 )
 origin = click.option(
     "--origin",
@@ -225,20 +225,20 @@ allow_lossy = click.option(
 trust_pickle = click.option(
     "--trust-pickle",
     is_flag=True,
-    help="Unpickle in full, which runs whatever code the file holds: only for files you trust.",
+    help="Unpickle without restrictions, which runs any code that the file holds: only for files you trust.",
 )
 axes = click.option(
     "--axes",
     type=click.Choice(frames.NAMES),
     metavar="FRAME",
-    help="The axes of SPZ, glTF and USD files that do not say, and of those written: "
+    help="The axes of SPZ, glTF and USD files that are written, and of those read that do not say: "
     f"{', '.join(frames.NAMES)}.  [default: rub for SPZ and USD, luf for glTF]",
 )
 quality = click.option(
     "--quality",
     type=click.Choice(qualities.NAMES),
-    help="Of SPZ files that are written: compact keeps 12 bits behind the point of positions and 4 or 5 of a "
-    "harmonic, which packs to two thirds.  [default: full]",
+    help="For writing SPZ: compact keeps 12 fractional bits of positions and 4 or 5 bits of a harmonic, and "
+    "packs to two thirds of the size.  [default: full]",
 )
 as_json = click.option(
     "--json", "as_json", cls=ToStdout, is_flag=True, help="Print one JSON document to stdout."
@@ -248,14 +248,14 @@ report = click.option(
     cls=OfOneRun,
     type=paths.OUTPUT,
     metavar="FILE",
-    help="Write the same JSON document to FILE, beside the summary.",
+    help="Write the same JSON document to FILE, and the summary as usual.",
 )
 quiet = click.option(
     "-q",
     "--quiet",
     is_flag=True,
     callback=_silence,
-    help="No summary, no progress and no warnings, only errors.",
+    help="Show errors only: no summary, progress or warnings.",
 )
 verbose = click.option(
     "-v", "--verbose", cls=_OfTheSummary, is_flag=True, help="Also say how long each stage took."
@@ -264,17 +264,19 @@ memory_limit = click.option(
     "--memory-limit",
     type=Size(),
     metavar="SIZE",
-    help="Take at most so much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
+    help="Use at most this much memory, as 2GB or 512MiB; what does not fit is done in pieces.",
 )
-render = click.option("--render", is_flag=True, help="Draw before and after: PSNR, SSIM of 12 views.")
-no_cache = click.option("--no-cache", cls=OfOneRun, is_flag=True, help="Neither use nor keep grids on disk.")
+render = click.option(
+    "--render", is_flag=True, help="Draw 12 views before and after, and report PSNR and SSIM."
+)
+no_cache = click.option("--no-cache", cls=OfOneRun, is_flag=True, help="Neither read nor keep grids on disk.")
 threshold = click.option(
     "-t",
     "--threshold",
     multiple=True,
     callback=lambda ctx, option, given: given or None,
     metavar="D|Nspacing",
-    help="How near counts as a match; may be repeated.  [default: 2spacing]",
+    help="Points nearer than this match; may be repeated.  [default: 2spacing]",
 )
 engine = click.option(
     "--engine",

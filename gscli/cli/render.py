@@ -8,9 +8,10 @@ import click
 
 from ..rendering import FILE_TYPES, MODES
 from . import options, paths, show, viewpoints
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @options.source
 @click.argument("output", type=paths.TARGET)
 @viewpoints.where_from

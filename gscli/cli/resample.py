@@ -11,10 +11,14 @@ import click
 from ..grids.methods import ALIASES, DEFAULT, RULES
 from ..grids.picking import PICKS
 from . import options, paths, show
+from ._sections import Command
 from ._valued_flag import ValuedFlag
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    sections={"Cells": ("voxel_size", "points_per_cell", "origin", "grid_file", "drop_invalid")},
+)
 @options.source
 @click.argument("output", required=False, type=paths.TARGET)
 @click.option(
@@ -30,7 +34,7 @@ from ._valued_flag import ValuedFlag
     multiple=True,
     default=[DEFAULT],
     show_default=True,
-    help="Which method; several with --out-dir.",
+    help="How to thin; may be repeated with --out-dir.",
 )
 @click.option(
     "--ratio", type=options.Range(), help="half-density: the share to keep of a cell.  [default: 0.3:0.7]"
@@ -41,15 +45,15 @@ from ._valued_flag import ValuedFlag
     metavar="N",
     help="half-density: keep at least N of a cell; 0 keeps the share of small cells, too.  [default: 1]",
 )
-@click.option("--target", metavar="N|P%", help="Keep exactly so many in total: by share, or evenly.")
+@click.option("--target", metavar="N|P%", help="Keep exactly this many points in all.")
 @click.option("-k", type=int, metavar="K", help="k-per-grid: keep at most K points of a cell.")
 @click.option("--pick", type=options.OneOf(PICKS), help="Which points of a cell stay.  [default: random]")
 @click.option(
     "--compensate",
     type=options.OneOf(["opacity"]),
-    help="Raise the opacity of points that stand for others of their cell: renders look fuller.",
+    help="Raise the opacity of points that stand for others of their cell, so that renders look fuller.",
 )
-@click.option("--seed", type=int, metavar="N", help="Another seed, another draw.  [default: 0]")
+@click.option("--seed", type=int, metavar="N", help="Seeds the draw.  [default: 0]")
 @click.option("--epoch", type=int, metavar="E", help="An independent draw of the same seed.  [default: 0]")
 @click.option("--repeat", type=int, metavar="R", help="Draw epochs E to E + R - 1, into --out-dir.")
 @options.voxel_size

@@ -8,24 +8,25 @@ import click
 
 from ..simplifying.methods import METHODS, PAIRS
 from . import options, paths, show, viewpoints
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command, sections={"Cells (one-per-grid)": ("voxel_size", "points_per_cell", "origin")})
 @options.source
 @click.argument("output", type=paths.TARGET)
-@click.option("--target", metavar="N|P%", help="Leave exactly so many.")
+@click.option("--target", metavar="N|P%", help="Leave exactly this many Gaussians.")
 @click.option(
     "--min-psnr",
     type=float,
     metavar="DB",
-    help="Or leave the fewest that look so much like SOURCE, of pixels that show anything.",
+    help="Or leave the fewest whose PSNR beside SOURCE, over pixels that show anything, is this.",
 )
 @click.option(
     "--method",
     type=options.OneOf(METHODS),
     default=PAIRS,
     show_default=True,
-    help="pairs: one by one, where it shows least; one-per-grid: all of a cell.",
+    help="Merge pairs, one by one, where it shows least; or all that lies in a cell.",
 )
 @options.voxel_size
 @options.points_per_cell
@@ -34,7 +35,7 @@ from . import options, paths, show, viewpoints
     "--views",
     type=int,
     metavar="N",
-    help="Look from so many cameras; 0 merges without rendering.  [default: 10; 8 for 40% and more; 24 of "
+    help="Look from this many cameras; 0 merges without rendering.  [default: 10; 8 for 40% and more; 24 of "
     "--cameras]",
 )
 @viewpoints.looked_from

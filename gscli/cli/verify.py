@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from . import options, paths, show
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @options.source
 @click.argument("draws", nargs=-1, required=True, type=paths.INPUT, metavar="DRAW...")
 @click.option(

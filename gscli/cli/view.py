@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from . import options, paths, show, viewpoints
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("scenes", nargs=-1, required=True, type=paths.INPUT, metavar="SOURCE [TARGET]")
 @click.argument("page", type=paths.PAGE)
 @click.option(

@@ -15,18 +15,19 @@ views = click.option(
     "--views",
     type=int,
     metavar="N",
-    help="How many, on an orbit around the scene.  [default: 12, or 1 picture]",
+    help="How many cameras, on an orbit around the scene.  [default: 12, or 1 picture]",
 )
 size = click.option(
     "--size",
     metavar="WxH",
-    help="Pixels; of --cameras W alone keeps their proportions.  [default: 800x800, or as --cameras says]",
+    help="Width and height in pixels; with --cameras W alone keeps their proportions.  [default: 800x800, "
+    "or as --cameras says]",
 )
 cameras = click.option(
     "--cameras",
     type=paths.INPUT,
     metavar="FILE",
-    help="See it from these: cameras.json, transforms.json, COLMAP's folder, or meta_data.json of X-rays.",
+    help="Draw from these: cameras.json, transforms.json, COLMAP's folder, or meta_data.json of X-rays.",
 )
 looked_from = click.option(
     "--cameras",
@@ -40,7 +41,7 @@ up = click.option(
     help="Which way is up.  [default: auto, as the file says or its ground lies, or else -y]",
 )
 fov = click.option(
-    "--fov", type=float, metavar="DEGREES", help="What the narrower side of a picture sees.  [default: 50]"
+    "--fov", type=float, metavar="DEGREES", help="Field of view of the narrower side.  [default: 50]"
 )
 near = click.option(
     "--near",
@@ -60,7 +61,7 @@ data_range = click.option(
     "--data-range",
     type=float,
     metavar="X",
-    help="What X-rays span, for PSNR and SSIM.  [default: the largest value of the reference's]",
+    help="The range of values in X-rays, for PSNR and SSIM.  [default: the largest value of the reference's]",
 )
 
 

@@ -9,9 +9,10 @@ import click
 from ..errors import UsageError
 from ..watching import MATCHED_WITHIN
 from . import options, paths, show, viewpoints
+from ._sections import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("runs", nargs=-1, required=True, type=paths.INPUT, metavar="RUN [RUN_B]")
 @click.option(
     "--reference", type=paths.INPUT, metavar="FILE", help="Also compare every checkpoint with this scene."
@@ -25,7 +26,7 @@ from . import options, paths, show, viewpoints
     metavar="T",
     default=MATCHED_WITHIN,
     show_default=True,
-    help="A centre is matched when its counterpart is nearer, in scene units.",
+    help="Centres nearer than this match, in scene units.",
 )
 @click.option(
     "--render",
@@ -42,7 +43,7 @@ from . import options, paths, show, viewpoints
 )
 @click.option("--once", is_flag=True, help="Measure every step that is there, oldest first, and end.")
 @click.option("--until", type=int, metavar="STEP", help="End after this step.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="End after so long without a new step.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="End when no new step has come for this long.")
 @options.quiet
 def command(runs: tuple[str, ...], quiet: bool, **settings: Any) -> None:
     """Follow training by its checkpoints.
