@@ -142,6 +142,12 @@ def pieces(work: Callable[[slice], T], count: int, piece: int, least: int) -> It
         first = part.stop
 
 
+def in_pieces(work: Callable[[slice], object], count: int, piece: int, least: int) -> None:
+    """Do some work for each of the `pieces` of so many things."""
+    for _ in pieces(work, count, piece, least):
+        pass
+
+
 @contextmanager
 def enough_memory(purpose: str) -> Iterator[None]:
     """Say in a line that a GPU's memory does not do for something, as ``to draw 3 Gaussians``.

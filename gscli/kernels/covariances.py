@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .quaternions import of_matrices
+from . import quaternions
 
 Array = npt.NDArray[Any]
 
@@ -25,12 +25,7 @@ def of_axes(scales: Array, rotations: Array) -> Array:
     Args:
         scales: (3, N) standard deviations. rotations: (4, N) w x y z, of any length but zero.
     """
-    w, x, y, z = rotations / np.sqrt((rotations * rotations).sum(0))
-    turns = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    )
+    turns = quaternions.rows(*(rotations / np.sqrt((rotations * rotations).sum(0))))
     a = [[turn * scale for turn, scale in zip(row, scales, strict=True)] for row in turns]
     return np.stack([
         a[i][0] * a[j][0] + a[i][1] * a[j][1] + a[i][2] * a[j][2]
@@ -83,4 +78,4 @@ def axes(covariances: Array) -> tuple[Array, Array]:
             for row in turns:
                 row[p], row[q] = cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]
     variances = np.stack([np.maximum(matrix[i][i], 0.0) for i in range(3)])
-    return variances, of_matrices(turns)
+    return variances, quaternions.of_matrices(turns)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import device
+from . import quaternions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,12 +138,7 @@ def _axes(sizes: Tensor, turns: Tensor, rotation: Any) -> list[list[Tensor]]:
     import torch
 
     turns = turns / turns.abs().amax(0)  # a zero one becomes NaN, and is not seen
-    w, x, y, z = turns / torch.linalg.vector_norm(turns, dim=0)
-    axes = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)),
-        (2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)),
-        (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)),
-    )
+    axes = zip(*quaternions.rows(*(turns / torch.linalg.vector_norm(turns, dim=0))), strict=True)
     return [
         [_dot(turn, [part * size for part in axis]) for turn in rotation]
         for axis, size in zip(axes, sizes, strict=True)

@@ -28,15 +28,18 @@ def product(one: Array, other: Array) -> Array:
     ], axis=-1)  # fmt: skip
 
 
+def rows(w: Any, x: Any, y: Any, z: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    """The rows of the matrices of unit quaternions, which are arrays or tensors of one shape."""
+    return (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+
+
 def matrices(turns: Array) -> Array:
     """(N, 3, 3) the matrices of (N, 4) unit quaternions."""
-    w, x, y, z = turns.T
-    rows = np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ])  # fmt: skip
-    return np.moveaxis(rows, 2, 0)
+    return np.moveaxis(np.array(rows(*turns.T)), 2, 0)
 
 
 def axes(turns: Array, which: Array) -> Array:

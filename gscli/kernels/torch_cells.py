@@ -114,10 +114,9 @@ def _indices(xyz: Tensor, lattice: Tensor) -> Tensor:
     import torch
 
     found = torch.empty(xyz.shape, dtype=torch.int64, device=xyz.device)
-    for _ in device.pieces(
+    device.in_pieces(
         lambda part: found[:, part].copy_(_index(xyz[:, part], lattice)), xyz.shape[1], PIECE, LEAST
-    ):
-        pass
+    )
     return found
 
 
@@ -142,8 +141,7 @@ def _keys(xyz: Tensor, lattice: Tensor, span: Span, kind: Any) -> Tensor:
 
         launches.launch(cells.number_cells, _programs(xyz), xyz, lattice, found, *_strides(xyz), B=_POINTS)
         return found
-    for _ in device.pieces(fill, len(found), PIECE, LEAST):
-        pass
+    device.in_pieces(fill, len(found), PIECE, LEAST)
     return found
 
 
@@ -182,10 +180,7 @@ def _marked(xyz: Tensor, names: Sequence[CellNames], slots: int) -> list[int]:
         )
     else:
         each = max(LEAST, PIECE // len(names))
-        for _ in device.pieces(
-            lambda part: _mark(xyz[:, part], names, table, shift), xyz.shape[1], each, LEAST
-        ):
-            pass
+        device.in_pieces(lambda part: _mark(xyz[:, part], names, table, shift), xyz.shape[1], each, LEAST)
     found: list[int] = table.sum(1, dtype=torch.int64).cpu().tolist()
     return found
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .. import device as devices
-from ..errors import EngineUnavailable
 from ._answers import Neighbors
 from ._engine import Index
 
@@ -24,32 +23,22 @@ def nearest(index: Index, queries: Any, advance: Callable[[int], object]) -> Nei
     Raises:
         EngineUnavailable: there is no memory for a piece of 4,096 queries either.
     """
-    piece, done, tried, shown = len(queries), 0, 0, 0
-    found: list[Neighbors] = []
+    count, shown = len(queries), 0
 
-    def show(number: int) -> None:
-        nonlocal tried, shown
-        tried += number
-        if done + tried > shown:  # what is done again has been shown already
-            advance(done + tried - shown)
-            shown = done + tried
+    def search(part: slice) -> Neighbors:
+        done = part.start
 
-    while not found or done < len(queries):
-        part = queries if piece >= len(queries) else queries[done : done + piece]
-        tried = 0
-        try:
-            found.append(index.nearest(part, advance=show))
-        except RuntimeError as error:
-            if not devices.out_of_memory(error):
-                raise
-            if piece <= LEAST:
-                raise EngineUnavailable(
-                    f"the GPU has not enough memory to search for {piece:,} queries at a time",
-                    remedy="free some of it, or use `device='cpu'`",
-                ) from error
-            piece = max(LEAST, -(-piece // 2))
-            continue
-        done += len(part)
+        def show(number: int) -> None:
+            nonlocal done, shown
+            done += number
+            if done > shown:  # what is done again has been shown already
+                advance(done - shown)
+                shown = done
+
+        return index.nearest(queries[part], advance=show)
+
+    with devices.enough_memory(f"to search for {min(LEAST, count):,} queries at a time"):
+        found = [*devices.pieces(search, count, count, LEAST)] or [search(slice(0))]
     return found[0] if len(found) == 1 else _joined(found)
 
 
