@@ -32,10 +32,10 @@ def folder_for(output: str | os.PathLike[str]) -> Path | None:
     Temporary folders are often small, or in memory. They serve where the output is no file on a disk
     (None), such as stdout.
     """
-    target = Path(os.path.realpath(output))
-    if files.is_standard(output) or (target.exists() and not target.is_file() and not target.is_dir()):
+    stream = os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output)
+    if files.is_standard(output) or stream:
         return None
-    return next(folder for folder in target.parents if folder.is_dir())
+    return next(folder for folder in Path(os.path.realpath(output)).parents if folder.is_dir())
 
 
 class Place(NamedTuple):

@@ -83,6 +83,18 @@ def test_temporary_data_go_beside_the_output(tmp_path):
     assert folder_for("/dev/null") is None
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs /dev/fd")
+def test_temporary_data_of_a_pipe_go_elsewhere(tmp_path):
+    read, write = os.pipe()  # as >(command) of a shell is
+    try:
+        (tmp_path / "link.ply").symlink_to(f"/dev/fd/{write}")
+        assert folder_for(f"/dev/fd/{write}") is None
+        assert folder_for(tmp_path / "link.ply") is None
+    finally:
+        os.close(read)
+        os.close(write)
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(GscliError, match=r"gone: cannot keep temporary data there \(No such file") as error:
         Scratch(tmp_path / "gone")

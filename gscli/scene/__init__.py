@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, files
+from .. import fields
 from ..cloud import GaussianCloud, Header
 from ..errors import UsageError
 from ..files import upwards, writing
 from ..formats import Target
 from ..kernels import hashing
 from ..progress import Track, silent
+from ..scratch import folder_for
 from .things import HORIZON, PARTS, directions
 
 __all__ = ["make", "write"]
@@ -77,8 +78,7 @@ def write(
     target = Target.of(path, overwrite=overwrite, allow_lossy=allow_lossy)
     writing.refuse_existing(path, overwrite=overwrite)
     try:
-        folder = None if files.descriptor(path) is not None else os.path.dirname(os.path.realpath(path))
-        with tempfile.TemporaryFile(dir=folder) as spool:
+        with tempfile.TemporaryFile(dir=folder_for(path)) as spool:
             with track("making", points) as advance:
                 for block in made:
                     spool.write(block.view(np.uint8).data)
