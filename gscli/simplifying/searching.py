@@ -14,6 +14,7 @@ OCTAVE = 3.0  # dB that half as many rows lose, before two counts tell
 FIRST = 4  # the first count that is tried is this part of all
 CLOSE = 100  # parts of a count: what is found is less than one of them above what falls short
 LEAST = 0.05  # octaves that a step beyond what is known takes, and twice as many each time
+MOST = 64.0  # octaves to anywhere
 INWARD = 0.1  # of the logarithms between two counts, which the next one is from either
 
 Made = TypeVar("Made")
@@ -82,9 +83,9 @@ def _guess(low: int, below: float, high: int, above: float, wanted: float, in_a_
     if math.isinf(below) and math.isinf(above):
         count = high / FIRST if in_a_row == 0 else math.sqrt(max(low, 1) * high)
     elif math.isinf(below):
-        count = high / 2 ** max((above - wanted) / OCTAVE, LEAST * 2**in_a_row)
+        count = high / 2 ** min(max((above - wanted) / OCTAVE, LEAST * 2**in_a_row), MOST)
     elif math.isinf(above):
-        count = low * 2 ** max((wanted - below) / OCTAVE, LEAST * 2**-in_a_row)
+        count = low * 2 ** min(max((wanted - below) / OCTAVE, LEAST * 2**-in_a_row), MOST)
     else:
         part = 0.5 if abs(in_a_row) > 2 else (wanted - below) / (above - below)
         part = min(max(part, INWARD), 1 - INWARD)

@@ -67,6 +67,15 @@ def test_what_is_found_will_do_and_a_hundredth_fewer_will_not(
         assert count - searched.short <= max(1, searched.short // 100)
 
 
+def test_no_limit_is_too_far_from_what_is_reached() -> None:
+    def make(count: int) -> tuple[int, Judged]:
+        return count, judged(steady(count))
+
+    assert fewest(100, -1e308, make, "scene")[0] == 1
+    with pytest.raises(GateMissed, match=r"with 99 of 100 left it is 11\.9 dB"):
+        fewest(100, 1e308, make, "scene")
+
+
 def test_both_backgrounds_count_and_what_differs_nowhere_will_do() -> None:
     assert figure(judged(30.0, 29.0)) == 29.0
     assert figure(judged(30.0, None)) == 30.0
