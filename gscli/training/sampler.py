@@ -6,7 +6,7 @@ One module: a sampler is made in three ways, and the lengthy part of it are its 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,9 @@ class GridSampler:
     def __init__(self, grid: VoxelGrid, *, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
         if not isinstance(grid, VoxelGrid):
             raise UsageError(f"`grid` must be a VoxelGrid, not {type(grid).__name__}")
-        if not all(hasattr(n, "__index__") for n in (rank, world_size)) or not 0 <= rank < world_size:
+        if not (hashing.is_whole(rank) and hashing.is_whole(world_size) and 0 <= rank < world_size):
             raise UsageError(f"rank {rank} is not within a world of {world_size}")
+        rank, world_size = index(rank), index(world_size)
         hashing.require_seeds(seed=seed)
         self.seed = index(seed)  # torch.load reads no NumPy number from a state by default
         self.epoch = 0
@@ -85,7 +86,8 @@ class GridSampler:
 
         ``ids[view.cells]`` and ``ids[batch["cell"]]`` are those of each row, of whatever scene.
         """
-        names = torch.as_tensor(self.grid.cells)
+        cells = self.grid.cells
+        names = torch.from_numpy(cells) if isinstance(cells, np.ndarray) else cells
         if self.grid.ends is None:
             return names
         return names[:, 1] if names.shape[1] == 2 else names[:, 1:]
@@ -225,11 +227,11 @@ class GridSampler:
         found = []
         for how, seed in zip(methods, seeds, strict=True):
             if not how.picks and self.grid.points == self.grid.rows:
-                found.append((torch.arange(self.grid.rows), torch.as_tensor(self._cell_of_row).long(), 0))
-                continue
-            draw = self.grid.draw(how, seed=seed, epoch=epoch)
-            cells = torch.as_tensor(self._cell_of_row[draw.rows])
-            found.append((torch.as_tensor(draw.rows), cells.long(), draw.forced_cells))
+                rows, cells, forced = np.arange(self.grid.rows, dtype=np.int64), self._cell_of_row, 0
+            else:
+                draw = self.grid.draw(how, seed=seed, epoch=epoch)
+                rows, cells, forced = draw.rows, self._cell_of_row[draw.rows], draw.forced_cells
+            found.append((torch.from_numpy(rows), torch.from_numpy(cells).long(), forced))
         return found
 
     def _ends_among(self, rows: torch.Tensor) -> torch.Tensor:
@@ -248,14 +250,17 @@ class GridSampler:
         """Continue where `state_dict` was taken.
 
         Raises:
-            UsageError: the state is of a sampler of another scene, or of other cells.
+            UsageError: no such state, or that of a sampler of another scene, or of other cells.
         """
+        if not (isinstance(state, Mapping) and {"seed", "epoch", "scene"} <= state.keys()):
+            raise UsageError("`state` must be what state_dict returned, with its seed, epoch and scene")
         if state["scene"] != str(self._scene):
             raise UsageError(
                 "this sampler state belongs to another scene or other cells",
                 remedy="build the sampler as it was built before",
             )
-        self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
+        hashing.require_seeds(seed=state["seed"], epoch=state["epoch"])
+        self.seed, self.epoch = index(state["seed"]), index(state["epoch"])
 
 
 def _offset(offset: Any, batch: Any, grouped: Any) -> Any:

@@ -242,6 +242,21 @@ def test_the_state_of_another_scene_is_refused_even_with_equal_counts():
         b.load_state_dict(a.state_dict())
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (None, "must be what state_dict returned"),
+        ({"seed": -1}, r"^seed must be between 0 and 2\^64 - 1, not -1"),
+        ({"epoch": 1.5}, r"^epoch must be an integer between 0 and 2\^64 - 1, not 1.5"),
+    ],
+)
+def test_what_is_no_state_is_refused_and_changes_nothing(change, told):
+    sampler = GridSampler.from_ids(torch.tensor([0, 0, 1, 1]), seed=3)
+    with pytest.raises(UsageError, match=told):
+        sampler.load_state_dict({} if change is None else {**sampler.state_dict(), **change})
+    assert (sampler.seed, sampler.epoch) == (3, 0)
+
+
 def test_drawing_neither_reads_nor_moves_any_global_generator():
     sampler = GridSampler.from_points(points(), voxel_size=0.3)
     results = []
@@ -253,6 +268,17 @@ def test_drawing_neither_reads_nor_moves_any_global_generator():
         assert torch.equal(torch.get_rng_state(), before[0])
         assert np.array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("kind", ["numpy", "tensors"])
+def test_a_sampler_draws_where_its_points_are_whatever_the_default_device(kind):
+    coord = points(50)
+    with torch.device("meta"):
+        sampler = GridSampler.from_points(coord, voxel_size=0.3, offset=[20, 50])
+        if kind == "tensors":
+            sampler = GridSampler(sampler.grid.to(torch.device("cpu")))
+        batch = collate(sampler.scenarios(NAMES, epoch=0), coord=coord)
+    assert {tensor.device.type for tensor in (*batch.values(), sampler.ids)} == {"cpu"}
 
 
 class Epochs(torch.utils.data.Dataset):
@@ -402,6 +428,7 @@ def test_a_sampler_and_a_scenario_are_shown_in_one_line():
 
 @pytest.mark.parametrize(("rank", "world_size"), [(0.0, 1), (1, 1), (None, 2), (0, "2")])
 def test_ranks_are_whole_numbers_within_their_world(rank, world_size):
+    GridSampler.from_points(points(10), rank=torch.tensor(0), world_size=np.int32(2))
     with pytest.raises(UsageError, match="is not within a world of"):
         GridSampler.from_points(points(10), rank=rank, world_size=world_size)
 
