@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from . import files
 from .errors import GscliError
+from .files import room
 from .kernels.structured import take_rows
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ class Scratch:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.folder = Path(tempfile.gettempdir()) if folder is None else folder
-        self._instead = "set TMPDIR to another folder" if folder is None else "write to another folder"
+        self._system = folder is None
         self._end = 0
         with self._room():
+            self.folder = Path(tempfile.gettempdir()) if folder is None else folder
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115  closed by close()
 
     def __enter__(self) -> Self:
@@ -120,12 +121,13 @@ class Scratch:
         try:
             yield
         except OSError as error:
+            reason = error.strerror or str(error)
+            if self._system:
+                raise room.lacking("cannot keep temporary data in", reason) from None
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise GscliError(
-                f"cannot keep temporary data there ({error.strerror or error})",
-                path=self.folder,
-                remedy=f"free some space, or {self._instead}" if full else self._instead,
-            ) from None
+            remedy = f"{'free some space, or ' * full}write to another folder"
+            what = f"cannot keep temporary data there ({reason})"
+            raise GscliError(what, path=self.folder, remedy=remedy) from None
 
 
 class Parts(Scratch):

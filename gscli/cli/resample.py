@@ -129,8 +129,7 @@ def command(
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
     show.refuse_mixing()
-    from ..grids.cache import GridCache
-    from ..grids.cache import folder as cache_folder
+    from ..grids import cache
     from ..report import resample as report_resample
     from ..resample import resample
     from ..resampling.draws import asked_for
@@ -140,7 +139,7 @@ def command(
         source,
         output,
         method=method,
-        cache=None if no_cache else GridCache(cache_folder()),
+        cache=None if no_cache else cache.of_user(),
         overwrite=overwrite,
         also_written=[] if report is None else [report],
         track=show.track(quiet),

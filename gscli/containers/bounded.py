@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..files import temporaries
+from ..errors import GscliError, InputError
+from ..files import room, temporaries
 from ..runtime import processes
-from .bounded_process import ABOUT, ASKED, VALUES
+from .bounded_process import ABOUT, ASKED, NO_ROOM, VALUES
 from .bytes import MAX_JSON, mapped, parsed, read_small, table, volume
+from .spool import WHAT
+
+_KILLED = -getattr(signal, "SIGKILL", 9)  # Windows has no signals
 
 
 class Parts:
@@ -45,7 +49,9 @@ def source_in(folder: Path, path: Path, name: str) -> Path:
     try:
         os.symlink(path.resolve(strict=True), source)
     except OSError:  # spooled stdin, a descriptor of this process alone; or no links here
-        source.write_bytes(mapped(path).data)
+        data = mapped(path).data
+        with room.sought(WHAT, path):
+            source.write_bytes(data)
     return source
 
 
@@ -58,9 +64,20 @@ def run(function: str, path: Path, what: str, *arguments: object, done: Callable
         arguments: of the function. done: whether what it is to leave is there.
 
     Raises:
-        InputError: the process was ended, or failed.
+        InputError: the process was ended over what the file holds, or failed.
+        GscliError: it had no room, was killed, or could not be started.
     """
-    if processes.run(function, *map(str, arguments)) or not done():
+    try:
+        status = processes.run(function, *map(str, arguments))
+    except OSError as error:
+        what = f"needs a process to be read in, which cannot be started ({error.strerror or error})"
+        raise GscliError(what, path=path, remedy="end some others, or raise `ulimit -u`") from None
+    if status == NO_ROOM:
+        raise room.lacking(WHAT, room.FAILED, path)
+    if status == _KILLED:  # what it takes itself is bounded, and ends it in other ways
+        what = "the process that it was read in was killed, as the system does where memory runs out"
+        raise GscliError(what, path=path, remedy="free some memory")
+    if status or not done():
         raise InputError(
             f"has damaged {what} data, or asks for more memory or time than a scene of its size",
             path=path,
@@ -81,11 +98,12 @@ def taken_apart(
         asked: what else it is to be told, however much, see `gscli.containers.bounded_process.asked`.
 
     Raises:
-        InputError: the process was ended, or failed.
+        InputError, GscliError: as of `run`.
         ValueError: it tells what is wrong.
     """
     with temporaries.folder(f"gscli-{what.lower()}") as folder:
-        (folder / ASKED).write_text(json.dumps(asked))
+        with room.sought(WHAT, path):
+            (folder / ASKED).write_text(json.dumps(asked))
         source, told = source_in(folder, path, name), folder / ABOUT
         run(function, path, what, source, folder, *arguments, done=told.exists)
         about = parsed(read_small(told, MAX_JSON))

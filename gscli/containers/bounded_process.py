@@ -5,14 +5,17 @@ It writes arrays to one file, and beside it a page of JSON that says where each 
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from ..runtime import processes
 
 ASKED, ABOUT, VALUES = "asked.json", "about.json", "values"
+NO_ROOM = 74  # the status that such a process ends with where it cannot write what it found
 _SECONDS = 60  # of processor time, whatever the size
 _BYTES_A_SECOND = 1 << 20  # beyond that: a tenth of what the slowest decoder makes of real files
 
@@ -34,10 +37,36 @@ def asked(folder: str) -> Any:
     return json.loads(Path(folder, ASKED).read_text())
 
 
+class _NoRoom(Exception):
+    """What was found cannot be written."""
+
+
+class _File(io.FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            raise _NoRoom from None
+
+
+def ended(work: Callable[[], object]) -> int:
+    """Do what writes to files of `writable`; returns the status to end with."""
+    try:
+        work()
+    except _NoRoom:
+        return NO_ROOM
+    return 0
+
+
+def writable(path: str | os.PathLike[str], mode: Literal["w", "a"] = "w") -> BinaryIO:
+    """Open a file to leave something in for the process that started this one."""
+    return io.BufferedWriter(_File(path, mode))
+
+
 def tell(
     folder: str, take: Callable[[BinaryIO], dict[str, Any]], line: Callable[[Exception], str] = str
-) -> None:
-    """Write what `take` returns, and the arrays that it writes, to a folder.
+) -> int:
+    """Write what `take` returns, and the arrays that it writes, to a folder; returns the status to end with.
 
     Args:
         folder: where.
@@ -45,9 +74,16 @@ def tell(
         line: what is told of an exception.
     """
     place = Path(folder)
-    try:
-        with (place / VALUES).open("wb") as out:
-            about = take(out)
-    except Exception as error:  # noqa: BLE001  of a library in C++, over whatever a file holds
-        about = {"error": line(error) or type(error).__name__}
-    (place / ABOUT).write_text(json.dumps(about))
+
+    def work() -> None:
+        try:
+            with writable(place / VALUES) as out:
+                about = take(out)
+        except _NoRoom:
+            raise
+        except Exception as error:  # noqa: BLE001  of a library in C++, over whatever a file holds
+            about = {"error": line(error) or type(error).__name__}
+        with writable(place / ABOUT) as page:
+            page.write(json.dumps(about).encode())
+
+    return ended(work)

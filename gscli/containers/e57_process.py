@@ -38,7 +38,7 @@ def buffer_type(fields: list[tuple[str, str]]) -> np.dtype[Any]:
     return np.dtype([(name, _BUFFERS.get(np.dtype(kind), _WIDE)) for name, kind in fields], align=True)
 
 
-def main(source: str, folder: str, limit: str) -> None:
+def main(source: str, folder: str, limit: str) -> int:
     """Read points of an E57 file.
 
     Args:
@@ -48,7 +48,7 @@ def main(source: str, folder: str, limit: str) -> None:
     """
     bounded_process.enter(os.stat(source).st_size, int(limit))
     wanted = [Wanted(*one) for one in bounded_process.asked(folder)]
-    bounded_process.tell(folder, lambda out: {"scans": _read(source, wanted, out)}, _line)
+    return bounded_process.tell(folder, lambda out: {"scans": _read(source, wanted, out)}, _line)
 
 
 def _line(error: Exception) -> str:

@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..files import temporaries
+from ..files import room, temporaries
 from ..runtime import libraries
 from . import bounded
 from .bytes import mapped, table
 from .las_head import PACKING, RECORD, LasHead
+from .spool import WHAT
 
 _ROOM = 1 << 29  # bytes of address space for the interpreter and the decoder's buffers
 _COPIES = 4  # of the points, at most, while they are unpacked and written
@@ -62,7 +63,8 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
             struct.pack_into("<Q", head, _EVLR_START, start + points)
     with temporaries.folder("gscli-laz") as folder:
         target = folder / "points.las"
-        target.write_bytes(head)
+        with room.sought(WHAT, path):
+            target.write_bytes(head)
         source = bounded.source_in(folder, path, "points.laz")
         arguments = (decoder, source, target, start, layout.hex(), points, _ROOM + _COPIES * points)
         bounded.run(
@@ -72,7 +74,7 @@ def unpacked(path: Path, points: int) -> Iterator[Path]:
             *arguments,
             done=lambda: target.stat().st_size == start + points,
         )
-        with target.open("ab") as out:
+        with room.sought(WHAT, path), target.open("ab") as out:
             out.write(records)
         yield target
 

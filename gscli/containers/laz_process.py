@@ -7,7 +7,7 @@ import os
 from . import bounded_process
 
 
-def main(decoder: str, source: str, target: str, start: str, layout: str, size: str, limit: str) -> None:
+def main(decoder: str, source: str, target: str, start: str, layout: str, size: str, limit: str) -> int:
     """Append the points of a LAZ file, unpacked, to a file.
 
     Args:
@@ -19,8 +19,13 @@ def main(decoder: str, source: str, target: str, start: str, layout: str, size: 
         limit: how many bytes of address space this process may take.
     """
     bounded_process.enter(os.stat(source).st_size, int(limit))
-    points = bytearray(int(size))
-    with open(source, "rb") as stream, open(target, "ab") as out:
+    return bounded_process.ended(
+        lambda: _append(decoder, source, target, int(start), bytes.fromhex(layout), bytearray(int(size)))
+    )
+
+
+def _append(decoder: str, source: str, target: str, start: int, layout: bytes, points: bytearray) -> None:
+    with open(source, "rb") as stream, bounded_process.writable(target, "a") as out:
         if decoder == "laszip":
             import laszip
 
@@ -28,6 +33,6 @@ def main(decoder: str, source: str, target: str, start: str, layout: str, size: 
         else:
             import lazrs
 
-            stream.seek(int(start))
-            lazrs.LasZipDecompressor(stream, bytes.fromhex(layout)).decompress_many(points)
+            stream.seek(start)
+            lazrs.LasZipDecompressor(stream, layout).decompress_many(points)
         out.write(points)

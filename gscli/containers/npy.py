@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,16 @@ def array_in(path: Path) -> npt.NDArray[Any]:
         InputError: damaged, cut short, longer than its array, or it holds objects.
     """
     return view(path, mapped(path), "a NumPy array")
+
+
+def write(
+    stream: BinaryIO, kind: np.dtype[Any], shape: tuple[int, ...], blocks: Iterable[npt.NDArray[Any]]
+) -> None:
+    """Write an array that comes in blocks of rows; NumPy's own writing of a file hides why it fails."""
+    about = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, about)
+    for block in blocks:
+        stream.write(np.ascontiguousarray(block, kind).reshape(-1).view(np.uint8).data)
 
 
 def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]:

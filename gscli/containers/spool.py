@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import BinaryIO
 
-from ..errors import GscliError
+from ..files import room
+
+WHAT = "cannot be unpacked to"
 
 
 def spooled(pieces: Iterable[bytes], path: str | os.PathLike[str]) -> BinaryIO:
@@ -20,15 +22,13 @@ def spooled(pieces: Iterable[bytes], path: str | os.PathLike[str]) -> BinaryIO:
     Raises:
         GscliError: no room for it; and whatever `pieces` raise.
     """
-    spool = tempfile.TemporaryFile(prefix="gscli-unpacked-")  # noqa: SIM115  for the caller
+    with room.sought(WHAT, path):
+        spool = tempfile.TemporaryFile(prefix="gscli-unpacked-")  # noqa: SIM115  for the caller
     try:
         for piece in pieces:
-            try:
+            with room.sought(WHAT, path):
                 spool.write(piece)
                 spool.flush()
-            except OSError as error:
-                what = f"cannot be unpacked to {tempfile.gettempdir()} ({error.strerror or error})"
-                raise GscliError(what, path=path, remedy="point TMPDIR at a folder with room") from None
         spool.seek(0)
     except BaseException:
         with suppress(OSError):  # closing tries again to write what did not fit

@@ -26,7 +26,7 @@ _HINTS = ("projectionModeHint", "sortingModeHint")
 _UNSEEN = ("proxy", "guide")  # purposes
 
 
-def main(source: str, folder: str, most: str, limit: str) -> None:
+def main(source: str, folder: str, most: str, limit: str) -> int:
     """Take a USD file apart.
 
     Args:
@@ -36,7 +36,7 @@ def main(source: str, folder: str, most: str, limit: str) -> None:
         limit: how many bytes of address space this process may take.
     """
     bounded_process.enter(os.stat(source).st_size, int(limit))
-    bounded_process.tell(
+    return bounded_process.tell(
         folder, lambda out: _Scene(source, out, int(most)).about(), lambda error: _line(error, source)
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import GscliError, InputError
+from . import room
 
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 _STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -123,16 +124,13 @@ def spooled_stdin() -> Iterator[Path]:
 
 @contextmanager
 def _spooled(stream: BinaryIO, name: str) -> Iterator[Path]:
-    spool = tempfile.TemporaryFile(prefix="gscli-stdin-")  # noqa: SIM115
+    what = f"cannot spool {name} to"
+    with room.sought(what):
+        spool = tempfile.TemporaryFile(prefix="gscli-stdin-")  # noqa: SIM115
     try:
-        try:
+        with room.sought(what):
             shutil.copyfileobj(stream, spool, 1 << 20)
             spool.flush()
-        except OSError as error:
-            raise GscliError(
-                f"cannot spool {name} to {tempfile.gettempdir()} ({error.strerror or error})",
-                remedy="point TMPDIR at a folder with room",
-            ) from None
         yield Path(f"/dev/fd/{spool.fileno()}")
     finally:
         with suppress(OSError):  # closing tries again to write what did not fit

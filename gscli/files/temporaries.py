@@ -18,8 +18,10 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from . import room
 
 if sys.platform != "win32":
     import fcntl
@@ -158,10 +160,15 @@ def folder(name: str) -> Iterator[Path]:
     """Make a folder among the system's temporary files, for this user alone; gone at the end.
 
     What killed processes left of this name goes first.
+
+    Raises:
+        GscliError: no room there.
     """
-    place = Path(tempfile.gettempdir(), name)
-    sweep(place.parent, [place.name])
-    with folder_beside(place, 0o700) as (new, _):
+    with ExitStack() as stack:
+        with room.sought("cannot make a folder in"):
+            place = Path(tempfile.gettempdir(), name)
+            sweep(place.parent, [place.name])
+            new, _ = stack.enter_context(folder_beside(place, 0o700))
         yield new
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..containers import npy
 from ..containers.bytes import MAX_JSON, malformed, parsed, read_small, require_columns
-from ..containers.npy import array_in
 from ..containers.zip import Zip
 from ..errors import InputError
 from ..fields import INDICES, MASK
@@ -88,7 +88,7 @@ class SceneFolder:
         """
         members = sorted(path.glob("*.npy"))
         require_columns(path, len(members), "arrays")
-        arrays = {p.stem: array_in(p) for p in members}
+        arrays = {p.stem: npy.array_in(p) for p in members}
         if "coord" not in arrays or arrays["coord"].ndim != 2 or arrays["coord"].shape[1] != 3:
             raise InputError("has no coord.npy of shape (N, 3)", path=path)
         rows = len(arrays["coord"])
@@ -185,12 +185,9 @@ class SceneFolder:
         if rows is None:
             shutil.copyfile(self.path / f"{name}.npy", target)
             return
-        about: dict[str, Any] = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
-        about["shape"] = (len(rows), *array.shape[1:])
+        blocks = (array[rows[start : start + _BLOCK]] for start in range(0, len(rows), _BLOCK))
         with target.open("wb") as out:  # and not mapped: a full disk would end the process
-            np.lib.format.write_array_header_1_0(out, about)
-            for start in range(0, len(rows), _BLOCK):
-                out.write(np.ascontiguousarray(array[rows[start : start + _BLOCK]]).tobytes())
+            npy.write(out, array.dtype, (len(rows), *array.shape[1:]), blocks)
 
     def _write_grid(self, source: Path, target: Path) -> None:
         """The same archive with the ids of the wanted rows; the members after them are copied."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
+
+from ..files import room
 
 
 @contextmanager
@@ -15,7 +17,14 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
     if stream.seekable():
         yield stream
         return
-    with tempfile.TemporaryFile() as spool:
-        yield spool
-        spool.seek(0)
+    what = "cannot be prepared in"
+    with room.sought(what):
+        spool = tempfile.TemporaryFile()  # noqa: SIM115  closed below
+    try:
+        with room.sought(what):
+            yield spool
+            spool.seek(0)
         shutil.copyfileobj(spool, stream, 1 << 20)
+    finally:
+        with suppress(OSError):  # closing tries again to write what did not fit
+            spool.close()

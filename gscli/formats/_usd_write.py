@@ -18,7 +18,7 @@ from ..cloud import GaussianCloud
 from ..containers.usd_process import POINTS, SPLATS
 from ..errors import GscliError
 from ..files import axes as frames
-from ..files import temporaries, writing
+from ..files import room, temporaries, writing
 from ..kernels import parallel
 from ..progress import nothing, shared
 from ..runtime import libraries
@@ -87,24 +87,30 @@ def write(
     to gscli alone. All arrays are held in memory.
 
     Raises:
-        GscliError: a value that is not finite, or more than a .usdz holds.
+        GscliError: a value that is not finite, more than a .usdz holds, or no room for temporary files.
         EngineUnavailable: usd-core is missing or broken.
     """
     libraries.require("pxr", "the format usd", path=path)
     chosen = Chosen.of(cloud, index)
+    from pxr import Tf
+
     text = str(path).lower().endswith(".usda")
     writing.refuse_existing(path, overwrite=overwrite)
     layer = _layer(cloud, chosen, ".usda" if text else ".usdc", shared(advance, len(cloud), len(chosen)))
     with temporaries.folder("gscli-usd") as folder:
         source = folder / ("scene.usda" if text else "scene.usdc")
-        if not layer.Export(str(source)):
-            raise GscliError("cannot be written by OpenUSD", path=source, remedy="free some space there")
+        try:
+            made = layer.Export(str(source))
+        except Tf.ErrorException:
+            made = False
+        if not made:
+            raise room.lacking("cannot be made in", room.FAILED, path)
         with writing.replacing(path, overwrite=overwrite) as stream:
             if str(path).lower().endswith(".usdz"):
                 _pack(path, source, stream)
                 return
-            with source.open("rb") as made:
-                shutil.copyfileobj(made, stream, 1 << 20)
+            with source.open("rb") as packed:
+                shutil.copyfileobj(packed, stream, 1 << 20)
 
 
 def unsupported(cloud: GaussianCloud) -> list[Loss]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
+from ..containers import npy
 from ..containers.bytes import malformed
 from ..errors import InputError, WriteRefused
 from ..files import folders
@@ -132,7 +133,8 @@ def write(
         else:
             _rows.require_splats(cloud)
             for name, array in _activated(_rows.selected(cloud, index)).items():
-                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+                with (folder / f"{name}.npy").open("wb") as out:
+                    npy.write(out, array.dtype, array.shape, [array])
     advance(len(cloud))
 
 

@@ -54,6 +54,15 @@ def folder() -> Path:
         raise GscliError("no home folder to keep grids in", remedy=REMEDY) from None
 
 
+def of_user() -> GridCache | None:
+    """The cache in `folder`; None, which costs a `CacheWarning`, where the user has no home."""
+    try:
+        return GridCache(folder())
+    except GscliError as error:
+        warnings.warn(f"grids are not cached: {error}", CacheWarning, stacklevel=2)
+        return None
+
+
 def distrusted(folder: Path) -> str | None:
     """Why grids in a folder are not believed; None where only its user, or root, may write to it."""
     try:

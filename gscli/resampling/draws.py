@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cloud import GaussianCloud
+from ..containers import npy
 from ..errors import UsageError
 from ..files import writing
 from ..flaws import GAUSSIANS, Dropped
@@ -186,9 +187,5 @@ def write_index(path: str | os.PathLike[str], kept: npt.NDArray[Any], *, overwri
     if kept.dtype == bool:
         count = int(np.count_nonzero(kept))
         blocks = (np.flatnonzero(kept[part]) + part.start for part in parallel.blocks(len(kept)))
-    header = {"descr": np.dtype(np.int64).str, "fortran_order": False, "shape": (count,)}
     with writing.replacing(path, overwrite=overwrite) as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for rows in blocks:
-            array = np.ascontiguousarray(rows, np.int64)
-            stream.write(array.data.cast("B") if len(array) else b"")  # NumPy's own hides a closed pipe
+        npy.write(stream, np.dtype(np.int64), (count,), blocks)

@@ -26,12 +26,12 @@ import sys
 places = {places!a}
 sys.path[:] = places + [place for place in sys.path if place not in places]
 from {module} import {function}
-{function}(*sys.argv[1:])
+sys.exit({function}(*sys.argv[1:]))
 """
 
 
 def command(function: str, *arguments: str) -> list[str]:
-    """The command line that calls a function, named like ``gscli.cli:run``, with arguments.
+    """The command line that calls a function, named like ``gscli.cli:run``, and ends with what it returns.
 
     Raises:
         EngineUnavailable: this is a program that Python is built into, without an interpreter to start.

@@ -171,7 +171,7 @@ def test_a_full_disk_is_an_error_of_one_line(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full(bytes(1 << 24)))
-    with pytest.raises(GscliError, match=r"temporary data there \(No space left on device\).*TMPDIR"):
+    with pytest.raises(GscliError, match=r"temporary data in \S+ \(No space left on device\).*TMPDIR"):
         compare(*two, memory_limit=lowest(*two))
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from click.testing import CliRunner
 
 from gscli import cli, formats
 from gscli.cloud import GaussianCloud
+from gscli.containers import npy
 from gscli.errors import GscliError, WriteRefused
 from gscli.files import folders, temporaries, writing
 
@@ -286,13 +288,13 @@ def test_files_that_a_scene_folder_passes_on_may_be_written_again_but_not_when_t
 def test_what_comes_into_a_scene_folder_while_it_is_replaced_stays_there(
     folder: Path, name: str, make_scene: Callable[..., GaussianCloud], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = np.save
+    write = npy.write
 
-    def late(file: Path, *arguments: object, **options: bool) -> None:
+    def late(*arguments: Any) -> None:
         (folder / name).write_text("precious")
-        save(file, *arguments, **options)  # type: ignore[arg-type]
+        write(*arguments)
 
-    monkeypatch.setattr(np, "save", late)
+    monkeypatch.setattr(npy, "write", late)
     before = everything(folder)
     with pytest.raises(WriteRefused, match="room/: holds more than"):
         formats.write(f"{folder}/", make_scene(7), overwrite=True, allow_lossy=True)
@@ -362,6 +364,7 @@ def test_one_of_two_runs_on_one_scene_folder_succeeds(
 HOLDING = """
 import os, sys
 from pathlib import Path
+from typing import Any
 from gscli.files import folders, temporaries, writing
 def wait():
     print(flush=True)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,6 +146,20 @@ def test_a_cache_that_cannot_be_written_only_warns(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.warns(CacheWarning, match="not cached: .*cannot be written.*; set GSCLI_CACHE_DIR"):
         GridCache(tmp_path / "file" / "cache").store(A, grid())
+
+
+def test_without_a_home_there_is_no_cache_and_a_warning(monkeypatch):
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "GSCLI_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(_: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(unknown))
+    with pytest.warns(CacheWarning, match="grids are not cached: no home folder .*; set GSCLI_CACHE_DIR"):
+        assert cache.of_user() is None
+    monkeypatch.setenv("XDG_CACHE_HOME", "/there")
+    assert cache.of_user() == GridCache(Path("/there/gscli"))
 
 
 def test_clear_removes_entries_and_leftovers_and_nothing_else(tmp_path):
