@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, files, formats, neighbors, placing
+from . import arguments, formats, neighbors, placing
 from . import device as devices
 from .comparing import conventions, search
 from .comparing.options import only_cpu
@@ -93,12 +93,12 @@ def coprune(
     wanted = parse_threshold(threshold)
     if min_points < 0:
         raise UsageError(f"`min_points` must be 0 or more, not {min_points}")
-    if files.is_standard(first) and files.is_standard(second):
+    sources = Source.of(first), Source.of(second)
+    if all(source.standard for source in sources):
         raise UsageError("stdin can be one of the two models, not both")
     if engine != "auto":
         neighbors.ENGINES.get(engine)
     where = devices.resolve(device)
-    sources = Source.of(first), Source.of(second)
     targets, indices = _plan(sources, out_dir, index, overwrite=overwrite, allow_lossy=allow_lossy)
     made = [folder for folder in (out_dir, index) if folder is not None]
     others = [path for path in (*also_written, *indices) if path is not None]

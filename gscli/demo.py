@@ -67,7 +67,7 @@ def demo(
         out_dir: where to write; None is a new folder among the system's temporary files.
         overwrite: replace existing files.
     """
-    if source is not None and files.is_standard(source):
+    if source is not None and formats.Source.of(source).standard:
         raise UsageError(
             "stdin can be read once, and the demo reads a scene several times", remedy="name a file"
         )

@@ -166,9 +166,12 @@ def verify(
     draws = arguments.several(draws, "draws", arguments.PATH, "a path, or several")
     if not draws:
         raise UsageError("there is no draw to verify")
-    if sum(files.is_standard(path) for path in (source, *draws, *([expect] if expect else []))) > 1:
-        raise UsageError("stdin can be read once")
     scene, drawings = Source.of(source), [Source.of(path) for path in draws]
+    if (
+        sum(each.standard for each in (scene, *drawings)) + (expect is not None and files.is_standard(expect))
+        > 1
+    ):
+        raise UsageError("stdin can be read once")
     read = [found.path for found in (scene, *drawings)]
     read += [Path(path) for path in (expect, grid_file, rows, cameras) if path is not None]
     writing.check_outputs(also_written, overwrite=overwrite, sources=read)

@@ -18,7 +18,7 @@ import click
 
 from ..errors import GscliError, UsageError, most_like, printable
 from ..version import __version__
-from . import _bars, _interrupts, show
+from . import _bars, _interrupts, paths, show
 from ._remedies import remedy
 from ._spelling import spelt
 
@@ -83,7 +83,7 @@ class _Commands(click.Group):
                 option = arg[:-1] or (before if before.startswith("-") else "an argument")
                 raise UsageError(f"{option} is empty", remedy="check the variables that it comes from")
         ctx.meta[show.TYPED] = ("gscli", *args)
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [*args[:1], *map(paths.unlike_options, args[1:])])
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _one_line(lambda: self):

@@ -7,18 +7,31 @@ before work is taken for done; the rule for streams, what a command is run for.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import files
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+_NO_OPTION = "\0"  # what no word of a command line can hold
+
+
+def unlike_options(word: str) -> str:
+    """A word of the command line as Click may see it: ``-::FORMAT`` is a stream, and looks like an option."""
+    return _NO_OPTION + word if word.startswith(files.STANDARD + files.PART) else word
 
 
 class Path(click.types.StringParamType):
     """A path as it is given: a shell completes it, and what opens it says what is wrong with it."""
 
     completed_as = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        told = super().convert(value, param, ctx)
+        return told.removeprefix(_NO_OPTION) if isinstance(told, str) else told
 
     def located(self, value: str, root: str) -> str:
         """A value that was written down in the folder `root`, for whoever is elsewhere."""

@@ -59,13 +59,13 @@ def _on_stdout(ctx: click.Context) -> list[click.Parameter]:
 
 
 def _on_a_terminal(output: str | None) -> bool:
-    number = None if output is None else files.descriptor(output)
+    number = None if output is None else files.descriptor(files.before_part(output))
     return number is not None and os.isatty(number)
 
 
 def _is_stdout(parameter: click.Parameter, value: Any) -> bool:
     if isinstance(parameter.type, paths.Output) and not parameter.type.folder:
-        return value is not None and files.descriptor(value) == 1
+        return value is not None and files.descriptor(files.before_part(value)) == 1
     return isinstance(parameter, options.ToStdout) and bool(value)
 
 

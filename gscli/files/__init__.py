@@ -16,6 +16,7 @@ from typing import BinaryIO
 from ..errors import GscliError, InputError
 from . import room
 
+PART = "::"  # FILE::PART: one model of several, a member of a zip, or the format that a file does not tell
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 _STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
@@ -34,6 +35,11 @@ def descriptor(output: str | os.PathLike[str]) -> int | None:
     return int(number[1]) if number else None
 
 
+def before_part(path: str | os.PathLike[str]) -> str:
+    """What an output's name, which may end in ``::FORMAT``, calls the file or stream."""
+    return os.fspath(path).rpartition(PART)[0] or os.fspath(path)
+
+
 def display(path: str | os.PathLike[str]) -> str:
     """An input's name as messages and reports give it."""
     return "<stdin>" if is_standard(path) else os.fspath(path)
@@ -41,7 +47,8 @@ def display(path: str | os.PathLike[str]) -> str:
 
 def display_output(path: str | os.PathLike[str]) -> str:
     """An output's name as messages and reports give it."""
-    return "<stdout>" if descriptor(path) == 1 else os.fspath(path)
+    text, stream = os.fspath(path), before_part(path)
+    return f"<stdout>{text[len(stream) :]}" if descriptor(stream) == 1 else text
 
 
 def require_stdout() -> None:

@@ -44,8 +44,9 @@ def read(
 ) -> GaussianCloud:
     """Read a scene of any known format, in a zip too; ``-`` is stdin, ``FILE::PART`` one model or member.
 
-    ``FILE::FORMAT`` is a file of a format that nothing in it tells: ``kitti``, ``nuscenes`` or ``splat``. Of
-    a zip with several scenes ``FILE::MEMBER`` is one, and may be followed by another ``::PART``.
+    ``FILE::FORMAT``, or ``-::FORMAT``, is of a format that nothing in it tells: ``kitti``, ``nuscenes`` or
+    ``splat``. Of a zip with several scenes ``FILE::MEMBER`` is one, and may be followed by another
+    ``::PART``.
 
     Args:
         path: the file, folder or pipe.
@@ -79,7 +80,7 @@ def write(
     """Write a cloud in the format of the path's suffix.
 
     Args:
-        path: the file or folder to write; ``-`` is stdout, as PLY; ``FILE::kitti`` as of `read`.
+        path: the file or folder to write; ``-`` is stdout, as PLY, and ``FILE::kitti`` as of `read`.
         points: a cloud, or an array that `gscli.cloud.as_cloud` makes one of.
         overwrite: whether an existing file may be replaced.
         index: write these rows, in this order, instead of all.

@@ -23,7 +23,7 @@ from ._write import Stream, Write
 HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line
 FOLDER = "/"  # the suffix of a folder
-PART = "::"  # FILE::PART: one model of several, a member of a zip, or the format that a file does not tell
+PART = files.PART
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,7 @@ class Format:
         requires: the packages it needs beyond the core, as they are imported, all in an extra.
         optional: those that only some of its files need.
         bare: whether nothing in its files tells what they are, so that ``FILE::NAME`` may.
+        names_parts: whether its files call their parts as they like, by the name of a format, too.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Format:
     requires: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     bare: bool = False
+    names_parts: bool = False
 
     @property
     def framed(self) -> bool:

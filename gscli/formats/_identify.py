@@ -7,7 +7,7 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 from ..errors import InputError
-from ._format import FOLDER_HEAD, FORMATS, PART, Format, by_suffix, called_like, head_of
+from ._format import FOLDER_HEAD, FORMATS, PART, Format, bare, by_suffix, called_like, head_of
 
 
 def identify(path: Path) -> Format:
@@ -38,11 +38,22 @@ def of_head(head: bytes, path: str) -> Format:
     found = by_suffix(f"/{name}")  # a suffix may be a whole name
     if found is not None and not head.startswith(FOLDER_HEAD):
         return found[1]
-    remedy = "`gscli formats` lists what can be read; a .splat is known by its name alone"
+    remedy = "`gscli formats` lists what can be read; a .splat of another name is FILE::splat"
     if name.lower().endswith(".bin"):
         shown = path.removeprefix(f"{os.path.dirname(path.partition(PART)[0])}/")
         remedy = f"if it is a scan, name its format: {shown}{PART}kitti or {shown}{PART}nuscenes"
     raise InputError("is of no format that gscli reads", path=path, remedy=remedy)
+
+
+def told(head: bytes, path: str, part: str | None) -> Format | None:
+    """The format that ``FILE::FORMAT`` tells; None where the file does, or has a part of that name.
+
+    Args:
+        head, path: see `of_head`. part: what follows its name.
+    """
+    form = bare(part)
+    owner = None if form is None else claiming(head, path)
+    return None if owner is not None and owner.names_parts else form
 
 
 def claiming(head: bytes, path: str) -> Format | None:

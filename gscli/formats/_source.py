@@ -16,8 +16,8 @@ from ..cloud import GaussianCloud
 from ..errors import GscliError, UsageError
 from ..files import axes as frames
 from . import _zipped
-from ._format import FOLDER, PART, Format, bare, by_suffix
-from ._identify import identify
+from ._format import FOLDER, PART, Format, bare, by_suffix, head_of
+from ._identify import identify, told
 from ._zipped import Opened
 
 
@@ -52,7 +52,7 @@ class Source:
             return cls(files.display(text), Path(text))
         there = (end for end in ends if os.path.lexists(text[:end]) or files.is_standard(text[:end]))
         end = next(there, ends[0])
-        return cls(text, Path(text[:end]), text[end + len(PART) :])
+        return cls(f"{files.display(text[:end])}{text[end:]}", Path(text[:end]), text[end + len(PART) :])
 
     def at(self, level: int | None) -> Source:
         """One level of detail of it; None for what it is.
@@ -75,8 +75,11 @@ class Source:
 
     @cached_property
     def told(self) -> Format | None:
-        """The format as ``FILE::FORMAT`` tells it; None where the file does."""
-        return bare(self.part)
+        """The format as ``FILE::FORMAT`` tells it; None where the file does, if it can be read twice."""
+        form = bare(self.part)
+        if form is None or self.standard or not os.path.isfile(self.path):
+            return form
+        return told(head_of(self.path), os.fspath(self.path), self.part)
 
     @cached_property
     def format(self) -> Format:
@@ -176,8 +179,9 @@ def _opened(source: Source) -> Iterator[Opened]:
                 if within is not None:
                     yield within
                     return
-            form = source.told or (source.format if path == source.path else identify(path))
-            yield Opened(path, form, None if source.told else source.part)
+            form = source.told if path == source.path else told(head_of(path), called, source.part)
+            part = source.part if form is None else None
+            yield Opened(path, form or (source.format if path == source.path else identify(path)), part)
         except GscliError as error:
             if path != source.path:
                 error.path = source.name

@@ -22,7 +22,7 @@ from ..containers.zip_names import is_hidden, readable
 from ..errors import GscliError, InputError
 from . import _gsplat
 from ._format import FOLDER_HEAD, HEAD_BYTES, PART, Format, bare, by_suffix, called_like, head_of
-from ._identify import claiming, of_head
+from ._identify import claiming, of_head, told
 
 MOST, LEAST = 1 << 20, 1 << 10  # bytes of members that are looked at for the scene, and what one counts for
 _LISTED, _LENGTH = 4, 100  # members that an error names, and characters of each
@@ -64,11 +64,12 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
         yield None
         return
     name, rest, note = archive.chosen(part)
-    told, place = bare(rest), f"{called}{PART}{name}"
+    place = f"{called}{PART}{name}"
     head = archive.head(name)
-    if told is None and head.startswith((zips.MAGIC, zips.EMPTY)) and claiming(head, name) is None:
+    form_told = told(head, name, rest)
+    if form_told is None and head.startswith((zips.MAGIC, zips.EMPTY)) and claiming(head, name) is None:
         raise InputError("is a zip within a zip", path=place, remedy="unpack the outer one first")
-    form = told or of_head(head, place)
+    form = form_told or of_head(head, place)
     if archive.is_page(name, form):
         if not form.sniff(zips.starting_with(basename(name))):
             what = f"leads to the files beside it ({form.name})"
@@ -81,7 +82,7 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
     with spooled(archive.pieces(name), path) as spool:
         unpacked = Path(f"/dev/fd/{spool.fileno()}")
         try:
-            yield Opened(unpacked, form, None if told else rest, note)
+            yield Opened(unpacked, form, None if form_told else rest, note)
         except GscliError as error:
             if archive.names_another(name, error.what):
                 error.remedy = "it is read alone: unpack the zip first"
@@ -166,16 +167,16 @@ class _Archive:
         """Whether a text names a file beside a member."""
         return not {*re.findall(r"[^\s,:;()]+", text)}.isdisjoint(self.beside(name))
 
-    def _only(self, told: str | None) -> tuple[str, str | None, str | None]:
+    def _only(self, form: str | None) -> tuple[str, str | None, str | None]:
         """The only member that is a scene, or the only one at all where its format is told."""
         visible = self._visible()
-        found = visible if told is not None or len(visible) == 1 else self._scenes(visible)
+        found = visible if form is not None or len(visible) == 1 else self._scenes(visible)
         if len(found) == 1:
             note = f"of the {len(visible):,} files in the zip, {found[0]} is read"
-            return found[0], told, note if len(visible) > 1 else None
+            return found[0], form, note if len(visible) > 1 else None
         if not visible:
             raise InputError("holds no files", path=self._path, remedy="check that its writer finished")
-        kind, ending = ("scenes", "") if told is None else ("files", PART + told)
+        kind, ending = ("scenes", "") if form is None else ("files", PART + form)
         some = _listed(found or visible)
         what = f"holds {len(found):,} {kind} ({some})" if found else f"holds no scene, but {some}"
         remedy = f"name one, as in {self._called}{PART}{_short((found or visible)[0])}{ending}"

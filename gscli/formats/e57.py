@@ -167,4 +167,5 @@ FORMAT = Format(
     read,
     takes=frozenset({"part"}),
     requires=("pye57",),
+    names_parts=True,
 )

@@ -16,7 +16,7 @@ import gscli
 from gscli.errors import EngineUnavailable, InputError, UsageError
 from gscli.formats import FORMATS, Source
 from gscli.runtime import processes
-from tests.formats import e57s
+from tests.formats import e57s, samples
 from tests.formats.e57s import Scan
 
 pytest.importorskip("pye57")
@@ -192,6 +192,20 @@ def test_colours_without_limits_are_no_colours(tmp_path: Path) -> None:
 def test_colours_that_not_all_scans_have_are_left_out_and_nothing_else_is_said(tmp_path: Path) -> None:
     cloud = read(tmp_path, colours(BYTES / 255, 0, 1), Scan(e57s.xyz(POINTS[:3])))
     assert cloud.header.notes[1:] == ("left out: columns that not all scans have alike (red, green, blue)",)
+
+
+def test_a_scan_that_is_called_like_a_format_is_a_scan(tmp_path: Path) -> None:
+    scans = [Scan(e57s.xyz(POINTS[:3]), "kitti"), Scan(e57s.xyz(POINTS[:5]), "splat")]
+    path = e57s.write(tmp_path / "a.e57", *scans)
+    packed = samples.zipped(tmp_path / "a.zip", {"s.e57": path, "README": b"two scans"})
+    for name, count in (("kitti", 3), ("splat", 5)):
+        assert len(gscli.read(f"{path}::{name}")) == count
+        assert len(gscli.read(f"{packed}::s.e57::{name}")) == count
+        assert Source.of(f"{path}::{name}").stem == f"a.{name}"
+    run = [sys.executable, "-m", "gscli", "info", "-::kitti"]
+    assert b"3 points (e57)" in subprocess.run(run, input=path.read_bytes(), capture_output=True).stdout
+    with pytest.raises(UsageError, match="nuscenes"):
+        gscli.read(f"{path}::nuscenes")
 
 
 def test_scans_have_the_columns_that_all_have_and_others_are_named(tmp_path: Path) -> None:

@@ -136,6 +136,45 @@ def test_a_splat_without_its_name_is_named_alike(tmp_path, make_scene):
     assert gscli.read(f"{tmp_path}/a::splat").header.format == "splat"
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "splat"])
+def test_stdin_and_stdout_are_named_like_files(tmp_path, make_scene, kind):
+    cloud = make_scene(20, 0, normals=False)
+    gscli.write(f"{tmp_path}/a.bin::{kind}", cloud, allow_lossy=True)
+    piped = (tmp_path / "a.bin").read_bytes()
+    command = ["convert", f"-::{kind}", f"-::{kind}", "--allow-lossy"]
+    done = CliRunner().invoke(main, command, input=piped)
+    assert (done.exit_code, done.stdout_bytes) == (0, piped)
+    assert f"read     <stdin>::{kind}: 20 " in done.stderr
+    assert f"wrote    <stdout>::{kind} ({kind})" in done.stderr
+    assert f"<stdin>::{kind}: 20 " in CliRunner().invoke(main, ["info", f"-::{kind}"], input=piped).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "what"),
+    [
+        (["compare", "-::kitti", "-"], 2, "stdin can be one of the two scenes, not both"),
+        (["verify", "-::kitti", "-"], 2, "stdin can be read once"),
+        (["coprune", "-::kitti", "-", "-t", "1", "--out-dir", "o"], 2, "stdin can be one of the two models"),
+        (["demo", "-::kitti"], 2, "stdin can be read once"),
+        (
+            ["convert", "-::kitti", "-::kitti", "--json"],
+            2,
+            "stdout can carry one thing, not OUTPUT and --json",
+        ),
+        (["convert", "-", "/dev/stdout::kitti", "--json"], 2, "stdout can carry one thing"),
+        (["info", "-"], 3, "of no format that gscli reads"),
+        (["convert", "-::kitti", "-::spz"], 2, "no suffix of a format that gscli writes"),
+        (["-::kitti"], 2, "no such option"),
+    ],
+)
+def test_streams_with_a_format_are_streams(args, code, what):
+    done = CliRunner().invoke(main, args, input=b"\1" * 64)
+    assert done.exit_code == code
+    assert what in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "\\x00" not in done.stderr
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="needs /dev/stdin")
 def test_a_scan_comes_through_a_pipe(tmp_path):
     values = scan(tmp_path / "a.bin", "nuscenes")
