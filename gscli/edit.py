@@ -125,7 +125,10 @@ def edit(
         kept=kept,
         actions=tuple(done),
         timings=timings,
-        notes=(*cloud.header.notes, *(dangling(cloud, [to]) if kept != len(cloud) else [])),
+        notes=(
+            *(note for each in (cloud, *more) for note in each.header.notes),
+            *(dangling(cloud, [to]) if kept != len(cloud) else []),
+        ),
         options={
             "actions": [pair for action in wanted for pair in editing.pairs(action)],
             "axes": axes,

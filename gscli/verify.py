@@ -183,7 +183,7 @@ def verify(
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found: list[tuple[str, Claim | Simplification | Listed, tuple[Check, ...]]] = []
     looked = None if cameras is None else camera_files.read(cameras)
-    notes: list[str] = []
+    notes: list[str] = [*cloud.header.notes]
     for draw, drawing in zip(draws, drawings, strict=True):
         path = os.fspath(draw)
         if levels.is_folder(drawing.path):
@@ -197,6 +197,7 @@ def verify(
             continue
         with timings.stage("read", track):
             drawn = drawing.read()
+        notes += drawn.header.notes
         if said is None:
             simplified = simplifications.claim(drawn, path)
         else:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import gscli
 from gscli import formats
+from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from gscli.containers.zip import Zip
 from gscli.errors import GscliError, InputError, UsageError
@@ -460,3 +462,29 @@ def test_the_stem_of_a_member_is_a_name(tmp_path):
 def test_no_format_claims_a_plain_zip(tmp_path, ply):
     head = formats.head_of(zipped(tmp_path / "x.zip", {"scene.ply": ply}))
     assert [form.name for form in FORMATS if form.sniff(head)] == []
+
+
+def test_every_command_says_which_file_of_a_zip_it_read(tmp_path, make_scene, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gscli.write("a.ply", make_scene(40, 1))
+    zipped(tmp_path / "z.zip", {"README": b"a scene", "in/b.ply": tmp_path / "a.ply"})
+    thin = ["--voxel-size", "1", "--seed", "3"]
+    for command in (
+        ["info", "z.zip"],
+        ["convert", "z.zip", "o.npz", "--allow-lossy"],
+        ["resample", "z.zip", "d.ply", *thin],
+        ["compare", "z.zip", "a.ply"],
+        ["compare", "a.ply", "z.zip"],
+        ["align", "a.ply", "z.zip"],
+        ["align", "z.zip", "a.ply"],
+        ["edit", "z.zip", "o3.ply", "--scale", "2"],
+        ["edit", "a.ply", "o4.ply", "--merge", "z.zip"],
+        ["coprune", "a.ply", "z.zip", "--threshold", "9", "--min-points", "0", "--out-dir", "both"],
+        ["simplify", "z.zip", "o5.ply", "--target", "20"],
+        ["lod", "z.zip", "levels"],
+        ["render", "z.zip", "o.png", "--size", "16"],
+        ["view", "z.zip", "o.html"],
+        ["verify", "z.zip", "d.ply"],
+    ):
+        done = CliRunner().invoke(main, command)
+        assert "of the 2 files in the zip, in/b.ply is read" in done.output, (command, done.output)
