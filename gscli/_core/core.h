@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 9 // of the arguments below; __init__.py has the same
+#define REVISION 10 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -36,6 +36,12 @@ EXPORT void gather_f64(const uint8_t *rows, int64_t count, int64_t stride, const
                        int64_t first, int64_t length, double *planes);
 EXPORT void square_sums(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, int64_t columns,
                         double *sums);
+// Tables of words, (count, widths[t]) each: out of rows one after the other, and whether a word is no finite float; and
+// into rows, from `addresses` on in steps of so many bytes. A column changes its sign where its flip is 0x80000000, not 0.
+EXPORT void spread(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const uint32_t *flips,
+                   const int64_t *widths, int64_t tables, uint32_t *out, uint32_t *odd);
+EXPORT void interleave(uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const uint32_t *flips,
+                       const int64_t *widths, int64_t tables, const int64_t *addresses, const int64_t *steps);
 
 // ---- picks.c
 EXPORT void keep_smallest(const int32_t *order, const int64_t *offsets, const int64_t *k, const uint32_t *keys,

@@ -150,7 +150,7 @@ def replacing(
             return
         mode = 0o600 if target.exists() else 0o666  # what is replaced may be secret
         with temporaries.file_beside(target, mode) as (temporary, number):
-            with os.fdopen(number, "w+b", buffering=1 << 20) as stream:
+            with os.fdopen(number, "w+b", buffering=1 << 16) as stream:
                 yield stream
                 stream.flush()
                 if overwrite:

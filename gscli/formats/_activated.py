@@ -12,12 +12,12 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import GscliError, InputError
-from ..kernels.columns import put_signed
+from ..kernels.columns import put_signed, spread
 from . import _rows
 from ._turn import Signs, half_turn
 
 Array = npt.NDArray[Any]
-Made = Mapping[str, Array]  # what attributes before it have of the same rows
+Made = Mapping[str, Array]  # of the same rows what attributes before it have, and some columns as they are
 Encode = Callable[[GaussianCloud, int, Made], Array]  # of a block of rows, the first of which has a number
 
 QUATERNION = (*fields.ROTATION[1:], fields.ROTATION[0])  # x y z w
@@ -64,13 +64,11 @@ def exact(cloud: GaussianCloud, name: str) -> bool:
 
 def floats(names: Sequence[str], signs: Sequence[float] | None = None) -> Encode:
     """What makes float32 of columns, refusing what is not finite by its row."""
+    signed = list(zip(names, signs or [1.0] * len(names), strict=True))
 
     def encode(cloud: GaussianCloud, first: int, made: Made) -> Array:
-        out = np.empty((len(cloud), len(names)), np.float32)
-        with np.errstate(all="ignore"):
-            for place, name in enumerate(names):
-                put_signed(cloud.rows[name], 1.0 if signs is None else signs[place], out[:, place])
-        return finite(out, cloud, names, first)
+        (out,), clean = spread(cloud.rows, [signed])
+        return out if clean else finite(out, cloud, names, first)
 
     return encode
 
@@ -98,24 +96,30 @@ def lengths(cloud: GaussianCloud, first: int, made: Made) -> Array:
     """(n, 3) float32: scales as lengths."""
     out = np.empty((len(cloud), 3), np.float32)
     with np.errstate(all="ignore"):
-        out.T[...] = np.exp(cloud.columns(fields.SCALE), dtype=np.float64)
+        for place, plane in enumerate(_planes(cloud, fields.SCALE, made)):
+            out[:, place] = np.exp(plane, dtype=np.float64)
     return finite(out, cloud, fields.SCALE, first)
 
 
 def opacities(cloud: GaussianCloud, first: int, made: Made) -> Array:
     """(n, 1) float32: opacities from 0 to 1."""
-    logits = cloud.columns((fields.OPACITY,)).T
-    return finite(fields.sigmoid(logits).astype(np.float32), cloud, (fields.OPACITY,), first)
+    (logits,) = _planes(cloud, (fields.OPACITY,), made)
+    alpha = fields.sigmoid(logits).astype(np.float32)[:, None]
+    return finite(alpha, cloud, (fields.OPACITY,), first)
 
 
 def rotations(signs: Signs, cloud: GaussianCloud, first: int, made: Made) -> Array:
     """Components x y z w of length one; those that are, to within what float32 leaves, keep their bits."""
-    stored = cloud.columns(fields.ROTATION)
-    finite(stored.T, cloud, fields.ROTATION, first)
-    lengths = np.sqrt(sum(plane * plane for plane in stored.astype(np.float64)))
+    stored = _planes(cloud, fields.ROTATION, made)
+    with np.errstate(all="ignore"):
+        lengths = np.sqrt(sum(np.square(plane, dtype=np.float64) for plane in stored))
+        clean = np.isfinite(lengths.sum())
+    if not clean:
+        finite(np.stack(stored, axis=1), cloud, fields.ROTATION, first)
     lengths[np.abs(lengths - 1.0) < _NEARLY_UNIT] = 1.0
     missing = lengths == 0
-    units = (stored / np.where(missing, 1.0, lengths)).astype(np.float32)
+    lengths[missing] = 1.0
+    units = [(plane / lengths).astype(np.float32) for plane in stored]
     units[0][missing] = 1.0  # as everywhere, no rotation
     order, factors = half_turn(signs)
     out = np.empty((len(cloud), 4), np.float32)
@@ -123,6 +127,11 @@ def rotations(signs: Signs, cloud: GaussianCloud, first: int, made: Made) -> Arr
         back = order.index(component)  # the inverse of what is read
         put_signed(units[back], factors[back], out[:, place])
     return out
+
+
+def _planes(cloud: GaussianCloud, names: Sequence[str], made: Made) -> list[Array]:
+    """Columns as native floats, each in one piece: those that are made already, if all of them are."""
+    return [made[name] for name in names] if set(names) <= made.keys() else [*cloud.columns(names)]
 
 
 def diffuse(cloud: GaussianCloud, first: int, made: Made) -> Array:

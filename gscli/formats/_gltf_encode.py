@@ -25,6 +25,11 @@ from ._turn import Signs, of_harmonics
 Array = npt.NDArray[Any]
 
 _COMPONENTS = {kind: code for code, kind in TYPES.items()}
+_ACTIVATED = (
+    *fields.ROTATION,
+    *fields.SCALE,
+    fields.OPACITY,
+)  # columns that attributes hold as what they mean
 _AS = {"b1": "<u1", "u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2"}  # attributes of one's own; else float
 
 
@@ -146,11 +151,15 @@ def encode(attributes: Sequence[Attribute], cloud: GaussianCloud, first: int) ->
         GscliError: a value is not finite.
     """
     plain = {one.name: one.encode.columns for one in attributes if isinstance(one.encode, Plain)}
-    tables, clean = spread(cloud.rows, list(plain.values()))
+    stored = [name for name in _ACTIVATED if name in cloud.fields]
+    beside = [name for name in stored if cloud.rows.dtype[name] == np.float32]
+    groups = [*plain.values(), *([(name, 1.0)] for name in beside)]
+    tables, clean = spread(cloud.rows, groups)  # all that is stored, in one pass over the rows
+    made = dict(zip(plain, tables, strict=False))
     if not clean:
-        for table, columns in zip(tables, plain.values(), strict=True):
-            finite(table, cloud, [name for name, _ in columns], first)
-    made = dict(zip(plain, tables, strict=True))
+        for name, columns in plain.items():
+            finite(made[name], cloud, [column for column, _ in columns], first)
+    made |= {name: table[:, 0] for name, table in zip(beside, tables[len(plain) :], strict=True)}
     for one in attributes:
         if not isinstance(one.encode, Plain):
             made[one.name] = one.encode(cloud, first, made)

@@ -1,8 +1,8 @@
-"""Columns out of structured rows, in one pass over them where compiled kernels know their type."""
+"""Columns out of structured rows and into them, in one pass where compiled kernels know their type."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,14 @@ from .. import _core
 from .structured import as_bytes
 
 Array = npt.NDArray[Any]
+Signed = Sequence[tuple[str, float]]  # names of columns, and 1, or -1 where values change their sign
 
+_MINUS = np.uint32(1 << 31)  # the sign of a float32
 _GATHER = _core.for_each_type("gather", lambda kind: (np.uint8, int, int, np.int64, int, int, int, kind))
+_SPREAD = _core.Kernel("spread", np.uint8, int, int, np.int64, np.uint32, np.int64, int, np.uint32, np.uint32)
+_INTERLEAVE = _core.Kernel(
+    "interleave", np.uint8, int, int, np.int64, np.uint32, np.int64, int, np.int64, np.int64
+)
 _SQUARES = _core.Kernel("square_sums", np.uint8, int, int, np.int64, int, np.float64)
 
 
@@ -37,7 +43,7 @@ def gather(rows: Array, names: Sequence[str], out: Array, first: int = 0) -> Non
         for plane, name in zip(out, names, strict=True):
             plane[first : first + len(rows)] = rows[name]
         return
-    kernel(as_bytes(rows), len(rows), rows.dtype.itemsize, offsets, len(names), first, out.shape[1], out)
+    kernel(*_laid_out(rows), offsets, len(names), first, out.shape[1], out)
 
 
 def abreast(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float32] | None:
@@ -59,16 +65,16 @@ def square_sums(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float64]:
             column = rows[name].astype(np.float64)
             sums += column * column
     else:
-        _SQUARES(as_bytes(rows), len(rows), rows.dtype.itemsize, offsets, len(names), sums)
+        _SQUARES(*_laid_out(rows), offsets, len(names), sums)
     return sums
 
 
-def spread(rows: Array, groups: Sequence[Sequence[tuple[str, float]]]) -> tuple[list[Array], bool]:
+def spread(rows: Array, groups: Sequence[Signed]) -> tuple[list[Array], bool]:
     """Take groups of columns out of rows, each as a table of its own.
 
     Args:
         rows: (n,) structured.
-        groups: the names of columns of one number a row, and 1, or -1 where values change their sign.
+        groups: columns of one number a row.
 
     Returns:
         (n, columns of the group) float32, C-contiguous, for each group; and whether all of them are finite.
@@ -76,15 +82,48 @@ def spread(rows: Array, groups: Sequence[Sequence[tuple[str, float]]]) -> tuple[
     widths = [len(group) for group in groups]
     out = np.empty(len(rows) * sum(widths), np.float32)
     tables, first = [], 0
+    for width in widths:
+        table = out[first : first + len(rows) * width].reshape(len(rows), width)
+        first += table.size
+        tables.append(table)
+    offsets = _offsets(rows, [name for group in groups for name, _ in group])
+    if offsets is not None:
+        odd, words = np.zeros(1, np.uint32), out.view(np.uint32)
+        _SPREAD(*_laid_out(rows), offsets, *_shapes(groups), words, odd)
+        return tables, not odd[0]
     with np.errstate(all="ignore"):
-        for width, group in zip(widths, groups, strict=True):
-            table = out[first : first + len(rows) * width].reshape(len(rows), width)
-            first += table.size
+        for table, group in zip(tables, groups, strict=True):
             for place, (name, sign) in enumerate(group):
                 put_signed(rows[name], sign, table[:, place])
-            tables.append(table)
         finite = np.isfinite(out.sum()) or np.isfinite(out).all()  # nothing is lost in a sum that is
     return tables, bool(finite)
+
+
+def interleave(rows: Array, tables: Iterable[tuple[Array, Signed]]) -> None:
+    """Put tables into columns of rows, the reverse of `spread`.
+
+    Args:
+        rows: (n,) structured.
+        tables: (n, width) numbers, and the columns that they become.
+    """
+    alike, groups = [], []
+    for table, group in tables:
+        if (
+            table.dtype == np.float32
+            and table.strides[1] == table.itemsize
+            and rows.flags.c_contiguous
+            and _offsets(rows, [name for name, _ in group]) is not None
+        ):
+            alike.append(table)
+            groups.append(group)
+            continue
+        for place, (name, sign) in enumerate(group):
+            put_signed(table[:, place], sign, rows[name])
+    offsets = _offsets(rows, [name for group in groups for name, _ in group])
+    if offsets is not None:
+        addresses = np.array([table.ctypes.data for table in alike], np.int64)
+        steps = np.array([table.strides[0] for table in alike], np.int64)
+        _INTERLEAVE(*_laid_out(rows), offsets, *_shapes(groups), addresses, steps)
 
 
 def put_signed(values: Array, sign: float, out: Array) -> None:
@@ -92,10 +131,23 @@ def put_signed(values: Array, sign: float, out: Array) -> None:
 
     `np.negative` is no help: that of NumPy 2.4 takes wrong values where both are strided.
     """
-    if sign < 0:
+    if sign < 0 and values.dtype == out.dtype == np.float32:
+        np.bitwise_xor(values.view(np.uint32), _MINUS, out=out.view(np.uint32))  # of NaN too, as kernels do
+    elif sign < 0:
         np.multiply(values, np.float32(-1), out=out, casting="same_kind")
     else:
         out[...] = values
+
+
+def _laid_out(rows: Array) -> tuple[Array, int, int]:
+    """The bytes of rows, how many there are and how far apart."""
+    return as_bytes(rows), len(rows), rows.dtype.itemsize
+
+
+def _shapes(groups: Sequence[Signed]) -> tuple[Array, Array, int]:
+    """What changes the signs of columns, and how many each group has."""
+    flips = np.array([_MINUS if sign < 0 else 0 for group in groups for _, sign in group], np.uint32)
+    return flips, np.array([len(group) for group in groups], np.int64), len(groups)
 
 
 def _offsets(rows: Array, names: Sequence[str]) -> npt.NDArray[np.int64] | None:

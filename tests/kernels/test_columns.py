@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscli.kernels.columns import abreast, gather, spread, square_sums
+from gscli.kernels.columns import abreast, gather, interleave, spread, square_sums
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -100,3 +100,25 @@ def test_a_value_that_is_not_finite_is_noticed_in_any_column(rows, value):
     good["b"][500] = value
     assert not spread(good, [[("a", 1.0)], [("b", 1.0)]])[1]
     assert spread(good, [[("a", 1.0), ("d", -1.0)]])[1]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.dtype(">f4")])
+@pytest.mark.parametrize("step", [1, 2])
+def test_tables_become_the_columns_that_they_are_called_by(rows, kind, step):
+    rng = np.random.default_rng(1)
+    wide = np.rint(rng.normal(size=(1000, 5)) * 100).astype(kind)
+    wide[3] = -0.0
+    if rows.dtype["c"].kind == "f":
+        wide[:2, 3] = np.nan, -np.inf
+    tables = [(wide[:, 1:3], [("d", -1.0), ("a", 1.0)]), (wide[:, 3:4].astype("<f4"), [("c", 1.0)])]
+    before, out = rows.copy(), rows.copy()[::step]
+    interleave(out, [(table[: len(out)], group) for table, group in tables])
+    expected = {"a": wide[:, 2], "b": before["b"][::step], "c": wide[:, 3], "d": -wide[:, 1]}
+    for name, values in expected.items():
+        with np.errstate(all="ignore"):
+            wanted = values[: len(out)].astype(out.dtype[name])
+        np.testing.assert_array_equal(out[name], wanted)
+        np.testing.assert_array_equal(np.copysign(1, out[name]), np.copysign(1, wanted))
+    for name in set(out.dtype.names) - set("abcd"):
+        assert out[name].tobytes() == before[name][::step].tobytes()
+    interleave(out[:0], [(wide[:0, 1:2], [("a", 1.0)])])
