@@ -23,7 +23,7 @@ from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.glb import MAGIC
 from ..containers.gltf import Gltf
 from ..files import axes as frames
-from ..kernels.columns import put_signed
+from ..kernels.columns import interleave
 from ..kernels.structured import release_pages
 from . import _gltf_colours
 from ._blocks import fill
@@ -108,11 +108,9 @@ def _fill(file: Gltf, one: Placed, found: Shape, place: Place, degree: int | Non
         block = rows[part]
         for name in empty:
             block[name] = 0
-        for (_, accessor, convert), columns in zip(filled, targets, strict=True):
-            values = convert(accessor.numbers(part))
-            for number, (name, sign) in enumerate(columns):
-                if name in names:
-                    put_signed(values[:, number], sign, block[name])
+        tables = (convert(accessor.numbers(part)) for _, accessor, convert in filled)
+        interleave(block, zip(tables, targets, strict=True))
+        for _, accessor, _ in filled:
             release_pages(accessor.stored[part])
         place.put(block, degree)
 

@@ -24,7 +24,7 @@ from ..containers.bytes import malformed, require_columns
 from ..containers.usd_process import SPLATS
 from ..errors import InputError
 from ..files import axes as frames
-from ..kernels.columns import put_signed
+from ..kernels.columns import interleave
 from ..kernels.structured import release_pages
 from ..results.shown import counted
 from . import _gltf_colours
@@ -177,18 +177,13 @@ def _prim(file: Parts, one: dict[str, Any], axes: str) -> _Prim:
 
 def _fill(one: _Prim, path: Path, degree: int | None, rows: Array) -> None:
     """Read a prim into zeroed rows; harmonics of a higher degree than it has stay zero."""
-    names = set(rows.dtype.names or ())
+    called = [_called(columns, one.degree, degree) for columns in one.pieces]
+    targets = [one.place.reversed(names, degree) or [(name, 1.0) for name in names] for names in called]
 
     def decode(part: slice) -> None:
         block = rows[part]
-        for columns, stored in one.pieces.items():
-            values = _converted(path, one, columns, stored[part])
-            called = _called(columns, one.degree, degree)
-            for number, (name, sign) in enumerate(
-                one.place.reversed(called, degree) or [(n, 1.0) for n in called]
-            ):
-                if name in names:
-                    put_signed(values[:, number], sign, block[name])
+        tables = (_converted(path, one, columns, stored[part]) for columns, stored in one.pieces.items())
+        interleave(block, zip(tables, targets, strict=True))
         one.place.put(block, degree)
         for array in one.maps:
             release_pages(array[part])

@@ -104,25 +104,27 @@ def interleave(rows: Array, tables: Iterable[tuple[Array, Signed]]) -> None:
 
     Args:
         rows: (n,) structured.
-        tables: (n, width) numbers, and the columns that they become.
+        tables: (n, width) numbers, and the columns that they become, where rows have them.
     """
-    alike, groups = [], []
+    names = set(rows.dtype.names or ())
+    compiled: list[tuple[Array, Signed]] = []
+    others: list[tuple[Array, Signed]] = []
     for table, group in tables:
-        if (
-            table.dtype == np.float32
-            and table.strides[1] == table.itemsize
-            and rows.flags.c_contiguous
-            and _offsets(rows, [name for name, _ in group]) is not None
-        ):
-            alike.append(table)
-            groups.append(group)
-            continue
+        if not all(name in names for name, _ in group):
+            places = [place for place, (name, _) in enumerate(group) if name in names]
+            table, group = table[:, places], [group[place] for place in places]
+        floats = table.dtype.kind == "f" and all(rows.dtype[name] == np.float32 for name, _ in group)
+        table = table.astype(np.float32, copy=False) if floats else table
+        dense = rows.flags.c_contiguous and (len(group) == 1 or table.strides[1] == table.itemsize)
+        (compiled if floats and dense and _core.available() else others).append((table, group))
+    for table, group in others:
         for place, (name, sign) in enumerate(group):
             put_signed(table[:, place], sign, rows[name])
+    groups = [group for _, group in compiled]
     offsets = _offsets(rows, [name for group in groups for name, _ in group])
     if offsets is not None:
-        addresses = np.array([table.ctypes.data for table in alike], np.int64)
-        steps = np.array([table.strides[0] for table in alike], np.int64)
+        addresses = np.array([table.ctypes.data for table, _ in compiled], np.int64)
+        steps = np.array([table.strides[0] for table, _ in compiled], np.int64)
         _INTERLEAVE(*_laid_out(rows), offsets, *_shapes(groups), addresses, steps)
 
 

@@ -110,10 +110,15 @@ def test_tables_become_the_columns_that_they_are_called_by(rows, kind, step):
     wide[3] = -0.0
     if rows.dtype["c"].kind == "f":
         wide[:2, 3] = np.nan, -np.inf
-    tables = [(wide[:, 1:3], [("d", -1.0), ("a", 1.0)]), (wide[:, 3:4].astype("<f4"), [("c", 1.0)])]
+    groups = [[("d", -1.0), ("a", 1.0)], [("b", 1.0), ("none", 1.0)]]
+    tables = [
+        (wide[:, 1:3], groups[0]),
+        (wide[:, [4, 0]], groups[1]),
+        (wide[:, 3:4].astype("<f4"), [("c", 1.0)]),
+    ]
     before, out = rows.copy(), rows.copy()[::step]
     interleave(out, [(table[: len(out)], group) for table, group in tables])
-    expected = {"a": wide[:, 2], "b": before["b"][::step], "c": wide[:, 3], "d": -wide[:, 1]}
+    expected = {"a": wide[:, 2], "b": wide[:, 4], "c": wide[:, 3], "d": -wide[:, 1]}
     for name, values in expected.items():
         with np.errstate(all="ignore"):
             wanted = values[: len(out)].astype(out.dtype[name])
