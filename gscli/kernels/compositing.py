@@ -1,18 +1,25 @@
-"""Pictures of footprints, drawn by a kernel in Triton."""
+"""Pictures of footprints, and images shared out among them, by kernels in Triton."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import launches
-from .footprints import COLOR_CUT, XRAY_CUT
-from .tiles import windows
+from .footprints import COLOR_CUT, XRAY_CUT, Footprints
+from .splatting import SHARE_UNIT
+from .tiles import Window, windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TILE, BLOCK = 16, 16  # pixels, each way: of a list, and of a program
-UNROLL, WARPS = 4, 4
+WARPS = 4
+SHARED_BLOCK, SHARED_WARPS = (
+    8,
+    1,
+)  # of a program that shares out, which adds up over its pixels again and again
+UNROLL = 4
 
 
 class Drawn(NamedTuple):
@@ -23,35 +30,90 @@ class Drawn(NamedTuple):
     depth: Tensor
 
 
-def composite(records: Tensor, width: int, height: int, *, xray: bool, depth: bool) -> Drawn:
+def composite(seen: Footprints, width: int, height: int, *, xray: bool, depth: bool) -> Drawn:
     """Draw footprints.
 
     Args:
-        records: of `footprints.footprints`. xray: whether they are added up.
+        seen: of `footprints.footprints`. xray: whether they are added up.
         depth: whether to find the depths too; not of an X-ray.
+    """
+    listed = windows(seen.records, width, height, XRAY_CUT if xray else COLOR_CUT, TILE)
+    return _drawn(seen, listed, width, height, xray=xray, depth=depth)
+
+
+def share(
+    seen: Footprints, width: int, height: int, count: int, image: Callable[[Drawn], Tensor]
+) -> tuple[Drawn, Tensor]:
+    """Draw footprints, and share an image out among them, as `gscli.kernels.splatting.share` does.
+
+    The sums are of whole numbers, so that they are the same in any order.
+
+    Args:
+        seen: of `footprints.footprints`, no X-ray's. count: N, of all Gaussians.
+        image: what to share out, given what was drawn: (H, W, channels) float32 from -1 to 1.
+
+    Returns:
+        The view; (N, channels) float64, 0 of what is not seen. A product is cut to 2^-22.
     """
     import torch
 
     from .gpu import composite as kernels
 
-    cut = XRAY_CUT if xray else COLOR_CUT
+    listed = [*windows(seen.records, width, height, COLOR_CUT, TILE)]
+    drawn = _drawn(seen, listed, width, height, xray=False, depth=False)
+    given = image(drawn)
+    sums = torch.zeros((count, given.shape[2]), dtype=torch.int64, device=given.device)
+    for window in listed:
+        _launch(
+            *(kernels.share, window, SHARED_BLOCK, SHARED_WARPS),
+            *(seen.records, seen.rows, window.footprints, window.starts, _longest(window), given, sums),
+            *(width, height),
+            CHANNELS=given.shape[2],
+            UNIT=SHARE_UNIT,
+            CUT=COLOR_CUT,
+            FIELDS=seen.records.shape[1],
+        )
+    return drawn, sums.double() / SHARE_UNIT
+
+
+def _drawn(
+    seen: Footprints, listed: Iterable[Window], width: int, height: int, *, xray: bool, depth: bool
+) -> Drawn:
+    from .gpu import composite as kernels
+
+    records = seen.records
     color = records.new_empty((0, width, 3) if xray else (height, width, 3))
     through = records.new_empty((height, width))
     deep = records.new_empty((height, width) if depth else (0, width))
-    for window in windows(records, width, height, cut, TILE):
-        longest = torch.sort(window.starts.diff(), descending=True, stable=True).indices.int()
-        launches.launch(
-            kernels.composite,
-            (window.columns * window.rows * (TILE // BLOCK) ** 2,),
-            *(records, window.footprints, window.starts, longest, color, through, deep),
-            *(width, height, window.left, window.top, window.columns),
-            warps=WARPS,
+    for window in listed:
+        _launch(
+            *(kernels.composite, window, BLOCK, WARPS),
+            *(records, window.footprints, window.starts, _longest(window), color, through, deep),
+            *(width, height),
             XRAY=xray,
             DEEP=depth,
-            CUT=cut,
+            CUT=XRAY_CUT if xray else COLOR_CUT,
             FIELDS=records.shape[1],
-            TILE=TILE,
-            BLOCK=BLOCK,
-            UNROLL=UNROLL,
         )
     return Drawn(color, through if xray else 1 - through, deep)
+
+
+def _longest(window: Window) -> Tensor:
+    """The tiles of a window, those with the longest lists first."""
+    import torch
+
+    return torch.sort(window.starts.diff(), descending=True, stable=True).indices.int()
+
+
+def _launch(kernel: Any, window: Window, block: int, warps: int, *arguments: Any, **constants: Any) -> None:
+    """Launch a kernel for each block of pixels of a window."""
+    launches.launch(
+        kernel,
+        (window.columns * window.rows * (TILE // block) ** 2,),
+        *(*arguments, window.left, window.top, window.columns),
+        warps=warps,
+        TILE=TILE,
+        BLOCK=block,
+        UNROLL=UNROLL,
+        **constants,
+    )

@@ -58,30 +58,47 @@ class Lens(NamedTuple):
     parallel: bool
 
 
-def footprints(gaussians: Gaussians, lens: Lens, *, raw: bool, antialiased: bool, xray: bool) -> Tensor:
+class Footprints(NamedTuple):
+    """What a picture shows of Gaussians.
+
+    Attributes:
+        records: (M, 10) float32: u, v, shear, kx, ky, peak, depth, red, green, blue. What a Gaussian gives to
+            the point (u + dx, v + dy) is peak 2^(kx (dx - shear dy)² + ky dy²).
+        rows: (M,) int64, which Gaussians they are of.
+    """
+
+    records: Tensor
+    rows: Tensor
+
+
+def footprints(gaussians: Gaussians, lens: Lens, *, raw: bool, antialiased: bool, xray: bool) -> Footprints:
     """Those that a picture shows, the nearest first; an X-ray's in the order of their rows.
 
     Args:
         raw: opacities are logits and scales logarithms. antialiased: opacities make up for the low-pass
             filter (Yu et al. 2024). xray: opacities are densities, which a ray adds up (Zha et al. 2024).
-
-    Returns:
-        (M, 10) float32: u, v, shear, kx, ky, peak, depth, red, green, blue. What a Gaussian gives to the
-        point (u + dx, v + dy) is peak 2^(kx (dx - shear dy)² + ky dy²).
     """
     import torch
 
-    def project(rows: slice) -> Tensor:
+    def project(rows: slice) -> Footprints:
         return _project(gaussians, rows, lens, raw=raw, antialiased=antialiased, xray=xray)
 
     none = gaussians.opacities.new_empty((0, GEOMETRY + 3))
-    records = torch.cat([none, *device.pieces(project, len(gaussians.opacities), PIECE, LEAST)])
-    return records if xray else records[torch.sort(records[:, 6], stable=True).indices]
+    nowhere = torch.empty(0, dtype=torch.int64, device=none.device)
+    pieces = [
+        Footprints(none, nowhere),
+        *device.pieces(project, len(gaussians.opacities), PIECE, LEAST),
+    ]
+    records, rows = (torch.cat(part) for part in zip(*pieces, strict=True))
+    if xray:
+        return Footprints(records, rows)
+    nearest = torch.sort(records[:, 6], stable=True).indices
+    return Footprints(records[nearest], rows[nearest])
 
 
 def _project(
     gaussians: Gaussians, rows: slice, lens: Lens, *, raw: bool, antialiased: bool, xray: bool
-) -> Tensor:
+) -> Footprints:
     import torch
 
     cut, low = (XRAY_CUT, 0.0) if xray else (COLOR_CUT, LOW_PASS)
@@ -130,7 +147,7 @@ def _project(
     else:
         way = torch.stack([axis[chosen] for axis in away]).float()
         colors = _shades(gaussians.colors[:, :, rows][:, :, chosen], way)
-    return torch.cat([records[kept], colors], 1)
+    return Footprints(torch.cat([records[kept], colors], 1), chosen + rows.start)
 
 
 def _axes(sizes: Tensor, turns: Tensor, rotation: Any) -> list[list[Tensor]]:

@@ -149,9 +149,7 @@ def share(
     """
     bands = _Bands(view, _project(rows, columns, view, room), room)
     drawn = _drawn(bands, depth=False)
-    given = np.ascontiguousarray(image(drawn), np.float32)
-    if view["xray"][0] or given.shape != (*drawn.alpha.shape, SHARES) or not (np.abs(given) <= 1).all():
-        raise ValueError(f"an image that is not one of {SHARES} channels from -1 to 1")
+    given = shared(image(drawn), drawn.alpha.shape)
     sums = np.zeros((SHARES, len(rows)))  # of channels that are 0 no memory is touched
     for band in (piece for whole in bands for piece in whole.pieces()):
         shares = room.array("shares", SHARES * len(band.ids), np.int32)
@@ -161,6 +159,18 @@ def share(
         )
         _TALLY(band.splats, band.ids, shares, len(band.ids), sums, len(rows))
     return drawn, sums.T
+
+
+def shared(image: Array, size: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """An image that is to be shared out, as kernels take it.
+
+    Raises:
+        ValueError: not one of `SHARES` channels, of this size and from -1 to 1.
+    """
+    given = np.ascontiguousarray(image, np.float32)
+    if given.shape != (*size, SHARES) or not (np.abs(given) <= 1).all():
+        raise ValueError(f"an image that is not one of {SHARES} channels from -1 to 1")
+    return given
 
 
 def _drawn(bands: _Bands, depth: bool) -> Drawn:

@@ -49,7 +49,7 @@ def windows(records: Tensor, width: int, height: int, cut: float, tile: int) -> 
     A window that a GPU has no memory for is halved as well; a single tile is not.
 
     Args:
-        records: of `footprints.footprints`.
+        records: of `footprints.Footprints`.
         width, height: of the picture in pixels; tile: the side of a tile.
         cut: what a pixel must get of a footprint for it to count.
     """

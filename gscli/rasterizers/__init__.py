@@ -12,6 +12,5 @@ from ._rasterizer import Chosen as Chosen
 from ._rasterizer import Drawable as Drawable
 from ._rasterizer import Picture as Picture
 from ._rasterizer import Rasterizer as Rasterizer
-from ._rasterizer import SharingDrawable as SharingDrawable
 from ._rasterizer import chosen as chosen
 from ._rasterizer import require_effect as require_effect

@@ -72,10 +72,6 @@ class Drawable(Protocol):
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; with `depth`, how far that is too."""
 
-
-class SharingDrawable(Drawable, Protocol):
-    """A scene that also tells what each splat has to do with a picture: the engine ``core`` makes such."""
-
     def keep_room(self) -> None:
         """Keep the arrays that a view is drawn in for those that follow: some 80 bytes a splat."""
 
@@ -132,6 +128,16 @@ def require_pinhole(camera: Camera, splats: Splats) -> None:
     """
     if camera.parallel and not splats.xray:
         raise UsageError(f"camera {camera.name} has a parallel beam, which only X-rays are drawn with")
+
+
+def require_sharing(splats: Splats) -> None:
+    """Refuse, for any engine, to share an image out in an X-ray.
+
+    Raises:
+        UsageError: see above.
+    """
+    if splats.xray:
+        raise UsageError("an image is shared out among splats that hide each other, not in an X-ray")
 
 
 RASTERIZERS: Registry[Any] = Registry("gscli.rasterizers", Rasterizer, separator="-", beside=("auto",))

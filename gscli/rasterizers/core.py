@@ -12,7 +12,7 @@ from ..cameras import Camera
 from ..errors import EngineUnavailable, UsageError
 from ..kernels import splatting
 from ..splats import Splats
-from ._rasterizer import Picture, Rasterizer, require_pinhole
+from ._rasterizer import Picture, Rasterizer, require_pinhole, require_sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,8 +52,7 @@ class Drawable:
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""
-        if self._splats.xray:
-            raise UsageError("an image is shared out among splats that hide each other, not in an X-ray")
+        require_sharing(self._splats)
         with self._room() as room:
             drawn, shares = splatting.share(
                 self._splats.rows,
@@ -65,7 +64,7 @@ class Drawable:
         return Picture(drawn.color, drawn.alpha), shares
 
     def keep_room(self) -> None:
-        """Keep what a view is drawn in; see `gscli.rasterizers.SharingDrawable`."""
+        """Keep what a view is drawn in; see `gscli.rasterizers.Drawable`."""
         self._rooms = []
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,17 +10,23 @@ import numpy as np
 from .. import device as devices
 from .. import fields
 from ..cameras import Camera
-from ..kernels import launches
+from ..kernels import launches, splatting
 from ..kernels.columns import gather
-from ..kernels.compositing import composite
+from ..kernels.compositing import composite, share
 from ..kernels.footprints import Gaussians, Lens, footprints
 from ..kernels.structured import blocks
 from ..runtime import libraries
 from ..splats import Splats
-from ._rasterizer import Picture, Rasterizer, require_pinhole
+from ._rasterizer import Picture, Rasterizer, require_pinhole, require_sharing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import torch
+
+    from ..kernels.compositing import Drawn
+    from ..kernels.footprints import Footprints
+    from ._rasterizer import Image, Shares
 
 
 class Drawable:
@@ -36,9 +43,43 @@ class Drawable:
 
     def draw(self, camera: Camera, *, depth: bool = False) -> Picture:
         """What a camera sees; see `gscli.rasterizers.Drawable`."""
+        splats, xray = self._splats, self._splats.xray
+        with self._seen(camera) as seen:
+            drawn = composite(seen, camera.width, camera.height, xray=xray, depth=depth and not xray)
+        color, alpha, deep = (devices.to_numpy(part) for part in drawn)
+        if xray:
+            return Picture(xray=alpha)
+        return Picture(None if splats.degree is None else color, alpha, deep if depth else None)
+
+    def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
+        """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""
+        require_sharing(self._splats)
+        pictures = []
+
+        def there(drawn: Drawn) -> torch.Tensor:
+            """The image on the device, its first channel alone where the others are empty."""
+            picture = Picture(*map(devices.to_numpy, drawn[:2]))
+            pictures.append(picture)
+            given = splatting.shared(image(picture), (camera.height, camera.width))
+            channels = splatting.SHARES if given[..., 1:].any() else 1
+            return devices.sent(given[..., :channels].copy(), drawn.alpha.device)
+
+        with self._seen(camera) as seen:
+            _, sums = share(seen, camera.width, camera.height, len(self._splats), there)
+            found = devices.to_numpy(sums)
+        shares = np.zeros((splatting.SHARES, len(found)))  # of channels that are 0 no memory is touched
+        shares[: found.shape[1]] = found.T
+        return pictures[0], shares.T
+
+    def keep_room(self) -> None:
+        """Torch keeps what a view is drawn in by itself; see `gscli.rasterizers.Drawable`."""
+
+    @contextmanager
+    def _seen(self, camera: Camera) -> Iterator[Footprints]:
+        """What a camera sees, to go on with in memory that may be too little."""
         import torch
 
-        splats, xray = self._splats, self._splats.xray
+        splats = self._splats
         require_pinhole(camera, splats)
         lens = Lens(
             camera.position.tolist(),
@@ -47,14 +88,9 @@ class Drawable:
         )
         purpose = f"to draw {len(splats):,} Gaussians in {camera.width} x {camera.height} pixels"
         with torch.no_grad(), devices.enough_memory(purpose):
-            seen = footprints(
-                self._gaussians, lens, raw=splats.raw, antialiased=splats.antialiased, xray=xray
+            yield footprints(
+                self._gaussians, lens, raw=splats.raw, antialiased=splats.antialiased, xray=splats.xray
             )
-            drawn = composite(seen, camera.width, camera.height, xray=xray, depth=depth and not xray)
-        color, alpha, deep = (devices.to_numpy(part) for part in drawn)
-        if xray:
-            return Picture(xray=alpha)
-        return Picture(None if splats.degree is None else color, alpha, deep if depth else None)
 
 
 def _columns(splats: Splats, device: torch.device) -> Gaussians:

@@ -31,7 +31,7 @@ NUMBERS = {
     "cut": "*fp64",
     "lattices": "*fp64",
 }
-NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep")}
+NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep", "image")}
 INT64 = [
     "order",
     "which",
@@ -43,6 +43,7 @@ INT64 = [
     "ends",
     "tallies",
     "rows",
+    "sums",
 ]  # others are int32
 WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
 PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
@@ -75,6 +76,14 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     **{
         f"composite, {name}": (composite.composite, {**PICTURE, "XRAY": xray, "DEEP": deep, "CUT": cut}, 4)
         for name, xray, deep, cut in (("X-ray", True, False, 1e-5), ("deep", False, True, 1 / 255))
+    },
+    **{
+        f"share out, {channels} channels": (
+            composite.share,
+            {**PICTURE, "BLOCK": 8, "CHANNELS": channels, "UNIT": 1 << 22, "CUT": 1 / 255},
+            1,
+        )
+        for channels in (1, 4)
     },
     **{f"try_all, k={c['k']}": (walk.try_all, c, 1) for c in (ONE, FOUR, MANY)},
 }

@@ -11,7 +11,8 @@ import pytest
 from gscli import _core, fields, scene
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, UsageError
-from gscli.rasterizers import ON_CPU, RASTERIZERS, Chosen, Picture, Rasterizer, chosen
+from gscli.kernels import compositing, launches
+from gscli.rasterizers import ON_CPU, RASTERIZERS, Chosen, Picture, chosen
 from gscli.runtime import libraries
 from tests.drawn import ORBIT, PARALLEL, SCENES, XRAYS, as_splats, brute, cloud, harmonic, look, psnr
 
@@ -22,7 +23,7 @@ def _marked(name: str) -> Any:
 
 
 @pytest.fixture(params=map(_marked, RASTERIZERS.names()))
-def engine(request: pytest.FixtureRequest) -> Chosen:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     """Every engine, on a GPU where there is one and it draws there."""
     where = None
     if RASTERIZERS.get(request.param).gpu and libraries.trouble("torch") is None:
@@ -34,16 +35,14 @@ def engine(request: pytest.FixtureRequest) -> Chosen:
         found.prepare(as_splats(cloud(1)))
     except EngineUnavailable as missing:
         pytest.skip(str(missing))
+    if is_interpreted(found):
+        monkeypatch.setattr(compositing, "SHARED_BLOCK", compositing.TILE)  # fewer programs
     return found
 
 
-@pytest.fixture
-def sharing() -> Rasterizer:
-    """The engine whose scenes are `SharingDrawable`."""
-    found: Rasterizer = RASTERIZERS.get(ON_CPU)
-    if not _core.available():
-        pytest.skip("compiled kernels are not available")
-    return found
+def is_interpreted(engine: Chosen) -> bool:
+    """Whether kernels for a GPU are at work where there is none."""
+    return engine.engine.gpu and engine.device is None
 
 
 def test_the_directory_lists_the_engines() -> None:
@@ -114,8 +113,7 @@ def test_an_xray_is_the_integral_along_the_ray(engine: Chosen, camera: object) -
 
 
 def test_a_picture_is_the_same_every_time(engine: Chosen, monkeypatch: pytest.MonkeyPatch) -> None:
-    interpreted = engine.engine.gpu and engine.device is None
-    drawn = engine.prepare(as_splats(cloud(60 if interpreted else 40_000, 1, seed=5)))
+    drawn = engine.prepare(as_splats(cloud(60 if is_interpreted(engine) else 40_000, 1, seed=5)))
     first = drawn.draw(ORBIT, depth=True)
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("GSCLI_THREADS", threads)
@@ -190,30 +188,52 @@ def ramp(picture: Picture) -> Any:
 
 
 @pytest.mark.parametrize("name", ["degree 0", "several tiles", "antialiased", "far from the origin"])
-def test_an_image_is_shared_out_among_splats_as_they_fill_its_pixels(sharing: Rasterizer, name: str) -> None:
+def test_an_image_is_shared_out_among_splats_as_they_fill_its_pixels(engine: Chosen, name: str) -> None:
     """What one got is the image under its own picture, in which all others are black."""
     scene, camera = SCENES[name]
-    picture, shares = sharing.prepare(as_splats(scene)).share(camera, ramp)
+    if is_interpreted(engine):
+        scene = scene[:8]
+    picture, shares = engine.prepare(as_splats(scene)).share(camera, ramp)
     image = ramp(picture).astype(np.float64)
     for row in range(0, len(scene), 7):
-        alone = sharing.prepare(as_splats(painted(scene, row))).draw(camera).color
+        alone = engine.prepare(as_splats(painted(scene, row))).draw(camera).color
         assert alone is not None
         wanted = (image * alone[..., :1]).sum((0, 1))
         np.testing.assert_allclose(shares[row], wanted, atol=2e-4)
-    drawn = sharing.prepare(as_splats(scene)).draw(camera)
+    drawn = engine.prepare(as_splats(scene)).draw(camera)
     np.testing.assert_array_equal(picture.color, drawn.color)
     np.testing.assert_array_equal(picture.alpha, drawn.alpha)
 
 
-def test_shares_are_the_same_every_time(sharing: Rasterizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = sharing.prepare(as_splats(cloud(20_000, 1, seed=5)))
+def test_shares_are_the_same_every_time(engine: Chosen, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 9 if is_interpreted(engine) else 20_000
+    scene = engine.prepare(as_splats(cloud(count, 1, seed=5)))
     wanted = scene.share(ORBIT, ramp)[1]
-    assert wanted.shape == (20_000, 4)
+    assert wanted.shape == (count, 4)
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("GSCLI_THREADS", threads)
         np.testing.assert_array_equal(scene.share(ORBIT, ramp)[1], wanted)
 
 
-def test_nothing_is_shared_out_in_an_xray(sharing: Rasterizer) -> None:
+@pytest.mark.gpu
+def test_shares_are_the_same_by_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And as compiled kernels have them, but where a footprint just reaches a pixel, or does not."""
+    torch = pytest.importorskip("torch")
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if launches.trouble(where) is not None:
+        pytest.skip("no GPU here and nothing interpreted")
+    scene = as_splats(SCENES["many behind each other"][0][:40])
+    camera = look((1.6, -1.2, 0.9), width=18, height=9)
+    found = []
+    for block in (8, 16):
+        monkeypatch.setattr(compositing, "SHARED_BLOCK", block)
+        found.append(RASTERIZERS.get("triton").prepare(scene, device=where).share(camera, ramp)[1])
+    np.testing.assert_array_equal(*found)
+    if _core.available():
+        expected = RASTERIZERS.get(ON_CPU).prepare(scene).share(camera, ramp)[1]
+        np.testing.assert_allclose(found[0], expected, atol=0.01)
+
+
+def test_nothing_is_shared_out_in_an_xray(engine: Chosen) -> None:
     with pytest.raises(UsageError, match="not in an X-ray"):
-        sharing.prepare(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
+        engine.prepare(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
