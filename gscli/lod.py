@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from . import arguments, files
+from . import device as devices
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .convert import written_as
@@ -16,7 +17,7 @@ from .formats import Format, Source, Target
 from .progress import Timings, Track, silent
 from .results import documents
 from .simplify import Looked, provenance
-from .simplifying import budget, judging, look
+from .simplifying import budget, drawing, judging, look
 from .simplifying.asked import levels_asked
 from .simplifying.gaussians import Gaussians
 from .simplifying.levels import INDEX, refuse_existing
@@ -45,6 +46,7 @@ def lod(
     trust_pickle: bool = False,
     axes: str | None = None,
     quality: str | None = None,
+    device: str = "cpu",
     memory_limit: int | str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
@@ -68,6 +70,7 @@ def lod(
         overwrite: whether levels that are in the folder may be replaced.
         allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
+        device: where scenes are drawn, see `gscli.simplify.simplify`.
         memory_limit: what the process may take, in bytes or as ``2GB``; levels are PLY then, and the same.
         also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
 
@@ -76,13 +79,15 @@ def lod(
         UsageError: options that make no sense, or too little memory.
         WriteRefused: the folder holds something, and may not be replaced; or what would be lost.
         GateMissed: the first level after the scene itself falls short of `max_error` already.
-        EngineUnavailable: nothing can be rendered here.
+        EngineUnavailable: nothing can be rendered here, or not on that device.
     """
     arguments.require_paths(source=source, output=output)
     arguments.require_paths(optional=True, cameras=cameras)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     asked = levels_asked(levels, ratio, max_error, views, cameras)
     memory = arguments.size(memory_limit, "memory_limit")
+    drawing.require(device, views, memory, judged=asked.limit is not None)
+    where = devices.resolve(device)
     read = Source.of(source)
     suffix, form = level_written_as(to)
     place = os.path.join(output, f"0{suffix}")
@@ -102,14 +107,16 @@ def lod(
     counts = asked.counts(len(cloud))
     with naming(read.name):
         sparing = budget.sparing(memory, cloud, max(counts[1:], default=1), views=views)
-    seen = look.taken(cloud, read.name, given, views, 1, timings, track)
+    looked_from = look.from_where(cloud, given, views, 1)
+    engine, placed = drawing.settled(device, where, cloud, looked_from, memory)
+    seen = look.taken(cloud, read.name, looked_from, engine, timings, track)
     maker = Maker.of(gaussians, seen, read.name, sparing=sparing)
     with timings.stage("merge", track):
         hierarchy = maker.hierarchy(counts[-1])
     judge = None
     if seen is not None:
         with timings.stage("judge"):
-            judge = judging.Judge(cloud, read.name, judging.from_where(cloud, read.name, given))
+            judge = judging.Judge(cloud, read.name, judging.from_where(cloud, read.name, given), engine)
     found: list[Level] = []
     short: Short | None = None
 
@@ -159,7 +166,7 @@ def lod(
             looked=None if seen is None else Looked.of(seen, cameras, None),
             short=short,
             timings=timings,
-            notes=cloud.header.notes,
+            notes=(*cloud.header.notes, *placed),
             options={
                 "levels": levels,
                 "ratio": ratio,
@@ -169,6 +176,7 @@ def lod(
                 "cameras": None if cameras is None else os.fspath(cameras),
                 "axes": axes,
                 "quality": quality,
+                "device": device,
             },
         )
         (folder / INDEX).write_text(documents.dumps(result.index()) + "\n")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arguments, files, formats
+from . import device as devices
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
@@ -19,8 +20,9 @@ from .grids.figures import figures
 from .grids.settings import rows_wanted
 from .grids.voxel_grid import VoxelGrid
 from .progress import Timings, Track, silent
+from .rasterizers import ON_CPU
 from .resampling.draws import dangling, write_index
-from .simplifying import budget, cells, judging, look, searching
+from .simplifying import budget, cells, drawing, judging, look, searching
 from .simplifying.asked import require_sense
 from .simplifying.gaussians import Gaussians
 from .simplifying.making import Made, Maker
@@ -52,6 +54,7 @@ def simplify(
     trust_pickle: bool = False,
     axes: str | None = None,
     quality: str | None = None,
+    device: str = "cpu",
     memory_limit: int | str | None = None,
     also_written: Sequence[str] = (),
     track: Track = silent,
@@ -80,6 +83,8 @@ def simplify(
         index: also write the new row of each row of the source, as .npy.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
+        device: where scenes are drawn, see `gscli.device.NAMES`; they are merged on the CPU. By a GPU's
+            pictures, which are not the CPU's to the last bit, other pairs may be merged.
         memory_limit: what the process may take, in bytes or as ``2GB``; of pairs alone, and written as PLY.
             The output is the same.
         also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
@@ -88,7 +93,7 @@ def simplify(
         InputError: points alone, flat splats, X-rays or Gaussians that cannot be drawn.
         UsageError: a target that there is not, options that make no sense, or too little memory.
         GateMissed: with any fewer Gaussians it looks less alike than `min_psnr`.
-        EngineUnavailable: nothing can be rendered here.
+        EngineUnavailable: nothing can be rendered here, or not on that device.
     """
     arguments.require_paths(source=source, output=output)
     arguments.require_paths(optional=True, cameras=cameras, index=index)
@@ -96,6 +101,8 @@ def simplify(
     require_sense(target, min_psnr, views, cameras, method, voxel_size, points_per_cell, origin)
     memory = arguments.size(memory_limit, "memory_limit")
     budget.refuse_cells(method, memory)
+    drawing.require(device, views, memory, judged=min_psnr is not None)
+    where = devices.resolve(device)
     read = Source.of(source)
     to = Target.of(
         output,
@@ -128,7 +135,9 @@ def simplify(
             lattice = cells.CellsAsked(voxel_size, points_per_cell, origin)
             grid = lattice.grid(cloud, None if target is None else count)
         count = len(grid) if target is None else count
-    seen = look.taken(cloud, read.name, given, views, count, timings, track)  # a search begins as for few
+    looked_from = look.from_where(cloud, given, views, count)  # a search begins as for few
+    engine, placed = drawing.settled(device, where, cloud, looked_from, memory)
+    seen = look.taken(cloud, read.name, looked_from, engine, timings, track)
     maker = Maker.of(gaussians, seen, read.name, sparing=sparing)
     with timings.stage("merge", track):
         roots = maker.hierarchy(count).roots if grid is None else partial(cells.roots, maker, grid)
@@ -146,9 +155,9 @@ def simplify(
     if seen is None:
         made = merged(count)
     else:
-        where = judging.from_where(cloud, read.name, given)
+        judged_from = judging.from_where(cloud, read.name, given)
         with timings.stage("judge"):
-            judge = judging.Judge(cloud, read.name, where)
+            judge = judging.Judge(cloud, read.name, judged_from, engine)
         if min_psnr is None:
             made, judged = make(count)
         else:
@@ -176,7 +185,7 @@ def simplify(
         looks=judged,
         index=None if index is None else os.fspath(index),
         timings=timings,
-        notes=(*cloud.header.notes, *dangling(cloud, [to])),
+        notes=(*cloud.header.notes, *dangling(cloud, [to]), *placed),
         options={
             "target": None if target is None else str(target),
             "min_psnr": min_psnr,
@@ -188,6 +197,7 @@ def simplify(
             "cameras": None if cameras is None else os.fspath(cameras),
             "axes": axes,
             "quality": quality,
+            "device": device,
             "memory_limit": memory,
         },
     )
@@ -213,6 +223,8 @@ def provenance(
     words = [f"gscli {__version__} simplify {aim} views={0 if seen is None else len(seen.cameras)}"]
     if cameras is not None:
         words.append(f"cameras={Path(cameras).name!a}")
+    if seen is not None and seen.engine.name != ON_CPU:
+        words.append(f"rasterizer={seen.engine.name}")
     return " ".join([*words, f"growth={BLIND if growth is None else growth!r}"])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gscli import _core, fields, formats, resample, scene, simplify
+from gscli import _core, fields, formats, rasterizers, resample, scene, simplify
 from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, GateMissed, InputError, UsageError, WriteRefused
 from gscli.simplify import Simplified
@@ -237,7 +237,9 @@ def test_an_opaque_surface_stays_closed(tmp_path: Path, monkeypatch: pytest.Monk
 
     def opened(shown: GaussianCloud) -> float:
         cameras = look.from_where(given, None, 6, 400)
-        alphas = (look.drawn(shown, "scene").draw(camera).alpha for camera in cameras)
+        alphas = (
+            look.drawn(shown, "scene", rasterizers.chosen("auto")).draw(camera).alpha for camera in cameras
+        )
         return sum(float((1 - alpha[60:100, 60:100]).mean()) for alpha in alphas if alpha is not None)
 
     result, out, _ = run(tmp_path, given, 400)
@@ -373,7 +375,7 @@ def test_the_document_says_what_was_done(tmp_path: Path) -> None:
     assert told["output"]["fraction"] == 0.5
     assert list(told["merged"]) == ["points", "of", "untouched", "averaged", "of_the_weightiest"]
     assert told["merged"]["of_the_weightiest"] == ["label"]
-    assert list(told["look"]) == ["views", "around", "cameras_sha256", "growth"]
+    assert list(told["look"]) == ["views", "around", "cameras_sha256", "growth", "rasterizer"]
     assert list(told["render"]) == [
         *("views", "around", "cameras_sha256", "psnr", "on_white", "worst", "alpha_mae")
     ]

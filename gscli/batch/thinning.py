@@ -88,6 +88,7 @@ def simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[
     from ..formats import Source
     from ..simplifying.asked import require_sense
     from ..simplifying.budget import refuse_cells
+    from ..simplifying.drawing import require
     from ..simplifying.methods import PAIRS
 
     names = ("target", "min_psnr", "views", "cameras", "voxel_size", "points_per_cell", "origin")
@@ -95,11 +96,17 @@ def simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[
     method = parameters.get("method", PAIRS)
     require_sense(**given, method=method)
     refuse_cells(method, parameters.get("memory_limit"))
+    require(*_drawn(parameters), judged=given["min_psnr"] is not None)
     scene = Source.of(source)
     paths = [place.path(scene.stem + suffix_of(scene))]
     if "index" in parameters:
         paths.append(place.path(f"{scene.stem}.npy", parameters["index"]))
     return paths
+
+
+def _drawn(parameters: Parameters) -> tuple[Any, ...]:
+    """What `gscli.simplifying.drawing.require` asks for."""
+    return parameters.get("device", "cpu"), parameters.get("views"), parameters.get("memory_limit")
 
 
 def run_lod(task: Task) -> Answer:
@@ -122,10 +129,12 @@ def lod_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     from ..formats import Source
     from ..lod import level_written_as
     from ..simplifying.asked import levels_asked
+    from ..simplifying.drawing import require
 
     given = parameters.get
     names = ("levels", "max_error", "views", "cameras")
-    levels_asked(ratio=given("ratio", 0.5), **{name: given(name) for name in names})
+    asked = levels_asked(ratio=given("ratio", 0.5), **{name: given(name) for name in names})
+    require(*_drawn(parameters), judged=asked.limit is not None)
     to = given("to", "ply")
     level_written_as(to)
     writable_suffix(to, given("allow_lossy", False))

@@ -47,6 +47,7 @@ from ._sections import Command
 @options.trust_pickle
 @options.axes
 @options.quality
+@options.device
 @options.memory_limit
 @options.as_json
 @options.report

@@ -62,7 +62,8 @@ class Drawable:
             pictures.append(picture)
             given = splatting.shared(image(picture), (camera.height, camera.width))
             channels = splatting.SHARES if given[..., 1:].any() else 1
-            return devices.sent(given[..., :channels].copy(), drawn.alpha.device)
+            sent: torch.Tensor = devices.sent(given[..., :channels].copy(), drawn.alpha.device)
+            return sent
 
         with self._seen(camera) as seen:
             _, sums = share(seen, camera.width, camera.height, len(self._splats), there)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .. import _core, arguments
-from ..errors import EngineUnavailable, UsageError, did_you_mean
+from .. import arguments
+from ..errors import UsageError, did_you_mean
 from ..grids.lattice import check_lattice_options, lattice_options
 from ..grids.settings import rows_wanted
 from ..rendering.views import MOST
@@ -31,7 +31,7 @@ def require_sense(
     """Refuse arguments of `gscli.simplify` that make no sense, or not together.
 
     Raises:
-        UsageError: such. EngineUnavailable: nothing can be rendered here.
+        UsageError: such.
     """
     if method not in METHODS:
         raise UsageError(f"no method {method!r}", remedy=did_you_mean(str(method), METHODS))
@@ -48,11 +48,6 @@ def require_sense(
     for name, asked in (("cameras", cameras), ("min_psnr", min_psnr)):
         if views == 0 and asked is not None:
             raise UsageError(f"`{name}` has no effect with `views=0`", remedy="drop one")
-    if views != 0 and (found := _core.trouble()):
-        instead = ", or merge without looking, by `views=0`" if min_psnr is None else ""
-        raise EngineUnavailable(
-            f"cannot look at the scene: compiled kernels {found.what}", remedy=f"{found.remedy}{instead}"
-        )
 
 
 def _require_pairs(target: int | str | None, min_psnr: float | None, lattice: dict[str, bool]) -> None:
@@ -108,7 +103,7 @@ def levels_asked(
     """What arguments of `gscli.lod` ask for.
 
     Raises:
-        UsageError: they make no sense, or not together. EngineUnavailable: nothing can be rendered here.
+        UsageError: they make no sense, or not together.
     """
     limit = _decibels(max_error)
     if levels is None:

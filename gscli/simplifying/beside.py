@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .. import formats
+from .. import formats, rasterizers
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..progress import Track
@@ -57,13 +57,14 @@ def beside(
     """
     whole, name = formats.read(source), os.fspath(source)
     views = judging.from_where(whole, name, None)
-    judge = judging.Judge(whole, name, views)
+    engine = rasterizers.chosen("auto")
+    judge = judging.Judge(whole, name, views, engine)
     found = []
     with track("comparing", len(views.cameras) * len(thinned), "views") as advance:
         for how, path in {"the whole scene": source, **thinned}.items():
             cloud = whole if path is source else formats.read(path)
             looks = None if path is source else judge.of(cloud, advance)
-            scene = look.drawn(cloud, os.fspath(path))
+            scene = look.drawn(cloud, os.fspath(path), engine)
             drawn = (scene.draw(views.cameras[number]).color for number in SHOWN)
             found.append(
                 Beside(

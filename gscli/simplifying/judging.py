@@ -9,7 +9,7 @@ from typing import Any
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
 from ..progress import Timings, Track
-from ..rasterizers import Drawable, Picture
+from ..rasterizers import Chosen, Drawable, Picture
 from ..rendering.metrics import Alike, Likeness, Psnr
 from ..rendering.views import Views, find, wanted
 from . import look
@@ -51,16 +51,17 @@ class Judge:
 
     Args:
         cloud: that one, whose pictures are kept, 4 MB each. name: what messages call it. views: from where.
+        engine: what draws.
     """
 
-    def __init__(self, cloud: GaussianCloud, name: str, views: Views) -> None:
-        self.views, self._name = views, name
-        scene = look.drawn(cloud, name)
+    def __init__(self, cloud: GaussianCloud, name: str, views: Views, engine: Chosen) -> None:
+        self.views, self._name, self._engine = views, name, engine
+        scene = look.drawn(cloud, name, engine)
         self._pictures = [scene.draw(camera) for camera in views.cameras]
 
     def of(self, simplified: GaussianCloud, advance: Callable[[int], Any]) -> Judged:
         """Draw both from all views, and say how alike they look."""
-        return _judged(look.drawn(simplified, self._name), self._pictures, self.views, advance)
+        return _judged(look.drawn(simplified, self._name, self._engine), self._pictures, self.views, advance)
 
     def stage(self, simplified: GaussianCloud, timings: Timings, track: Track) -> Judged:
         """`of`, as a stage of its own."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, rasterizers
+from .. import fields
 from ..cameras import Camera, around
 from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
 from ..progress import Timings, Track
-from ..rasterizers import Picture, SharingDrawable
+from ..rasterizers import Chosen, Drawable, Picture
 from ..splats import Splats
 
 Array = npt.NDArray[Any]
@@ -31,7 +31,6 @@ LARGE, LARGE_SIDE = 4, 400  # how many larger pictures, and their pixels
 DAMPING = 2.0  # pixels that a row is taken to fill beside those it does
 BOLDEST = 0.5  # change of a colour
 WHITE = (1.0, 1.0, 1.0)
-ENGINE = rasterizers.ON_CPU  # which shares images out
 
 
 @dataclass(frozen=True)
@@ -42,28 +41,35 @@ class Look:
         cameras: where they are from. pictures: what they show.
         large: larger ones from some of the cameras, and what these show.
         seen: (N,) pixels that each Gaussian fills in all of the small ones, by its weight.
+        engine: what drew them, which draws whatever is held to them.
     """
 
     cameras: tuple[Camera, ...]
     pictures: tuple[Picture, ...]
     large: tuple[tuple[Camera, Picture], ...]
     seen: Array
+    engine: Chosen
 
     @classmethod
     def at(
-        cls, cloud: GaussianCloud, name: str, cameras: Sequence[Camera], advance: Callable[[int], object]
+        cls,
+        cloud: GaussianCloud,
+        name: str,
+        cameras: Sequence[Camera],
+        engine: Chosen,
+        advance: Callable[[int], object],
     ) -> Look:
         """Look at a scene."""
-        scene, seen, pictures = drawn(cloud, name), np.zeros(len(cloud)), []
+        scene, seen, pictures = drawn(cloud, name, engine), np.zeros(len(cloud)), []
         for camera in cameras:
             picture, shares = scene.share(camera, _ones)
             seen += shares[:, 0]
             pictures.append(picture)
             advance(1)
         large = [(camera, scene.draw(camera)) for camera in enlarged(cameras)]
-        return cls(tuple(cameras), tuple(pictures), tuple(large), seen)
+        return cls(tuple(cameras), tuple(pictures), tuple(large), seen, engine)
 
-    def error(self, scene: SharingDrawable) -> float:
+    def error(self, scene: Drawable) -> float:
         """How far another scene looks from this: the squared differences of the large pictures.
 
         Summed up on black and on white.
@@ -75,7 +81,7 @@ class Look:
                 total += float(np.square(one - other).sum(dtype=np.float64))
         return total
 
-    def corrections(self, scene: SharingDrawable, count: int) -> Array:
+    def corrections(self, scene: Drawable, count: int) -> Array:
         """(N, 3) by how much the colours of a scene of `count` rows are to change to look more like this.
 
         One step of least squares, each row for itself as if the others followed: the mean of what is missing
@@ -88,9 +94,9 @@ class Look:
         return change / fields.SH_C0
 
 
-def drawn(cloud: GaussianCloud, name: str) -> SharingDrawable:
+def drawn(cloud: GaussianCloud, name: str, engine: Chosen) -> Drawable:
     """A scene that is ready to be drawn, from several cameras."""
-    scene = cast(SharingDrawable, rasterizers.chosen(ENGINE).prepare(Splats.of(cloud, name)))
+    scene = engine.prepare(Splats.of(cloud, name))
     scene.keep_room()
     return scene
 
@@ -98,18 +104,16 @@ def drawn(cloud: GaussianCloud, name: str) -> SharingDrawable:
 def taken(
     cloud: GaussianCloud,
     name: str,
-    given: Sequence[Camera] | None,
-    views: int | None,
-    count: int,
+    cameras: Sequence[Camera],
+    engine: Chosen,
     timings: Timings,
     track: Track,
 ) -> Look | None:
-    """A look at a scene, see `from_where`; None with 0 views."""
-    if views == 0:
+    """A look at a scene from the cameras of `from_where`; None from none."""
+    if not cameras:
         return None
-    cameras = from_where(cloud, given, views, count)
     with timings.stage("look"), track("looking", len(cameras), "views") as advance:
-        return Look.at(cloud, name, cameras, advance)
+        return Look.at(cloud, name, cameras, engine, advance)
 
 
 def from_where(
@@ -120,6 +124,8 @@ def from_where(
     Args:
         given: those of a file; None for all around. views: how many; None for as many as it takes.
     """
+    if views == 0:
+        return []
     if given is not None:
         return small(given, views or FROM_FILE, SIDE * SIDE)
     few = count >= PART * len(cloud)

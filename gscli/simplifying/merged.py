@@ -97,7 +97,7 @@ class Merged:
         @cache
         def error(at: int) -> float:
             self.grow(GROWTHS[at])
-            return look.error(drawn(self.cloud, name))
+            return look.error(drawn(self.cloud, name, look.engine))
 
         best = GROWTHS.index(BLIND)
         for step in (1, -1):
@@ -108,7 +108,7 @@ class Merged:
 
     def settle(self, look: Look, name: str) -> None:
         """Change the colours of merged rows by one step towards what a scene looked like."""
-        change = look.corrections(drawn(self.cloud, name), len(self.cloud))[self._at].T
+        change = look.corrections(drawn(self.cloud, name, look.engine), len(self.cloud))[self._at].T
         old = np.stack([self.cloud.rows[name][self._at] for name in fields.SH_DC])
         self._put(fields.SH_DC, old + change)
 

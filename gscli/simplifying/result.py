@@ -25,12 +25,14 @@ class Looked:
         views: how many. around: where the cameras are. cameras_sha256: of what decides pixels.
         growth: the power by which those Gaussians grew that are to hold more than they can; None where none
             is merged.
+        rasterizer: what drew, one of `gscli.rasterizers.RASTERIZERS`.
     """
 
     views: int
     around: str
     cameras_sha256: str
     growth: float | None
+    rasterizer: str
 
     @classmethod
     def of(cls, seen: Look, cameras: str | os.PathLike[str] | None, growth: float | None) -> Looked:
@@ -41,7 +43,7 @@ class Looked:
             growth: see above.
         """
         around = "from all around" if cameras is None else f"from {os.fspath(cameras)}"
-        return cls(len(seen.cameras), around, digest(seen.cameras), growth)
+        return cls(len(seen.cameras), around, digest(seen.cameras), growth, seen.engine.name)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ..formats import FORMATS, Source
 from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import Timings, Track
+from ..rasterizers import ON_CPU, ON_GPU
 from ..rendering.views import MOST
 from ..results.shown import counted
 from ..simplifying.levels import INDEX, OURS, SCHEMA
@@ -38,7 +39,7 @@ class Listed:
 
     Attributes:
         format: the name of that of its files. source_points: rows of the scene.
-        views, cameras: as of `gscli.verifying.simplifications.Simplification`.
+        views, cameras, rasterizer: as of `gscli.verifying.simplifications.Simplification`.
         points, files, growths: of each level, the finest first; growths are None where none grew.
     """
 
@@ -49,6 +50,7 @@ class Listed:
     points: tuple[int, ...]
     files: tuple[tuple[str, ...], ...]
     growths: tuple[float | None, ...]
+    rasterizer: str
     said_by: str = INDEX
 
     def __str__(self) -> str:
@@ -62,7 +64,7 @@ class Listed:
         """How one of the levels after the first was made."""
         growth = self.growths[number]
         target = str(self.points[number])
-        about = (self.views, self.cameras, BLIND if growth is None else growth)
+        about = (self.views, self.cameras, BLIND if growth is None else growth, self.rasterizer)
         return Simplification(f"target={target}", target, *about, said_by=INDEX)
 
 
@@ -153,6 +155,7 @@ def _read(path: str) -> Listed:
             points=tuple(each["points"] for each in levels),
             files=tuple(tuple(each["files"]) for each in levels),
             growths=tuple(each["growth"] for each in levels),
+            rasterizer=ON_CPU if seen is None else seen["rasterizer"],
         )
         if FORMATS.get(found.format).writer is None:
             raise ValueError(f"format {found.format}")
@@ -161,6 +164,8 @@ def _read(path: str) -> Listed:
         whole = (found.source_points, found.views, *found.points)
         if any(type(number) is not int or number < 0 for number in whole) or found.views > MOST:
             raise ValueError("numbers that none of it can have")
+        if found.rasterizer not in (ON_CPU, ON_GPU):
+            raise ValueError(f"rasterizer {reprlib.repr(found.rasterizer)}")
         if any(growth not in (None, *GROWTHS) for growth in found.growths):
             raise ValueError("a growth that no run has")
         names = [name for each in found.files for name in each]

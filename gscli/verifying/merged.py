@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .. import _core, rasterizers
+from .. import device as devices
 from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..comparing.pairing import read_index
@@ -20,6 +21,7 @@ from ..grids.voxel_grid import VoxelGrid
 from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import Timings, Track
+from ..rasterizers import ON_CPU, Chosen
 from ..simplifying import cells, look
 from ..simplifying.gaussians import Gaussians, require
 from ..simplifying.hierarchy import Hierarchy
@@ -143,16 +145,31 @@ def check(
 
 def _require_look(said: Simplification, cameras: Sequence[Camera] | None, path: str) -> None:
     """Refuse cameras that are missing or idle, and to look where nothing can be rendered."""
-    if said.views and (found := _core.trouble()):
-        raise EngineUnavailable(
-            f"cannot look at the scene: compiled kernels {found.what}", path=path, remedy=found.remedy
-        )
+    _engine(said, path)
     if (said.cameras is None) != (cameras is None):
         if said.cameras is None:
             raise UsageError(f"`cameras` has no effect: {path} was looked at from all around")
         raise InputError(
             f"was looked at from cameras of {said.cameras}", path=path, remedy="give that file by `cameras`"
         )
+
+
+def _engine(said: Simplification, path: str) -> Chosen:
+    """What looks at the scene as it is `said`, if anything does."""
+    if said.rasterizer == ON_CPU:
+        if said.views and (found := _core.trouble()):
+            raise EngineUnavailable(
+                f"cannot look at the scene: compiled kernels {found.what}", path=path, remedy=found.remedy
+            )
+        return rasterizers.chosen(ON_CPU)
+    try:
+        return rasterizers.chosen(said.rasterizer, devices.resolve("cuda"))
+    except EngineUnavailable as error:
+        raise EngineUnavailable(
+            f"was made by pictures of a GPU, and there is none here to draw them again ({error.what})",
+            path=path,
+            remedy="verify it where it was made",
+        ) from None
 
 
 def _maker(
@@ -171,7 +188,8 @@ def _maker(
         gaussians = Gaussians.of(cloud, source)
     views = said.views if said.report is None else said.report["options"]["views"]
     count = 1 if said.target is None and said.cells is None else wanted
-    seen = look.taken(cloud, source, cameras, views, count, timings, track)
+    looked_from = look.from_where(cloud, cameras, views, count)
+    seen = look.taken(cloud, source, looked_from, _engine(said, path), timings, track)
     return Maker.of(gaussians, seen, source)
 
 

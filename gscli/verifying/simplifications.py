@@ -14,6 +14,7 @@ from ..cloud import GaussianCloud
 from ..errors import InputError, UsageError
 from ..grids.lattice import check_lattice_options
 from ..grids.settings import rows_wanted
+from ..rasterizers import ON_CPU
 from ..simplifying import cells
 from ..simplifying.merged import BLIND, GROWTHS
 from ..simplifying.methods import CELLS
@@ -21,7 +22,7 @@ from ..simplifying.methods import CELLS
 _COMMENT = re.compile(
     r"gscli \S+ simplify (?:(target|min_psnr)=(\S+)"
     r"|method=one-per-grid voxel_size=(\S+) origin=(\S+)(?: target=(\S+))?)"
-    r" views=(\d{1,9})(?: cameras=('.*'|\".*\"))? growth=(\S+)"
+    r" views=(\d{1,9})(?: cameras=('.*'|\".*\"))?(?: rasterizer=(triton))? growth=(\S+)"
 )
 _MADE = re.compile(r"gscli \S+ (resample|simplify) ")
 
@@ -35,7 +36,7 @@ class Simplification:
         target: exactly so many; None for the fewest that look alike, or one of each cell.
         cells, voxel_size: those whose rows were put together, and how large they are; None where pairs were.
         cameras: the name of the file that they are of, if they are of one.
-        growth: the power by which Gaussians grew.
+        growth: the power by which Gaussians grew. rasterizer: what drew the scene.
         report: the whole report; None where only a comment speaks.
     """
 
@@ -44,6 +45,7 @@ class Simplification:
     views: int
     cameras: str | None
     growth: float
+    rasterizer: str = ON_CPU
     said_by: str = "comment"
     cells: cells.CellsAsked | None = None
     voxel_size: float | None = None
@@ -52,7 +54,8 @@ class Simplification:
     def __str__(self) -> str:
         whence = "" if self.cameras is None else f" of {self.cameras}"
         what = "simplify" if self.voxel_size is None else f"simplify, cells of {self.voxel_size:g}"
-        return f"{what}, {self.aim}, {self.views} views{whence}, growth {self.growth:g}"
+        by = "" if self.rasterizer == ON_CPU else f" by {self.rasterizer}"
+        return f"{what}, {self.aim}, {self.views} views{whence}{by}, growth {self.growth:g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Its part of the JSON document."""
@@ -63,6 +66,7 @@ class Simplification:
             "views": self.views,
             "cameras": self.cameras,
             "growth": self.growth,
+            "rasterizer": self.rasterizer,
             "said_by": self.said_by,
         }
 
@@ -80,7 +84,7 @@ def claim(drawn: GaussianCloud, path: str) -> Simplification | None:
         found = _COMMENT.fullmatch(lines[-1])
         if found is None:
             raise ValueError(reprlib.repr(lines[-1]))
-        what, wanted, size, corner, share, views, cameras, growth = found.groups()
+        what, wanted, size, corner, share, views, cameras, rasterizer, growth = found.groups()
         target = wanted if what == "target" else share
         if what == "min_psnr" and not 0 < float(wanted) < np.inf:
             raise ValueError(f"{what}={wanted}")
@@ -93,7 +97,8 @@ def claim(drawn: GaussianCloud, path: str) -> Simplification | None:
             raise ValueError(f"growth={growth}")
         named = None if cameras is None else str(ast.literal_eval(cameras))
         edge = None if size is None else float(size)
-        return Simplification(aim, target, int(views), named, power, cells=lattice, voxel_size=edge)
+        by = ON_CPU if rasterizer is None else str(rasterizer)
+        return Simplification(aim, target, int(views), named, power, by, cells=lattice, voxel_size=edge)
     except (ValueError, SyntaxError, UsageError) as error:
         raise InputError(f"its provenance comment cannot be understood ({error})", path=path) from None
 

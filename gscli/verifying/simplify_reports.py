@@ -8,6 +8,7 @@ from ..cloud import GaussianCloud
 from ..errors import GateMissed, InputError
 from ..grids.figures import figures
 from ..progress import Timings, Track
+from ..rasterizers import ON_CPU, ON_GPU
 from ..simplifying import judging, searching
 from ..simplifying.asked import require_sense
 from ..simplifying.cells import CellsAsked
@@ -49,7 +50,9 @@ def from_report(content: dict[str, Any], report: str) -> Simplification | None:
         require_sense(target, least, views, cameras, method, *asked)
         if method == CELLS:
             lattice, size = CellsAsked(*asked), number(content["cells"]["voxel_size"])
-        seen = {"views": 0, "growth": None} if views == 0 else content["look"]
+        seen = {"views": 0, "growth": None, "rasterizer": ON_CPU} if views == 0 else content["look"]
+        if seen["rasterizer"] not in (ON_CPU, ON_GPU):
+            raise ValueError(f"rasterizer {seen['rasterizer']!r:.50}")
         power = seen["growth"]
         return Simplification(
             f"target={target}" if target is not None else CELLS if lattice else f"min_psnr={least!r}",
@@ -57,6 +60,7 @@ def from_report(content: dict[str, Any], report: str) -> Simplification | None:
             whole(seen["views"]),
             None if cameras is None else cameras.replace("\\", "/").rsplit("/", 1)[-1],
             BLIND if power is None else number(power),
+            seen["rasterizer"],
             said_by="report",
             cells=lattice,
             voxel_size=size,
@@ -87,7 +91,7 @@ def check_report(
     judged = searched = None
     if maker.seen is not None:
         where = judging.from_where(cloud, source, again.cameras)
-        judge = judging.Judge(cloud, source, where)
+        judge = judging.Judge(cloud, source, where, maker.seen.engine)
 
         def looks(made: Made) -> tuple[Made, judging.Judged]:
             return made, judge.stage(made.cloud, timings, track)

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gscli import _core, fields, scene
+from gscli import _core, fields, rasterizers, scene
 from gscli.cameras import Camera
 from gscli.progress import nothing
 from gscli.simplifying import look
 from gscli.simplifying.look import Look
 from tests.drawn import ORBIT, cloud
 
+ENGINE = rasterizers.chosen("auto")  # on the CPU
 pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 
 
@@ -27,7 +28,7 @@ def test_what_is_hidden_is_not_seen() -> None:
         columns[name][100] = 0.2 * way[axis]
     for name in fields.SCALE:
         columns[name][100] = 1.0
-    found = Look.at(given.with_columns(columns), "scene", [ORBIT, ORBIT], nothing)
+    found = Look.at(given.with_columns(columns), "scene", [ORBIT, ORBIT], ENGINE, nothing)
     assert found.seen[100] > 0.9 * 2 * ORBIT.width * ORBIT.height
     assert found.seen[:100].sum() < 0.05 * found.seen[100]
     assert len(found.pictures) == len(found.cameras) == 2
@@ -36,23 +37,23 @@ def test_what_is_hidden_is_not_seen() -> None:
 def test_a_scene_looks_like_itself_and_less_like_another() -> None:
     given = scene.make(800)
     cameras = look.from_where(given, None, None, 100)
-    found = Look.at(given, "scene", cameras, nothing)
+    found = Look.at(given, "scene", cameras, ENGINE, nothing)
     assert (len(cameras), len(look.from_where(given, None, None, 400))) == (10, 8)
-    assert found.error(look.drawn(given, "scene")) == 0
-    assert found.error(look.drawn(given[:700], "scene")) > 0
-    assert not found.corrections(look.drawn(given, "scene"), 800).any()
+    assert found.error(look.drawn(given, "scene", ENGINE)) == 0
+    assert found.error(look.drawn(given[:700], "scene", ENGINE)) > 0
+    assert not found.corrections(look.drawn(given, "scene", ENGINE), 800).any()
 
 
 def test_colours_are_corrected_towards_what_was_seen() -> None:
     given = scene.make(800, sh_degree=0)
-    found = Look.at(given, "scene", look.from_where(given, None, 6, 800), nothing)
+    found = Look.at(given, "scene", look.from_where(given, None, 6, 800), ENGINE, nothing)
     pale = given.with_columns({name: given[name] * np.float32(0.8) for name in fields.SH_DC})
-    before = look.drawn(pale, "scene")
+    before = look.drawn(pale, "scene", ENGINE)
     change = found.corrections(before, 800)
     better = pale.with_columns(
         {name: (pale[name] + change[:, i]).astype(np.float32) for i, name in enumerate(fields.SH_DC)}
     )
-    assert found.error(look.drawn(better, "scene")) < 0.3 * found.error(before)
+    assert found.error(look.drawn(better, "scene", ENGINE)) < 0.3 * found.error(before)
 
 
 def test_of_many_cameras_some_are_taken_evenly_and_their_pictures_made_small() -> None:

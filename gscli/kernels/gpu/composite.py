@@ -1,4 +1,4 @@
-"""Footprints into pictures, and images shared out among them: a program walks a tile's list for some pixels."""
+"""Footprints into pictures, and images out among them: a program walks a tile's list for some pixels."""
 
 import triton
 import triton.language as tl
@@ -30,7 +30,7 @@ def _given(r, column, line, here, CUT: tl.constexpr):
 
 @triton.jit
 def _weighed(a, total, live):
-    """The weight of what is given, behind what lets `total` through; what is let through then; which pixels go on."""
+    """Its weight behind what lets `total` through, what is let through then, and which pixels go on."""
     a = tl.minimum(a, OPAQUE)
     after = total - total * a
     live = live & (after > FINISHED)  # the one that would make it opaque no longer counts
