@@ -9,6 +9,7 @@ keeps what Open3D's `evaluate_registration` matches, d < T.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def coprune(
     allow_lossy: bool = False,
     trust_pickle: bool = False,
     axes: str | None = None,
-    also_written: tuple[str, ...] = (),
+    also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Copruned:
     """Prune two models by each other and write them as ``STEM.coprune.ply``, scene folders as such.

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -38,20 +39,8 @@ from ._sections import Command
 @options.overwrite
 @options.trust_pickle
 @options.axes
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    target: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, source: str, target: str, **settings: Any) -> None:
     """Find where SOURCE has to be moved to lie on TARGET, which stays.
 
     By the positions of points alone: poses that lay the one roughly on the other are tried, right angles,
@@ -66,23 +55,8 @@ def command(
       gscli compare new.ply ref.ply --transform pose.json
       gscli align new.ply ref.ply --scaled --overlap 60% --json
     """
-    show.refuse_mixing()
     from ..align import align
     from ..report import align as report_align
 
-    result = align(
-        source,
-        target,
-        overwrite=overwrite,
-        also_written=() if report is None else (report,),
-        track=show.track(quiet),
-        **settings,
-    )
-    show.result(
-        result.to_dict(),
-        report_align.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = align(source, target, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_align.summary(result, verbose=answer.verbose))

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options, paths, show, viewpoints
+from ._answers import Answer, answered
 from ._sections import Command
 from ._valued_flag import ValuedFlag
 
@@ -118,21 +119,8 @@ from ._valued_flag import ValuedFlag
 @options.allow_lossy
 @options.trust_pickle
 @options.axes
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    target: str,
-    html: str | None,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, source: str, target: str, html: str | None, **settings: Any) -> None:
     """Measure how far SOURCE is from TARGET, the reference.
 
     Distances to the exact nearest point, both ways; then opacity, shape and colour of paired Gaussians.
@@ -166,7 +154,6 @@ def command(
       gscli compare city.ply other.ply --memory-limit 2GB
       gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html
     """
-    show.refuse_mixing()
     from ..compare import compare
     from ..comparing import budget
     from ..report import compare as report_compare
@@ -178,22 +165,14 @@ def command(
     result = compare(
         source,
         target,
-        overwrite=overwrite,
-        also_written=[path for path in (report, html) if path is not None],
-        track=show.track(quiet),
+        also_written=[*answer.files, *([] if html is None else [html])],
+        track=answer.track,
         **settings,
     )
     if html is not None:
         from ..report import html as page
         from ..report.ran import Ran
 
-        page.write(html, result, overwrite=overwrite, ran=Ran.now(show.typed()), up=up)
-    show.result(
-        result.to_dict(),
-        report_compare.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+        page.write(html, result, overwrite=answer.overwrite, ran=Ran.now(show.typed()), up=up)
+    answer.show(result.to_dict(), report_compare.summary(result, verbose=answer.verbose))
     show.gates(result.gates)

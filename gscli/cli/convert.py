@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -22,20 +23,8 @@ from ._sections import Command
 @options.trust_pickle
 @options.axes
 @options.quality
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    output: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, source: str, output: str, **settings: Any) -> None:
     """Write SOURCE as OUTPUT, in the format of its suffix.
 
     `gscli formats` lists the formats. What OUTPUT cannot hold is named and refused; with --allow-lossy it is
@@ -52,23 +41,8 @@ def command(
       gscli convert lod-meta.json coarse.ply --level 3
       gscli convert scene.spz - | gscli info -
     """
-    show.refuse_mixing()
     from ..convert import convert
     from ..report import convert as report_convert
 
-    result = convert(
-        source,
-        output,
-        overwrite=overwrite,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
-        **settings,
-    )
-    show.result(
-        result.to_dict(),
-        report_convert.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = convert(source, output, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_convert.summary(result, verbose=answer.verbose))

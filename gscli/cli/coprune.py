@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -48,20 +49,8 @@ from ._sections import Command
 @options.allow_lossy
 @options.trust_pickle
 @options.axes
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    first: str,
-    second: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, first: str, second: str, **settings: Any) -> None:
     """Drop from two models what has no counterpart in the other.
 
     A counterpart is a point of the other model at most --threshold away. Both are matched as they are before
@@ -73,23 +62,8 @@ def command(
       gscli coprune a.ply b.ply --threshold 2spacing --out-dir pruned/
       gscli coprune a.ply b.ply --threshold 0.1 --min-points 1000 --out-dir pruned/ --index pruned/
     """
-    show.refuse_mixing()
     from ..coprune import coprune
     from ..report import coprune as report_coprune
 
-    result = coprune(
-        first,
-        second,
-        overwrite=overwrite,
-        also_written=() if report is None else (report,),
-        track=show.track(quiet),
-        **settings,
-    )
-    show.result(
-        result.to_dict(),
-        report_coprune.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = coprune(first, second, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_coprune.summary(result, verbose=answer.verbose))

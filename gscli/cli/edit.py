@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from . import options, paths, show
+from . import options, paths
 from ._actions import Action, FlagAction, told
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -80,11 +81,9 @@ from ._sections import Command
 @options.trust_pickle
 @options.axes
 @options.quality
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
+@answered
 def command(
+    answer: Answer,
     source: str,
     output: str,
     overwrite: bool,
@@ -92,10 +91,6 @@ def command(
     trust_pickle: bool,
     axes: str | None,
     quality: str | None,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
     **_: Any,
 ) -> None:
     """Crop, filter, clean, move and merge scenes.
@@ -120,7 +115,6 @@ def command(
       gscli edit left.ply both.ply --transform pose.json --merge right.ply --dedupe 0.01
       cat scene.ply | gscli edit - - --rotate 0,0,90 | gscli info -
     """
-    show.refuse_mixing()
     from ..edit import edit
     from ..report import edit as report_edit
 
@@ -133,14 +127,7 @@ def command(
         trust_pickle=trust_pickle,
         axes=axes,
         quality=quality,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
+        also_written=answer.files,
+        track=answer.track,
     )
-    show.result(
-        result.to_dict(),
-        report_edit.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    answer.show(result.to_dict(), report_edit.summary(result, verbose=answer.verbose))

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import options, paths, show, viewpoints
+from . import options, paths, viewpoints
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -53,20 +54,8 @@ from ._sections import Command
 @options.quality
 @options.device
 @options.memory_limit
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    output: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, source: str, output: str, **settings: Any) -> None:
     """Write SOURCE in levels of detail into the folder OUTPUT.
 
     Level 0 is SOURCE; each next level has --ratio times as many Gaussians, merged of the level before it
@@ -81,23 +70,8 @@ def command(
       gscli lod scene.ply stream/ --to sog --allow-lossy
       gscli lod city.ply levels/ --levels 4 --memory-limit 3GB
     """
-    show.refuse_mixing()
     from ..lod import lod
     from ..report import lod as report_lod
 
-    result = lod(
-        source,
-        output,
-        overwrite=overwrite,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
-        **settings,
-    )
-    show.result(
-        result.to_dict(),
-        report_lod.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = lod(source, output, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_lod.summary(result, verbose=answer.verbose))

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from ..rendering import FILE_TYPES, MODES
-from . import options, paths, show, viewpoints
+from . import options, paths, viewpoints
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -34,20 +35,8 @@ from ._sections import Command
 @options.overwrite
 @options.trust_pickle
 @options.axes
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    output: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, source: str, output: str, **settings: Any) -> None:
     """Draw SOURCE, a scene of Gaussians, as OUTPUT.
 
     OUTPUT is one picture, .png, .webp, .jpg or, for the numbers in float32, .npy; or - for a PNG to stdout;
@@ -66,23 +55,8 @@ def command(
       gscli render scene.ply depth.npy --mode depth --up z
       gscli render model.pickle xray.png --mode xray
     """
-    show.refuse_mixing()
     from ..render import render
     from ..report import render as report_render
 
-    result = render(
-        source,
-        output,
-        overwrite=overwrite,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
-        **settings,
-    )
-    show.result(
-        result.to_dict(),
-        report_render.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = render(source, output, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_render.summary(result, verbose=answer.verbose))

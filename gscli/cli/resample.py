@@ -10,7 +10,8 @@ import click
 
 from ..grids.methods import ALIASES, DEFAULT, RULES
 from ..grids.picking import PICKS
-from . import options, paths, show
+from . import options, paths
+from ._answers import Answer, answered
 from ._sections import Command
 from ._valued_flag import ValuedFlag
 
@@ -91,20 +92,13 @@ from ._valued_flag import ValuedFlag
 @options.trust_pickle
 @options.axes
 @options.quality
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
+@answered
 def command(
+    answer: Answer,
     source: str,
     output: str | None,
     method: tuple[str, ...],
     no_cache: bool,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
     **settings: Any,
 ) -> None:
     """Thin SOURCE to OUTPUT cell by cell, every field intact.
@@ -128,7 +122,6 @@ def command(
       gscli resample city.ply half.ply --memory-limit 2GB
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
-    show.refuse_mixing()
     from ..grids import cache
     from ..report import resample as report_resample
     from ..resample import resample
@@ -140,19 +133,11 @@ def command(
         output,
         method=method,
         cache=None if no_cache else cache.of_user(),
-        overwrite=overwrite,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
+        also_written=answer.files,
+        track=answer.track,
         **settings,
     )
-    show.result(
-        result.to_dict(),
-        report_resample.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    answer.show(result.to_dict(), report_resample.summary(result, verbose=answer.verbose))
 
 
 def _methods() -> str:

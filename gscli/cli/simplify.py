@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from ..simplifying.methods import METHODS, PAIRS
-from . import options, paths, show, viewpoints
+from . import options, paths, viewpoints
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -49,20 +50,8 @@ from ._sections import Command
 @options.quality
 @options.device
 @options.memory_limit
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    output: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, source: str, output: str, **settings: Any) -> None:
     """Thin SOURCE to OUTPUT by merging Gaussians where it shows least.
 
     For viewing: it looks like more than as many selected Gaussians would. For training and statistics
@@ -89,23 +78,8 @@ def command(
       gscli simplify city.ply small.ply --target 10% --memory-limit 3GB
       gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
     """
-    show.refuse_mixing()
     from ..report import simplify as report_simplify
     from ..simplify import simplify
 
-    result = simplify(
-        source,
-        output,
-        overwrite=overwrite,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
-        **settings,
-    )
-    show.result(
-        result.to_dict(),
-        report_simplify.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = simplify(source, output, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_simplify.summary(result, verbose=answer.verbose))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from . import options, paths, show
+from . import options, paths
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -42,25 +45,8 @@ from ._sections import Command
 @options.trust_pickle
 @options.axes
 @options.overwrite
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    source: str,
-    draws: tuple[str, ...],
-    expect: str | None,
-    grid_file: str | None,
-    rows: str | None,
-    cameras: str | None,
-    trust_pickle: bool,
-    axes: str | None,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-) -> None:
+@answered
+def command(answer: Answer, source: str, draws: tuple[str, ...], **settings: Any) -> None:
     """Check that each DRAW is the sample of SOURCE it claims to be.
 
     \b
@@ -103,29 +89,9 @@ def command(
       gscli verify scene.ply small.ply --rows rows.npy --expect small.json
       gscli verify scene.ply levels/
     """
-    show.refuse_mixing()
     from ..report import verify as report_verify
     from ..verify import verify
 
-    result = verify(
-        source,
-        draws,
-        expect=expect,
-        grid_file=grid_file,
-        rows=rows,
-        cameras=cameras,
-        trust_pickle=trust_pickle,
-        axes=axes,
-        overwrite=overwrite,
-        also_written=[] if report is None else [report],
-        track=show.track(quiet),
-    )
-    show.result(
-        result.to_dict(),
-        report_verify.summary(result, verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = verify(source, draws, also_written=answer.files, track=answer.track, **settings)
+    answer.show(result.to_dict(), report_verify.summary(result, verbose=answer.verbose))
     result.require()

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import options, paths, show, viewpoints
+from . import options, paths, viewpoints
+from ._answers import Answer, answered
 from ._sections import Command
 
 
@@ -28,20 +29,8 @@ from ._sections import Command
 @options.overwrite
 @options.trust_pickle
 @options.axes
-@options.as_json
-@options.report
-@options.quiet
-@options.verbose
-def command(
-    scenes: tuple[str, ...],
-    page: str,
-    overwrite: bool,
-    as_json: bool,
-    report: str | None,
-    quiet: bool,
-    verbose: bool,
-    **settings: Any,
-) -> None:
+@answered
+def command(answer: Answer, scenes: tuple[str, ...], page: str, **settings: Any) -> None:
     """Write PAGE, on which SOURCE is turned by dragging.
 
     With TARGET, the reference, both turn side by side, with their difference and its PSNR. The page needs
@@ -53,24 +42,11 @@ def command(
       gscli view thin.ply scene.ply page.html --background white
       gscli view scene.ply page.html --up z --turns 72 --size 800
     """
-    show.refuse_mixing()
     from .. import files
     from ..report import view as report_view
     from ..view import view
 
-    result = view(
-        scenes,
-        overwrite=overwrite,
-        also_written=[page, *([] if report is None else [report])],
-        track=show.track(quiet),
-        **settings,
-    )
-    report_view.write(page, result, overwrite=overwrite)
-    show.result(
-        result.to_dict(),
-        report_view.summary(result, files.display_output(page), verbose=verbose),
-        as_json=as_json,
-        report=report,
-        quiet=quiet,
-        overwrite=overwrite,
-    )
+    result = view(scenes, also_written=[page, *answer.files], track=answer.track, **settings)
+    report_view.write(page, result, overwrite=answer.overwrite)
+    told = report_view.summary(result, files.display_output(page), verbose=answer.verbose)
+    answer.show(result.to_dict(), told)

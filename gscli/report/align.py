@@ -26,9 +26,7 @@ def summary(result: Aligned, *, verbose: bool = False) -> list[str]:
     if result.output is not None:
         lines.append(f"wrote    {result.output}")
     lines += [f"note     {note}" for note in result.notes]
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    total = sum(result.timings.values())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines
 
 

@@ -20,9 +20,7 @@ def summary(result: Compared, *, verbose: bool = False) -> list[str]:
         lines += ["", *_aligned(table)]
     lines.append("")
     lines += [f"note      {note}" for note in (*result.notes, *result.caveats)]
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    total = sum(result.timings.values())
-    lines.append(f"took      {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
+    lines.append(f"took      {numbers.duration(result.timings, verbose=verbose)} on {result.device}")
     return [*lines, verdict(result)]
 
 

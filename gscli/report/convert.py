@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..convert import Converted
 from ..results.shown import counted
+from . import numbers
 
 LOST_WIDTH = 40
 UNITS = {"scale": "{:.2%}", "rotation": "{:.3g} degrees"}  # the others are plain numbers
@@ -29,7 +30,5 @@ def summary(result: Converted, *, verbose: bool = False) -> list[str]:
         )
         lines.append(f"differs  at most by {', '.join(differences)}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines

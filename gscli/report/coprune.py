@@ -20,7 +20,5 @@ def summary(result: Copruned, *, verbose: bool = False) -> list[str]:
         lines.append(f"looks    before: {numbers.looks(before)}")
         lines.append(f"         after: {numbers.looks(after)}; {before.views} views {before.around}")
     lines += [f"note     {note}" for note in result.notes]
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    total = sum(result.timings.values())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)} on {result.device}")
     return lines

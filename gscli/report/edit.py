@@ -19,9 +19,7 @@ def summary(result: Edited, *, verbose: bool = False) -> list[str]:
     share = f", {numbers.percent(result.kept / result.points, 1)}" if alone else ""
     lines.append(f"wrote    {result.output}: {counted(result.kept, 'point')}{share}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines
 
 

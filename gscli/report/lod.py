@@ -5,19 +5,14 @@ from __future__ import annotations
 from ..lod import Level, Levels
 from ..results.shown import counted
 from . import numbers
+from .simplify import columns, looked
 
 
 def summary(result: Levels, *, verbose: bool = False) -> list[str]:
     """Lines for people: from where it was looked at, each level and how it looks, what was written."""
     lines = [f"read     {result.path}: {counted(result.points, 'Gaussian')} ({result.format})"]
-    if result.looked is not None:
-        lines.append(f"looked   {result.looked.around}, {counted(result.looked.views, 'view')}")
-    else:
-        lines.append("looked   nowhere: Gaussians count by their size and opacity")
-    columns = ((result.averaged, "averaged"), (result.chosen, "of the row that weighs most"))
-    told = [f"{', '.join(names)} {how}" for names, how in columns if names]
-    if told:
-        lines.append(f"columns  {'; '.join(told)}")
+    lines.append(looked(result.looked))
+    lines += columns(result.averaged, result.chosen)
     lines += [_level(each, result) for each in result.levels]
     if result.short is not None:
         lines.append(
@@ -31,9 +26,7 @@ def summary(result: Levels, *, verbose: bool = False) -> list[str]:
     index = "lod.json and lod-meta.json" if result.to == "sog" else "lod.json"
     lines.append(f"wrote    {result.output}: {found} ({result.to}), {index}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines
 
 

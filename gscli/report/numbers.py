@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..comparing.looks import Looks
+    from ..progress import Timings
     from ..rendering.metrics import Psnr
 
 
@@ -37,6 +38,12 @@ def size(count: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.3g} {unit}"
+
+
+def duration(timings: Timings, *, verbose: bool) -> str:
+    """The seconds that a run took, and those of each stage."""
+    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in timings.items())
+    return f"{sum(timings.values()):.2f} s" + (f" ({stages})" if verbose else "")
 
 
 def interval(low: float, high: float) -> str:

@@ -6,6 +6,7 @@ import os
 
 from ..render import Rendered
 from ..results.shown import counted
+from . import numbers
 
 
 def summary(result: Rendered, *, verbose: bool = False) -> list[str]:
@@ -25,7 +26,5 @@ def summary(result: Rendered, *, verbose: bool = False) -> list[str]:
         names = (os.path.basename(shot.path) for shot in (first, result.shots[-1]))
         lines.append(f"wrote    {folder}/: {' to '.join(names)}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines

@@ -31,13 +31,11 @@ def summary(result: Resampled, *, verbose: bool = False) -> list[str]:
             views = f"{output.render.views} views"
             lines.append(f"looks    {numbers.looks(output.render)}, of {views} {output.render.around}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
     limit = result.options.get("memory_limit")
     if verbose and limit is not None:
         done = "in one piece" if result.grid.tiles is None else f"in {counted(result.grid.tiles, 'tile')}"
         lines.append(f"memory   at most {limit / 1e6:,.0f} MB: {done}")
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else "") + f" on {result.device}")
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)} on {result.device}")
     return lines
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..results.shown import counted
 from ..simplify import Simplified
 from ..simplifying.judging import Judged
+from ..simplifying.result import Looked
 from . import cells, numbers
 
 
 def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
     """Lines for people: from where it was looked at, what was merged, how it looks, what was written."""
     lines = [f"read     {result.path}: {counted(result.points, 'Gaussian')} ({result.format})"]
-    if result.looked is not None:
-        lines.append(f"looked   {result.looked.around}, {counted(result.looked.views, 'view')}")
-    else:
-        lines.append("looked   nowhere: Gaussians count by their size and opacity")
+    lines.append(looked(result.looked))
     if result.cells is not None:
         fewer = result.kept < result.cells.cells
         lines += cells.lines(result.cells, f"; then pairs, down to {result.kept:,}" if fewer else "")
@@ -25,19 +24,29 @@ def summary(result: Simplified, *, verbose: bool = False) -> list[str]:
     if result.merged:
         untouched = result.kept - result.merged
         lines.append(f"merged   {result.sources:,} into {result.merged:,}; {untouched:,} stay as they are")
-    columns = ((result.averaged, "averaged"), (result.chosen, "of the row that weighs most"))
-    told = [f"{', '.join(names)} {how}" for names, how in columns if names]
-    if told and result.merged:
-        lines.append(f"columns  {'; '.join(told)}")
+    if result.merged:
+        lines += columns(result.averaged, result.chosen)
     if result.looks is not None:
         lines += _looks(result.looks)
     share = numbers.percent(result.kept / result.points, 1)
     lines.append(f"wrote    {result.output}: {counted(result.kept, 'Gaussian')}, {share}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines
+
+
+def looked(found: Looked | None) -> str:
+    """From where it was looked at."""
+    if found is None:
+        return "looked   nowhere: Gaussians count by their size and opacity"
+    return f"looked   {found.around}, {counted(found.views, 'view')}"
+
+
+def columns(averaged: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """What became of the columns beside those of Gaussians, if there are any."""
+    told = ((averaged, "averaged"), (chosen, "of the row that weighs most"))
+    how = [f"{', '.join(names)} {what}" for names, what in told if names]
+    return [f"columns  {'; '.join(how)}"] if how else []
 
 
 def _searched(result: Simplified) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..results.shown import counted
 from ..verify import Verified
 from ..verifying.checks import Check
+from . import numbers
 from .verdict import Verdict
 
 
@@ -25,9 +26,7 @@ def summary(result: Verified, *, verbose: bool = False) -> list[str]:
         lines.append(f"test     {test.name}: {value}, p {test.p:.2g}")
     lines += _violations(result.together)
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     if not result.violations:
         one = len(result.draws) == 1
         told = "it is what it claims" if one else "they are what they claim"

@@ -173,7 +173,5 @@ def summary(result: Viewed, path: str, *, verbose: bool = False) -> list[str]:
     lines.append(f"up       {result.up}; --up chooses another")
     lines.append(f"wrote    {path}: {numbers.size(size * 4 // 3)}")
     lines += [f"note     {note}" for note in result.notes]
-    total = sum(result.timings.values())
-    stages = ", ".join(f"{stage} {value:.2f}" for stage, value in result.timings.items())
-    lines.append(f"took     {total:.2f} s" + (f" ({stages})" if verbose else ""))
+    lines.append(f"took     {numbers.duration(result.timings, verbose=verbose)}")
     return lines
