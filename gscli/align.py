@@ -14,12 +14,12 @@ from . import arguments, given
 from .aligning.judged import Judged, Match, laid_on
 from .aligning.search import Laid
 from .comparing import search
-from .comparing.transform import Transform
 from .errors import UsageError
 from .files import writing
 from .given import Given
 from .kernels import hashing
 from .kernels.registration import angle, scale_of
+from .motions.transform import Transform
 from .progress import Timings, Track, silent
 from .results.documents import document, dumps, seconds
 from .results.shown import shown

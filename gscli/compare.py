@@ -24,12 +24,12 @@ from .comparing.clouds import with_clouds, write_distances
 from .comparing.paired import with_gaussians
 from .comparing.result import Compared as Compared
 from .comparing.result import Evidence, Input
-from .comparing.transform import Transform
 from .errors import UsageError
 from .files import writing
 from .formats import Target
 from .given import Given
 from .kernels import registration
+from .motions.transform import Transform
 from .progress import Timings, Track, silent
 from .rendering.views import VIEWS, wanted
 

@@ -15,7 +15,7 @@ from gscli.cloud import GaussianCloud, Header
 from gscli.edit import Edited, edit
 from gscli.editing import passes
 from gscli.errors import InputError, UsageError, WriteRefused
-from gscli.motion import Motion
+from gscli.motions.motion import Motion
 from tests.drawn import cloud
 from tests.formats import samples
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy.typing as npt
 
 from ..comparing.centers import DEFAULT_THRESHOLD, Centers, Directed, compare_centers
-from ..comparing.transform import Transform
 from ..errors import GateMissed
 from ..kernels.registration import scale_of
+from ..motions.transform import Transform
 from ..progress import Track, silent
 from .search import Laid, find
 

@@ -13,6 +13,7 @@ from .. import rasterizers
 from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..errors import InputError, UsageError
+from ..motions.transform import Transform
 from ..progress import Track
 from ..rasterizers import Drawable, Picture
 from ..rendering.metrics import Alike, Likeness
@@ -20,7 +21,6 @@ from ..rendering.views import Views, Wanted, find
 from ..results.shown import counted
 from ..splats import Splats
 from .looks import Differing, Image, Looks, OnWhite
-from .transform import Transform
 
 if TYPE_CHECKING:
     import torch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..cloud import GaussianCloud
+from ..motions.transform import Similarity
 from ..progress import Track, silent
 from ..results.shown import counted
 from ..runtime import memory
@@ -12,7 +13,6 @@ from . import budget, weights
 from .gaussians import differences
 from .pairing import Pairing, Pairs
 from .result import Compared
-from .transform import Similarity
 from .weights import Side
 
 

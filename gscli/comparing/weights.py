@@ -19,8 +19,8 @@ from ..kernels import gaussians, metrics, parallel
 from ..kernels.columns import gather, square_sums
 from ..kernels.distances import squared_distances
 from ..kernels.structured import release_pages
+from ..motions.transform import Similarity
 from ..progress import nothing, of_slices
-from .transform import Similarity
 
 __all__ = ["Ratios", "Weighted"]
 

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import arguments, fields
-from ..comparing import transform
 from ..errors import UsageError, did_you_mean
 from ..files import upwards
 from ..kernels.kd_tree import LEAF
-from ..motion import Motion
+from ..motions import transform
+from ..motions.motion import Motion
 from . import cleaning
 from .expression import Condition
 

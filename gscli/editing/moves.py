@@ -12,7 +12,8 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError
 from ..files import upwards
-from ..motion import Motion, applied
+from ..motions.algebra import applied
+from ..motions.motion import Motion
 
 NEAR = 1e-6  # to an axis is on it
 

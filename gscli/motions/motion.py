@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import fields
-from .errors import InputError, UsageError
-from .kernels import elementary, harmonics, quaternions
-from .kernels.columns import gather
-from .splats import DENSITY
+from .. import fields
+from ..errors import InputError, UsageError
+from ..kernels import elementary, harmonics, quaternions
+from ..kernels.columns import gather
+from ..splats import DENSITY
+from .algebra import applied, cofactors, quaternion
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +46,7 @@ class Motion:
             about = np.eye(3)
             about[i, i] = about[j, j] = cosine
             about[i, j], about[j, i] = -sine, sine
-            linear = _product(about, linear)
+            linear = applied(about, linear)
         return cls(linear, np.zeros(3))
 
     @classmethod
@@ -80,7 +81,7 @@ class Motion:
 
     def then(self, other: Motion) -> Motion:
         """Both in one: this one first."""
-        return Motion(_product(other.linear, self.linear), applied(other.linear, self.shift) + other.shift)
+        return Motion(applied(other.linear, self.linear), applied(other.linear, self.shift) + other.shift)
 
     @cached_property
     def similarity(self) -> tuple[float, Array] | None:
@@ -88,14 +89,16 @@ class Motion:
 
         None where lengths change with direction, or vanish.
         """
-        scale = math.sqrt(_sum((self.linear * self.linear).ravel()) / 3)
+        with np.errstate(over="ignore"):
+            squares = self.linear * self.linear
+        scale = math.sqrt(math.fsum(squares.ravel().tolist()) / 3)
         if not 0 < scale < math.inf:
             return None
         rotation = self.linear / scale
-        if np.abs(_product(rotation.T, rotation) - np.eye(3)).max() > TOLERANCE:
+        if np.abs(applied(rotation.T, rotation) - np.eye(3)).max() > TOLERANCE:
             return None
         for _ in range(2):  # of Newton's to the orthogonal matrix nearest to it
-            rotation = _product(rotation, 1.5 * np.eye(3) - 0.5 * _product(rotation.T, rotation))
+            rotation = applied(rotation, 1.5 * np.eye(3) - 0.5 * applied(rotation.T, rotation))
         return scale, rotation
 
     @property
@@ -153,9 +156,7 @@ class Motion:
         if not self.turns:
             return
         if set(fields.ROTATION) <= set(names):
-            mirrors = _determinant(rotation) < 0  # of which an ellipsoid shows the turn alone
-            turn = (-rotation if mirrors else rotation)[..., None]
-            by = quaternions.of_matrices([list(row) for row in turn])[:, 0]
+            by = quaternion(rotation)
             _put(rows, fields.ROTATION, quaternions.product(by, _planes(rows, fields.ROTATION).T).T)
         if degree := fields.sh_degree(names):
             rest = fields.sh_rest(degree)
@@ -182,7 +183,7 @@ class Motion:
     def _normals(self, rows: Array) -> None:
         """Turn normals, which stay as long as they are; those of length 0 keep their bytes."""
         before = _planes(rows, fields.NORMAL)
-        linear = self.similarity[1] if self.similarity is not None else _cofactors(self.linear)
+        linear = self.similarity[1] if self.similarity is not None else cofactors(self.linear)
         with np.errstate(all="ignore"):
             after = applied(linear, before)
             if self.similarity is None:
@@ -196,43 +197,6 @@ def directed(names: tuple[str, ...]) -> bool:
     """Whether rows have more than positions and normals that a motion has to change."""
     told = {*fields.ROTATION, *fields.SCALE, *fields.SH_DC}
     return bool(told & set(names))
-
-
-def applied(linear: Array, vectors: Array) -> Array:
-    """(3, ...) products with (3, ...) vectors; each coordinate is summed in the order x, y, z.
-
-    What is multiplied by 0 is left out, so that a coordinate that stays keeps its bits.
-    """
-    out = np.zeros(vectors.shape)
-    for axis, factors in enumerate(linear.tolist()):
-        used = [(factor, vector) for factor, vector in zip(factors, vectors, strict=True) if factor]
-        for place, (factor, vector) in enumerate(used):
-            term = vector if factor == 1 else factor * vector
-            out[axis] = out[axis] + term if place else term
-    return out
-
-
-def _product(a: Array, b: Array) -> Array:
-    """(3, 3), without BLAS, whose sums differ from machine to machine."""
-    return applied(a, b)
-
-
-def _determinant(m: Array) -> float:
-    return float(_sum(m[0] * _cofactors(m)[0]))
-
-
-def _cofactors(m: Array) -> Array:
-    """(3, 3) what normals go by: the inverse transposed, times the determinant."""
-    found = np.empty((3, 3))
-    for i in range(3):
-        for j in range(3):
-            a, b, c, d = (i + 1) % 3, (i + 2) % 3, (j + 1) % 3, (j + 2) % 3
-            found[i, j] = m[a, c] * m[b, d] - m[a, d] * m[b, c]
-    return found
-
-
-def _sum(values: Array) -> float:
-    return math.fsum(values.tolist())
 
 
 def _planes(rows: Array, names: tuple[str, ...]) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,11 @@ from .. import files
 from ..containers.bytes import MAX_JSON, parsed, read_small
 from ..device import to_numpy
 from ..errors import InputError, UsageError
-from ..kernels import parallel, quaternions
+from ..kernels import parallel
+from .algebra import quaternion
+from .motion import Motion
 
 Array = npt.NDArray[Any]
-
-TOLERANCE = 1e-5  # of a rotation's entries: poses are often stored as float32 or printed to six digits
 
 
 @dataclass(frozen=True)
@@ -87,16 +86,8 @@ class Transform:
 
     def similarity(self) -> Similarity | None:
         """Rotation and scale, or None where lengths change with direction or vanish."""
-        linear = self.matrix[:3, :3]
-        determinant = float(np.linalg.det(linear))
-        scale = abs(determinant) ** (1 / 3)
-        if not 0 < scale < math.inf:
-            return None
-        rotation = linear / math.copysign(scale, determinant)
-        if np.abs(rotation.T @ rotation - np.eye(3)).max() > TOLERANCE:
-            return None
-        (turn,) = quaternions.of_matrices([list(row) for row in rotation[..., None]]).T
-        return Similarity(scale, turn)
+        found = Motion.of_matrix(self.matrix).similarity
+        return None if found is None else Similarity(found[0], quaternion(found[1]))
 
     def require_similarity(self) -> Similarity:
         """Rotation and scale.

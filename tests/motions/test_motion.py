@@ -14,7 +14,8 @@ from gscli.cameras import Camera
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.files import upwards
-from gscli.motion import Motion, applied
+from gscli.motions.algebra import applied
+from gscli.motions.motion import Motion
 from gscli.rasterizers import ON_CPU, RASTERIZERS
 from tests.drawn import ORBIT, as_splats, brute, cloud, psnr
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from gscli.comparing import transform
 from gscli.errors import InputError
 from gscli.kernels.gaussians import _matrix
+from gscli.motions import transform
 
 
 def affine(linear, shift=(0, 0, 0)):
