@@ -16,9 +16,9 @@ from typing import Any
 
 import click
 
-from ..errors import GscliError, UsageError, most_like, printable
+from ..errors import GscliError, UsageError, most_like
 from ..version import __version__
-from . import _bars, _interrupts, paths, show
+from . import _interrupts, paths, show
 from ._remedies import remedy
 from ._spelling import spelt
 
@@ -33,7 +33,7 @@ class _Failure(click.ClickException):
         self.__dict__["exit_code"] = exit_code  # a class variable of Click's, an instance's here
 
     def show(self, file: Any = None) -> None:
-        click.echo(printable(f"gscli: error: {self.message}"), err=True)
+        show.tell(f"gscli: error: {self.message}")
 
 
 @contextmanager
@@ -106,8 +106,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
         issubclass(category, RuntimeWarning) and " encountered in " in told
     ):  # NumPy's, about no file of anybody's
         told = f"some values are too large to calculate with, or no numbers, and stay so ({told})"
-    _bars.wipe()
-    click.echo(printable(f"gscli: warning: {told}"), err=True)
+    show.remark(f"gscli: warning: {told}")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

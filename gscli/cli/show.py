@@ -84,28 +84,29 @@ def summary(shown: Iterable[str]) -> None:
     """Show people what a command found: an answer on stdout, unless that is taken, or a remark on stderr."""
     ctx = click.get_current_context()
     aside = _writes(ctx) or bool(_on_stdout(ctx))
-    try:
-        for line in shown:  # what file names hold cannot break lines or steer the terminal
-            _tell(line, aside=aside)
-    except BrokenPipeError:
-        if aside:
-            raise
-        # Who read has seen enough, and what else is said goes nowhere; whether a limit was kept still counts.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for line in shown:
+        tell(line, aside=aside)
 
 
-def _tell(line: str, *, aside: bool) -> None:
+def tell(line: str, *, aside: bool = True) -> None:
+    """Tell people something, on stderr unless it is no aside.
+
+    Who no longer reads has seen enough: what else is said goes nowhere, and the work and its status count.
+    """
     good = getattr(line, "good", None) if os.environ.get("NO_COLOR", "") == "" else None
-    if good is None:
-        click.echo(printable(line), err=aside)
-    else:  # where it is no terminal, Click leaves the colour out
-        click.secho(printable(line), err=aside, fg="green" if good else "red")
+    text = printable(line)  # what file names hold cannot break lines or steer the terminal
+    if good is not None:  # where it is no terminal, Click leaves the colour out
+        text = click.style(text, fg="green" if good else "red")
+    try:
+        click.echo(text, err=aside)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if aside else 1)
 
 
 def remark(line: str) -> None:
     """Tell people something while a command is at work."""
     _bars.wipe()
-    click.echo(printable(line), err=True)
+    tell(line)
 
 
 def result(

@@ -261,3 +261,21 @@ def test_a_reader_that_leaves_does_not_make_an_answer_fail_nor_a_limit_be_kept(
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert "Broken pipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["resample", "scene.ply", "half.ply"], 0),
+        (["compare", "scene.ply", "drawn.ply", "--min-fitness", "1", "-t", "0.001"], 6),
+        (["info", "absent.ply"], 3),
+    ],
+)
+def test_a_reader_of_remarks_that_leaves_changes_no_status(drawn: None, args: list[str], status: int) -> None:
+    """As ``2>&1 | head -1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "gscli", *args]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writer, timeout=60, check=False)
+    os.close(writer)
+    assert done.returncode == status
