@@ -160,6 +160,7 @@ def test_existing_pictures_are_not_replaced_without_leave(scene: Path, tmp_path:
         ({"size": (0, 5)}, "WIDTHxHEIGHT"),
         ({"size": (99_999, 5)}, "WIDTHxHEIGHT"),
         ({"fov": 0}, "degrees"),
+        ({"fov": 1e-320}, "degrees, 0.1 to 170"),
         ({"fov": float("nan")}, "degrees"),
         ({"near": -1}, "number from 0"),
         ({"up": "w"}, "is no direction"),

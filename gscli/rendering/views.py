@@ -20,7 +20,7 @@ from ..splats import Splats
 
 VIEWS = 12
 SIZE = (800, 800)
-WIDEST = 170.0  # degrees
+NARROWEST, WIDEST = 0.1, 170.0  # degrees; from farther off float32 depths no longer say what is in front
 MOST = 10_000  # views
 
 
@@ -116,8 +116,9 @@ def wanted(
         raise UsageError(f"`views` must be a whole number from 1 to {MOST:,}, not {arguments.told(views)}")
     if up is not None:
         upwards.require(up)
-    if fov is not None and not (arguments.is_number(fov) and 0 < fov <= WIDEST):
-        raise UsageError(f"`fov` must be degrees, over 0 and up to {WIDEST:g}, not {arguments.told(fov)}")
+    if fov is not None and not (arguments.is_number(fov) and NARROWEST <= fov <= WIDEST):
+        span = f"{NARROWEST:g} to {WIDEST:g}"
+        raise UsageError(f"`fov` must be degrees, {span}, not {arguments.told(fov)}")
     if near is not None and not (arguments.is_number(near) and 0 <= near < math.inf):
         raise UsageError(f"`near` must be a number from 0, not {arguments.told(near)}")
     path = None if cameras is None else os.fspath(cameras)
