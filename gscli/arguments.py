@@ -33,14 +33,13 @@ def array(values: Any, name: str, kinds: str, wanted: str, shape: tuple[int, ...
         raise UsageError(f"`{name}` must be {wanted}, not a cloud", remedy="give its .xyz, or a column")
     found: npt.NDArray[Any] = np.asarray(to_numpy(values))
     if found.ndim == 0 or found.shape[1:] != shape or found.dtype.kind not in kinds:
-        raise not_numbers(found, name, wanted)
+        raise not_numbers(found if isinstance(values, (list, tuple)) else values, name, wanted)
     return found
 
 
 def not_numbers(found: Any, name: str, wanted: str) -> UsageError:
-    """The refusal of an array or tensor of another type or shape than is wanted."""
-    kind = str(found.dtype).removeprefix("torch.")
-    return UsageError(f"`{name}` must be {wanted}, not {kind} of shape {tuple(found.shape)}")
+    """The refusal of what is no array of numbers, or one of another type or shape than is wanted."""
+    return UsageError(f"`{name}` must be {wanted}, not {told(found)}")
 
 
 def several(given: Any, name: str, kinds: tuple[type, ...], wanted: str) -> list[Any]:
@@ -66,11 +65,14 @@ def require_paths(*, optional: bool = False, **given: Any) -> None:
     """Refuse what is no path, by its name; `optional` lets None pass.
 
     Raises:
-        UsageError: neither text nor `os.PathLike`.
+        UsageError: neither text nor `os.PathLike`, or of no letters.
     """
     for name, value in given.items():
         if not isinstance(value, PATH) and not (optional and value is None):
-            raise UsageError(f"`{name}` must be a path, not {told(value)}")
+            remedy = "write it first, by gscli.write" if isinstance(value, GaussianCloud) else None
+            raise UsageError(f"`{name}` must be a path, not {told(value)}", remedy=remedy)
+        if value == "":
+            raise UsageError(f"`{name}` must be a path, not an empty text")
 
 
 def require_flags(**given: Any) -> None:
@@ -122,8 +124,14 @@ def is_whole(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether an argument is one real number, Python's or NumPy's; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Whether an argument is one real number that a float has room for; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def told(value: Any) -> str:
@@ -131,13 +139,15 @@ def told(value: Any) -> str:
     if value is None or isinstance(value, (str, Real)):
         return reprlib.repr(value)
     if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+        rows = getattr(value.dtype, "names", None)
+        kind = "rows of named columns" if rows else str(value.dtype).removeprefix("torch.")
+        return f"{kind} of shape {tuple(value.shape)}"
     return type(value).__name__
 
 
 def spelt(value: Any) -> str:
-    """A number in short; anything else as Python writes it."""
-    return f"{value:g}" if is_number(value) else repr(value)
+    """A number in short; anything else as Python writes it, in short too."""
+    return f"{value:g}" if is_number(value) else reprlib.repr(value)
 
 
 def span(given: float, name: str) -> float:

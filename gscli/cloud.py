@@ -23,7 +23,6 @@ from .results import shown
 if TYPE_CHECKING:
     import torch
 
-Points: TypeAlias = "GaussianCloud | npt.NDArray[Any] | torch.Tensor"  # what `as_cloud` takes
 Index: TypeAlias = "slice | npt.NDArray[Any] | torch.Tensor | Sequence[int]"  # what `take` takes
 
 
@@ -88,8 +87,8 @@ class GaussianCloud:
     header: Header = field(default_factory=Header)
 
     def __post_init__(self) -> None:
-        if self.rows.ndim != 1 or self.rows.dtype.names is None:
-            raise TypeError("rows must be a one-dimensional structured array")
+        if not isinstance(self.rows, np.ndarray) or self.rows.ndim != 1 or self.rows.dtype.names is None:
+            raise UsageError("`rows` must be a one-dimensional structured array")
 
     @classmethod
     def from_columns(
@@ -281,43 +280,8 @@ class GaussianCloud:
         return replace(self, header=replace(self.header, comments=(*self.header.comments, line)))
 
 
-def as_cloud(points: Points) -> GaussianCloud:
-    """A cloud as it is, or that of an array, as `gscli.read` would give it from a ``.npy`` file.
-
-    Args:
-        points: a cloud; (N, D >= 3) numbers with x, y, z first, NumPy or torch, whose further columns have no
-            names and are called ``column_3``, ``column_4`` and so on; or a structured array.
-
-    Raises:
-        UsageError: none of them.
-    """
-    if isinstance(points, GaussianCloud):
-        return points
-    array = np.asarray(to_numpy(points))
-    if array.dtype.names is not None and array.ndim == 1:
-        return GaussianCloud(array, Header("npy", native=1))
-    if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "biuf":
-        raise UsageError(
-            f"points are a cloud or (N, 3) numbers, not {type(points).__name__} "
-            f"({array.dtype} of shape {array.shape})"
-        )
-    return GaussianCloud(plain_rows(array), Header("npy", native=2))
-
-
-def plain_rows(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(N,) rows of an (N, D >= 3) array, without a copy where that is possible."""
-    packed = np.ascontiguousarray(array).reshape(-1)
-    found: npt.NDArray[Any] = packed.view(plain_type(array.dtype, array.shape[1]))
-    return found
-
-
-def plain_type(kind: np.dtype[Any], width: int) -> np.dtype[Any]:
-    """The type of rows of a plain array, whose columns have no names of their own."""
-    names = (*fields.POSITION, *(f"column_{i}" for i in range(3, width)))
-    return np.dtype([(name, kind) for name in names])
-
-
 def _arrays(
     columns: Mapping[str, npt.ArrayLike] | None, more: Mapping[str, npt.ArrayLike]
 ) -> dict[str, npt.NDArray[Any]]:
-    return {name: np.asarray(to_numpy(values)) for name, values in {**(columns or {}), **more}.items()}
+    given = {**({} if columns is None else columns), **more}  # a data frame is neither true nor false
+    return {name: np.asarray(to_numpy(values)) for name, values in given.items()}

@@ -185,15 +185,39 @@ def sent(array: Any, device: torch.device) -> Any:
 
 def is_torch(array: Any) -> bool:
     """Whether an array is a torch tensor, without importing torch to ask."""
-    return type(array).__module__.partition(".")[0] == "torch"
+    kind = getattr(sys.modules.get("torch"), "Tensor", None)
+    return kind is not None and isinstance(array, kind)
+
+
+def require_numbers(tensor: torch.Tensor) -> None:
+    """Refuse a tensor whose numbers cannot be read: on ``meta``, sparse, nested or quantized.
+
+    Raises:
+        UsageError: it is one.
+    """
+    layout = str(tensor.layout).removeprefix("torch.")
+    odd = {"nested": tensor.is_nested, "quantized": tensor.is_quantized, layout: layout != "strided"}
+    if tensor.is_meta or any(odd.values()):
+        kind = next((f"{kind} tensor" for kind in odd if odd[kind]), "tensor")
+        raise UsageError(
+            f"a {kind} on {tensor.device} holds no array of numbers",
+            remedy="give a dense one, on a device that has data",
+        )
 
 
 def to_numpy(array: Any) -> Any:
     """A torch tensor as a NumPy array, copied from its device if need be; anything else as it is.
 
-    NumPy has no bfloat16: it becomes float32, which holds it exactly.
+    NumPy has neither bfloat16 nor floats of 8 bits: they become float32, which holds them exactly.
+
+    Raises:
+        UsageError: a tensor that `require_numbers` refuses, or an array with masked values.
     """
-    if not is_torch(array):
-        return array
-    array = array.detach().cpu()
-    return (array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy()
+    if is_torch(array):
+        require_numbers(array)
+        array = array.detach().cpu()
+        small = str(array.dtype).startswith(("torch.bfloat16", "torch.float8"))
+        return (array.float() if small else array).numpy(force=True)  # also of a conjugate, unlike `numpy()`
+    if type(array).__module__.startswith("numpy.ma") and array.mask.any():
+        raise UsageError("some values of a masked array are masked", remedy="leave them out first")
+    return array

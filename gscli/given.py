@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import arguments, formats
-from .cloud import GaussianCloud, Points, as_cloud
+from .cloud import GaussianCloud
 from .errors import UsageError
 from .formats import Source
+from .in_memory import Points, as_cloud
 
 Given: TypeAlias = "str | os.PathLike[str] | Points"
 Opened: TypeAlias = "Source | GaussianCloud"
@@ -34,11 +35,7 @@ def opened(*scenes: Given) -> tuple[Opened, ...]:
 def _opened(scene: Given, role: str) -> Opened:
     if isinstance(scene, arguments.PATH):
         return Source.of(scene)
-    try:
-        return as_cloud(scene)
-    except UsageError:
-        what = f"`{role}` must be a path, a cloud or (N, 3) numbers, not {arguments.told(scene)}"
-        raise UsageError(what) from None
+    return as_cloud(scene, role, "a path, a cloud or (N, 3) numbers")
 
 
 def paths(scenes: Sequence[Opened]) -> list[Path]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .device import is_torch, to_numpy
+from . import arguments
+from .device import is_torch, require_numbers
 from .errors import InputError
 from .kernels import parallel
 from .results.shown import counted
@@ -15,6 +16,7 @@ from .results.shown import counted
 if TYPE_CHECKING:
     import torch
 
+WANTED = "(N, 3) of float32 or float64"
 LARGEST = 1e150  # squared differences of anything larger overflow float64
 
 
@@ -42,13 +44,13 @@ def as_array(points: Any, what: str) -> npt.NDArray[Any]:
 
     Args:
         points: (N, 3), a NumPy array or a torch tensor.
-        what: ``queries`` or ``targets``, for the message.
+        what: ``points``, ``queries`` or ``targets``, for the message.
 
     Raises:
         InputError: no points, or coordinates that are not finite or beyond 1e150.
-        TypeError: not (N, 3), or neither float32 nor float64.
+        UsageError: not (N, 3), or neither float32 nor float64.
     """
-    array = np.asarray(to_numpy(points))
+    array = arguments.array(points, what, "f", WANTED, (3,))
     _require_shape(points if is_torch(points) else array, what)
     with np.errstate(invalid="ignore"):
         low, high = float(array.min()), float(array.max())
@@ -66,7 +68,11 @@ def as_tensor(points: Any, what: str, device: torch.device | None, *, stored: bo
     """
     import torch
 
-    tensor = points.detach() if is_torch(points) else torch.from_numpy(np.ascontiguousarray(points))
+    if is_torch(points):
+        require_numbers(points)
+        tensor: torch.Tensor = points.detach()
+    else:
+        tensor = torch.from_numpy(np.ascontiguousarray(as_array(points, what)))
     _require_shape(tensor, what)
     tensor = tensor.to(device=device or tensor.device, dtype=None if stored else torch.float64)
     good = tensor.isfinite()
@@ -80,9 +86,9 @@ def as_tensor(points: Any, what: str, device: torch.device | None, *, stored: bo
 def _require_shape(points: Any, what: str) -> None:
     shape, kind = tuple(points.shape), str(points.dtype).removeprefix("torch.")
     if len(shape) != 2 or shape[1] != 3 or kind.lstrip("<>") not in ("float32", "float64", "f4", "f8"):
-        raise TypeError(f"{what} must be (N, 3) of float32 or float64, not {kind} of shape {shape}")
+        raise arguments.not_numbers(points, what, WANTED)
     if shape[0] == 0:
-        raise InputError(f"no points among the {what}", remedy="there is no nearest neighbour to find")
+        raise InputError(f"there are no {what}", remedy="there is no nearest neighbour to find")
 
 
 def _unsearchable(odd: int, count: int, what: str) -> InputError:

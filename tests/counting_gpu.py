@@ -69,9 +69,6 @@ class There(torch.Tensor):
         raise AssertionError(f"{func} of a tensor on a GPU that nobody counts for")
 
 
-There.__module__ = "torch"  # by which a tensor is known
-
-
 class CountingGPU(TorchFunctionMode):
     """The GPU; it is used as a context.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
 import gscli
+from gscli import training
 from gscli.errors import UsageError
 from gscli.scene import make
 
@@ -74,9 +77,24 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
         ),
         (lambda a, b: gscli.read(3), "path must be a path, not 3"),
         (lambda a, b: gscli.read(None), "path must be a path, not None"),
+        (lambda a, b: gscli.read(""), "path must be a path, not an empty text"),
+        (
+            lambda a, b: gscli.read(gscli.read(a).rows),
+            "path must be a path, not rows of named columns of shape",
+        ),
         (lambda a, b: gscli.write(None, gscli.read(a)), "path must be a path, not None"),
         (lambda a, b: gscli.info(gscli.read(a)), "source must be a path, not GaussianCloud"),
-        (lambda a, b: gscli.resample(gscli.read(a), b), "source must be a path, not GaussianCloud"),
+        (
+            lambda a, b: gscli.resample(gscli.read(a), b),
+            "source must be a path, not GaussianCloud; write it first",
+        ),
+        (lambda a, b: gscli.VoxelGrid.from_points(None), r"xyz must be \(N, 3\) numbers, not None"),
+        (lambda a, b: gscli.VoxelGrid.from_points({}), r"xyz must be \(N, 3\) numbers, not dict"),
+        (lambda a, b: gscli.neighbors.knn(gscli.read(a)), r"points must be .*, not a cloud; give its .xyz"),
+        (
+            lambda a, b: gscli.resample(a, b, voxel_size=10**400),
+            r"voxel_size must be a positive number, not 10000000000000.*$",
+        ),
         (lambda a, b: gscli.resample(a, 3), "output must be a path, not 3"),
         (lambda a, b: gscli.resample(a, b, method=3), "method must be a name, or several, not 3"),
         (
@@ -112,3 +130,39 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
 def test_what_is_of_another_type_is_refused_by_its_name(scenes, call, says):
     with pytest.raises(UsageError, match=f"^{says}"):
         call(*scenes)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda odd: gscli.VoxelGrid.from_points(odd, voxel_size=1),
+        lambda odd: gscli.VoxelGrid.from_ids(odd),
+        lambda odd: gscli.compare(odd, np.eye(3)),
+        lambda odd: gscli.neighbors.knn(odd),
+        lambda odd: gscli.neighbors.mean_squared_distance(odd, 1),
+        lambda odd: training.GridSampler.from_points(odd, voxel_size=1),
+        lambda odd: training.GridSampler.from_ids(odd),
+    ],
+)
+@pytest.mark.parametrize("kind", ["meta", "sparse", "nested", "quantized"])
+def test_a_tensor_without_an_array_of_numbers_is_refused_in_one_line(call, kind):
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of kinds that it means to leave
+        odd = {
+            "meta": lambda: torch.eye(3, device="meta"),
+            "sparse": lambda: torch.eye(3).to_sparse(),
+            "nested": lambda: torch.nested.nested_tensor([torch.eye(3)]),
+            "quantized": lambda: torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8),
+        }[kind]()
+    with pytest.raises(
+        UsageError, match=f"^a .*{'' if kind == 'meta' else kind}.* holds no array of numbers"
+    ):
+        call(odd)
+
+
+def test_floats_of_eight_bits_are_taken_as_they_are():
+    torch = pytest.importorskip("torch")
+    small = torch.tensor([[0.5, 1, 2], [-4, 1, 2]]).to(torch.float8_e4m3fn)
+    assert gscli.VoxelGrid.from_points(small, voxel_size=1).cells.tolist() == [[-4, 1, 2], [0, 1, 2]]
+    assert training.GridSampler.from_points(small, voxel_size=1).ids.tolist() == [[-4, 1, 2], [0, 1, 2]]

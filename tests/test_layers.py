@@ -25,7 +25,7 @@ FLOORS = (
         "runtime",
     ),  # the ground
     ("_core", "kernels", "containers"),
-    ("cloud", "scratch", "arguments", "positions", "flaws", "cameras", "splats", "motions"),
+    ("cloud", "in_memory", "scratch", "arguments", "positions", "flaws", "cameras", "splats", "motions"),
     ("formats", "neighbors", "grids", "rasterizers"),
     (
         "aligning",

@@ -14,8 +14,9 @@ from typing import Any
 import numpy.typing as npt
 
 from .. import arguments
-from ..cloud import GaussianCloud, Points, as_cloud
+from ..cloud import GaussianCloud
 from ..errors import UsageError
+from ..in_memory import Points, as_cloud
 from ..progress import nothing
 from ._format import FOLDER as FOLDER
 from ._format import FOLDER_HEAD as FOLDER_HEAD
@@ -81,7 +82,7 @@ def write(
 
     Args:
         path: the file or folder to write; ``-`` is stdout, as PLY, and ``FILE::kitti`` as of `read`.
-        points: a cloud, or an array that `gscli.cloud.as_cloud` makes one of.
+        points: a cloud, or an array that `gscli.in_memory.as_cloud` makes one of.
         overwrite: whether an existing file may be replaced.
         index: write these rows, in this order, instead of all.
         allow_lossy: whether what the format cannot hold may be lost.

@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import fields
-from ..cloud import GaussianCloud, Header, plain_rows, plain_type
+from ..cloud import GaussianCloud, Header
 from ..containers.bytes import require_columns
 from ..containers.npy import MAGIC, array_in
 from ..errors import InputError
 from ..files import writing
+from ..in_memory import plain_rows, plain_type
 from ..progress import nothing
 from ._format import Format, Loss, Writer
 from ._rows import selected

@@ -86,6 +86,7 @@ def _numbers(xyz: torch.Tensor) -> torch.Tensor:
     """(N, 3) positions as float32 or float64, whichever holds them."""
     import torch
 
+    devices.require_numbers(xyz)
     if xyz.ndim != 2 or xyz.shape[1] != 3 or xyz.is_complex():
         raise arguments.not_numbers(xyz, "xyz", "(N, 3) numbers")
     xyz = xyz.detach()
@@ -118,6 +119,8 @@ def identified(ids: Any, device: torch.device | None) -> Any:
     Raises:
         InputError: ids below -1, or of 2^63 and more. UsageError: no (N,) integers.
     """
+    if is_torch(ids):
+        devices.require_numbers(ids)
     if not is_torch(ids):
         ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
         ends = [int(ids.min()), int(ids.max())] if len(ids) else []
@@ -130,5 +133,5 @@ def identified(ids: Any, device: torch.device | None) -> Any:
         ends = torch.stack(torch.aminmax(ids)).cpu().tolist() if len(ids) else []  # one transfer
     for end in ends:
         if not -1 <= end < 2**63:
-            raise InputError(f"has the cell id {end}; ids are -1 (no cell) to 2^63 - 1")
+            raise InputError(f"a row has the cell id {end}", remedy="ids are -1 (no cell) to 2^63 - 1")
     return ids if is_torch(ids) else on(device, ids.astype(np.int64))

@@ -95,7 +95,7 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
 
     Raises:
         InputError: fewer points than `k`, or coordinates that are not finite or beyond 1e150.
-        UsageError: a `k` out of range.
+        UsageError: a `k` out of range, or positions of another type or shape.
     """
     from ._several import knn
 
@@ -121,7 +121,7 @@ def mean_squared_distance(points: Any, k: int = 3) -> Any:
 
     Raises:
         InputError: no more than `k` points, or coordinates that are not finite or beyond 1e150.
-        UsageError: a `k` out of range.
+        UsageError: a `k` out of range, or positions of another type or shape.
     """
     from ._several import mean_squared_distance
 

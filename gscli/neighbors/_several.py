@@ -13,6 +13,7 @@ from ..kernels import kd_tree, launches, parallel, walk
 from ..kernels.distances import square_roots, squared_distances
 from ..kernels.hashing import is_whole
 from ..positions import as_array, as_tensor
+from ..results.shown import counted
 from ._answers import like
 from ._compiled import tree_of
 
@@ -34,7 +35,7 @@ def mean_squared_distance(points: Any, k: int = 3) -> Any:
     if not _walks(points):
         found = _mean(points, k, squared=True)
         with np.errstate(over="ignore"):
-            return like(found.astype(as_array(points, "targets").dtype.newbyteorder("=")), points)
+            return like(found.astype(as_array(points, "points").dtype.newbyteorder("=")), points)
     distances, _ = knn(points, k)
     total = distances[:, 0] * distances[:, 0]
     for column in distances.T[1:]:  # in this order wherever it is added up
@@ -50,7 +51,7 @@ def mean_distance(points: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
 def _mean(points: Any, k: int, *, squared: bool) -> npt.NDArray[np.float64]:
     """(N,) the mean distance, or squared distance, from each point to its k nearest others."""
     _require_few(k)
-    targets = as_array(points, "targets")
+    targets = as_array(points, "points")
     _require_enough(len(targets), k, others=True)
     tree = tree_of(targets)
     if tree is not None:
@@ -72,7 +73,10 @@ def _require_few(k: Any) -> None:
 
 def _require_enough(there: int, k: int, others: bool) -> None:
     if there - others < k:
-        raise InputError(f"of {there:,} points each has {there - others:,} others, fewer than `k={k}`")
+        there = max(0, there - others)
+        raise InputError(
+            f"there are {counted(there, 'other point' if others else 'point')}, fewer than `k={k}`"
+        )
 
 
 def _walks(points: Any) -> bool:
@@ -81,7 +85,7 @@ def _walks(points: Any) -> bool:
 
 
 def _on_gpu(points: Any, k: int, queries: Any) -> tuple[Any, Any]:
-    targets = as_tensor(points, "targets", None, stored=True)
+    targets = as_tensor(points, "points", None, stored=True)
     asked = targets if queries is None else as_tensor(queries, "queries", targets.device, stored=True)
     _require_enough(len(targets), k, queries is None)
     found = walk.nearest(walk.build(targets), asked, k, others=queries is None)
@@ -89,7 +93,7 @@ def _on_gpu(points: Any, k: int, queries: Any) -> tuple[Any, Any]:
 
 
 def _on_cpu(points: Any, k: int, queries: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    targets = as_array(points, "targets")
+    targets = as_array(points, "points")
     asked = targets if queries is None else as_array(queries, "queries")
     _require_enough(len(targets), k, queries is None)
     tree = tree_of(targets)

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from .. import arguments
-from ..device import sent
+from ..device import require_numbers, sent
 from ..errors import UsageError
 from .scenario import Scenario
 
+UNSIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 PLACES = ("batch", "offset", "scenario_offset")  # where rows belong in the whole batch
 RESERVED = (*PLACES, "cell")
 
@@ -63,6 +64,8 @@ def collate(
             raise UsageError(f"{name} is what collate itself adds", remedy="give the tensor another name")
         if not isinstance(tensor, torch.Tensor):
             raise UsageError(f"{name} is a {type(tensor).__name__}, not a torch tensor")
+        if tensor.device == device:
+            require_numbers(tensor)
         if tensor.ndim == 0 or len(tensor) != points:
             raise UsageError(
                 f"{name} has shape {tuple(tensor.shape)}, but the scene has {points} points",
@@ -118,6 +121,8 @@ def split(batch: Mapping[str, torch.Tensor], **per_row: torch.Tensor) -> list[di
 
 def _gathered(tensor: torch.Tensor, views: list[Scenario]) -> torch.Tensor:
     """(M, ...) rows of a per-point tensor, of one scenario after the other."""
+    if tensor.dtype in UNSIGNED:  # which torch selects no rows of
+        return _gathered(tensor.view(UNSIGNED[tensor.dtype]), views).view(tensor.dtype)
     if tensor.requires_grad:
         return tensor.index_select(0, torch.cat([view.rows for view in views]))
     rows = [len(view.rows) for view in views]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from .. import arguments
 from ..errors import UsageError, did_you_mean
 
 KINDS = ("mse", "cosine", "kl-symmetric", "kl-one-sided")
@@ -53,31 +54,32 @@ def density_consistency(
 
     Raises:
         UsageError: an unknown kind, a temperature that is not positive or without effect, or an
-            output whose type or shape does not fit.
+            output whose type, shape or device does not fit.
     """
-    kind = ALIASES.get(kind, kind)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or (kind := ALIASES.get(kind, kind)) not in KINDS:
         raise UsageError(f"no kind {kind!r} of consistency", remedy=did_you_mean(str(kind), KINDS))
     is_kl = kind.startswith("kl-")
     if temperature is not None and not is_kl:
         raise UsageError(f"a temperature has no effect on {kind}")
     if temperature is None:
         temperature = 0.5
-    if not (isinstance(temperature, (int, float)) and 0 < temperature < float("inf")):
-        raise UsageError(f"`temperature` must be a positive number, not {temperature!r}")
+    if not (arguments.is_number(temperature) and 0 < temperature < float("inf")):
+        raise UsageError(f"`temperature` must be a positive number, not {arguments.spelt(temperature)}")
     if not isinstance(out, torch.Tensor):
         raise UsageError(f"`out` must be a torch tensor, not {type(out).__name__}")
     if not (isinstance(batch, Mapping) and {"cell", "batch", "offset"} <= batch.keys()):
         raise UsageError("`batch` must be what collate returned, with its cell, batch and offset")
     cell = batch["cell"]
-    if out.ndim != 2 or len(out) != len(cell):
+    if out.ndim != 2 or len(out) != len(cell) or not out.shape[1]:
         raise UsageError(f"the output has shape {tuple(out.shape)}, the batch {len(cell)} rows")
     scenarios = len(batch.get("scenario_offset", batch["offset"]))
     if scenarios < 2:
         raise UsageError("consistency needs at least two scenarios in the batch")
     if not out.is_floating_point():
         raise UsageError(f"the output has the type {out.dtype}, not a floating-point one")
-    if out.dtype in (torch.float16, torch.bfloat16):
+    if out.device != cell.device:
+        raise UsageError(f"the output is on {out.device}, the batch on {cell.device}")
+    if out.element_size() < 4:
         out = out.float()
     cells = int(cell.max()) + 1 if len(cell) else 0
     scenario = batch["batch"] // (len(batch["offset"]) // scenarios)

@@ -89,9 +89,9 @@ def test_means_are_those_of_the_distances_that_are_found(case, k, dtype):
 
 
 def test_fewer_points_than_neighbours_are_refused():
-    with pytest.raises(InputError, match="of 3 points each has 2 others, fewer than k=3"):
+    with pytest.raises(InputError, match="there are 2 other points, fewer than k=3"):
         mean_squared_distance(np.eye(3))
-    with pytest.raises(InputError, match="of 3 points each has 2 others, fewer than k=3"):
+    with pytest.raises(InputError, match="there are 2 other points, fewer than k=3"):
         mean_distance(np.eye(3), 3)
     assert knn(np.eye(3), 3, queries=np.zeros((1, 3)))[1].tolist() == [[0, 1, 2]]
 
@@ -105,5 +105,5 @@ def test_a_number_of_neighbours_that_cannot_be_is_a_usage_error(k):
 
 
 def test_points_that_cannot_be_searched_are_refused():
-    with pytest.raises(InputError, match="1 of 3 targets have coordinates that are not finite"):
+    with pytest.raises(InputError, match="1 of 3 points have coordinates that are not finite"):
         knn(np.array([[0.0, 0, 0], [1, 1, 1], [np.nan, 0, 0]]))

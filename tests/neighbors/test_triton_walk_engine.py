@@ -161,7 +161,7 @@ def test_gaussians_are_first_sized_as_on_the_cpu(dtype):
 
 
 def test_fewer_points_than_neighbours_are_refused():
-    with pytest.raises(InputError, match="of 3 points each has 2 others, fewer than k=3"):
+    with pytest.raises(InputError, match="there are 2 other points, fewer than k=3"):
         neighbors.mean_squared_distance(on_device(np.eye(3)))
 
 

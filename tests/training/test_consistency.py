@@ -77,6 +77,22 @@ def test_a_tensor_of_another_length_is_an_error_that_names_it(length):
         collate(views, coord=coord, prototypes=torch.zeros(length, 4))
 
 
+@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.float16])
+def test_labels_of_any_type_are_gathered(kind):
+    coord, views = scene()
+    segment = (torch.arange(400) % 256).to(kind)
+    gathered = collate(views, segment=segment)["segment"]
+    rows = torch.cat([view.rows for view in views.values()])
+    assert gathered.dtype == kind
+    assert torch.equal(gathered.long(), rows % 256)
+
+
+def test_a_sparse_tensor_cannot_be_gathered():
+    coord, views = scene()
+    with pytest.raises(UsageError, match="a sparse_coo tensor on cpu holds no array of numbers"):
+        collate(views, feat=coord.to_sparse())
+
+
 @pytest.mark.parametrize("values", [None, [[0.0, 0.0, 0.0]] * 400, np.zeros((400, 3))])
 def test_what_is_no_tensor_is_an_error_that_names_it(values):
     coord, views = scene()
@@ -107,6 +123,9 @@ def test_one_scenario_may_be_collated_alone_and_what_is_none_is_refused():
         ({"out": [[1.0]]}, "out must be a torch tensor, not list"),
         ({"batch": {"coord": 0}}, "batch must be what collate returned, with its cell, batch and offset"),
         ({"kind": "kl", "temperature": "1"}, "temperature must be a positive number, not '1'"),
+        ({"kind": "kl", "temperature": True}, "temperature must be a positive number, not True"),
+        ({"kind": "kl", "temperature": 10**400}, "temperature must be a positive number, not 1000"),
+        ({"kind": ["mse"]}, r"no kind \['mse'\] of consistency"),
     ],
 )
 def test_arguments_of_another_type_are_usage_errors(change, told):
@@ -237,6 +256,28 @@ def test_one_scenario_has_nothing_to_be_consistent_with():
     batch = {"cell": torch.zeros(2).long(), "batch": torch.zeros(2).long(), "offset": torch.tensor([2])}
     with pytest.raises(UsageError, match="two scenarios"):
         density_consistency(torch.zeros(2, 3), batch)
+
+
+def test_an_output_elsewhere_or_without_features_is_refused():
+    batch = {"cell": torch.zeros(2).long(), "batch": torch.arange(2), "offset": torch.tensor([1, 2])}
+    with pytest.raises(UsageError, match="the output is on meta, the batch on cpu"):
+        density_consistency(torch.zeros(2, 3, device="meta"), batch)
+    with pytest.raises(UsageError, match=r"the output has shape \(2, 0\)"):
+        density_consistency(torch.zeros(2, 0), batch)
+
+
+@pytest.mark.parametrize("small", [torch.float16, torch.bfloat16, torch.float8_e5m2])
+def test_small_floats_cost_what_they_cost_in_float32(small):
+    batch = {"cell": torch.zeros(2).long(), "batch": torch.arange(2), "offset": torch.tensor([1, 2])}
+    out = torch.tensor([[1.0, 2], [4, 8]])
+    assert density_consistency(out.to(small), batch) == density_consistency(out, batch) == 22.5
+
+
+def test_a_temperature_may_be_a_number_of_numpy():
+    coord, views = scene()
+    batch = collate(views, coord=coord)
+    losses = [density_consistency(batch["coord"], batch, "kl", temperature=t) for t in (0.5, np.float32(0.5))]
+    assert losses[0] == losses[1] > 0
 
 
 def test_an_output_of_integers_is_refused():
