@@ -83,7 +83,7 @@ def compare(
 
     Args:
         source: the scene to judge; target: the reference. Each a file, ``-`` for stdin as one of them, a
-            cloud, or an array that `gscli.in_memory.as_cloud` makes one of.
+            cloud, or what `gscli.in_memory.as_cloud` makes one of.
         threshold: how near counts as a match, or several such distances: scene units, or the target's
             ``2spacing``, which is the default.
         pair: which Gaussians to hold against each other: ``nearest`` (the default: each of the source

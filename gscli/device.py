@@ -6,7 +6,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .errors import EngineUnavailable, UsageError, did_you_mean
 from .runtime import libraries
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 # NumPy; the torch code on CPU tensors; the torch code on a GPU; whichever is faster
 NAMES = ("cpu", "torch-cpu", "cuda", "auto")
@@ -163,6 +165,19 @@ def enough_memory(purpose: str) -> Iterator[None]:
         raise EngineUnavailable(
             f"the GPU has not enough memory {purpose}", remedy="free some of it, or use `device='cpu'`"
         ) from error
+
+
+def eager(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that torch.compile calls as it is: traced, its work by NumPy would become torch's."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        if "torch._dynamo" in sys.modules:  # without which nothing is compiled
+            untraced: Callable[P, T] = sys.modules["torch"].compiler.disable(function)
+            return untraced(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return called
 
 
 def describe(device: torch.device | None) -> str:

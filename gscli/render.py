@@ -55,7 +55,7 @@ def render(
     """Draw a scene as its trainer would, one picture or one from each of several cameras.
 
     Args:
-        source: a file, ``-`` for stdin, a cloud, or an array that `gscli.in_memory.as_cloud` makes one of.
+        source: a file, ``-`` for stdin, a cloud, or what `gscli.in_memory.as_cloud` makes one of.
         output: a picture (``.png``, ``.webp``, ``.jpg``, or ``.npy`` for float32), ``-`` for a PNG to stdout,
             or a folder for one of each camera, called by its name.
         views: how many cameras on an orbit around the scene; default one for a picture and 12 for a folder.

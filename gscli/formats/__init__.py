@@ -82,7 +82,7 @@ def write(
 
     Args:
         path: the file or folder to write; ``-`` is stdout, as PLY, and ``FILE::kitti`` as of `read`.
-        points: a cloud, or an array that `gscli.in_memory.as_cloud` makes one of.
+        points: a cloud, or what `gscli.in_memory.as_cloud` makes one of.
         overwrite: whether an existing file may be replaced.
         index: write these rows, in this order, instead of all.
         allow_lossy: whether what the format cannot hold may be lost.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..device import is_torch
+from ..device import eager, is_torch
 from ..errors import InputError, UsageError
 from ..kernels import kd_tree, launches, parallel, walk
 from ..kernels.distances import square_roots, squared_distances
@@ -21,6 +21,7 @@ MOST = kd_tree.LEAF
 PAIRS = 1 << 22  # held at a time where every pair is tried
 
 
+@eager
 def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
     """See `gscli.neighbors.knn`."""
     _require_few(k)
@@ -30,6 +31,7 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
     return like(distances, given), like(rows, given)
 
 
+@eager
 def mean_squared_distance(points: Any, k: int = 3) -> Any:
     """See `gscli.neighbors.mean_squared_distance`."""
     if not _walks(points):

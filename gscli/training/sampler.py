@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import formats
-from ..device import sent, to_numpy
+from ..device import eager, sent, to_numpy
 from ..errors import UsageError
 from ..grids import grid_files, scenes
 from ..grids.methods import Method
@@ -93,6 +93,7 @@ class GridSampler:
         return names[:, 1] if names.shape[1] == 2 else names[:, 1:]
 
     @classmethod
+    @eager
     def from_points(
         cls,
         coord: torch.Tensor,
@@ -134,6 +135,7 @@ class GridSampler:
         return cls(grid, seed=seed, rank=rank, world_size=world_size)
 
     @classmethod
+    @eager
     def from_ids(
         cls,
         point_to_grid: torch.Tensor,
@@ -186,6 +188,7 @@ class GridSampler:
         ids = grid_files.read_mapping(grid_files.find_mapping(folder, grid_file), points, scene=folder)
         return cls.from_ids(torch.from_numpy(ids).to(device), seed=seed, rank=rank, world_size=world_size)
 
+    @eager
     def scenarios(self, names: Names = SCENARIOS, *, epoch: int | None = None) -> dict[str, Scenario]:
         """Draw one scenario for each name.
 
@@ -239,6 +242,7 @@ class GridSampler:
             return rows.new_full((1,), len(rows))  # which, unlike a copy from the CPU, no GPU waits for
         return torch.searchsorted(rows, self._ends)
 
+    @eager
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs, whatever the number of ranks then: plain numbers and text.
 
@@ -246,6 +250,7 @@ class GridSampler:
         """
         return {"seed": self.seed, "epoch": self.epoch, "scene": str(self._scene)}
 
+    @eager
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken.
 

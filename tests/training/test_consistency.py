@@ -79,7 +79,7 @@ def test_a_tensor_of_another_length_is_an_error_that_names_it(length):
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.float16])
 def test_labels_of_any_type_are_gathered(kind):
-    coord, views = scene()
+    _, views = scene()
     segment = (torch.arange(400) % 256).to(kind)
     gathered = collate(views, segment=segment)["segment"]
     rows = torch.cat([view.rows for view in views.values()])
