@@ -44,19 +44,7 @@ def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]
     """
     with malformed(path, what):
         head = io.BytesIO(data[:_HEADER_BYTES].tobytes())
-        version = np.lib.format.read_magic(head)
-        if version not in ((1, 0), (2, 0), (3, 0)):
-            raise ValueError(f"format version {version} is not read")
-        one = version == (1, 0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
-            shape, fortran, kind = (
-                np.lib.format.read_array_header_1_0(head)
-                if one
-                else np.lib.format.read_array_header_2_0(head)
-            )
-        if version == (3, 0) and kind.names is not None:  # as 2.0, whose names are Latin-1, in UTF-8
-            kind.names = tuple(name.encode("latin1").decode() for name in kind.names)
+        shape, fortran, kind = header(head)
         if kind.hasobject or not kind.itemsize:
             raise ValueError(
                 "it holds Python objects, which are never loaded" if kind.hasobject else "empty items"
@@ -64,3 +52,21 @@ def view(path: Path, data: npt.NDArray[np.uint8], what: str) -> npt.NDArray[Any]
         flat = table(data, kind, volume(shape), head.tell(), path, "items")
         require_end(path, data, head.tell() + flat.nbytes, "the items of its array")
         return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def header(head: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape of an array, whether its first index runs fastest, and its type; leaves `head` behind them.
+
+    Raises:
+        ValueError: and whatever else NumPy's own parser raises: damaged.
+    """
+    version = np.lib.format.read_magic(head)
+    if version not in ((1, 0), (2, 0), (3, 0)):
+        raise ValueError(f"format version {version} is not read")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+        shape, fortran, kind = read(head)
+    if version == (3, 0) and kind.names is not None:  # as 2.0, whose names are Latin-1, in UTF-8
+        kind.names = tuple(name.encode("latin1").decode() for name in kind.names)
+    return shape, fortran, kind

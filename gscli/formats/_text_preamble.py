@@ -55,6 +55,12 @@ def sniffed(head: bytes) -> Preamble | None:
         return None
 
 
+def is_cloud(head: bytes) -> bool | None:
+    """Whether lines of numbers are points: where they name x, y and z. Poses are numbers, too."""
+    start = sniffed(head)
+    return True if start is not None and start.names else None
+
+
 def preamble(lines: Iterable[str]) -> Preamble:
     """Understand the start of a text file, up to the first row.
 

@@ -187,29 +187,31 @@ class _Archive:
         return [name for name in self.names if not is_hidden(name) and not self._is_link(name)]
 
     def _scenes(self, visible: Sequence[str]) -> list[str]:
-        """Those that are scenes by what they hold, and the bare by their names.
+        """Those that are scenes by what they hold, and the bare by their names; or else those that may be.
 
         One that is not looked at, or cannot be, is what it is called.
         """
         named = {name: by_suffix(f"/{basename(name)}") for name in visible}
-        found, errors, left = [], [], MOST
+        found: dict[bool | None, list[str]] = {True: [], None: [], False: []}
+        errors, left = [], MOST
         for name in sorted(visible, key=lambda name: named[name] is None):
             called = named[name]
-            is_scene = called is not None
+            form = None if called is None else called[1]
+            head = b""
             if left > 0:
                 try:
                     head = self.head(name)
                 except InputError as error:
-                    head = b""
-                    errors += [error] * is_scene
+                    errors += [error] * (form is not None)
                 else:
-                    known = called is not None and called[1].bare
-                    is_scene = bool(head) and (known or claiming(head, name) is not None)
+                    known = form is not None and form.bare and bool(head)
+                    form = form if known else claiming(head, name) if head else None
                 left -= max(len(head), LEAST)
-            found += [name] * is_scene
-        if errors and len(errors) == len(found):
+            found[False if form is None else form.is_cloud(head)].append(name)
+        scenes = found[True] or found[None]
+        if errors and len(errors) == len(scenes):
             raise errors[0]
-        return found
+        return scenes
 
     def _is_link(self, name: str) -> bool:
         info = self._zip.members[self.names[name]]

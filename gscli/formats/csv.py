@@ -61,4 +61,5 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported),
+    is_cloud=_text_preamble.is_cloud,
 )

@@ -7,6 +7,7 @@ claim more than there is.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,8 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import require_columns
-from ..containers.npy import MAGIC, array_in
+from ..containers import npy
+from ..containers.bytes import malformed, require_columns
 from ..errors import InputError
 from ..files import writing
 from ..in_memory import plain_rows, plain_type
@@ -28,7 +29,19 @@ from ._rows import selected
 
 
 def sniff(head: bytes) -> bool:
-    return head.startswith(MAGIC)
+    return head.startswith(npy.MAGIC)
+
+
+def _is_cloud(head: bytes) -> bool | None:
+    """Whether an array is points: where it names x, y and z. Without names it may be, from three columns on."""
+    try:
+        with malformed(Path(), "a NumPy array"):
+            shape, _, kind = npy.header(io.BytesIO(head))
+    except InputError:
+        return None
+    if kind.names is not None:
+        return set(fields.POSITION) <= set(fields.lower_position(kind.names))
+    return None if len(shape) == 2 and shape[1] >= 3 and kind.kind in "biuf" else False
 
 
 def read(path: Path) -> GaussianCloud:
@@ -37,7 +50,7 @@ def read(path: Path) -> GaussianCloud:
     Raises:
         InputError: damaged, holds objects, or is no array of points.
     """
-    array = array_in(path)
+    array = npy.array_in(path)
     return GaussianCloud(as_rows(path, array), Header("npy", native=array.ndim))
 
 
@@ -121,4 +134,5 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported),
+    is_cloud=_is_cloud,
 )

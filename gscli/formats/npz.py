@@ -36,6 +36,12 @@ def sniff(head: bytes) -> bool:
     return first_member(head).endswith(".npy")
 
 
+def _is_cloud(head: bytes) -> bool | None:
+    """Whether an archive is one of points, where its first array tells that."""
+    first = first_member(head).removesuffix(".npy")
+    return True if first.lower() == fields.POSITION[0] or first in ("means", *POSITIONS) else None
+
+
 def read(path: Path) -> GaussianCloud:
     """Read a .npz file.
 
@@ -137,4 +143,5 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported),
+    is_cloud=_is_cloud,
 )

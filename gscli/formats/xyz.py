@@ -66,4 +66,5 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported),
+    is_cloud=_text_preamble.is_cloud,
 )

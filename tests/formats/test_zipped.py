@@ -109,6 +109,50 @@ def test_of_several_scenes_one_is_named(tmp_path, ply, cloud):
     refused(f"{archive}::last.ply::gs1", r"x\.zip::last\.ply: holds one model", UsageError)
 
 
+NUMBERS = b"".join(b"%d 0 0 0 0 1 0 0 0 0 1 0\n" % i for i in range(9))  # as poses are
+
+
+def array(values: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, values)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("poses.txt", NUMBERS),
+        ("times.csv", NUMBERS.replace(b" ", b",")),
+        ("labels.npy", array(np.arange(300))),
+        ("features.npy", array(np.zeros((300, 16), np.float32))),
+        ("ids.npy", array(np.zeros(300, [("label", "i4")]))),
+        ("cameras.npz", b"PK\3\4" + bytes(22) + b"\5\0\0\0K.npy"),
+    ],
+)
+def test_numbers_beside_a_scene_are_no_second_scene(tmp_path, ply, cloud, name, body):
+    path = zipped(tmp_path / "a.zip", {f"a/{name}": body, "a/scene.ply": ply})
+    assert gscli.read(path).rows.tobytes() == cloud.rows.tobytes()
+    assert len(gscli.read(zipped(tmp_path / "b.zip", {"b.ply": ply, "a": body}))) == len(cloud)
+
+
+def test_numbers_that_name_x_y_and_z_are_a_scene_and_others_where_there_is_none(tmp_path, ply):
+    named = {
+        "p.txt": b"# x y z\n1 2 3\n",
+        "p.csv": b"x,y,z\n1,2,3\n",
+        "p.npy": array(np.zeros(3, [(axis, "f4") for axis in "xyz"])),
+    }
+    for name, body in named.items():
+        two = zipped(tmp_path / f"{name}.zip", {name: body, "scene.ply": ply})
+        refused(two, f"holds 2 scenes .*{name}")
+        assert len(gscli.read(zipped(tmp_path / f"1{name}.zip", {name: body, "poses.txt": NUMBERS})))
+    points = {"labels.npy": array(np.arange(9)), "points.txt": NUMBERS, "README": b"nine"}
+    assert len(gscli.read(zipped(tmp_path / "one.zip", points))) == 9
+    refused(zipped(tmp_path / "two.zip", points | {"poses.txt": NUMBERS}), r"holds 2 scenes \(points")
+    refused(
+        zipped(tmp_path / "none.zip", {"labels.npy": points["labels.npy"], "README": b""}), "no scene, but"
+    )
+
+
 def test_no_scene_is_refused_with_what_there_is(tmp_path):
     refused(zipped(tmp_path / "a.zip", LITTER), r"holds no scene, but scan/README\.txt, .*; name one, as in")
     refused(zipped(tmp_path / "b.zip", {}), "holds no files")
@@ -126,7 +170,8 @@ def test_a_scene_among_thousands_of_files_is_found_by_its_name(tmp_path, ply, cl
     )
     assert gscli.read(f"{tmp_path}/b.zip::z") == cloud
     notes = {f"{n}.txt": b"It rained." for n in range(30)}
-    refused(zipped(tmp_path / "c.zip", {**notes, "a.ply": ply}), r"holds 11 scenes \(20\.txt")
+    assert gscli.read(zipped(tmp_path / "c.zip", {**notes, "a.ply": ply})) == cloud
+    refused(zipped(tmp_path / "d.zip", notes), r"holds 10 scenes \(20\.txt")
 
 
 def test_a_scan_is_read_by_the_format_that_is_told(tmp_path, cloud):
@@ -216,10 +261,7 @@ def test_a_zip_is_of_no_format_whose_files_it_only_begins_with(tmp_path, ply, cl
     first = {"preview.webp": parts["means_l.webp"], "meta.json": b"{}", "labels.npy": table.getvalue()}
     for name, body in first.items():
         archive = zipped(tmp_path / f"{name}.zip", {name: body, "scene.ply": ply})
-        if name.endswith(".npy"):  # a scene as well, as far as is known
-            refused(archive, r"holds 2 scenes \(labels\.npy, scene\.ply\); name one")
-        else:
-            assert gscli.read(archive) == cloud
+        assert gscli.read(archive) == cloud
         assert gscli.read(f"{archive}::scene.ply") == cloud
     with_notes = zipped(tmp_path / "notes.zip", {**parts, "README.md": b"x"})
     assert gscli.read(with_notes) == gscli.read(tmp_path / "a.sog")
