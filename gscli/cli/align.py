@@ -38,7 +38,7 @@ from ._sections import Command
 )
 @options.overwrite
 @options.trust_pickle
-@options.axes
+@options.axes_read
 @answered
 def command(answer: Answer, source: str, target: str, **settings: Any) -> None:
     """Find where SOURCE has to be moved to lie on TARGET, which stays.

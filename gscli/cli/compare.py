@@ -86,9 +86,9 @@ from ._valued_flag import ValuedFlag
     is_flag=True,
     help="Also draw both from the same cameras, and say how alike the pictures are: PSNR, SSIM.",
 )
-@viewpoints.where_from
+@viewpoints.where_from(views="12", size="800x800")
 @viewpoints.rasterizer
-@viewpoints.data_range
+@viewpoints.data_range("the reference's")
 @options.memory_limit
 @options.device
 @click.option("--min-fitness", type=options.Share(), help="Exit 6 if less of SOURCE has a match.")
@@ -118,7 +118,7 @@ from ._valued_flag import ValuedFlag
 @options.overwrite
 @options.allow_lossy
 @options.trust_pickle
-@options.axes
+@options.axes_read
 @answered
 def command(answer: Answer, source: str, target: str, html: str | None, **settings: Any) -> None:
     """Measure how far SOURCE is from TARGET, the reference.

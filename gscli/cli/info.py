@@ -24,7 +24,7 @@ from ._sections import Command
 @viewpoints.up
 @options.overwrite
 @options.trust_pickle
-@options.axes
+@options.axes_read
 @options.as_json
 def command(
     source: tuple[str, ...],

@@ -227,13 +227,19 @@ trust_pickle = click.option(
     is_flag=True,
     help="Unpickle without restrictions, which runs any code that the file holds: only for files you trust.",
 )
-axes = click.option(
-    "--axes",
-    type=click.Choice(frames.NAMES),
-    metavar="FRAME",
-    help="The axes of SPZ, glTF and USD files that are written, and of those read that do not say: "
-    f"{', '.join(frames.NAMES)}.  [default: rub for SPZ and USD, luf for glTF]",
-)
+
+
+def _axes(of: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--axes",
+        type=click.Choice(frames.NAMES),
+        metavar="FRAME",
+        help=f"The axes of SPZ, glTF and USD files that {of}: {', '.join(frames.NAMES)}.  "
+        "[default: rub for SPZ and USD, luf for glTF]",
+    )
+
+
+axes, axes_read = _axes("are written, and of those read that do not say"), _axes("do not say")
 quality = click.option(
     "--quality",
     type=click.Choice(qualities.NAMES),

@@ -15,7 +15,7 @@ from ._sections import Command
 @click.command(cls=Command)
 @options.source
 @click.argument("output", type=paths.TARGET)
-@viewpoints.where_from
+@viewpoints.where_from(views="12, or 1 picture", size="800x800")
 @click.option("--camera", metavar="NAME|N", help="One of --cameras, by its name or its number from 0 on.")
 @click.option(
     "--mode",
@@ -34,7 +34,7 @@ from ._sections import Command
 @options.device
 @options.overwrite
 @options.trust_pickle
-@options.axes
+@options.axes_read
 @answered
 def command(answer: Answer, source: str, output: str, **settings: Any) -> None:
     """Draw SOURCE, a scene of Gaussians, as OUTPUT.

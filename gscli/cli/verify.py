@@ -43,7 +43,7 @@ from ._sections import Command
     help="The cameras that simplify looked from, if they are of a file.",
 )
 @options.trust_pickle
-@options.axes
+@options.axes_read
 @options.overwrite
 @answered
 def command(answer: Answer, source: str, draws: tuple[str, ...], **settings: Any) -> None:

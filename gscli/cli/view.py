@@ -17,18 +17,18 @@ from ._sections import Command
 @click.option(
     "--turns", type=int, metavar="N", default=36, show_default=True, help="How many frames to a circle."
 )
-@viewpoints.size
+@viewpoints.frame
 @click.option(
     "--background", metavar="COLOR", default="black", show_default=True, help="black, white, gray or #rrggbb."
 )
 @viewpoints.up
 @viewpoints.fov
-@viewpoints.near
+@viewpoints.near_in_orbit
 @viewpoints.rasterizer
 @options.device
 @options.overwrite
 @options.trust_pickle
-@options.axes
+@options.axes_read
 @answered
 def command(answer: Answer, scenes: tuple[str, ...], page: str, **settings: Any) -> None:
     """Write PAGE, on which SOURCE is turned by dragging.

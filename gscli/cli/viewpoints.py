@@ -11,17 +11,9 @@ from ..files import upwards
 from ..rasterizers import RASTERIZERS
 from . import options, paths
 
-views = click.option(
-    "--views",
-    type=int,
-    metavar="N",
-    help="How many cameras, on an orbit around the scene.  [default: 12, or 1 picture]",
-)
-size = click.option(
-    "--size",
-    metavar="WxH",
-    help="Width and height in pixels; with --cameras W alone keeps their proportions.  [default: 800x800, "
-    "or as --cameras says]",
+_NEAR = "Draw nothing nearer, in scene units.  [default: 2% of an orbit's distance"
+frame = click.option(
+    "--size", metavar="WxH", help="Width and height of a frame in pixels.  [default: 560x560]"
 )
 cameras = click.option(
     "--cameras",
@@ -43,12 +35,7 @@ up = click.option(
 fov = click.option(
     "--fov", type=float, metavar="DEGREES", help="Field of view of the narrower side.  [default: 50]"
 )
-near = click.option(
-    "--near",
-    type=float,
-    metavar="D",
-    help="Draw nothing nearer, in scene units.  [default: 2% of an orbit's distance, 0.2 of --cameras]",
-)
+near_in_orbit = click.option("--near", type=float, metavar="D", help=f"{_NEAR}]")
 rasterizer = click.option(
     "--rasterizer",
     default="auto",
@@ -57,16 +44,40 @@ rasterizer = click.option(
     shell_complete=lambda _, __, word: [n for n in ("auto", *RASTERIZERS.names()) if n.startswith(word)],
     help=f"How to draw: {', '.join(RASTERIZERS.names())}.",
 )
-data_range = click.option(
-    "--data-range",
-    type=float,
-    metavar="X",
-    help="The range of values in X-rays, for PSNR and SSIM.  [default: the largest value of the reference's]",
-)
 
 
-def where_from(command: Callable[..., Any]) -> Callable[..., Any]:
-    """All options of where a scene is seen from, in their order."""
-    for option in reversed((views, size, cameras, up, fov, near)):
-        command = option(command)
-    return command
+def where_from(views: str, size: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """All options of where a scene is seen from, in their order, by what a command does without them."""
+    asked = (
+        click.option(
+            "--views",
+            type=int,
+            metavar="N",
+            help=f"How many cameras, on an orbit around the scene.  [default: {views}]",
+        ),
+        click.option(
+            "--size",
+            metavar="WxH",
+            help="Width and height in pixels; with --cameras W alone keeps their proportions.  "
+            f"[default: {size}, or as --cameras says]",
+        ),
+        *(cameras, up, fov),
+        click.option("--near", type=float, metavar="D", help=f"{_NEAR}, 0.2 of --cameras]"),
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(asked):
+            command = option(command)
+        return command
+
+    return add
+
+
+def data_range(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What X-rays span, by what they do where nothing is said."""
+    return click.option(
+        "--data-range",
+        type=float,
+        metavar="X",
+        help=f"The range of X-rays, for PSNR and SSIM.  [default: the largest value of {default}]",
+    )

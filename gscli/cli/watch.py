@@ -31,12 +31,11 @@ from ._sections import Command
 @click.option(
     "--render",
     is_flag=True,
-    help="Also draw the models from the same cameras, 4 views of 400x400 unless told otherwise, and say how "
-    "alike the pictures are.",
+    help="Also draw the models from the same cameras, and say how alike the pictures are.",
 )
-@viewpoints.where_from
+@viewpoints.where_from(views="4", size="400x400")
 @viewpoints.rasterizer
-@viewpoints.data_range
+@viewpoints.data_range("the first two models'")
 @options.device
 @click.option(
     "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."

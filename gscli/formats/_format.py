@@ -136,7 +136,7 @@ class Format:
         requires: the packages it needs beyond the core, as they are imported, all in an extra.
         optional: those that only some of its files need.
         bare: whether nothing in its files tells what they are, so that ``FILE::NAME`` may.
-        is_cloud: whether what starts so is a cloud, of formats that hold more; None where nothing tells.
+        is_cloud: whether what starts so is a cloud, of formats that hold more; None if nothing tells.
         names_parts: whether its files call their parts as they like, by the name of a format, too.
     """
 

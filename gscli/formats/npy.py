@@ -33,7 +33,7 @@ def sniff(head: bytes) -> bool:
 
 
 def _is_cloud(head: bytes) -> bool | None:
-    """Whether an array is points: where it names x, y and z. Without names it may be, from three columns on."""
+    """Whether an array is points: where it names x, y and z. Else it may be, of three columns or more."""
     try:
         with malformed(Path(), "a NumPy array"):
             shape, _, kind = npy.header(io.BytesIO(head))
