@@ -64,7 +64,7 @@ SAID: dict[tuple[str, str] | str, str] = {
     "out_dir": "a new temporary folder",
     "expect": "believe the comment in each DRAW",
     "rows": "merge again",
-    ("lod", "levels"): f"{asked.LEVELS}; as many as keep --max-error",
+    ("lod", "levels"): f"{asked.LEVELS}, or as many as keep --max-error",
     ("watch", "data_range"): "the largest value of the first two models'",
     "data_range": "the largest value of the reference's",
 }
