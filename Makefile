@@ -49,7 +49,7 @@ sanitized: $(VENV)/dev
 		$(CURDIR)/$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet build_ext --inplace
 	cd $(CHECKED) && export CI= ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" && \
 		$(CURDIR)/$(BIN)/python -c "from gscli import _core; assert _core.available(), _core.trouble()" && \
-		$(CURDIR)/$(BIN)/python -m pytest $(COMPILED) $(ARGS)
+		$(CURDIR)/$(BIN)/python -m pytest -n 2 -m 'not uncompiled' $(COMPILED) $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/python tests/update_library.py

@@ -50,10 +50,12 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
 
 
 def pytest_configure() -> None:
-    """No test counts on a clock, processes do not ignore SIGINT, stderr is apart from stdout.
+    """No test counts on a clock, threads wait asleep, processes do not ignore SIGINT, stderr stands apart.
 
-    A shell's job in the background would ignore it; Click before 8.2 would not keep them apart.
+    OpenMP's would take a core from the tests beside them; a shell's job in the background would ignore
+    SIGINT; Click before 8.2 would not keep stderr from stdout.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     settings.register_profile("gscli", deadline=None)
     settings.load_profile("gscli")
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -70,7 +72,7 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture(params=["compiled", "without"])
+@pytest.fixture(params=["compiled", pytest.param("without", marks=pytest.mark.uncompiled)])
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Makes a test run twice: with compiled kernels, and as where there are none."""
     if request.param == "without":

@@ -38,7 +38,7 @@ def off(matrix: object, wanted: np.ndarray) -> float:
 
 @pytest.mark.parametrize(
     ("axis", "degrees", "scale"),
-    [(SLANTED, 30, 1.3), (SLANTED, 170, 0.01), ((1, 0, 0), 180, 1)],
+    [(SLANTED, 170, 0.01), ((1, 0, 0), 180, 1)],
 )
 def test_two_draws_of_a_scene_are_laid_on_each_other(axis: object, degrees: float, scale: float) -> None:
     one, other = halves(WHOLE)
@@ -114,11 +114,12 @@ def test_the_matrix_that_is_written_is_what_compare_takes(tmp_path: Path) -> Non
 
 def test_compare_aligns_first_where_it_is_asked_to() -> None:
     one, other = halves(WHOLE)
-    target = moved_by(pose(turn(SLANTED, 30), 1.5, np.zeros(3), SHIFT), other)
+    wanted = pose(turn(SLANTED, 30), 1.3, np.zeros(3), SHIFT)
+    target = moved_by(wanted, other)
     found = gscli.compare(one, target, align="scaled")
     assert found.centers.source_to_target.at[0].fitness > 0.6
     assert found.options["align"] == "scaled"
-    np.testing.assert_allclose(found.options["transform"], align(one, target, scaled=True).matrix)
+    assert off(found.options["transform"], wanted) < 5e-3
     assert any(note.startswith("aligned: the source is turned by 30") for note in found.notes)
     with pytest.raises(GateMissed, match="does not come to lie on target"):
         gscli.compare(one, target, align=True)

@@ -10,15 +10,14 @@ pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def by_definition(points, queries, k, others):
-    """One query at a time, against every point, sorted by distance and then by row."""
+    """Every query against every point, sorted by distance and then by row."""
     points, queries = (np.asarray(a, np.float64) for a in (points, queries))
-    distances, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
-    for i, query in enumerate(queries):
-        dx, dy, dz = (query - points).T
-        squared = dx * dx + dy * dy + dz * dz
-        order = [row for row in np.argsort(squared, kind="stable") if not (others and row == i)][:k]
-        distances[i], rows[i] = np.sqrt(squared[order]), order
-    return distances, rows
+    dx, dy, dz = (queries[:, None, axis] - points[:, axis] for axis in range(3))
+    squared = dx * dx + dy * dy + dz * dz
+    if others:
+        np.fill_diagonal(squared, np.inf)
+    rows = np.argsort(squared, axis=1, kind="stable")[:, :k]
+    return np.sqrt(np.take_along_axis(squared, rows, axis=1)), rows
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

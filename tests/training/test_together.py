@@ -16,7 +16,7 @@ from tests.counting_gpu import INTERPRETED, WHERE, counting_gpu  # noqa: E402
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "cpu")
-POINTS = 200_000 if GPU else 150
+POINTS = 200_000 if GPU else 60
 
 METHODS = {
     "dense": method("dense"),
@@ -55,7 +55,9 @@ def grids(name):
         grid = VoxelGrid.from_ids(rng.permutation(np.append(ids, [-1] * 5)))
     elif name == "a batch":
         offset = [POINTS // 3, POINTS // 3, POINTS]
-        grid = VoxelGrid.from_points(rng.normal(size=(POINTS, 3)), voxel_size=0.5, offset=offset)
+        grid = VoxelGrid.from_points(
+            rng.normal(size=(POINTS, 3)), voxel_size=0.5 if GPU else 1.5, offset=offset
+        )
     elif name == "a batch with ids":
         offset = [POINTS // 2, POINTS]
         grid = VoxelGrid.from_ids(rng.integers(-1, POINTS // 9, POINTS), offset=offset)
