@@ -18,6 +18,7 @@ def run(*args):
     return CliRunner().invoke(main, args, catch_exceptions=False)
 
 
+@pytest.mark.once
 def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
     result = run("demo", "--out-dir", str(tmp_path))
     assert result.exit_code == 0
@@ -41,6 +42,7 @@ def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
         assert run(*command[1:]).exit_code == 0, command
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 def test_a_demo_shows_the_whole_and_three_quarters_side_by_side_with_their_psnr(tmp_path):
     gscli.write(tmp_path / "scene.ply", gscli.scene.make(4000))
