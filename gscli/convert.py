@@ -1,4 +1,7 @@
-"""Convert a scene from any format that is read to any that is written, and say what it costs."""
+"""Convert a scene from any format that is read to any that is written, and say what it costs.
+
+One module: what is written and what is measured of it are the same rows, held whole or decoded twice.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ import numpy.typing as npt
 from . import arguments, fields, files, formats
 from .cloud import GaussianCloud
 from .errors import UsageError, did_you_mean
-from .formats import FORMATS, Format, Loss, Source, Target
+from .formats import FORMATS, Decoded, Format, Loss, Source, Target
 from .kernels import parallel, quaternions
+from .kernels.columns import abreast
 from .kernels.structured import release_pages, take_rows
 from .progress import Timings, Track, nothing, silent
 from .results.documents import document, seconds
@@ -127,23 +131,28 @@ def convert(
         formats.check_outputs([written], also_written, sources=[read.path], overwrite=overwrite)
     timings = Timings()
     with timings.stage("read", track):
-        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[written.format])
+        scene = _opened(read, written, axes, trust_pickle=trust_pickle, dry_run=dry_run)
+    cloud = scene.like if isinstance(scene, Decoded) else scene
     lost = written.losses(cloud)
     largest = {}
     if not dry_run:
-        with timings.stage("write"), track("converting", len(cloud)) as advance:
-            written.write(cloud, advance=advance)
+        with timings.stage("write"), track("converting", len(scene)) as advance:
+            if isinstance(scene, Decoded):
+                written.write_blocks(scene, advance)
+            else:
+                written.write(scene, advance=advance)
         if lost and (Path(written.path).is_file() or Path(written.path).is_dir()):
-            with timings.stage("measure"), track("measuring", len(cloud)) as advance:
+            with timings.stage("measure"), track("measuring", len(scene)) as advance:
                 order = written.writer.order
                 ordered = None if order is None else order(cloud, None)
-                largest = differences(cloud, formats.read(output), ordered, advance)
+                found = Source.of(output).decoded() or formats.read(output)
+                largest = differences(scene, found, ordered, advance)
     return Converted(
         read.name,
         files.display_output(output),
         cloud.header.format,
         written.format.name,
-        len(cloud),
+        len(scene),
         tuple(lost),
         largest,
         cloud.header.notes,
@@ -157,6 +166,16 @@ def convert(
             "quality": quality,
         },
     )
+
+
+def _opened(
+    read: Source, written: Target, axes: str | None, *, trust_pickle: bool, dry_run: bool
+) -> GaussianCloud | Decoded:
+    """What is read, in blocks if it can be written so; a dry run looks at all of it."""
+    decoded = None
+    if written.takes_blocks and not (dry_run or trust_pickle):
+        decoded = read.decoded(axes=axes)
+    return decoded or read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[written.format])
 
 
 def written_as(name: str) -> tuple[str, Format]:
@@ -181,16 +200,17 @@ def written_as(name: str) -> tuple[str, Format]:
 
 
 def differences(
-    wanted: GaussianCloud,
-    found: GaussianCloud,
+    wanted: GaussianCloud | Decoded,
+    found: GaussianCloud | Decoded,
     order: npt.NDArray[np.int64] | None = None,
     advance: Callable[[int], object] = nothing,
 ) -> dict[str, float]:
-    """The largest differences between two clouds of the same rows, of what both of them hold.
+    """The largest differences between two scenes of the same rows, of what both of them hold.
 
     Args:
-        wanted, found: the clouds.
-        order: (N,) the rows of `wanted` in the order in which `found` has them; None where that is the same.
+        wanted, found: the scenes.
+        order: (N,) the rows of `wanted`, a cloud, in the order in which `found` has them; None where that is
+            the same.
         advance: told of each number of rows that are compared.
 
     Returns:
@@ -215,18 +235,17 @@ def differences(
         return {}
 
     def largest(part: slice) -> list[float]:
-        rows = wanted.rows[part] if order is None else take_rows(wanted.rows, order[part])
-        pair = GaussianCloud(rows), GaussianCloud(found.rows[part])
+        pair = _rows(wanted, part, order), _rows(found, part)
         out = []
         for names, of in applying.values():
-            a, b = (cloud.columns(names) for cloud in pair)
-            if np.array_equal(a, b):  # as harmonics in most formats of floats
+            if _alike(*pair, names):  # as harmonics in most formats of floats
                 out.append(0.0)
                 continue
+            a, b = (GaussianCloud(rows).columns(names).astype(np.float64) for rows in pair)
             with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
-                out.append(float(np.max(of(a.astype(np.float64), b.astype(np.float64)))))
-        for cloud in pair:
-            release_pages(cloud.rows)
+                out.append(float(np.max(of(a, b))))
+        for rows in pair:
+            release_pages(rows)
         return out
 
     most = np.zeros(len(applying))
@@ -235,6 +254,23 @@ def differences(
         most = np.maximum(most, found_there)
         advance(part.stop - part.start)
     return dict(zip(applying, most.tolist(), strict=True))
+
+
+def _rows(
+    scene: GaussianCloud | Decoded, part: slice, order: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[Any]:
+    """Some rows of a scene; of a cloud in another order, the rows at that."""
+    if isinstance(scene, Decoded):
+        return scene.rows(part)
+    return scene.rows[part] if order is None else take_rows(scene.rows, order[part])
+
+
+def _alike(a: npt.NDArray[Any], b: npt.NDArray[Any], names: Sequence[str]) -> bool:
+    """Whether columns of two blocks of rows are equal, by their bits where they lie side by side."""
+    beside, against = abreast(a, names), abreast(b, names)
+    if beside is None or against is None:
+        return all(np.array_equal(a[name], b[name]) for name in names)
+    return np.array_equal(beside.view(np.uint8), against.view(np.uint8))
 
 
 def _degrees(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:

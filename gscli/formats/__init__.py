@@ -18,6 +18,7 @@ from ..cloud import GaussianCloud
 from ..errors import UsageError
 from ..in_memory import Points, as_cloud
 from ..progress import nothing
+from ._decoded import Decoded as Decoded
 from ._format import FOLDER as FOLDER
 from ._format import FOLDER_HEAD as FOLDER_HEAD
 from ._format import FORMATS as FORMATS

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud
-from ..kernels import morton, parallel
+from ..kernels import morton
 from ..kernels.structured import release_pages, take_rows
 from . import _rows
+from ._decoded import parts
 
 Array = npt.NDArray[Any]
 Gathered = TypeVar("Gathered")
-BLOCK = 1 << 13  # rows: temporaries of at most 3 MB, and whole chunks of every format that has them
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Chosen:
 
     def blocks(self) -> list[slice]:
         """The slices that cut them into blocks."""
-        return parallel.blocks(len(self), BLOCK)
+        return parts(len(self))
 
     def planes(self, names: Sequence[str], part: slice) -> Array:
         """(rows of the block, len(names)) float64; errors as of `gscli.formats._rows.planes`."""
@@ -80,16 +80,3 @@ def along_curve(cloud: GaussianCloud, index: npt.NDArray[Any] | None = None) -> 
         xyz[part] = chosen.planes(fields.POSITION, part)
     ordered: npt.NDArray[np.int64] = rows[morton.order_of(xyz)].astype(np.int64)
     return ordered
-
-
-def fill(count: int, decode: Callable[[slice], object]) -> None:
-    """Call `decode`, which fills rows, on slices that cut `count` rows into blocks, on several threads.
-
-    Numbers that overflow or make no sense become inf or NaN without a warning.
-    """
-
-    def silently(part: slice) -> None:
-        with np.errstate(all="ignore"):
-            decode(part)
-
-    parallel.for_each(silently, parallel.blocks(count, BLOCK))

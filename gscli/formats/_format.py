@@ -18,7 +18,8 @@ from ..errors import EngineUnavailable, installing
 from ..files import render_modes, writing
 from ..registry import Registry
 from ..runtime import libraries
-from ._write import Stream, Write
+from ._decoded import Decoded
+from ._write import Stream, Write, WriteBlocks
 
 HEAD_BYTES = 1 << 16  # how much of a file's start `Format.sniff` is given
 FOLDER_HEAD = b"\0folder\n"  # what the head of a folder starts with; its entries' names follow, one a line
@@ -91,12 +92,11 @@ class Writer:
     """How a format is written.
 
     Attributes:
-        write: writes a cloud.
-        unsupported: what writing a cloud would lose.
+        write: writes a cloud. unsupported: what writing a cloud would lose.
         lossy: whether `write` rounds whatever Gaussians it is given.
         stream: `write` once more, where it holds a few megabytes of rows at a time.
-        order: the rows (of those at an index, None for all) in the order in which `write` puts them,
-            where it sorts them.
+        blocks: writes rows that come a block at a time.
+        order: the rows (of those at an index, None for all) in the order of `write`, where it sorts them.
         references_rows: what `write` copies that numbers rows, such as a mesh's faces.
         refuse_existing: refuses what `write` does not replace.
         qualities: the format's writers by the name of `gscli.files.qualities.NAMES`, where one can choose.
@@ -107,6 +107,7 @@ class Writer:
     _: KW_ONLY
     lossy: bool = False
     stream: Stream | None = None
+    blocks: WriteBlocks | None = None
     order: Callable[[GaussianCloud, npt.NDArray[Any] | None], npt.NDArray[np.int64]] | None = None
     references_rows: Callable[[GaussianCloud], list[str]] = no_references
     refuse_existing: RefuseExisting = refuse_existing_file
@@ -125,8 +126,8 @@ class Format:
     Attributes:
         name: that of its module.
         description: one line for people.
-        suffixes: the file name endings it is written under, in lower case, the usual one first; `FOLDER`
-            for a folder. One of several parts, such as ``.compressed.ply``, is the name with dots.
+        suffixes: the file name endings it is written under, in lower case, the usual one first; `FOLDER` for
+            a folder. One of several parts, such as ``.compressed.ply``, is the name with dots.
         sniff: whether the first bytes of a file (see `HEAD_BYTES`, `FOLDER_HEAD`) are its and no other's.
         read: reads the file at a path; it takes those keyword arguments that `takes` names.
         writer: how it is written; None where it is read only.
@@ -138,6 +139,7 @@ class Format:
         bare: whether nothing in its files tells what they are, so that ``FILE::NAME`` may.
         is_cloud: whether what starts so is a cloud, of formats that hold more; None if nothing tells.
         names_parts: whether its files call their parts as they like, by the name of a format, too.
+        decoded: `read` without `part`, of rows decoded a block at a time that have no 64-bit integers.
     """
 
     name: str
@@ -153,6 +155,7 @@ class Format:
     bare: bool = False
     is_cloud: Callable[[bytes], bool | None] = lambda head: True
     names_parts: bool = False
+    decoded: Callable[..., Decoded] | None = None
 
     @property
     def framed(self) -> bool:

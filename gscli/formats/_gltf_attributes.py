@@ -168,7 +168,7 @@ def _unpacked(path: Path, one: Placed, packed: npt.NDArray[np.uint8], degree: in
     before the base extension did, values are in glTF's axes as they are stored: so Cesium reads and writes.
     """
     drafted = "kernel" not in (one.splats or {})
-    rows = spz.decoded(path, packed, into=None if drafted else AXES).rows
+    rows = spz.decoded(path, packed, into=None if drafted else AXES).whole().rows
     own = fields.sh_degree(rows.dtype.names or ()) or 0
     called = {name: name for name in rows.dtype.names or ()}
     for _, place in harmonics(own):

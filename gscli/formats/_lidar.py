@@ -19,10 +19,10 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import mapped
 from ..errors import GscliError, InputError
 from ..files import writing
-from ..kernels import parallel
 from ..kernels.structured import release_pages
 from ..progress import nothing, shared
-from ._blocks import BLOCK, Chosen
+from ._blocks import Chosen
+from ._decoded import parts
 from ._format import Loss, Writer
 
 INTENSITY, RING = "intensity", "ring"
@@ -100,7 +100,7 @@ def _rounds(column: npt.NDArray[Any]) -> bool:
     kind = column.dtype
     if np.can_cast(kind, np.float32, "safe"):
         return False
-    for part in parallel.blocks(len(column), BLOCK):
+    for part in parts(len(column)):
         block = column[part]
         with np.errstate(all="ignore"):
             again = block.astype(np.float32).astype(kind)

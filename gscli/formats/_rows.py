@@ -47,9 +47,14 @@ def needed(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in splat_names() if name not in fields.SH_DC) + fields.RGB
 
 
+def splat_kind(degree: int = 0) -> np.dtype[Any]:
+    """The type of rows of splats, in float32."""
+    return np.dtype([(name, "<f4") for name in splat_names(degree)])
+
+
 def empty_splats(count: int, degree: int = 0) -> Array:
-    """(count,) float32 rows to be filled by `columns_of`."""
-    return np.empty(count, [(name, "<f4") for name in splat_names(degree)])
+    """(count,) rows to be filled by `columns_of`."""
+    return np.empty(count, splat_kind(degree))
 
 
 def name_bytes(name: str) -> bytes:

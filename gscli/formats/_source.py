@@ -16,6 +16,7 @@ from ..cloud import GaussianCloud
 from ..errors import GscliError, UsageError
 from ..files import axes as frames
 from . import _zipped
+from ._decoded import Decoded
 from ._format import FOLDER, PART, Format, bare, by_suffix, head_of
 from ._identify import identify, told
 from ._zipped import Opened
@@ -134,6 +135,24 @@ class Source:
     ) -> GaussianCloud:
         """Read the scene; arguments and errors as of `gscli.formats.read`, and of `read_all`."""
         return read_all([self], only=only, trust_pickle=trust_pickle, axes=axes, axes_of=axes_of)[0]
+
+    def decoded(self, *, axes: str | None = None) -> Decoded | None:
+        """The scene with its rows still to be decoded, if it is a file that can be read so.
+
+        Args:
+            axes: as of `gscli.formats.read`.
+
+        Raises:
+            InputError: as of `gscli.formats.read`.
+        """
+        if self.standard or self.part is not None or not os.path.isfile(self.path):
+            return None
+        if _zipped.archive_at(self.path, os.fspath(self.path), None) is not None:
+            return None
+        self.format.require(self.path)
+        if self.format.decoded is None or (axes is not None and not self.format.framed):
+            return None
+        return self.format.decoded(self.path, **({"axes": axes} if self.format.framed else {}))
 
 
 def read_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from ..errors import UsageError, WriteRefused, did_you_mean
 from ..files import axes as frames
 from ..files import qualities, writing
 from ..progress import nothing
+from ..scratch import folder_for
+from ._decoded import Decoded
 from ._format import FORMATS, PART, Format, Loss, Writer, by_suffix, head_of, told
 from ._rows import row_numbers
 from ._write import Edit
@@ -141,6 +143,23 @@ class Target:
             count = len(cloud)
             self.writer.write(self.path, edit.of(cloud, index), overwrite=self.overwrite)
             advance(count)
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether `write_blocks` writes here: a file, of which nothing is left where it fails."""
+        return self.writer.blocks is not None and folder_for(self.path) is not None
+
+    def write_blocks(self, decoded: Decoded, advance: Callable[[int], object] = nothing) -> None:
+        """Write rows as they are decoded; the rest as of `write`."""
+        assert self.writer.blocks is not None
+        self.refuse_losses(decoded.like)
+
+        def told() -> Iterator[npt.NDArray[Any]]:
+            for block in decoded.blocks():
+                yield block
+                advance(len(block))
+
+        self.writer.blocks(self.path, decoded.like, len(decoded), told(), overwrite=self.overwrite)
 
     def rows_of(
         self, cloud: GaussianCloud, index: npt.NDArray[Any], edit: Edit | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -78,4 +78,26 @@ class Stream(Protocol):
         index: npt.NDArray[Any] | None = None,
         advance: Callable[[int], object] = nothing,
         edit: Edit | None = None,
+    ) -> None: ...
+
+
+class WriteBlocks(Protocol):
+    """Write rows atomically as they come.
+
+    Args:
+        path: the file.
+        like: a scene without its rows.
+        count: how many rows there are.
+        blocks: the rows.
+        overwrite: whether an existing file may be replaced.
+    """
+
+    def __call__(
+        self,
+        path: str | os.PathLike[str],
+        like: GaussianCloud,
+        count: int,
+        blocks: Iterable[npt.NDArray[Any]],
+        *,
+        overwrite: bool = False,
     ) -> None: ...

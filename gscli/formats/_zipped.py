@@ -59,7 +59,7 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
     Raises:
         InputError: missing, unreadable or damaged; or a zip that holds no scene, or several.
     """
-    archive = _archive(path, called, part)
+    archive = archive_at(path, called, part)
     if archive is None:
         yield None
         return
@@ -90,7 +90,7 @@ def opened(path: Path, called: str, part: str | None) -> Iterator[Opened | None]
             raise
 
 
-def _archive(path: Path, called: str, part: str | None) -> _Archive | None:
+def archive_at(path: Path, called: str, part: str | None) -> _Archive | None:
     """The zip to look for a scene in, if it is one."""
     if os.path.isdir(path):
         return None

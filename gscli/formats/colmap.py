@@ -22,7 +22,7 @@ from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed, mapped, require_end
 from ..errors import InputError
 from ..kernels.structured import release_pages
-from ._blocks import fill
+from ._decoded import fill
 from ._format import FOLDER_HEAD, HEAD_BYTES, Format
 from ._text_preamble import COLMAP
 

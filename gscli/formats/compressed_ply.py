@@ -30,10 +30,12 @@ from ..kernels import chunks, parallel, quaternions
 from ..kernels.structured import release_pages
 from ..progress import nothing, shared
 from . import _rows, ply
-from ._blocks import Chosen, fill
+from ._blocks import Chosen
+from ._decoded import Decoded
 from ._format import Format, Loss, Writer
 
 CHUNK = 256
+_WHAT = "a compressed PLY"
 _PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 _AXES = {"xyz": "{}_{}", "scale": "{}_scale_{}", "rgb": "{}_{}"}
 _POSITION_BITS, _COLOUR_BITS, _ROTATION_BITS = (11, 10, 11), (8, 8, 8, 8), (10, 10, 10)
@@ -54,13 +56,18 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path) -> GaussianCloud:
-    """Read a compressed PLY.
+    """Read a compressed PLY; errors as of `decoded`."""
+    return decoded(path).whole()
+
+
+def decoded(path: Path) -> Decoded:
+    """A compressed PLY.
 
     Raises:
         InputError: other elements or properties than the format has, or a body of another size.
     """
     data = mapped(path)
-    with malformed(path, "a compressed PLY"):
+    with malformed(path, _WHAT):
         elements, comments, at = _header(path, data)
         names = list(elements)
         groups: tuple[str, ...] = ("xyz", "scale", "rgb")
@@ -86,15 +93,14 @@ def read(path: Path) -> GaussianCloud:
         if at + harmonics.nbytes != len(data):
             raise InputError(f"has {len(data) - at - harmonics.nbytes:,} bytes too many", path=path)
         bounds = chunks.reshape(-1, 2 * len(groups), 3).astype(np.float64)
-        rows = _rows.empty_splats(count, degree)
 
-        def decode(part: slice) -> None:
-            _decode(bounds[_chunks(part)], packed[part], harmonics[part], degree, rows[part])
+        def decode(part: slice, rows: npt.NDArray[Any]) -> None:
+            _decode(bounds[_chunks(part)], packed[part], harmonics[part], degree, rows)
             release_pages(packed[part])
             release_pages(harmonics[part])
 
-        fill(count, decode)
-        return GaussianCloud(rows, Header("compressed_ply", tuple(comments)))
+        header = Header("compressed_ply", tuple(comments))
+        return Decoded(path, _WHAT, _rows.splat_kind(degree), count, header, decode)
 
 
 def write(
@@ -282,4 +288,5 @@ FORMAT = Format(
     sniff,
     read,
     Writer(write, unsupported, lossy=True, order=in_chunks),
+    decoded=decoded,
 )

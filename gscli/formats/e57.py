@@ -21,7 +21,7 @@ from ..containers.e57_xml import Element
 from ..errors import InputError, UsageError
 from ..kernels.structured import release_pages
 from ..results.shown import counted
-from ._blocks import fill
+from ._decoded import fill
 from ._e57_scan import WHICH, Scan
 from ._format import PART, Format
 

@@ -11,6 +11,10 @@ Own NumPy code: pygltflib and trimesh hold files whole, several times over, and 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +30,7 @@ from ..files import axes as frames
 from ..kernels.columns import interleave
 from ..kernels.structured import release_pages
 from . import _gltf_colours
-from ._blocks import fill
+from ._decoded import Decoded
 from ._format import Format, Writer
 from ._gltf_attributes import AXES, Shape, pieces, shape
 from ._gltf_nodes import Placed, placed
@@ -35,6 +39,8 @@ from ._place import Place
 from ._rows import splat_names
 
 Array = npt.NDArray[Any]
+_WHAT = "glTF"
+_AT_ONCE = 16  # primitives that are kept unpacked
 _KEYS = (b'"bufferViews"', b'"accessors"', b'"glTF"', b'"KHR_gaussian_splatting')  # of a .gltf
 
 
@@ -43,7 +49,12 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
-    """Read a .glb, or a .gltf with its buffers.
+    """Read a .glb, or a .gltf with its buffers; arguments and errors as of `decoded`."""
+    return decoded(path, axes=axes).whole()
+
+
+def decoded(path: Path, *, axes: str | None = None) -> Decoded:
+    """A .glb, or a .gltf with its buffers.
 
     Args:
         path: the file.
@@ -52,7 +63,7 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
     Raises:
         InputError: damaged, cut short, without splats and points, or in need of what is not read.
     """
-    with malformed(path, "glTF"):
+    with malformed(path, _WHAT):
         file = Gltf.open(path)
         said, comments = _extras(file)
         known = said or axes or AXES
@@ -63,17 +74,27 @@ def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
         require_columns(path, len(kind.names or ()))
         count = sum(found.points for found in shapes)
         check_expansion(path, file.size, count * kind.itemsize)
-        rows, start = np.empty(count, kind), 0
-        for one, found, place in zip(chosen, shapes, places, strict=True):
-            _fill(file, one, found, place, degree, rows[start : start + found.points])
-            start += found.points
         semantics = Semantics.of(chosen)
         reason = frames.why(said, axes) if said or axes else "as the specification has them"
         notes = [f"axes {frames.described(known)}, {reason}", *notes, *semantics.notes()]
         notes += [f"left out, as not all primitives have them: {', '.join(dropped[:8])}"] * bool(dropped)
         notes += [_gltf_colours.NOTE] * any(found.coloured for found in shapes)
         header = Header("gltf", comments, native=semantics, notes=tuple(notes), axes=known)
-        return GaussianCloud(rows, header)
+    ends = [*accumulate(found.points for found in shapes)]
+
+    @lru_cache(_AT_ONCE)
+    def one(number: int) -> Callable[[slice, Array], None]:
+        return _decoder(file, chosen[number], places[number], degree, kind)
+
+    def decode(part: slice, rows: Array) -> None:
+        first, number = part.start, bisect_right(ends, part.start)
+        while first < part.stop:
+            start, last = ends[number] - shapes[number].points, min(ends[number], part.stop)
+            block = rows[first - part.start : last - part.start]
+            one(number)(slice(first - start, last - start), block)
+            first, number = last, number + 1
+
+    return Decoded(path, _WHAT, kind, count, header, decode)
 
 
 def _extras(file: Gltf) -> tuple[str | None, tuple[str, ...]]:
@@ -97,24 +118,25 @@ def _rows_of(shapes: list[Shape], *, far: bool) -> tuple[np.dtype[Any], int | No
     return np.dtype([*kinds, *kept.items()]), degree, dropped
 
 
-def _fill(file: Gltf, one: Placed, found: Shape, place: Place, degree: int | None, rows: Array) -> None:
-    """Read a primitive into new rows; harmonics of a higher degree than it has are zero."""
-    names = set(rows.dtype.names or ())
+def _decoder(
+    file: Gltf, one: Placed, place: Place, degree: int | None, kind: np.dtype[Any]
+) -> Callable[[slice, Array], None]:
+    """What fills new rows of a primitive; harmonics of a higher degree than it has are zero."""
+    names = set(kind.names or ())
     filled = [piece for piece in pieces(file, one, degree) if set(piece[0]) & names]
     empty = [*names.difference(*(columns for columns, *_ in filled))]
     targets = [place.reversed(columns, degree) or [(name, 1.0) for name in columns] for columns, *_ in filled]
 
-    def decode(part: slice) -> None:
-        block = rows[part]
+    def decode(part: slice, rows: Array) -> None:
         for name in empty:
-            block[name] = 0
+            rows[name] = 0
         tables = (convert(accessor.numbers(part)) for _, accessor, convert in filled)
-        interleave(block, zip(tables, targets, strict=True))
+        interleave(rows, zip(tables, targets, strict=True))
         for _, accessor, _ in filled:
             release_pages(accessor.stored[part])
-        place.put(block, degree)
+        place.put(rows, degree)
 
-    fill(found.points, decode)
+    return decode
 
 
 FORMAT = Format(
@@ -125,4 +147,5 @@ FORMAT = Format(
     read,
     Writer(write, unsupported, lossy=True, refuse_existing=refuse_existing),
     takes=frozenset({"axes"}),
+    decoded=decoded,
 )

@@ -13,7 +13,7 @@ import numpy as np
 from ..cloud import GaussianCloud
 from ..containers.bytes import mapped
 from ..errors import InputError
-from ._blocks import fill
+from ._decoded import fill
 from ._format import Format
 from ._lidar import INTENSITY, cloud_of, record, records_in, sniff, writer
 

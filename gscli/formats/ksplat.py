@@ -21,7 +21,7 @@ from ..containers.bytes import malformed, mapped, require_end, table
 from ..errors import InputError
 from ..kernels.structured import release_pages
 from . import _rows
-from ._blocks import fill
+from ._decoded import fill
 from ._format import Format
 
 HEADER_BYTES, SECTION_BYTES = 4096, 1024

@@ -30,11 +30,11 @@ from ..containers.bytes import check_expansion, malformed, mapped, table
 from ..containers.las_head import LasHead, extra_bytes
 from ..errors import GscliError, InputError
 from ..files import writing
-from ..kernels import parallel
 from ..kernels.structured import as_bytes, release_pages
 from ..progress import nothing, shared
 from . import _las_grid
-from ._blocks import BLOCK, Chosen
+from ._blocks import Chosen
+from ._decoded import parts
 from ._format import Format, Loss, Writer
 from ._las_about import About
 from ._las_grid import Native
@@ -98,7 +98,7 @@ def _rows_of(record: Callable[[slice], Any], count: int) -> npt.NDArray[Any]:
     names = (*fields.POSITION, *(name for name in none.point_format.dimension_names if name not in "XYZ"))
     empty = {name: np.asarray(none[name]) for name in names}
     rows = np.empty(count, [(name, column.dtype, column.shape[1:]) for name, column in empty.items()])
-    for part in parallel.blocks(count, BLOCK):
+    for part in parts(count):
         points = record(part)
         for name in names:
             rows[name][part] = points[name]

@@ -130,21 +130,33 @@ def write(
         WriteRefused: the file exists and `overwrite` is false.
         GscliError: it cannot be written, or a comment holds a line break.
     """
-    native = cloud.header.native if isinstance(cloud.header.native, Native) else None
-    order = native.header.order if native else "<"
-    stored = np.dtype([(name, order + code) for name, code in _codes(cloud).items() if code])
-    header = native.header if native else plain(stored)
     if index is not None or edit is not None:  # which changes copies
         index = _row_numbers(np.ones(len(cloud), bool) if index is None else index, len(cloud))
     count = len(cloud)
     if index is not None:
         count = int(np.count_nonzero(index)) if index.dtype == bool else len(index)
-    text = header.render(count, stored, cloud.header.comments)
+    write_blocks(path, cloud, count, _gather(cloud, index, advance, edit), overwrite=overwrite)
+
+
+def write_blocks(
+    path: str | os.PathLike[str],
+    like: GaussianCloud,
+    count: int,
+    blocks: Iterable[npt.NDArray[Any]],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write rows as they come; arguments as of `gscli.formats._write.WriteBlocks`, the rest as of `write`."""
+    native = like.header.native if isinstance(like.header.native, Native) else None
+    order = native.header.order if native else "<"
+    stored = np.dtype([(name, order + code) for name, code in _codes(like).items() if code])
+    header = native.header if native else plain(stored)
+    text = header.render(count, stored, like.header.comments)
     with writing.replacing(path, overwrite=overwrite) as stream:
         stream.write(text)
         if native:
             stream.writelines(_chunks(native.before))
-        for block in _gather(cloud, index, advance, edit):
+        for block in blocks:
             stream.writelines(_encoded(packed(block, stored), header))
         if native:
             stream.writelines(_chunks(native.after))
@@ -273,5 +285,5 @@ FORMAT = Format(
     (".ply",),
     sniff,
     read,
-    Writer(write, unsupported, stream=write, references_rows=references_rows),
+    Writer(write, unsupported, stream=write, blocks=write_blocks, references_rows=references_rows),
 )

@@ -35,11 +35,12 @@ from ..kernels import quaternions
 from ..progress import nothing
 from . import _rows
 from ._blocks import along_curve as along_curve
-from ._blocks import fill
+from ._decoded import Decoded
 from ._format import FOLDER_HEAD, Format, Loss, Writer
 from ._sog_pictures import DEGREE, MODELS, PALETTE_WIDTH, members
 
 _MAX_PICTURE = 1 << 30  # bytes of 16,383 x 16,383 pixels, the most that WebP has, uncompressed
+_WHAT = "SOG"
 _SMALLEST = (("means", 2), ("scales", 1), ("quats", 1), ("sh0", 1))
 _COEFFICIENTS = (3, 8, 15)  # of SH degrees 1 to 3
 _MODES = {model: mode for mode, model in MODELS.items()}
@@ -56,7 +57,12 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path, page: str | None = None) -> GaussianCloud:
-    """Read a SOG file, its folder, or the meta.json in it.
+    """Read a SOG file, its folder, or the meta.json in it; arguments and errors as of `decoded`."""
+    return decoded(path, page).whole()
+
+
+def decoded(path: Path, page: str | None = None) -> Decoded:
+    """A SOG file, its folder, or the meta.json in it.
 
     Args:
         path: what is read.
@@ -65,7 +71,7 @@ def read(path: Path, page: str | None = None) -> GaussianCloud:
     Raises:
         InputError: damaged, or a picture of another size than its splats need.
     """
-    with malformed(path, "SOG"):
+    with malformed(path, _WHAT):
         fetch = _members(path, page)
         meta = parsed(fetch("meta.json", MAX_JSON))
         version = meta.get("version", 1)
@@ -83,18 +89,17 @@ def read(path: Path, page: str | None = None) -> GaussianCloud:
         if meta.get("shN"):
             palette, chosen = _harmonics(path, fetch, meta["shN"], version, count)
             degree = _COEFFICIENTS.index(palette.shape[1] // 3) + 1
-        rows = _rows.empty_splats(count, degree)
 
-        def decode(part: slice) -> None:
+        def decode(part: slice, rows: npt.NDArray[Any]) -> None:
             pixels = {key: [picture[part] for picture in held] for key, held in pictures.items()}
-            _decode(pixels, meta, version, rows[part])
+            _decode(pixels, meta, version, rows)
             if degree:
-                _rows.columns_of(rows[part], fields.sh_rest(degree))[...] = palette[chosen[part]]
+                _rows.columns_of(rows, fields.sh_rest(degree))[...] = palette[chosen[part]]
 
-        fill(count, decode)
         mode = _MODES.get(str(meta.get("model", "antialiased" if meta.get("antialias") else None)))
         comments = () if mode is None else (render_modes.comment(mode),)
-        return GaussianCloud(rows, Header("sog", comments))
+        header = Header("sog", comments)
+        return Decoded(path, _WHAT, _rows.splat_kind(degree), count, header, decode)
 
 
 def write(
@@ -290,4 +295,5 @@ FORMAT = Format(
     read,
     Writer(write, unsupported, lossy=True, order=along_curve),
     requires=("PIL",),
+    decoded=decoded,
 )

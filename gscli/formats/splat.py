@@ -18,15 +18,16 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud, Header
-from ..containers.bytes import malformed, mapped
+from ..containers.bytes import mapped
 from ..errors import GscliError, InputError
 from ..files import writing
 from ..kernels import parallel, quaternions
 from ..kernels.structured import release_pages
 from ..progress import nothing, shared
-from ._blocks import Chosen, fill
+from ._blocks import Chosen
+from ._decoded import Decoded
 from ._format import Format, Loss, Writer
-from ._rows import LOGITS, columns_of, dropped, empty_splats, require_splats, to_bytes
+from ._rows import LOGITS, columns_of, dropped, require_splats, splat_kind, to_bytes
 
 RECORD = np.dtype([("xyz", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 
@@ -36,7 +37,12 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path) -> GaussianCloud:
-    """Read a .splat file.
+    """Read a .splat file; errors as of `decoded`."""
+    return decoded(path).whole()
+
+
+def decoded(path: Path) -> Decoded:
+    """A .splat file.
 
     Raises:
         InputError: its size is no multiple of 32, or its scales are not positive numbers.
@@ -46,16 +52,13 @@ def read(path: Path) -> GaussianCloud:
         raise InputError(
             f"has {len(data):,} bytes, not a multiple of the {RECORD.itemsize} that a splat takes", path=path
         )
-    with malformed(path, "a .splat file"):
-        stored = data.view(RECORD)
-        rows = empty_splats(len(stored))
+    stored = data.view(RECORD)
 
-        def decode(part: slice) -> None:
-            _decode(path, stored[part], rows[part])
-            release_pages(stored[part])
+    def decode(part: slice, rows: npt.NDArray[Any]) -> None:
+        _decode(path, stored[part], rows)
+        release_pages(stored[part])
 
-        fill(len(stored), decode)
-        return GaussianCloud(rows, Header("splat"))
+    return Decoded(path, "a .splat file", splat_kind(), len(stored), Header("splat"), decode)
 
 
 def write(
@@ -120,4 +123,5 @@ FORMAT = Format(
     read,
     Writer(write, unsupported, lossy=True),
     bare=True,
+    decoded=decoded,
 )

@@ -37,7 +37,8 @@ from ..files import render_modes, writing
 from ..kernels import parallel, quaternions
 from ..progress import nothing, shared
 from . import _rows
-from ._blocks import Chosen, fill
+from ._blocks import Chosen
+from ._decoded import Decoded
 from ._format import Format, Loss, Writer
 from ._turn import Signs, of_harmonics, of_rotations, turn
 
@@ -46,6 +47,8 @@ ANTIALIASED, EXTENDED = 1, 2  # flags
 AXES_RECORD = 0xADBE0003  # the extension that names the axes, as 1 + their place in `frames.NAMES`
 AXES = "rub"  # of files that do not say
 COLOUR = 0.15  # a colour byte is 255 (0.5 + 0.15 f_dc): room beyond 0..1
+_WHAT = "an SPZ file"
+Bytes = npt.NDArray[np.uint8]
 _COMPONENT = 511 * np.sqrt(2.0)  # nine bits for a quaternion's component within 1 / sqrt 2
 COMPACT_BITS = 12  # behind the point of compact positions
 _LEGACY_TAIL = 1 << 20  # extensions that may follow the splats in versions 1 to 3
@@ -75,27 +78,25 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path, *, axes: str | None = None) -> GaussianCloud:
-    """Read an SPZ file of any version.
+    """Read an SPZ file of any version; arguments and errors as of `decoded`."""
+    return decoded(path, axes=axes).whole()
+
+
+def decoded(
+    path: Path, data: Bytes | None = None, *, axes: str | None = None, into: str | None = frames.CLOUD
+) -> Decoded:
+    """The splats of an SPZ file, or of its bytes.
 
     Args:
-        path: the file.
         axes: those that it is in if it does not say; `AXES` by default.
+        into: those that they are turned into; None for as they are stored.
 
     Raises:
         InputError: damaged, cut short, of an unknown version, or a header that claims too much.
         EngineUnavailable: version 4 where zstandard is broken.
     """
-    return decoded(path, mapped(path), axes=axes)
-
-
-def decoded(
-    path: Path, data: npt.NDArray[np.uint8], *, axes: str | None = None, into: str | None = frames.CLOUD
-) -> GaussianCloud:
-    """The splats of the bytes of an SPZ file, turned into the axes `into`; as stored where that is None.
-
-    Errors as of `read`.
-    """
-    with malformed(path, "an SPZ file"):
+    data = mapped(path) if data is None else data
+    with malformed(path, _WHAT):
         header = head(path, data)
         widths = header.widths()
         check_expansion(path, len(data), header.points * sum(widths))
@@ -118,22 +119,20 @@ def decoded(
         known = said or axes or AXES
         signs = frames.signs(known, into or known)
         tables = [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)]
-        rows = _rows.empty_splats(header.points, header.degree)
 
-        def decode(part: slice) -> None:
-            _decode(header, [stored[part] for stored in tables], rows[part])
-            turn(rows[part], header.degree, signs)
+        def decode(part: slice, rows: npt.NDArray[Any]) -> None:
+            _decode(header, [stored[part] for stored in tables], rows)
+            turn(rows, header.degree, signs)
 
-        fill(header.points, decode)
-        mip = bool(header.flags & ANTIALIASED)
-        comments = (render_modes.comment(render_modes.MIP),) if mip else ()
+        comments = (render_modes.comment(render_modes.MIP),) if header.flags & ANTIALIASED else ()
         notes = (f"axes {frames.described(known)}, {frames.why(said, axes)}", *notes)
-        return GaussianCloud(rows, Header("spz", comments, notes=notes, axes=known))
+        about = Header("spz", comments, notes=notes, axes=known)
+        return Decoded(path, _WHAT, _rows.splat_kind(header.degree), header.points, about, decode)
 
 
 def head(path: Path, data: npt.NDArray[np.uint8]) -> SpzHeader:
-    """What the first bytes of an SPZ file say; errors as of `read`."""
-    with malformed(path, "an SPZ file"):
+    """What the first bytes of an SPZ file say; errors as of `decoded`."""
+    with malformed(path, _WHAT):
         return _header(path, _plain_head(data[:4096].tobytes()))
 
 
@@ -321,4 +320,5 @@ FORMAT = Format(
     read,
     Writer(write, unsupported, lossy=True, qualities={"full": FULL, "compact": COMPACT}),
     takes=frozenset({"axes"}),
+    decoded=decoded,
 )

@@ -29,7 +29,7 @@ from ..kernels.structured import release_pages
 from ..results.shown import counted
 from . import _gltf_colours
 from ._activated import QUATERNION, logarithms, logits
-from ._blocks import fill
+from ._decoded import fill
 from ._format import Format, Writer
 from ._place import Place
 from ._rows import first_rest, splat_names

@@ -18,7 +18,7 @@ from gscli.cloud import GaussianCloud
 from gscli.containers import gzip
 from gscli.convert import convert, differences
 from gscli.errors import GscliError, UsageError, WriteRefused
-from gscli.formats import _blocks
+from gscli.formats import _decoded
 from gscli.kernels import structured
 from tests.formats import samples
 
@@ -167,10 +167,10 @@ def test_blocks_and_threads_change_nothing(tmp_path, make_scene, monkeypatch, na
     for count in (255, 511, 512, 513, 1300):
         scene = make_scene(count, 2)
         kept = np.random.default_rng(count).permutation(count)[: count - 3]
-        monkeypatch.setattr(_blocks, "BLOCK", 1 << 13)
+        monkeypatch.setattr(_decoded, "BLOCK", 1 << 13)
         formats.write(tmp_path / f"one{suffix}", scene, index=kept, allow_lossy=True, overwrite=True)
         whole = formats.read(tmp_path / f"one{suffix}")
-        monkeypatch.setattr(_blocks, "BLOCK", 512)
+        monkeypatch.setattr(_decoded, "BLOCK", 512)
         done = []
         formats.write(
             tmp_path / f"many{suffix}",
@@ -188,7 +188,7 @@ def test_blocks_and_threads_change_nothing(tmp_path, make_scene, monkeypatch, na
 
 @pytest.mark.parametrize("name", sorted(STEPS))
 def test_a_value_that_no_codec_holds_is_named_by_its_row(tmp_path, make_scene, monkeypatch, name):
-    monkeypatch.setattr(_blocks, "BLOCK", 512)
+    monkeypatch.setattr(_decoded, "BLOCK", 512)
     suffix = formats.FORMATS.get(name).suffixes[0]
     for column in ("scale_1", "opacity"):
         scene = make_scene(1300, 1)
@@ -208,7 +208,7 @@ HELD = {"compressed_ply": 0.8, "gltf": 0.3, "pcd": 0.3, "safetensors": 0.3, "spl
 @pytest.mark.parametrize("name", sorted(HELD))
 def test_no_second_scene_is_held_in_memory(tmp_path, make_scene, monkeypatch, name):
     suffix = formats.FORMATS.get(name).suffixes[0]
-    monkeypatch.setattr(_blocks, "BLOCK", 512)
+    monkeypatch.setattr(_decoded, "BLOCK", 512)
     monkeypatch.setattr(structured, "BLOCK_BYTES", 1 << 18)
     monkeypatch.setattr(gzip, "SEGMENT", 1 << 16)
     monkeypatch.setenv("GSCLI_THREADS", "2")
@@ -340,7 +340,7 @@ def test_a_quality_of_a_format_without_or_of_no_such_name_is_refused(tmp_path, m
 def test_ksplat_is_read_alike_in_blocks(tmp_path, make_scene, monkeypatch, level):
     path = samples.ksplat(tmp_path / "x.ksplat", make_scene(100, 1, normals=False), level)
     whole = formats.read(path)
-    monkeypatch.setattr(_blocks, "BLOCK", 7)
+    monkeypatch.setattr(_decoded, "BLOCK", 7)
     assert np.array_equal(formats.read(path).rows, whole.rows)
 
 
@@ -349,7 +349,7 @@ def test_sog_is_read_alike_in_blocks(tmp_path, make_scene, monkeypatch, version)
     pytest.importorskip("PIL")
     path = samples.sog(tmp_path / "x.sog", make_scene(100, 1, normals=False), version)
     whole = formats.read(path)
-    monkeypatch.setattr(_blocks, "BLOCK", 7)
+    monkeypatch.setattr(_decoded, "BLOCK", 7)
     assert np.array_equal(formats.read(path).rows, whole.rows)
 
 

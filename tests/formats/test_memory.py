@@ -11,7 +11,7 @@ import pytest
 
 from gscli import formats
 from gscli.cloud import GaussianCloud, as_cloud
-from gscli.formats._blocks import BLOCK
+from gscli.formats._decoded import BLOCK
 
 ROWS = 12 * BLOCK
 SUFFIXES = (".xyz", ".csv", ".las", ".laz")
