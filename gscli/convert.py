@@ -6,7 +6,8 @@ One module: what is written and what is measured of it are the same rows, held w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -235,17 +236,15 @@ def differences(
         return {}
 
     def largest(part: slice) -> list[float]:
-        pair = _rows(wanted, part, order), _rows(found, part)
         out = []
-        for names, of in applying.values():
-            if _alike(*pair, names):  # as harmonics in most formats of floats
-                out.append(0.0)
-                continue
-            a, b = (GaussianCloud(rows).columns(names).astype(np.float64) for rows in pair)
-            with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
-                out.append(float(np.max(of(a, b))))
-        for rows in pair:
-            release_pages(rows)
+        with _rows(wanted, part, order) as one, _rows(found, part) as other:
+            for names, of in applying.values():
+                if _alike(one, other, names):  # as harmonics in most formats of floats
+                    out.append(0.0)
+                    continue
+                a, b = (GaussianCloud(rows).columns(names).astype(np.float64) for rows in (one, other))
+                with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is infinite
+                    out.append(float(np.max(of(a, b))))
         return out
 
     most = np.zeros(len(applying))
@@ -256,13 +255,18 @@ def differences(
     return dict(zip(applying, most.tolist(), strict=True))
 
 
+@contextmanager
 def _rows(
     scene: GaussianCloud | Decoded, part: slice, order: npt.NDArray[np.int64] | None = None
-) -> npt.NDArray[Any]:
-    """Some rows of a scene; of a cloud in another order, the rows at that."""
+) -> Iterator[npt.NDArray[Any]]:
+    """Some rows of a scene, while the context lasts; of a cloud in another order, the rows at that."""
     if isinstance(scene, Decoded):
-        return scene.rows(part)
-    return scene.rows[part] if order is None else take_rows(scene.rows, order[part])
+        with scene.rows(part) as rows:
+            yield rows
+    else:
+        rows = scene.rows[part] if order is None else take_rows(scene.rows, order[part])
+        yield rows
+        release_pages(rows)
 
 
 def _alike(a: npt.NDArray[Any], b: npt.NDArray[Any], names: Sequence[str]) -> bool:

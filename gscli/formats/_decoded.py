@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +50,34 @@ class Decoded:
         """The scene without its rows."""
         return GaussianCloud(np.empty(0, self.kind), self.header)
 
-    def rows(self, part: slice) -> Array:
-        """Some rows.
+    @cached_property
+    def _rooms(self) -> parallel.Rooms:
+        return parallel.Rooms(self.kind)
+
+    @contextmanager
+    def rows(self, part: slice) -> Iterator[Array]:
+        """Some rows, while the context lasts: others take their room.
 
         Raises:
             InputError: they are damaged, here and wherever rows are decoded.
         """
-        with malformed(self.path, self.what):
-            rows = np.empty(part.stop - part.start, self.kind)
-            self.decode(part, rows)
-            return rows
+        room = self._filled(part)
+        yield room[: part.stop - part.start]
+        self._rooms.give(room)
 
     def blocks(self) -> Iterator[Array]:
-        """All rows, a few megabytes at a time."""
-        return parallel.in_order(self.rows, parts(self.count))
+        """All rows, a few megabytes at a time, each until the next is asked for."""
+        slices = parts(self.count)
+        for part, room in zip(slices, parallel.in_order(self._filled, slices), strict=True):
+            yield room[: part.stop - part.start]
+            self._rooms.give(room)
+
+    def _filled(self, part: slice) -> Array:
+        """Room that begins with some rows."""
+        with malformed(self.path, self.what):
+            room = self._rooms.take(part.stop - part.start)
+            self.decode(part, room[: part.stop - part.start])
+            return room
 
     def whole(self) -> GaussianCloud:
         """The scene with all of its rows in memory."""

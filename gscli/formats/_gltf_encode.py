@@ -141,20 +141,24 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
     return out
 
 
-def encode(attributes: Sequence[Attribute], cloud: GaussianCloud, first: int) -> dict[str, Array]:
+def encode(
+    attributes: Sequence[Attribute], cloud: GaussianCloud, first: int, room: npt.NDArray[np.float32]
+) -> dict[str, Array]:
     """What attributes hold of a block of rows, by their names: (rows, width) each.
 
     Args:
         first: the number of the block's first row, for messages.
+        room: as many floats as the block has values, for some of what is returned to lie in.
 
     Raises:
         GscliError: a value is not finite.
     """
     plain = {one.name: one.encode.columns for one in attributes if isinstance(one.encode, Plain)}
-    stored = [name for name in _ACTIVATED if name in cloud.fields]
+    taken = {name for columns in plain.values() for name, _ in columns}
+    stored = [name for name in _ACTIVATED if name in cloud.fields and name not in taken]
     beside = [name for name in stored if cloud.rows.dtype[name] == np.float32]
     groups = [*plain.values(), *([(name, 1.0)] for name in beside)]
-    tables, clean = spread(cloud.rows, groups)  # all that is stored, in one pass over the rows
+    tables, clean = spread(cloud.rows, groups, room)  # all that is stored, in one pass over the rows
     made = dict(zip(plain, tables, strict=False))
     if not clean:
         for name, columns in plain.items():

@@ -188,14 +188,17 @@ def _fill(
     Returns:
         (2, 3) float32, the least and the largest positions.
     """
+    rooms = parallel.Rooms(np.float32)
 
-    def padded(part: slice) -> list[Array]:
-        made = chosen.gathered(part, lambda cloud: encode(attributes, cloud, part.start))
-        return [one.padded(made[one.name]) for one in attributes]
+    def padded(part: slice) -> tuple[Array, list[Array]]:
+        size = (part.stop - part.start) * len(chosen.cloud.fields)
+        room = rooms.take(size)
+        made = chosen.gathered(part, lambda cloud: encode(attributes, cloud, part.start, room))
+        return room, [one.padded(made[one.name]) for one in attributes]
 
     bounds = np.array([[np.inf] * 3, [-np.inf] * 3], np.float32)
     parts = chosen.blocks()
-    for part, pieces in zip(parts, parallel.in_order(padded, parts), strict=True):
+    for part, (room, pieces) in zip(parts, parallel.in_order(padded, parts), strict=True):
         at = start
         for one, piece in zip(attributes, pieces, strict=True):
             stream.seek(at + part.start * one.step)
@@ -203,6 +206,7 @@ def _fill(
             at += len(chosen) * one.step
         bounds[0] = np.minimum(bounds[0], [column.min() for column in pieces[0].T])
         bounds[1] = np.maximum(bounds[1], [column.max() for column in pieces[0].T])
+        rooms.give(room)
         told(part.stop - part.start)
     stream.seek(0, os.SEEK_END)
     return bounds

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import GscliError
+from ..kernels.columns import spread
 from ..kernels.structured import take_rows
 from ._format import Loss
 
@@ -111,11 +112,16 @@ def selected(cloud: GaussianCloud, index: npt.NDArray[Any] | None) -> GaussianCl
 
 
 def packed(rows: Array, kind: np.dtype[Any]) -> Array:
-    """Rows as `kind` has them, column by column only where their type is another."""
+    """Rows as `kind` has them: float32 in one pass, column by column only where types differ."""
     if rows.dtype == kind:
         return np.ascontiguousarray(rows)
+    names = kind.names or ()
+    floats = all(rows.dtype[name] == kind[name] == np.float32 for name in names)
+    if floats and 0 < kind.itemsize == 4 * len(names):
+        (table,), _ = spread(rows, [[(name, 1.0) for name in names]])
+        return table.view(kind)[:, 0]
     out = np.empty(len(rows), kind)
-    for name in kind.names or ():
+    for name in names:
         out[name] = rows[name]
     return out
 

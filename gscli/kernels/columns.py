@@ -69,18 +69,22 @@ def square_sums(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float64]:
     return sums
 
 
-def spread(rows: Array, groups: Sequence[Signed]) -> tuple[list[Array], bool]:
+def spread(
+    rows: Array, groups: Sequence[Signed], room: npt.NDArray[np.float32] | None = None
+) -> tuple[list[Array], bool]:
     """Take groups of columns out of rows, each as a table of its own.
 
     Args:
         rows: (n,) structured.
         groups: columns of one number a row.
+        room: floats that may be overwritten, for the tables to lie in; None for new memory.
 
     Returns:
         (n, columns of the group) float32, C-contiguous, for each group; and whether all of them are finite.
     """
     widths = [len(group) for group in groups]
-    out = np.empty(len(rows) * sum(widths), np.float32)
+    size = len(rows) * sum(widths)
+    out = np.empty(size, np.float32) if room is None else room[:size]
     tables, first = [], 0
     for width in widths:
         table = out[first : first + len(rows) * width].reshape(len(rows), width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -112,6 +113,28 @@ def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
             yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class Rooms:
+    """Arrays that threads use again and again: new memory takes as long as filling it.
+
+    Args:
+        kind: what they are of.
+    """
+
+    def __init__(self, kind: npt.DTypeLike) -> None:
+        self._kind, self._spare = kind, deque[npt.NDArray[Any]]()
+
+    def take(self, count: int) -> npt.NDArray[Any]:
+        """(at least `count`,) of whatever values."""
+        with suppress(IndexError):  # no thread waits for another
+            if len(room := self._spare.pop()) >= count:
+                return room
+        return np.empty(count, self._kind)
+
+    def give(self, room: npt.NDArray[Any]) -> None:
+        """Have an array used again, at which nobody looks any more."""
+        self._spare.append(room)
 
 
 def blocks(count: int, size: int = BLOCK) -> list[slice]:
