@@ -92,7 +92,7 @@ def lod(
     suffix, form = level_written_as(to)
     place = os.path.join(output, f"0{suffix}")
     target = Target.of(place, allow_lossy=allow_lossy, axes=axes, quality=quality)
-    budget.refuse_in_memory(target, memory)
+    budget.refuse_in_memory(form, memory)
     refuse_existing(Path(output), overwrite=overwrite)
     sources = [read.path, *([] if cameras is None else [Path(cameras)])]
     writing.check_outputs(also_written, overwrite=overwrite, sources=sources)

@@ -114,7 +114,7 @@ def simplify(
     )
     others = [*also_written, *([] if index is None else [os.fspath(index)])]
     sources = [read.path, *([] if cameras is None else [Path(cameras)])]
-    budget.refuse_in_memory(to, memory)
+    budget.refuse_in_memory(to.format, memory)
     formats.check_outputs([to], others, sources=sources, overwrite=overwrite)
     given = None if cameras is None else camera_files.read(cameras)
 

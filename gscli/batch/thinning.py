@@ -85,9 +85,10 @@ def run_simplify(task: Task) -> Answer:
 
 def simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     """Outputs keep the name of their scene."""
-    from ..formats import Source
+    from ..errors import naming
+    from ..formats import Source, Target
     from ..simplifying.asked import require_sense
-    from ..simplifying.budget import refuse_cells
+    from ..simplifying.budget import refuse_cells, refuse_in_memory
     from ..simplifying.drawing import require
     from ..simplifying.methods import PAIRS
 
@@ -99,6 +100,8 @@ def simplify_outputs(source: str, place: Place, parameters: Parameters) -> list[
     require(*_drawn(parameters), judged=given["min_psnr"] is not None)
     scene = Source.of(source)
     paths = [place.path(scene.stem + suffix_of(scene))]
+    with naming(source):
+        refuse_in_memory(Target.of(paths[0]).format, parameters.get("memory_limit"))
     if "index" in parameters:
         paths.append(place.path(f"{scene.stem}.npy", parameters["index"]))
     return paths
@@ -129,6 +132,7 @@ def lod_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     from ..formats import Source
     from ..lod import level_written_as
     from ..simplifying.asked import levels_asked
+    from ..simplifying.budget import refuse_in_memory
     from ..simplifying.drawing import require
 
     given = parameters.get
@@ -136,7 +140,7 @@ def lod_outputs(source: str, place: Place, parameters: Parameters) -> list[str]:
     asked = levels_asked(ratio=given("ratio", 0.5), **{name: given(name) for name in names})
     require(*_drawn(parameters), judged=asked.limit is not None)
     to = given("to", "ply")
-    level_written_as(to)
+    refuse_in_memory(level_written_as(to)[1], given("memory_limit"))
     writable_suffix(to, given("allow_lossy", False))
     return [place.path(Source.of(source).stem) + "/"]
 

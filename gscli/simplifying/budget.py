@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import UsageError
-from ..formats import Target
+from ..formats import Format
 from ..grids.budget import too_small
 from ..kernels import merging, parallel, splatting, structured
 from ..splats import in_place
@@ -59,11 +59,11 @@ def sparing(limit: int | None, cloud: GaussianCloud, most: int, *, views: int | 
     return True
 
 
-def refuse_in_memory(target: Target, limit: int | None) -> None:
-    """Refuse a limit beside an output that is made in memory."""
-    if limit is not None and not target.writer.streams:
+def refuse_in_memory(form: Format, limit: object) -> None:
+    """Refuse a limit beside an output in a format that is made in memory."""
+    if limit is not None and form.writer is not None and not form.writer.streams:
         raise UsageError(
-            f"`memory_limit` writes .ply: {target.format.name} is made in memory",
+            f"`memory_limit` writes .ply: {form.name} is made in memory",
             remedy="write .ply, and convert that",
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import _core, scene
+from gscli import _core, formats, scene
 from gscli.cli import main
 from gscli.cli._batched import Batched
 from gscli.formats import ply
@@ -603,6 +603,20 @@ def test_comparisons_of_a_batch_keep_to_a_limit_each(folder: Path) -> None:
     pages = batch(*words, "--memory-limit", "1GB", "--html", "pages", "--out-dir", "out")
     assert pages.exit_code == 2
     assert "--html draws all points at once" in pages.stderr
+
+
+def test_an_output_that_is_made_in_memory_is_refused_beside_a_limit_before_anything_runs(
+    folder: Path,
+) -> None:
+    limit = ("--memory-limit", "1GB", "--out-dir", "out", "--workers", "1")
+    levels = batch("lod", "scenes/*.ply", "--to", "sog", "--allow-lossy", *limit)
+    assert (levels.exit_code, levels.stderr.count("\n")) == (2, 1), levels.output
+    assert "--memory-limit writes .ply: sog is made in memory" in levels.stderr
+    formats.write("scenes/room/", scene.make(9, sh_degree=0), allow_lossy=True)
+    thinned = batch("simplify", "scenes/*.ply", "scenes/room", "--target", "50%", *limit)
+    assert (thinned.exit_code, thinned.stderr.count("\n")) == (2, 1), thinned.output
+    assert "scenes/room: --memory-limit writes .ply: scenesplat is made in memory" in thinned.stderr
+    assert not (folder / "out").exists()
 
 
 def test_the_table_fits_into_100_columns_however_long_a_path_is(folder: Path) -> None:
