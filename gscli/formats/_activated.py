@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import fields
 from ..cloud import GaussianCloud
-from ..errors import GscliError, InputError
+from ..errors import InputError
 from ..kernels.columns import put_signed, spread
 from . import _rows
 from ._turn import Signs, half_turn
@@ -85,10 +85,7 @@ def finite(values: Array, cloud: GaussianCloud, names: Sequence[str], first: int
     finite = np.isfinite(values)
     if not finite.all():
         row, column = (int(place[0]) for place in np.nonzero(~finite))
-        what = f"row {first + row} has {names[column]} = {cloud.rows[names[column]][row]}"
-        raise GscliError(
-            f"{what}, which this format cannot hold", remedy="write .ply, or drop such rows first"
-        )
+        raise _rows.not_held(first + row, names[column], cloud.rows[names[column]][row])
     return values
 
 
@@ -113,9 +110,8 @@ def rotations(signs: Signs, cloud: GaussianCloud, first: int, made: Made) -> Arr
     stored = _planes(cloud, fields.ROTATION, made)
     with np.errstate(all="ignore"):
         lengths = np.sqrt(sum(np.square(plane, dtype=np.float64) for plane in stored))
-        clean = np.isfinite(lengths.sum())
-    if not clean:
-        finite(np.stack(stored, axis=1), cloud, fields.ROTATION, first)
+        if lengths.size and not lengths.max() <= _rows.LARGEST:  # NaN is not
+            finite(np.stack(stored, axis=1).astype(np.float32), cloud, fields.ROTATION, first)
     lengths[np.abs(lengths - 1.0) < _NEARLY_UNIT] = 1.0
     missing = lengths == 0
     lengths[missing] = 1.0

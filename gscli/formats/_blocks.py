@@ -46,11 +46,15 @@ class Chosen:
 
     def planes(self, names: Sequence[str], part: slice) -> Array:
         """(rows of the block, len(names)) float64; errors as of `gscli.formats._rows.planes`."""
-        return self.gathered(part, lambda cloud: _rows.planes(cloud, names, first=part.start))
+        return self.gathered(part, lambda cloud: _rows.planes(cloud, names, first=self._numbers(part)))
 
     def alpha_bytes(self, part: slice) -> Array:
         """(rows of the block,) opacity as a byte, see `gscli.formats._rows.alpha_bytes`."""
-        return self.gathered(part, lambda cloud: _rows.alpha_bytes(cloud, first=part.start))
+        return self.gathered(part, lambda cloud: _rows.alpha_bytes(cloud, first=self._numbers(part)))
+
+    def _numbers(self, part: slice) -> int | Array:
+        """The number in the cloud of the first row of a block, or of each of its rows."""
+        return part.start if self.index is None else self.index[part]
 
     def gathered(self, part: slice, gather: Callable[[GaussianCloud], Gathered]) -> Gathered:
         """What is made of a block's rows, which it must not view.

@@ -17,6 +17,7 @@ from ._format import Loss
 
 Array = npt.NDArray[Any]
 
+LARGEST = float(np.finfo(np.float32).max)
 # Opacity in one byte: 0 and 255 stand for the ends of the range, whose logits are infinite. Half a
 # quantum further in, they are finite and still come back as the same byte.
 _ALPHAS = np.arange(256) / 255.0
@@ -126,28 +127,50 @@ def packed(rows: Array, kind: np.dtype[Any]) -> Array:
     return out
 
 
-def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int = 0) -> Array:
+def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int | Array = 0) -> Array:
     """(N, len(names)) float64 values for a codec; of f_dc, where there are red, green and blue, theirs.
 
     Args:
         cloud: the rows.
         names: their columns.
-        first: the number of the first row, for the message.
+        first: the number of the first row, or of each, for the message.
 
     Raises:
-        GscliError: a column is missing, or a value is not finite, which no codec can hold.
+        GscliError: a column is missing, or a value is not finite or beyond float32, which no codec can hold.
     """
     if tuple(names) == fields.SH_DC and is_coloured(cloud.fields):
         values = fields.dc_from_rgb(planes(cloud, fields.RGB, first=first) / _full(cloud))
     else:
         values = cloud.columns(names).T.astype(np.float64)
-    if not np.isfinite(values).all():
-        row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
-        raise GscliError(
-            f"row {first + row} has {names[column]} = {values[row, column]}, which this format cannot hold",
-            remedy="write .ply, or drop such rows first",
-        )
+    if values.size and not (values.min() >= -LARGEST and values.max() <= LARGEST):  # NaN is neither
+        row, column = (int(i[0]) for i in np.nonzero(~(np.abs(values) <= LARGEST)))
+        raise not_held(_number(first, row), names[column], values[row, column])
     return values
+
+
+def narrow(cloud: GaussianCloud, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """(N, len(names)) float32 of columns; what is infinite or no number stays so.
+
+    Raises:
+        GscliError: a finite value is beyond float32.
+    """
+    stored = cloud.columns(names).T
+    beyond = np.isfinite(stored) & (np.abs(stored) > LARGEST)
+    if beyond.any():
+        row, column = (int(i[0]) for i in np.nonzero(beyond))
+        raise not_held(row, names[column], stored[row, column])
+    values: npt.NDArray[np.float32] = stored.astype(np.float32)
+    return values
+
+
+def _number(first: int | Array, row: int) -> int:
+    return first + row if isinstance(first, int) else int(first[row])
+
+
+def not_held(row: int, column: str, value: Any) -> GscliError:
+    """The error of a value that a format cannot hold."""
+    what = f"row {row} has {column} = {value}, which this format cannot hold"
+    return GscliError(what, remedy="write .ply, or drop such rows first")
 
 
 def _full(cloud: GaussianCloud) -> Array:
@@ -156,12 +179,12 @@ def _full(cloud: GaussianCloud) -> Array:
     return np.array([np.iinfo(kind).max if kind.kind in "iu" else 1.0 for kind in kinds])
 
 
-def alpha_bytes(cloud: GaussianCloud, *, first: int = 0) -> npt.NDArray[np.uint8]:
+def alpha_bytes(cloud: GaussianCloud, *, first: int | Array = 0) -> npt.NDArray[np.uint8]:
     """(N,) opacity as a byte; infinite logits are 0 and 255. Arguments and errors as of `planes`."""
     logits = cloud.columns((fields.OPACITY,))[0]
     if np.isnan(logits).any():
-        row = first + int(np.flatnonzero(np.isnan(logits))[0])
-        raise GscliError(f"row {row} has opacity = nan, which this format cannot hold", remedy="write .ply")
+        row = int(np.flatnonzero(np.isnan(logits))[0])
+        raise not_held(_number(first, row), fields.OPACITY, logits[row])
     return to_bytes(fields.sigmoid(logits) * 255.0)
 
 

@@ -152,20 +152,22 @@ def unsupported(cloud: GaussianCloud) -> list[Loss]:
 
 
 def _activated(cloud: GaussianCloud) -> dict[str, npt.NDArray[Any]]:
-    types = {name: cloud.rows.dtype[name] for name in cloud.fields}
-    real = np.float64 if types["x"] == np.float64 else np.float32
+    for name in (fields.OPACITY, *fields.SCALE):
+        if len(rows := np.flatnonzero(np.isnan(cloud.rows[name]))):
+            raise _rows.not_held(int(rows[0]), name, cloud.rows[name][rows[0]])
+    doubles = any(cloud.rows.dtype[name] == np.float64 for name in fields.POSITION)
     with np.errstate(over="ignore"):  # the largest there is stands for what is larger
         scale = np.exp(cloud.columns(fields.SCALE).T.astype(np.float64))
-        scale = np.minimum(scale, np.finfo(np.float32).max).astype(np.float32)
+        scale = np.minimum(scale, _rows.LARGEST).astype(np.float32)
     out: dict[str, npt.NDArray[Any]] = {
-        "coord": cloud.xyz.astype(real),
+        "coord": cloud.xyz.astype(np.float64 if doubles else np.float32),
         COLOUR: _rows.to_bytes(fields.rgb_from_dc(_rows.planes(cloud, fields.SH_DC)) * 255),
         "opacity": fields.sigmoid(cloud.columns((fields.OPACITY,))[0]).astype(np.float32),
         "scale": scale,
-        "quat": cloud.columns(fields.ROTATION).T.astype(np.float32),
+        "quat": _rows.narrow(cloud, fields.ROTATION),
     }
     if set(fields.NORMAL) <= set(cloud.fields):
-        out["normal"] = cloud.columns(fields.NORMAL).T.astype(np.float32)
+        out["normal"] = _rows.narrow(cloud, fields.NORMAL)
     out |= {name: np.ascontiguousarray(cloud.rows[name]) for name in _LABELS if name in cloud.fields}
     return out
 

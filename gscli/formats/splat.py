@@ -27,7 +27,7 @@ from ..progress import nothing, shared
 from ._blocks import Chosen
 from ._decoded import Decoded
 from ._format import Format, Loss, Writer
-from ._rows import LOGITS, columns_of, dropped, require_splats, splat_kind, to_bytes
+from ._rows import LARGEST, LOGITS, columns_of, dropped, require_splats, splat_kind, to_bytes
 
 RECORD = np.dtype([("xyz", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 
@@ -108,7 +108,7 @@ def _encoded(chosen: Chosen, part: slice) -> bytes:
     out = np.empty(part.stop - part.start, RECORD)
     out["xyz"] = chosen.planes(fields.POSITION, part)
     with np.errstate(over="ignore"):  # the largest there is stands for what is larger
-        out["scale"] = np.minimum(np.exp(chosen.planes(fields.SCALE, part)), np.finfo(np.float32).max)
+        out["scale"] = np.minimum(np.exp(chosen.planes(fields.SCALE, part)), LARGEST)
     out["rgba"][:, :3] = to_bytes(fields.rgb_from_dc(chosen.planes(fields.SH_DC, part)) * 255)
     out["rgba"][:, 3] = chosen.alpha_bytes(part)
     out["rot"] = to_bytes(quaternions.unit(chosen.planes(fields.ROTATION, part)) * 128 + 128)
