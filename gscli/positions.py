@@ -55,7 +55,8 @@ def as_array(points: Any, what: str) -> npt.NDArray[Any]:
     with np.errstate(invalid="ignore"):
         low, high = float(array.min()), float(array.max())
     if not (low >= -LARGEST and high <= LARGEST):  # true of NaN
-        odd = int(np.sum(~np.all(np.abs(array) <= LARGEST, axis=1)))
+        wide = array.astype(np.float64)  # in float32 the bound would be infinite, and hold infinity
+        odd = int(np.sum(~np.all(np.abs(wide) <= LARGEST, axis=1)))
         raise _unsearchable(odd, len(array), what)
     return array
 

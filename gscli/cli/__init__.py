@@ -43,7 +43,7 @@ def _one_line(running: Callable[[], click.Command]) -> Iterator[None]:
         yield
     except GscliError as error:
         command = running()
-        raise _Failure(error.told(lambda argument: spelt(argument, command)), error.exit_code) from None
+        raise _Failure(error.told(lambda argument: spelt(argument, command, main)), error.exit_code) from None
     except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # new in Click 8.2: shows the help
         raise
     except click.UsageError as error:

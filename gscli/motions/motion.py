@@ -89,17 +89,17 @@ class Motion:
 
         None where lengths change with direction, or vanish.
         """
-        with np.errstate(over="ignore"):
-            squares = self.linear * self.linear
-        scale = math.sqrt(math.fsum(squares.ravel().tolist()) / 3)
+        _, power = math.frexp(np.abs(self.linear).max())
+        linear = np.ldexp(self.linear, -power)  # exactly as much, and its squares are numbers
+        scale = math.sqrt(math.fsum((linear * linear).ravel().tolist()) / 3)
         if not 0 < scale < math.inf:
             return None
-        rotation = self.linear / scale
+        rotation = linear / scale
         if np.abs(applied(rotation.T, rotation) - np.eye(3)).max() > TOLERANCE:
             return None
         for _ in range(2):  # of Newton's to the orthogonal matrix nearest to it
             rotation = applied(rotation, 1.5 * np.eye(3) - 0.5 * applied(rotation.T, rotation))
-        return scale, rotation
+        return math.ldexp(scale, power), rotation
 
     @property
     def turns(self) -> bool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import fields, flaws
 from ..cameras import box
 from ..cloud import GaussianCloud
-from ..errors import InputError
+from ..errors import InputError, naming
 from ..files import render_modes
 from ..kernels import covariances, elementary, merging, parallel, structured
 from ..kernels.columns import abreast, gather
@@ -50,7 +50,8 @@ class Gaussians:
             InputError: it has none that can be merged, or some that no renderer can draw.
         """
         require(cloud, name)
-        low, high = box(cloud.xyz)
+        with naming(name):
+            low, high = box(cloud.xyz)
         size = float(np.sqrt(((high - low) ** 2).sum())) / 2 or 1.0
         mass = np.empty(len(cloud))
         for start, block in cloud.column_blocks(SHAPE):

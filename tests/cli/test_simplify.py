@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import _core
+from gscli import _core, formats, scene
 from gscli.cli import main
+from gscli.cloud import GaussianCloud
 from tests.cli.refusals import of_a_call as failed
 
 SCENE = Path(__file__).parent.parent / "data" / "scene.ply"
@@ -87,3 +90,23 @@ def test_points_alone_are_sent_to_resample(tmp_path: Path) -> None:
     path.write_text("0 0 0\n1 1 1\n")
     done = CliRunner().invoke(main, ["simplify", str(path), str(tmp_path / "out.ply"), "--target", "1"])
     failed(done, 3, "holds points and no Gaussians, which alone are merged; thin it by resample")
+
+
+def test_what_another_command_does_first_is_spelt_as_that_has_it(tmp_path: Path) -> None:
+    rows = scene.make(50, sh_degree=0).rows
+    rows["x"][3] = np.nan
+    formats.write(tmp_path / "a.ply", GaussianCloud(rows))
+    done = CliRunner().invoke(main, ["simplify", str(tmp_path / "a.ply"), "o.ply", "--target", "9"])
+    assert done.exit_code == 3
+    assert done.stderr.endswith("by resample with --target 100% and --drop-invalid=gaussians\n")
+
+
+def test_scenes_too_wide_to_be_looked_at_are_named(tmp_path: Path) -> None:
+    rows = scene.make(50, sh_degree=0).rows
+    rows["x"] *= np.float32(1e33)
+    path = tmp_path / "wide.ply"
+    formats.write(path, GaussianCloud(rows))
+    for words in (["simplify", str(path), "o.ply", "--target", "9"], ["lod", str(path), str(tmp_path / "l")]):
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 3
+        assert re.match(rf"gscli: error: {path}: has positions of \S+, too far apart", done.stderr)

@@ -181,6 +181,15 @@ def test_what_gaussians_cannot_follow_is_refused(linear: Array) -> None:
     Motion(linear, np.zeros(3)).require(fields.POSITION)
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e-170, 1e170, 1e300])
+def test_a_scale_is_one_however_far_from_one_it_is(factor: float) -> None:
+    found = Motion.turn((20.0, -70, 145)).then(Motion.scaling(factor)).similarity
+    assert (
+        found is None if factor == 5e-324 else found is not None and np.isclose(found[0], factor, rtol=1e-12)
+    )
+    assert Motion(np.zeros((3, 3)), np.zeros(3)).similarity is None
+
+
 def test_densities_are_turned_and_not_scaled() -> None:
     names = ("density", *fields.POSITION, *fields.SCALE, *fields.ROTATION)
     Motion.turn((1.0, 2, 3)).require(names)

@@ -95,12 +95,13 @@ def test_progress_counts_every_query_once(engine):
 def test_coordinates_that_are_not_finite_are_refused_with_their_count(engine, value, column):
     good, bad = np.eye(3), np.eye(3)
     bad[1:, column] = value
-    with pytest.raises(
-        InputError, match="2 of 3 targets have coordinates that are not finite or beyond 1e\\+150"
-    ):
-        engine.index(bad)
-    with pytest.raises(InputError, match="2 of 3 queries"):
-        engine.index(good).nearest(bad)
+    for kind in (np.float64, np.float32)[: 1 if value == 1e200 else 2]:
+        with pytest.raises(
+            InputError, match="2 of 3 targets have coordinates that are not finite or beyond 1e\\+150"
+        ):
+            engine.index(bad.astype(kind))
+        with pytest.raises(InputError, match="2 of 3 queries"):
+            engine.index(good.astype(kind)).nearest(bad.astype(kind))
 
 
 def test_an_empty_cloud_is_refused_on_either_side(engine):
