@@ -12,6 +12,7 @@ _PUBLIC = {
     "DisagreementMonitor": "monitor",
     "GridSampler": "sampler",
     "Scenario": "scenario",
+    "cloud_of": "models",
     "collate": "collating",
     "density_consistency": "consistency",
     "method": "asked",
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .collating import collate as collate
     from .collating import split as split
     from .consistency import density_consistency as density_consistency
+    from .models import cloud_of as cloud_of
     from .monitor import DisagreementMonitor as DisagreementMonitor
     from .sampler import GridSampler as GridSampler
     from .scenario import Scenario as Scenario

@@ -13,15 +13,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from operator import index
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import arguments
 from .. import device as devices
 from ..device import is_torch, to_numpy
 from ..errors import UsageError
+from ..kernels.hashing import is_whole
 from ..rendering.views import of_file
 from ..results.shown import shown
 from ..watching import MATCHED_WITHIN
@@ -95,13 +98,16 @@ class DisagreementMonitor:
     ) -> None:
         if not (callable(log) or hasattr(log, "add_scalar")):
             raise UsageError("log is neither callable nor has it add_scalar")
-        if not 0 < threshold < float("inf"):
-            raise UsageError(f"the threshold must be a positive number, not {threshold}")
-        if queue < 1:
-            raise UsageError(f"the queue must hold at least one measurement, not {queue}")
+        if not (arguments.is_number(threshold) and 0 < threshold < float("inf")):
+            raise UsageError(f"`threshold` must be a positive number, not {arguments.spelt(threshold)}")
+        if not is_whole(queue) or queue < 1:
+            raise UsageError(f"`queue` must hold at least one measurement, not {queue!r}")
+        if not isinstance(tag, str):
+            raise UsageError(f"`tag` must be a text, not {arguments.told(tag)}")
+        arguments.require_flags(harmonics=harmonics)
         self.dropped = self.failed = self.restarts = 0
         self._log = log
-        self._threshold, self._tag = threshold, tag
+        self._threshold, self._tag = float(threshold), tag
         devices.require_named(device, "which GPU has room beside a training is not known")
         devices.resolve(device)
         self._device = device
@@ -112,7 +118,7 @@ class DisagreementMonitor:
         self._harmonics = harmonics
         self._drawing: dict[str, Any] | None = None
         self._told: set[str] = set()  # troubles
-        self._size = queue
+        self._size = index(queue)
         self._pending: deque[Measurement] = deque()
         self._results: deque[tuple[dict[str, float], int]] = deque()
         self._wake = threading.Condition()
@@ -141,8 +147,8 @@ class DisagreementMonitor:
         is copied is 56 bytes a Gaussian of each model, 236 with harmonics of degree 3.
 
         Args:
-            model_a, model_b: as `gscli.training.models.table` takes them: gsplat's parameters, or the model
-                of the reference code, its forks, or r2_gaussian.
+            model_a, model_b: as `gscli.training.cloud_of` takes them: parameters of gsplat or nerfstudio, or
+                the model of the reference code, its forks, or r2_gaussian.
             step: what the scalars are logged at.
         """
 
@@ -271,7 +277,7 @@ class DisagreementMonitor:
                 if job.kind == "models":
                     job.settings["before"] = self._drawing
                 answer = self._process.measure(job)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - what ended this thread nobody would be told of
                 self.failed += 1
                 deaths += 1
                 self._process.end()
@@ -301,5 +307,7 @@ def _copied(values: Any) -> npt.NDArray[Any]:
     if is_torch(values) and str(values.dtype) in ("torch.float16", "torch.bfloat16"):
         values = values.detach().float()
     array = np.array(to_numpy(values), order="C", copy=True)
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"numbers are measured, not {arguments.told(values)}")
     kept = array.dtype in (np.float32, np.float64) or array.dtype.kind in "iu"
     return array if kept else array.astype(np.float64)

@@ -104,6 +104,13 @@ def test_coordinates_that_are_not_finite_are_refused_with_their_count(engine, va
             engine.index(good.astype(kind)).nearest(bad.astype(kind))
 
 
+def test_infinite_coordinates_are_counted_in_float32_too(engine):
+    bad = np.eye(3, dtype="f4")
+    bad[1:, 2] = [np.inf, -np.inf]
+    with pytest.raises(InputError, match="2 of 3 targets have coordinates"):
+        engine.index(bad)
+
+
 def test_an_empty_cloud_is_refused_on_either_side(engine):
     with pytest.raises(InputError, match="there are no targets"):
         engine.index(np.zeros((0, 3)))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import _core, fields
+from gscli import _core, fields, formats
 from gscli.cloud import GaussianCloud
 from gscli.errors import UsageError
-from gscli.training import DisagreementMonitor
+from gscli.training import DisagreementMonitor, cloud_of
 from gscli.training.models import cloud as as_cloud
 from gscli.training.models import table
 from gscli.watching import disagreement, drawing
@@ -69,6 +69,38 @@ def test_tensors_that_are_trained_are_copied() -> None:
     np.testing.assert_allclose(found["f_rest_4"], made["f_rest_4"], atol=1e-3)
 
 
+def as_nerfstudio(made: GaussianCloud) -> dict[str, Any]:
+    parts = as_gsplat(made)
+    names = {"sh0": "features_dc", "shN": "features_rest"}
+    parts = {names.get(name, name): values for name, values in parts.items()}
+    return parts | {"features_dc": parts["features_dc"][:, 0], "opacities": parts["opacities"][:, None]}
+
+
+def test_parameters_of_nerfstudio_are_taken_too_whose_colours_alone_are_logits() -> None:
+    made = cloud(30, 1)
+    found = cloud_of(as_nerfstudio(made))
+    assert set(found.fields) == set(made.fields)
+    for name in made.fields:
+        np.testing.assert_array_equal(found[name], made[name])
+    plain = cloud(30, 0)
+    dc = cloud_of(as_nerfstudio(plain))["f_dc_1"]
+    np.testing.assert_allclose(fields.rgb_from_dc(dc), fields.sigmoid(plain["f_dc_1"]), atol=1e-6)
+    few = cloud_of(as_nerfstudio(made), harmonics=False)
+    np.testing.assert_array_equal(few["f_dc_1"], made["f_dc_1"])
+
+
+def test_a_parameter_dict_is_written_as_3dgs_orders_its_columns(tmp_path: Any) -> None:
+    torch = pytest.importorskip("torch")
+    made = cloud(30, 1)
+    model = torch.nn.ParameterDict(as_gsplat(made, torch.from_numpy))
+    formats.write(tmp_path / "model.ply", cloud_of(model))
+    found = formats.read(tmp_path / "model.ply")
+    order = (*fields.POSITION, *fields.SH_DC, *fields.sh_rest(1), "opacity", *fields.SCALE, *fields.ROTATION)
+    assert found.fields == order
+    for name in order:
+        np.testing.assert_array_equal(found[name], made[name])
+
+
 def test_densities_come_with_scales_as_they_are_bounded() -> None:
     made = cloud(20)
     model = SimpleNamespace(
@@ -90,6 +122,10 @@ def test_a_model_without_a_part_is_refused_by_its_name() -> None:
         table(model, harmonics=False)
     with pytest.raises(UsageError, match=r"opacity has shape \(4,\), and there are 5 positions"):
         table(as_gsplat(cloud(5)) | {"opacities": np.zeros(4)}, harmonics=False)
+    with pytest.raises(UsageError, match=r"harmonics have shape \(4, 3, 3\), and there are 5 positions"):
+        cloud_of(as_gsplat(cloud(5)) | {"shN": np.zeros((4, 3, 3))})
+    with pytest.raises(UsageError, match=r"model must be tensors or arrays of numbers, not 'all'"):
+        cloud_of(as_gsplat(cloud(5)) | {"means": "all"})
 
 
 @needs_core

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gscli.errors import UsageError
-from gscli.training import DisagreementMonitor
+from gscli.training import DisagreementMonitor, measuring
 from gscli.training.monitor import DEATHS
 from gscli.watching import disagreement
 
@@ -384,7 +384,7 @@ def test_the_process_is_nice_and_single_threaded():
 
 SCRIPT = """
 import logging, numpy as np, sys
-from gscli.training import DisagreementMonitor
+from gscli.training import DisagreementMonitor, measuring
 monitor = DisagreementMonitor(lambda scalars, step: print(step, scalars["corgs/point_fitness"], flush=True))
 monitor(np.zeros((9, 3)), np.zeros((9, 3)), 5)
 {end}
@@ -456,10 +456,56 @@ def test_measuring_imports_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("bad", [{"threshold": 0}, {"threshold": float("nan")}, {"queue": 0}, {"log": 3}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"threshold": 0},
+        {"threshold": float("nan")},
+        {"threshold": "0.3"},
+        {"queue": 0},
+        {"queue": 1.5},
+        {"tag": None},
+        {"harmonics": "yes"},
+        {"log": 3},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused_at_once(bad):
-    with pytest.raises(UsageError):
+    (name,) = bad
+    with pytest.raises(UsageError, match=name):
         DisagreementMonitor(**{"log": print, **bad})
+
+
+def test_a_threshold_may_be_a_number_of_numpy():
+    found = {}
+    with DisagreementMonitor(
+        lambda scalars, step: found.update(scalars), threshold=np.float32(0.5)
+    ) as monitor:
+        monitor(np.zeros((1, 3)), np.full((1, 3), 0.2), 0)
+    assert found["corgs/point_fitness"] == 1
+
+
+def test_whatever_goes_wrong_while_measuring_is_counted_and_measuring_goes_on(monkeypatch, caplog):
+    measure, steps = measuring.MeasuringProcess.measure, []
+
+    def fails_once(process, job):
+        if not job.step:
+            raise KeyError("unforeseen")
+        return measure(process, job)
+
+    monkeypatch.setattr(measuring.MeasuringProcess, "measure", fails_once)
+    with DisagreementMonitor(lambda scalars, step: steps.append(step)) as monitor:
+        monitor(*models(20), 0)
+        eventually(lambda: monitor.restarts)
+        monitor(*models(20), 1)
+    assert (steps, monitor.failed, monitor.restarts) == ([1], 1, 1)
+    assert "ended at step 0" in caplog.text
+
+
+def test_what_are_no_numbers_is_counted_and_said(caplog):
+    with DisagreementMonitor(print) as monitor:
+        monitor(None, np.zeros((1, 3)), 5)
+    assert monitor.failed == 1
+    assert "numbers are measured, not None" in caplog.text
 
 
 @pytest.fixture(autouse=True)
