@@ -229,32 +229,32 @@ class GaussianCloud:
         Raises:
             UsageError: a mask of another length, a row that is not there, or neither of the three.
         """
-        numbers = self._numbers(index)
+        numbers = self.row_numbers(index)
         header = self.header
         if header.attached is not None:
             header = replace(header, attached=header.attached.take(numbers))
         return replace(self, rows=structured.take_rows(self.rows, numbers), header=header)
 
-    def _numbers(self, index: Any) -> npt.NDArray[Any]:
-        """Row numbers of what `take` takes."""
+    def row_numbers(self, index: Index) -> npt.NDArray[np.intp]:
+        """(K,) the numbers of the rows that `take` takes, none of them negative; errors as there."""
         if isinstance(index, slice):
-            return np.arange(len(self))[index]
-        index = np.asarray(to_numpy(index))
-        if index.dtype == bool:
-            if index.shape != (len(self),):
-                raise UsageError(f"the mask has shape {index.shape}, and there are {len(self):,} rows")
-            return np.flatnonzero(index)
-        if index.ndim != 1 or (index.dtype.kind not in "iu" and len(index)):
+            return np.arange(len(self), dtype=np.intp)[index]
+        found = np.asarray(to_numpy(index))
+        if found.dtype == bool:
+            if found.shape != (len(self),):
+                raise UsageError(f"the mask has shape {found.shape}, and there are {len(self):,} rows")
+            return np.flatnonzero(found)
+        if found.ndim != 1 or (found.dtype.kind not in "iu" and len(found)):
             raise UsageError(
                 "rows are chosen by a slice, a mask or (K,) integers, "
-                f"not by {index.dtype} of shape {index.shape}"
+                f"not by {found.dtype} of shape {found.shape}"
             )
-        ends = (int(index.min()), int(index.max())) if len(index) else ()
+        ends = (int(found.min()), int(found.max())) if len(found) else ()
         for end in ends:
             if not -len(self) <= end < len(self):
                 raise UsageError(f"there is no row {end} among {len(self):,}")
-        numbers: npt.NDArray[Any] = index.astype(np.intp, copy=False)
-        return numbers
+        numbers = found.astype(np.intp, copy=False)
+        return np.where(numbers < 0, numbers + len(self), numbers) if ends and ends[0] < 0 else numbers
 
     def with_columns(
         self, columns: Mapping[str, npt.ArrayLike] | None = None, /, **more: npt.ArrayLike
@@ -276,7 +276,13 @@ class GaussianCloud:
         return GaussianCloud(structured.with_columns(self.rows, given), header)
 
     def with_comment(self, line: str) -> GaussianCloud:
-        """The same rows with one more comment line."""
+        """The same rows with one more comment line.
+
+        Raises:
+            UsageError: no text, or of several lines.
+        """
+        if not isinstance(line, str) or not {*"\n\r"}.isdisjoint(line):
+            raise UsageError(f"a comment is one line of text, not {line!r:.60}")
         return replace(self, header=replace(self.header, comments=(*self.header.comments, line)))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gscli import formats
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import InputError, UsageError
 from gscli.kernels.structured import BLOCK_BYTES, release_pages, take_rows
@@ -129,6 +130,23 @@ def test_rows_that_are_not_there_are_refused(index, told):
         points(7)[index]
 
 
+@pytest.mark.parametrize(
+    "index", [slice(2, None, -1), [-1, 0], np.array([True, False, True, False]), np.array([], int)]
+)
+@pytest.mark.parametrize("suffix", ["ply", "csv", "npy", "pcd"])
+def test_what_is_written_of_a_cloud_is_what_is_taken_of_it(index, suffix, tmp_path):
+    formats.write(tmp_path / f"all.{suffix}", points(4), index=index)
+    formats.write(tmp_path / f"taken.{suffix}", points(4).take(index))
+    assert (tmp_path / f"all.{suffix}").read_bytes() == (tmp_path / f"taken.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("index", [[4], [-5], [0.5], [True], "x", 1])
+def test_rows_that_cannot_be_written_are_refused_before_anything_is(index, tmp_path):
+    with pytest.raises(UsageError):
+        formats.write(tmp_path / "some.ply", points(4), index=index)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_column_is_a_copy_of_its_stored_values_in_native_byte_order():
     cloud = points(7, label=">u2")
     label = cloud["label"]
@@ -238,6 +256,17 @@ def test_a_cloud_is_shown_in_one_line_and_as_a_table_of_its_columns():
     page = cloud._repr_html_()
     assert "<caption>GaussianCloud: 1,234 rows, 7 columns (ply)</caption>" in page
     assert re.findall("<th[^>]*>(.*?)</th>", page) == ["x", "y", "z", "label", "f_rest_0..1", "&lt;b&gt;"]
+
+
+@pytest.mark.parametrize("odd", ["two\nlines", "carriage\rreturn", 3, None])
+def test_a_comment_is_one_line_of_text(odd):
+    with pytest.raises(UsageError, match="a comment is one line of text, not "):
+        points(2).with_comment(odd)
+
+
+def test_a_column_of_objects_is_refused_by_name():
+    with pytest.raises(UsageError, match="column label is of Python objects"):
+        points(2).with_columns(label=np.array([None, "a"], object))
 
 
 def test_a_comment_is_added_to_a_new_cloud():

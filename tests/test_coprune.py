@@ -121,3 +121,10 @@ def test_options_that_make_no_sense(two, tmp_path):
     formats.write(tmp_path / "p.ply", line(1.0, 1.0))
     with pytest.raises(UsageError, match="no spacing"):
         run((tmp_path / "p.ply", tmp_path / "p.ply"), tmp_path, threshold="2spacing")
+
+
+def test_what_was_pruned_can_be_asked_whether_it_is_the_same(two, tmp_path):
+    found = coprune(*two, threshold=1.0, out_dir=tmp_path / "out", min_points=0)
+    again = coprune(*two, threshold=1.0, out_dir=tmp_path / "out", min_points=0, overwrite=True)
+    assert found == found
+    assert found != again

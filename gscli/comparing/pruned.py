@@ -18,7 +18,7 @@ SCHEMA = "gscli/coprune/1"
 
 
 @shown
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pruned:
     """One of the two models: what it had and what is left.
 

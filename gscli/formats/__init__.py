@@ -14,7 +14,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .. import arguments
-from ..cloud import GaussianCloud
+from ..cloud import GaussianCloud, Index
 from ..errors import UsageError
 from ..in_memory import Points, as_cloud
 from ..progress import nothing
@@ -72,7 +72,7 @@ def write(
     points: Points,
     *,
     overwrite: bool = False,
-    index: npt.NDArray[Any] | None = None,
+    index: Index | None = None,
     allow_lossy: bool = False,
     made_by: str | None = None,
     axes: str | None = None,
@@ -85,7 +85,7 @@ def write(
         path: the file or folder to write; ``-`` is stdout, as PLY, and ``FILE::kitti`` as of `read`.
         points: a cloud, or what `gscli.in_memory.as_cloud` makes one of.
         overwrite: whether an existing file may be replaced.
-        index: write these rows, in this order, instead of all.
+        index: write these rows, in this order, instead of all: as of `GaussianCloud.take`.
         allow_lossy: whether what the format cannot hold may be lost.
         made_by: one more comment line, which says how the cloud was made. It is no part of what must not
             be lost: a format without comments goes without.
@@ -97,7 +97,8 @@ def write(
     Raises:
         WriteRefused: the file exists and `overwrite` is false, or the format would lose something
             and `allow_lossy` is false.
-        UsageError: `axes` for a format that is always right-down-front, or `quality` for one that has one.
+        UsageError: `axes` for a format that is always right-down-front, or `quality` for one that has one;
+            rows that are not there.
         EngineUnavailable: the format needs a package that is not installed.
     """
     arguments.require_paths(path=path)
@@ -110,4 +111,5 @@ def write(
     if axes is not None and not target.format.framed:
         what = f"is always right-down-front ({target.format.name})"
         raise UsageError(what, path=path, remedy="drop `axes`")
-    target.write(cloud, index=index, made_by=made_by, advance=advance)
+    rows = None if index is None else cloud.row_numbers(index)
+    target.write(cloud, index=rows, made_by=made_by, advance=advance)

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..containers.bytes import MAX_COLUMNS
-from ..errors import GscliError, InputError
+from ..errors import InputError
 from ..fields import lower_position
+from ._rows import one_line
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 1 << 16
@@ -300,11 +301,8 @@ def _comment(line: bytes) -> str:
 
 
 def _comment_line(text: str) -> bytes:
-    if "\n" in text or "\r" in text:
-        raise GscliError(
-            f"the comment {text[:60]!r} holds a line break", remedy="PLY comments are one line each"
-        )
-    return b"comment" + (b" " + text.encode("utf-8", "surrogateescape") if text else b"")
+    line = one_line(text)
+    return b"comment" + (b" " + line.encode("utf-8", "surrogateescape") if line else b"")
 
 
 def _property_lines(dtype: np.dtype[np.void]) -> list[bytes]:

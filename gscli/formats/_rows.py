@@ -99,6 +99,17 @@ def require_splats(cloud: GaussianCloud) -> None:
         )
 
 
+def one_line(comment: str) -> str:
+    """A comment, for formats that end it where its line ends.
+
+    Raises:
+        GscliError: it holds a line break.
+    """
+    if "\n" in comment or "\r" in comment:
+        raise GscliError(f"the comment {comment[:60]!r} holds a line break", remedy="leave it out")
+    return comment
+
+
 def row_numbers(index: npt.ArrayLike) -> npt.NDArray[np.intp]:
     """(K,) row numbers from as many, or from an (N,) mask."""
     index = np.asarray(index)

@@ -28,7 +28,7 @@ from ..files import writing
 from ..progress import nothing, shared
 from ._format import Format, Loss, Writer
 from ._ply_text import parse_rows, print_rows
-from ._rows import name_bytes, packed, selected
+from ._rows import name_bytes, one_line, packed, selected
 
 MAX_HEADER = 1 << 24  # bytes
 PADDING = " "  # what padding is called here: no name of a file's field
@@ -94,7 +94,7 @@ def write(
     kind = np.dtype([(name, _stored(chosen.rows.dtype[name])) for name in _kept(chosen)])
     columns = [kind[name] for name in kind.names or ()]
     text = native[0] == "ascii"
-    lines = [f"# {comment}".rstrip() for comment in chosen.header.comments]
+    lines = [f"# {one_line(comment)}".rstrip() for comment in chosen.header.comments]
     lines += [
         "VERSION 0.7",
         f"FIELDS {' '.join(kind.names or ())}",

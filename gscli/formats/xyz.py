@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud, Header
 from ..files import writing
 from ..progress import nothing
-from . import _text, _text_preamble
+from . import _rows, _text, _text_preamble
 from ._blocks import Chosen
 from ._format import Format, Loss, Writer
 
@@ -46,7 +46,7 @@ def write(
 ) -> None:
     """Write a line for each point; a line of names where it is needed."""
     chosen, names = Chosen.of(cloud, index), _text.names_kept(cloud)
-    lines = [f"# {comment}" for comment in cloud.header.comments]
+    lines = [f"# {_rows.one_line(comment)}" for comment in cloud.header.comments]
     if names != ("x", "y", "z") or not len(chosen):
         lines.append(f"# {' '.join(names)}")
     with writing.replacing(path, overwrite=overwrite) as stream:

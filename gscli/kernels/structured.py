@@ -117,6 +117,8 @@ def _fitted(rows: Array, name: str, values: Array) -> Array:
     """Values as their column stores them."""
     kind = rows.dtype[name] if name in (rows.dtype.names or ()) else None
     shape = (len(rows), *(kind.shape if kind is not None else values.shape[1:]))
+    if values.dtype.hasobject:
+        raise UsageError(f"column {name} is of Python objects", remedy="give an array of numbers")
     if values.ndim == 0:
         values = np.broadcast_to(values, shape)
     if values.shape != shape:

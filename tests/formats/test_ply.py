@@ -240,7 +240,7 @@ def test_changed_comments_replace_the_stored_ones(tmp_path):
 @pytest.mark.parametrize("text", ["two\nlines", "carriage\rreturn"])
 def test_a_comment_of_several_lines_is_refused(tmp_path, scene, text):
     with pytest.raises(GscliError, match="line break"):
-        ply.write(tmp_path / "out.ply", scene.with_comment(text))
+        ply.write(tmp_path / "out.ply", with_comments(scene, text))
     assert not list(tmp_path.iterdir())
 
 
