@@ -54,7 +54,8 @@ def several(given: Any, name: str, kinds: tuple[type, ...], wanted: str) -> list
     Raises:
         UsageError: neither one nor several such things.
     """
-    found = [given] if isinstance(given, kinds) or not isinstance(given, Iterable) else list(given)
+    one = isinstance(given, kinds) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0
+    found = [given] if one else list(given)
     for thing in found:
         if not isinstance(thing, kinds) or isinstance(thing, bool):
             raise UsageError(f"`{name}` must be {wanted}, not {told(thing)}")
@@ -156,7 +157,11 @@ def span(given: float, name: str) -> float:
     Raises:
         UsageError: it is not positive, or not a size that float32 has.
     """
-    limits, found = np.finfo(np.float32), float(given)
+    limits = np.finfo(np.float32)
+    try:
+        found = np.nan if isinstance(given, (str, bytes, bool)) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        found = np.nan
     if not float(limits.tiny) <= found <= float(limits.max):
-        raise UsageError(f"`{name}` must be a positive number, not {found:g}")
+        raise UsageError(f"`{name}` must be a positive number, not {spelt(given)}")
     return found

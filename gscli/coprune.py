@@ -24,6 +24,7 @@ from .comparing.spacing import beyond_scene, parse_threshold
 from .errors import GateMissed, UsageError
 from .files import writing
 from .formats import Source, Target
+from .kernels.hashing import is_whole
 from .progress import Timings, Track, silent
 from .rendering.views import VIEWS
 from .resampling.draws import write_index
@@ -92,8 +93,8 @@ def coprune(
     arguments.require_paths(optional=True, index=index)
     arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
     wanted = parse_threshold(threshold)
-    if min_points < 0:
-        raise UsageError(f"`min_points` must be 0 or more, not {min_points}")
+    if not is_whole(min_points) or min_points < 0:
+        raise UsageError(f"`min_points` must be an integer of 0 or more, not {min_points!r}")
     sources = Source.of(first), Source.of(second)
     if all(source.standard for source in sources):
         raise UsageError("stdin can be one of the two models, not both")

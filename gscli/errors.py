@@ -113,7 +113,7 @@ def naming(path: str) -> Iterator[None]:
         raise
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+def did_you_mean(name: object, known: Iterable[str], otherwise: str | None = None) -> str:
     """The remedy for a name that is none of those known: the one most like it, or else all of them.
 
     >>> did_you_mean("spx", ["ply", "spz"]), did_you_mean("jpeg", ["ply", "spz"])
@@ -124,10 +124,10 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) 
     return f"did you mean {near}?" if near else otherwise or f"choose from {', '.join(known) or 'nothing'}"
 
 
-def most_like(name: str, known: Iterable[str]) -> str | None:
+def most_like(name: object, known: Iterable[str]) -> str | None:
     """The one of those known that a name was probably meant to be, capitals or not."""
     import difflib  # only a failure pays for it
 
     spelt = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), spelt, 1)
+    near = difflib.get_close_matches(str(name).lower(), spelt, 1)
     return spelt[near[0]] if near else None

@@ -105,6 +105,8 @@ def resample(
     arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
     drop = flaws.to_drop(drop_invalid)
     names = arguments.several(method, "method", (str,), "a name, or several")
+    if not names:
+        raise UsageError("`method` names no method")
     chosen = methods(
         names,
         ratio=ratio,

@@ -89,8 +89,10 @@ def watch(
     if not 1 <= len(runs) <= 2:
         raise UsageError(f"give one run or two, not {len(runs)}")
     for name, value in (("every", every), ("threshold", threshold), ("timeout", timeout)):
-        if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"`{name}` must be a positive number, not {value:g}")
+        if value is None and name == "timeout":
+            continue
+        if value is None or not (arguments.is_number(value) and 0 < value < float("inf")):
+            raise UsageError(f"`{name}` must be a positive number, not {arguments.spelt(value)}")
     if every > LONGEST:
         raise UsageError(f"`every` must be {LONGEST:,} seconds at most, not {every:g}")
     if once and (until is not None or timeout is not None):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from .. import arguments
 from ..errors import UsageError, did_you_mean
 
 __all__ = ["Gate"]
@@ -107,18 +108,19 @@ def limits(
     """
     found = []
     if min_fitness is not None:
-        if not 0 <= min_fitness <= 1:
-            what = f"`min_fitness` must be between 0 and 1, not {min_fitness:g}"
-            meant = f"{min_fitness:g} % is {min_fitness / 100:g}" if 1 < min_fitness <= 100 else None
+        if not arguments.is_number(min_fitness) or not 0 <= min_fitness <= 1:
+            what = f"`min_fitness` must be between 0 and 1, not {arguments.spelt(min_fitness)}"
+            percent = arguments.is_number(min_fitness) and 1 < min_fitness <= 100
+            meant = f"{min_fitness:g} % is {min_fitness / 100:g}" if percent else None
             raise UsageError(what, remedy=meant)
         found.append(Limit(FITNESS, ">=", min_fitness))
     if max_rmse is not None:
-        if not 0 <= max_rmse < math.inf:
-            raise UsageError(f"`max_rmse` must be a number from 0, not {max_rmse:g}")
+        if not (arguments.is_number(max_rmse) and 0 <= max_rmse < math.inf):
+            raise UsageError(f"`max_rmse` must be a number from 0, not {arguments.spelt(max_rmse)}")
         found.append(Limit(RMSE, "<=", max_rmse))
     if min_psnr is not None:
-        if not 0 < min_psnr < math.inf:
-            raise UsageError(f"`min_psnr` must be a number of dB over 0, not {min_psnr:g}")
+        if not (arguments.is_number(min_psnr) and 0 < min_psnr < math.inf):
+            raise UsageError(f"`min_psnr` must be a number of dB over 0, not {arguments.spelt(min_psnr)}")
         found.append(Limit(PSNR, ">=", min_psnr))
     return [*found, *(parse(text) for text in require)]
 

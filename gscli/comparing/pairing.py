@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import files
+from .. import arguments, files
 from ..errors import InputError, UsageError, most_like
 
 __all__ = ["Pairing"]
@@ -61,6 +61,8 @@ def parse(text: str) -> Pairing:
     Raises:
         UsageError: it is none of these.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"`pair` must be nearest, rows or index:FILE, not {arguments.told(text)}")
     kind, colon, path = text.partition(":")
     if kind in KINDS and bool(colon) == (kind == "index") and bool(path) == bool(colon):
         return Pairing(kind, path or None)

@@ -15,6 +15,7 @@ from ..cloud import GaussianCloud
 from ..device import to_numpy
 from ..errors import InputError, UsageError, naming
 from ..kernels import metrics
+from ..kernels.hashing import is_whole
 from ..neighbors import kdtree
 from ..positions import as_array, finite_rows, not_finite
 from ..progress import Timings, Track, silent
@@ -190,8 +191,8 @@ def _tile_by_tile(
 
 def check_max_queries(count: int | None) -> None:
     """Refuse a number of points to ask that asks none."""
-    if count is not None and count < 1:
-        raise UsageError(f"`max_queries` must be at least 1, not {count}")
+    if count is not None and (not is_whole(count) or count < 1):
+        raise UsageError(f"`max_queries` must be an integer of at least 1, not {count!r}")
 
 
 def positions(cloud: GaussianCloud, name: str) -> Array:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy.typing as npt
 
 from .. import arguments
 from ..cloud import GaussianCloud, Index

@@ -73,8 +73,8 @@ def pick(name: str) -> Pick:
     Raises:
         UsageError: there is none.
     """
-    if name not in PICKS:
-        raise UsageError(f"no pick {name!r}", remedy=did_you_mean(str(name), PICKS))
+    if not isinstance(name, str) or name not in PICKS:
+        raise UsageError(f"no pick {name!r}", remedy=did_you_mean(name, PICKS))
     return PICKS[name]
 
 

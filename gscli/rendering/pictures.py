@@ -46,14 +46,14 @@ def background(name: str) -> Background:
     Raises:
         UsageError: it is none of these.
     """
-    if name == TRANSPARENT:
+    if isinstance(name, str) and name == TRANSPARENT:
         return Background(name, None)
-    if name in COLORS:
+    if isinstance(name, str) and name in COLORS:
         return Background(name, COLORS[name])
     spelt = _HEX.fullmatch(str(name))
     if spelt is None:
         known = (*COLORS, TRANSPARENT)
-        remedy = did_you_mean(str(name), known, f"choose one of {', '.join(known)} or write it like #20407f")
+        remedy = did_you_mean(name, known, f"choose one of {', '.join(known)} or write it like #20407f")
         raise UsageError(f"`background` {name!r} is no colour", remedy=remedy)
     red, green, blue = (byte / 255 for byte in bytes.fromhex(spelt[1]))
     return Background(name, (red, green, blue))

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index as whole
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def check_draws(seed: int | None, epoch: int | None, repeat: int | None) -> None
     if repeat is not None and not 1 <= repeat <= MOST_REPEATS:
         raise UsageError(f"`repeat` must be between 1 and {MOST_REPEATS:,}, not {repeat}")
     hashing.require_seeds(seed=0 if seed is None else seed, epoch=0 if epoch is None else epoch)
-    if (epoch or 0) + (repeat or 1) > 2**64:
+    if whole(epoch or 0) + whole(repeat or 1) > 2**64:
         raise UsageError(f"`repeat` {repeat} goes beyond the last epoch, 2^64 - 1")
 
 
