@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,25 @@ def test_the_reference_code_writes_camera_to_world(written: Callable[[Any], Path
     (camera,) = files.read(written([GRAPHDECO]))
     held(camera, 40, 30)
     assert (camera.name, camera.width, camera.height, camera.near) == ("a.png", 80, 60, 0.2)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs /dev/fd")
+@pytest.mark.parametrize(("text", "told"), [(json.dumps([GRAPHDECO]), None), ("{", "is no JSON")])
+def test_cameras_come_out_of_a_pipe(text: str, told: str | None) -> None:
+    """As <(jq '.[:3]' cameras.json) of a shell."""
+    reader, writer = os.pipe()
+    os.write(writer, text.encode())
+    os.close(writer)
+    pipe = f"/dev/fd/{reader}"
+    try:
+        if told is None:
+            (camera,) = files.read(pipe)
+            assert camera.name == "a.png"
+        else:
+            with pytest.raises(InputError, match=f"{pipe}: {told}"):
+                files.read(pipe)
+    finally:
+        os.close(reader)
 
 
 def test_nerfstudio_writes_it_in_the_axes_of_opengl(written: Callable[[Any], Path]) -> None:

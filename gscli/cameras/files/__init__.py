@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import GscliError, InputError
-from ...files import require_readable, unreadable
+from ...files import display, require_readable, rereadable, unreadable
 from ..camera import Camera
 from . import colmap, graphdeco, scanner, transforms
 
@@ -28,10 +28,10 @@ def read(path: str | os.PathLike[str]) -> list[Camera]:
     Raises:
         InputError: it cannot be read, is none of these, or holds what is no camera.
     """
-    place = Path(path)
-    require_readable(place)
     try:
-        found = colmap.read(place) if place.is_dir() else _of_json(place)
+        with rereadable(path) as place:  # <(command) of a shell, such as of jq
+            require_readable(place)
+            found = colmap.read(place) if place.is_dir() else _of_json(place, display(path))
     except GscliError as error:
         raise InputError(error.what, path=error.path or path, remedy=error.remedy) from None
     if not found:
@@ -39,11 +39,12 @@ def read(path: str | os.PathLike[str]) -> list[Camera]:
     return found
 
 
-def _of_json(path: Path) -> list[Camera]:
+def _of_json(place: Path, path: str) -> list[Camera]:
+    """The cameras of a file of JSON, which messages call `path`."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if place.stat().st_size > MOST_BYTES:
             raise InputError(f"has over {MOST_BYTES >> 20} MiB, which no file of cameras has", path=path)
-        said: Any = json.loads(path.read_bytes())
+        said: Any = json.loads(place.read_bytes())
     except OSError as error:
         raise unreadable(path, error) from None
     except (ValueError, RecursionError):
