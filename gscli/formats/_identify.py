@@ -38,10 +38,14 @@ def of_head(head: bytes, path: str) -> Format:
     found = by_suffix(f"/{name}")  # a suffix may be a whole name
     if found is not None and not head.startswith(FOLDER_HEAD):
         return found[1]
-    remedy = "`gscli formats` lists what can be read; a .splat of another name is FILE::splat"
+    shown = path.removeprefix(f"{os.path.dirname(path.partition(PART)[0])}/")
+    if path.startswith("/dev/"):
+        shown = path  # of a pipe
+    remedy = "`gscli formats` lists what can be read"
     if name.lower().endswith(".bin"):
-        shown = path.removeprefix(f"{os.path.dirname(path.partition(PART)[0])}/")
         remedy = f"if it is a scan, name its format: {shown}{PART}kitti or {shown}{PART}nuscenes"
+    elif not head.startswith(FOLDER_HEAD):
+        remedy += f"; a .splat is known by its name alone, or as {shown}{PART}splat"
     raise InputError("is of no format that gscli reads", path=path, remedy=remedy)
 
 

@@ -18,7 +18,7 @@ from ..files import axes as frames
 from . import _zipped
 from ._decoded import Decoded
 from ._format import FOLDER, PART, Format, bare, by_suffix, head_of
-from ._identify import identify, told
+from ._identify import identify, of_head, told
 from ._zipped import Opened
 
 
@@ -198,9 +198,13 @@ def _opened(source: Source) -> Iterator[Opened]:
                 if within is not None:
                     yield within
                     return
-            form = source.told if path == source.path else told(head_of(path), called, source.part)
-            part = source.part if form is None else None
-            yield Opened(path, form or (source.format if path == source.path else identify(path)), part)
+            if path == source.path:
+                by_name, form = source.told, source.format
+            else:
+                head = head_of(path)
+                by_name = told(head, called, source.part)
+                form = by_name or of_head(head, called)
+            yield Opened(path, form, source.part if by_name is None else None)
         except GscliError as error:
             if path != source.path:
                 error.path = source.name

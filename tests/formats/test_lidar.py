@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -134,6 +135,25 @@ def test_a_splat_without_its_name_is_named_alike(tmp_path, make_scene):
     gscli.write(tmp_path / "a.splat", make_scene(20, 0, normals=False), allow_lossy=True)
     (tmp_path / "a.splat").rename(tmp_path / "a")
     assert gscli.read(f"{tmp_path}/a::splat").header.format == "splat"
+    with pytest.raises(InputError, match="known by its name alone, or as a::splat"):
+        gscli.read(tmp_path / "a")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_splat_comes_through_a_pipe(tmp_path, make_scene):
+    gscli.write(tmp_path / "a.splat", make_scene(20, 0, normals=False), allow_lossy=True)
+    data = (tmp_path / "a.splat").read_bytes()
+    pipe = tmp_path / "b.splat"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    assert gscli.read(pipe).header.format == "splat"
+    writer.join()
+    command = [sys.executable, "-m", "gscli", "info", "-"]
+    done = subprocess.run(command, input=data, capture_output=True, check=False)
+    assert done.returncode == 3
+    assert b"<stdin>: is of no format" in done.stderr
+    assert b"or as /dev/stdin::splat" in done.stderr
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "splat"])
