@@ -160,7 +160,7 @@ def _follow(
                 raise InputError(
                     "no step to measure that all runs have",
                     path=watcher.runs[0],
-                    remedy="check the folders; `gscli.watching.checkpoints` has the names that are known",
+                    remedy="check folders and names, as iteration_30000/point_cloud.ply, ckpt_29999_rank0.pt",
                 )
             return
         if apart and not told_apart and watcher.memory.step is None:

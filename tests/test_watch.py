@@ -77,6 +77,13 @@ def test_one_run_is_compared_with_its_own_step_before(runs):
     assert measured[1].scalars == expected
 
 
+def test_a_lone_run_of_one_step_says_why_it_measures_nothing(runs):
+    save(runs[0], 7, 1)
+    said: list[str] = []
+    assert not list(watch(runs[:1], once=True, every=SOON, say=said.append))
+    assert said == ["step 7 is the first: the next one is measured against it"]
+
+
 def test_every_checkpoint_is_also_compared_with_a_reference(runs, tmp_path):
     gscli.write(tmp_path / "final.ply", model(5))
     save(runs[0], 1, 1)
