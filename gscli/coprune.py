@@ -137,7 +137,7 @@ def coprune(
                 f"would keep {len(kept):,} of {counted(len(cloud), 'point')}, fewer than {min_points:,}: "
                 "nothing is written",
                 path=name,
-                remedy="raise `threshold`, or lower `min_points`",
+                remedy=f"{'raise `threshold`, or ' * (len(cloud) >= min_points)}lower `min_points`",
             )
     agreement = None
     if render:

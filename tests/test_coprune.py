@@ -86,6 +86,9 @@ def test_too_few_left_is_refused_and_nothing_written(two, tmp_path):
     with pytest.raises(GateMissed, match=r"b.ply: would keep 3 of 4 points, fewer than 4"):
         run(two, tmp_path, min_points=4, index=tmp_path / "rows")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ply", "b.ply"]
+    with pytest.raises(GateMissed) as error:  # which no threshold helps
+        run(two, tmp_path, min_points=5)
+    assert error.value.remedy == "lower `min_points`"
 
 
 def test_a_threshold_beyond_the_scene_is_noted(two, tmp_path):
