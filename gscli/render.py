@@ -24,7 +24,7 @@ from .rendering import MODES, pictures
 from .rendering.result import Rendered as Rendered
 from .rendering.result import Shot as Shot
 from .rendering.targets import Target
-from .rendering.views import find, wanted
+from .rendering.views import find, unseen, wanted
 from .splats import DENSITY, Splats
 
 __all__ = ["Rendered", "Shot", "render"]
@@ -180,11 +180,6 @@ def _splats(cloud: GaussianCloud, name: str, mode: str | None) -> tuple[Splats, 
 
 
 def _notes(shots: Sequence[Shot], mode: str, suffix: str) -> Iterator[str]:
-    blind = sum(not shot.seen for shot in shots)
-    if blind:
-        which = (
-            "nothing is" if blind == len(shots) else f"from {blind:,} of {len(shots):,} cameras nothing is"
-        )
-        yield f"{which} seen: they look elsewhere, or all is too near"
+    yield from unseen(sum(not shot.seen for shot in shots), len(shots))
     if mode in ("xray", "depth") and suffix != pictures.NUMBERS and len(shots) > 1:
         yield "each picture has a scale of its own, which the JSON gives as span; .npy keeps the numbers"

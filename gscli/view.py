@@ -22,7 +22,7 @@ from .rasterizers import Picture
 from .rendering import pictures
 from .rendering.viewed import BRIGHTER, ViewedScene
 from .rendering.viewed import Viewed as Viewed
-from .rendering.views import wanted
+from .rendering.views import unseen, wanted
 from .splats import Splats
 
 __all__ = ["Viewed", "view"]
@@ -108,10 +108,15 @@ def view(
             float(each.draw(camera).seen.max()) for each in drawn for camera in cameras[:: turns // 4]
         )
 
+    blind = 0
+
     def frames() -> Iterator[list[Array]]:
+        nonlocal blind
         for camera in cameras:
             with timings.stage("draw"):
-                yield [_seen(each.draw(camera), behind, brightest) for each in drawn]
+                found = [each.draw(camera) for each in drawn]
+                blind += not any(np.any(picture.solid) for picture in found)
+                yield [_seen(picture, behind, brightest) for picture in found]
 
     panels: list[list[bytes]] = [[] for _ in range(1 if len(drawn) == 1 else 3)]
     psnr: list[float | None] = []
@@ -137,7 +142,11 @@ def view(
         digest(cameras),
         tuple(map(tuple, panels)),
         tuple(psnr),
-        notes=(*(note for cloud in clouds for note in cloud.header.notes), *place.notes),
+        notes=(
+            *(note for cloud in clouds for note in cloud.header.notes),
+            *place.notes,
+            *unseen(blind, len(cameras)),
+        ),
         timings=timings,
         options={
             "turns": turns,

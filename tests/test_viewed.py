@@ -24,6 +24,13 @@ def pixels(frame: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(frame)).convert("RGB"), int)
 
 
+@needs_core
+def test_a_page_on_which_nothing_is_seen_says_so() -> None:
+    assert view(cloud(50), near=1e9, **SMALL).notes == (
+        "nothing is seen: they look elsewhere, or all is too near",
+    )
+
+
 def test_a_turntable_keeps_its_distance_and_sees_everything() -> None:
     xyz = np.random.default_rng(0).normal(size=(900, 3)) * [5, 1, 1]
     low, high = box(xyz)

@@ -153,6 +153,12 @@ def _size(given: Any) -> tuple[int, int | None] | None:
     return sides[0], sides[1] if len(sides) == 2 else None
 
 
+def unseen(blind: int, count: int) -> list[str]:
+    """The note, if any, on so many of the cameras seeing nothing at all."""
+    which = "nothing is" if blind == count else f"from {blind:,} of {count:,} cameras nothing is"
+    return [f"{which} seen: they look elsewhere, or all is too near"] if blind else []
+
+
 def find(asked: Wanted, scene: GaussianCloud, name: str, *, single: bool = False) -> Views:
     """The cameras for a scene.
 
