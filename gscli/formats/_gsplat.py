@@ -1,10 +1,10 @@
 """Models of gsplat and nerfstudio, and arrays by gsplat's names in other containers.
 
 gsplat saves ``{"step", "splats"}`` with means, scales (log), quats (w x y z), opacities (logit, N),
-sh0 (N, 1, 3) and shN (N, K, 3), one file for each GPU it trained on; together they are the model.
-nerfstudio saves the same under ``pipeline["_model.gauss_params.<name>"]`` (without ``gauss_params``
-in old files) with features_dc (N, 3), features_rest and opacities (N, 1); at SH degree 0 its colour
-is sigmoid(features_dc).
+sh0 (N, 1, 3) and shN (N, K, 3), one file for each GPU it trained on; together they are the model. The
+``splats`` may also be saved alone. nerfstudio saves the same under ``pipeline["_model.gauss_params.<name>"]``
+(without ``gauss_params`` in old files) with features_dc (N, 3), features_rest and opacities (N, 1); at SH
+degree 0 its colour is sigmoid(features_dc).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _NAMES = {
     "scales": "scale",
     "quats": "rotation",
 }
+ALONE = {"means", "scales", "quats", "opacities"}  # what tells ``splats`` that nothing is around
 TAKEN = {*_NAMES, "features", "colors"}  # what `named` understands: no column of its own can be called so
 _RANK = re.compile(r"(.*(?:_rank|-rank=))(\d+)(\.[^.]+)")  # the latter in gaussian-splatting-lightning
 _NERFSTUDIO = re.compile(r"_model\.(?:gauss_params\.)?([A-Za-z_]+)")
@@ -57,10 +58,14 @@ def named(path: Path, tensors: Mapping[str, Any]) -> Model:
 
 
 def gsplat(path: Path, saved: Any) -> Model | None:
-    """The model of a gsplat checkpoint; None if `saved` is of another kind."""
-    if not isinstance(saved, dict) or not isinstance(saved.get("splats"), dict):
+    """The model of a gsplat checkpoint, or of its ``splats`` alone; None if `saved` is of another kind."""
+    alone = not isinstance(saved, dict) or "splats" not in saved
+    splats = saved if alone else saved["splats"]
+    if hasattr(splats, "state_dict"):  # a ParameterDict, of a file that is trusted
+        splats = splats.state_dict()
+    if not isinstance(splats, dict) or (alone and not splats.keys() >= ALONE):
         return None
-    return named(path, saved["splats"])
+    return named(path, {name: each for name, each in splats.items() if not alone or shape_of(each)})
 
 
 def has_siblings(name: str, names: Iterable[str]) -> bool:

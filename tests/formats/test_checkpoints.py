@@ -352,6 +352,27 @@ def test_a_trusted_checkpoint_gives_the_same_cloud(tmp_path, saved):
     assert np.array_equal(formats.read(path, trust_pickle=True).rows, formats.read(path).rows)
 
 
+def test_splats_of_gsplat_are_also_read_alone(tmp_path):
+    saved = trainers.gsplat()
+    whole = formats.read(trainers.save(tmp_path / "a.pt", saved))
+    alone = formats.read(trainers.save(tmp_path / "b.pt", {"step": 3, **saved["splats"]}))
+    assert np.array_equal(alone.rows, whole.rows)
+    some = {name: saved["splats"][name] for name in ("means", "scales", "quats")}
+    with pytest.raises(InputError, match="a dict with the keys means, scales, quats, which no known trainer"):
+        formats.read(trainers.save(tmp_path / "c.pt", some))
+
+
+@pytest.mark.parametrize("around", [lambda splats: splats, lambda splats: {"step": 1, "splats": splats}])
+def test_what_a_message_says_to_trust_is_read_then(tmp_path, around):
+    saved = trainers.gsplat()
+    whole = formats.read(trainers.save(tmp_path / "a.pt", saved))
+    splats = torch.nn.ParameterDict({k: torch.nn.Parameter(v) for k, v in saved["splats"].items()})
+    path = trainers.save(tmp_path / "b.pt", around(splats))
+    with pytest.raises(InputError, match="ParameterDict, which no scene needs"):
+        formats.read(path)
+    assert np.array_equal(formats.read(path, trust_pickle=True).rows, whole.rows)
+
+
 def test_views_and_shared_storages_are_followed(tmp_path):
     whole = torch.arange(40 * 8, dtype=torch.float32).reshape(40, 8)
     saved = trainers.gsplat()
