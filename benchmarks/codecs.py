@@ -16,7 +16,7 @@ from gscli.bench.timing import compare_processes
 
 from .tables import GSCLI, markdown, show
 
-SUFFIXES = (".spz", ".compressed.ply", ".splat", ".safetensors", ".pcd")
+SUFFIXES = (".spz", ".compressed.ply", ".splat", ".glb", ".safetensors", ".pcd")
 THEIRS = "splat-transform"
 SHARED = (".spz", ".compressed.ply")  # suffixes that it reads and writes too
 
