@@ -116,7 +116,8 @@ def lod(
     judge = None
     if seen is not None:
         with timings.stage("judge"):
-            judge = judging.Judge(cloud, read.name, judging.from_where(cloud, read.name, given), engine)
+            judged_from = judging.from_where(cloud, read.name, given)
+            judge = judging.Judge(cloud, read.name, judged_from, engine, several=True)
     found: list[Level] = []
     short: Short | None = None
 

@@ -157,7 +157,7 @@ def simplify(
     else:
         judged_from = judging.from_where(cloud, read.name, given)
         with timings.stage("judge"):
-            judge = judging.Judge(cloud, read.name, judged_from, engine)
+            judge = judging.Judge(cloud, read.name, judged_from, engine, several=min_psnr is not None)
         if min_psnr is None:
             made, judged = make(count)
         else:

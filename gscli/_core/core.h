@@ -92,10 +92,11 @@ EXPORT void list_marked(const uint8_t *marks, int64_t first, int64_t last, int64
 // ---- images.c: sums over rows first to last - 1, added to those by column in `sums`; see kernels/images.py
 #define STRIP 128 // columns of a strip
 
-// errors: as many as columns, for use here; sums: four by column; without alphas those are not read.
+// errors: as many as columns, for use here; sums: four by column; without alphas those are not read. behind: the grey on
+// which colours are put before they are clipped to 0..1; below 0, they are taken as they are.
 EXPORT void error_sums(const float *a, const float *b, int64_t first, int64_t last, int64_t width, int64_t channels,
-                       const float *alpha_a, const float *alpha_b, int64_t alphas, double least, double *errors,
-                       double *sums);
+                       const float *alpha_a, const float *alpha_b, int64_t alphas, double least, double behind,
+                       double *errors, double *sums);
 // length: values in a row of windows, the next pixel's being `step` further on; constants: the weights of a window
 // from its edge to its middle, C1 and C2; scratch: for strips.
 EXPORT void ssim_sums(const float *a, const float *b, int64_t first, int64_t last, int64_t length, int64_t step,
@@ -189,11 +190,11 @@ EXPORT void raster_order(const int64_t *firsts, const int64_t *counts, int64_t c
 EXPORT void raster_list(const uint32_t *order, int64_t count, const splat *splats, const tile_box *boxes, int64_t columns,
                         int64_t top, int64_t bottom, uint32_t *next, uint32_t *ids);
 EXPORT void raster_draw(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
-                        const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color, float *alpha,
-                        float *depth);
+                        const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, int64_t weighed, float *color,
+                        float *alpha, float *depth, int32_t *weights);
 EXPORT void raster_share(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
                          const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares);
-EXPORT void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, double *sums,
-                         int64_t rows);
+EXPORT void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, int64_t channels,
+                         double *sums, int64_t rows);
 
 #endif

@@ -21,9 +21,10 @@ void raster_project(const uint8_t *rows, const columns_of_rows *columns, const v
 }
 
 void raster_draw(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
-                 const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color, float *alpha, float *depth)
+                 const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, int64_t weighed, float *color,
+                 float *alpha, float *depth, int32_t *weights)
 {
-    FOR(raster_draw)(view, splats, ids, starts, tiles, first, last, deep, color, alpha, depth);
+    FOR(raster_draw)(view, splats, ids, starts, tiles, first, last, deep, weighed, color, alpha, depth, weights);
 }
 
 void raster_share(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts,
@@ -32,17 +33,19 @@ void raster_share(const view_of_scene *view, const splat *splats, const uint32_t
     FOR(raster_share)(view, splats, ids, starts, tiles, first, last, image, shares);
 }
 
-// Add the shares, (count, 4), of ids, in their unit, to the sums, (4, rows), of their rows, where they are not 0.
-void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, double *sums, int64_t rows)
+// Add the shares, (count, channels), of ids, in their unit, to the sums, (channels, rows), of their rows, where they are
+// not 0.
+void raster_tally(const splat *splats, const uint32_t *ids, const int32_t *shares, int64_t count, int64_t channels,
+                  double *sums, int64_t rows)
 {
-    for (int64_t i = 0; i < count; i++, shares += SHARES) {
+    for (int64_t i = 0; i < count; i++, shares += channels) {
         int32_t any_bit = 0;
-        for (int c = 0; c < SHARES; c++)
+        for (int64_t c = 0; c < channels; c++)
             any_bit |= shares[c];
         if (!any_bit) // as of most, which others hide
             continue;
         double *sum = sums + splats[ids[i]].row;
-        for (int c = 0; c < SHARES; c++)
+        for (int64_t c = 0; c < channels; c++)
             if (shares[c])
                 sum[c * rows] += shares[c] * (1.0 / SHARE_UNIT);
     }

@@ -33,8 +33,8 @@
                                   int64_t first, int64_t last, splat *splats, uint32_t *keys, tile_box *boxes,         \
                                   uint32_t *counts);                                                                   \
     void raster_draw_##name(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts, \
-                            const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, float *color,            \
-                            float *alpha, float *depth);                                                               \
+                            const uint32_t *tiles, int64_t first, int64_t last, int64_t deep, int64_t weighed,         \
+                            float *color, float *alpha, float *depth, int32_t *weights);                               \
     void raster_share_##name(const view_of_scene *view, const splat *splats, const uint32_t *ids, const uint32_t *starts, \
                              const uint32_t *tiles, int64_t first, int64_t last, const float *image, int32_t *shares);
 DECLARE(plain)

@@ -31,7 +31,8 @@ HALF = WINDOW // 2
 
 _ERRORS = _core.Kernel(
     "error_sums",
-    *(np.float32, np.float32, int, int, int, int, np.float32, np.float32, int, float, np.float64, np.float64),
+    *(np.float32, np.float32, int, int, int, int, np.float32, np.float32),
+    *(int, float, float, np.float64, np.float64),
 )
 _SSIM = _core.Kernel(
     "ssim_sums", np.float32, np.float32, int, int, int, int, np.float64, np.float64, np.float64
@@ -54,12 +55,21 @@ class Errors(NamedTuple):
     alpha: float
 
 
-def errors(a: Image, b: Image, alpha_a: Image | None = None, alpha_b: Image | None = None) -> Errors:
+def errors(
+    a: Image,
+    b: Image,
+    alpha_a: Image | None = None,
+    alpha_b: Image | None = None,
+    *,
+    behind: float | None = None,
+) -> Errors:
     """Add up the errors of two images of finite numbers.
 
     Args:
         a, b: (H, W) or (H, W, C) floats of one shape.
         alpha_a, alpha_b: (H, W) floats, both or neither.
+        behind: from 0, black, to 1, white: both are colours, (H, W, C), on black, and are put on this and
+            clipped to 0..1 first, by their alphas. None takes them as they are.
 
     Raises:
         ValueError: shapes that do not go together.
@@ -73,6 +83,8 @@ def errors(a: Image, b: Image, alpha_a: Image | None = None, alpha_b: Image | No
     parts = parallel.blocks(height, ROWS)
     sums = np.zeros((len(parts), 4, width))  # squares, those in front, pixels in front, differences of alphas
     given = alpha_a is not None and alpha_b is not None
+    if behind is not None and (a.ndim < 3 or not given or not 0 <= behind <= 1):
+        raise ValueError("images that cannot be put on a background")
     nothing = np.empty(0, np.float32)
     both = [
         a,
@@ -89,10 +101,16 @@ def errors(a: Image, b: Image, alpha_a: Image | None = None, alpha_b: Image | No
             spare = np.empty(width)
             _ERRORS(
                 *(both[0], both[1], rows.start, rows.stop, width, channels, both[2], both[3]),
-                *(given, float(FOREGROUND), spare, sums[i]),
+                *(given, float(FOREGROUND), -1.0 if behind is None else float(behind), spare, sums[i]),
             )
             return
-        error = both[0][rows].astype(np.float64) - both[1][rows]
+        one, other = both[0][rows], both[1][rows]
+        if behind is not None:
+            one, other = (
+                (color + (1 - alpha[rows])[..., None] * np.float32(behind)).clip(0, 1)
+                for color, alpha in ((one, both[2]), (other, both[3]))
+            )
+        error = one.astype(np.float64) - other
         error *= error
         if error.ndim == 3:
             error = sum((error[..., c] for c in range(1, channels)), error[..., 0])

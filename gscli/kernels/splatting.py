@@ -21,6 +21,7 @@ import numpy.typing as npt
 from .._core import Kernel
 from ..errors import UsageError
 from . import parallel
+from .splat_records import BOX, COLUMNS, SPLAT, VIEW, require_within
 from .structured import as_bytes, is_spared, release_pages
 
 Array = npt.NDArray[Any]
@@ -34,22 +35,6 @@ SHARED = 1 << 21  # of them, among which an image is shared out at a time
 SHARES = 4  # channels of an image that is shared out
 SHARE_UNIT = 1 << 22  # a share of one in an image of ones
 
-COLUMNS = np.dtype(
-    [(name, "i8") for name in ("stride", "degree", "raw", "wide")]
-    + [("position", "i8", 3), ("opacity", "i8"), ("scales", "i8", 3), ("rotation", "i8", 4)]
-    + [("color", "i8", 3), ("harmonics", "i8", 72)]
-)
-VIEW = np.dtype(
-    [("position", "f8", 3), ("rotation", "f8", (3, 3))]
-    + [(name, "f8") for name in ("fx", "fy", "cx", "cy", "near")]
-    + [(name, "i8") for name in ("width", "height", "antialiased", "xray", "parallel")]
-)
-SPLAT = np.dtype(
-    [(name, "f4") for name in ("u", "v", "shear", "kx", "ky", "peak", "reach", "depth")]
-    + [("color", "f4", 3), ("row", "u4")]
-)
-BOX = np.dtype([(name, "u2") for name in ("left", "right", "top", "bottom")])
-
 _PROJECT = Kernel(
     "raster_project",
     *(np.uint8, COLUMNS, VIEW, int, int, SPLAT, np.uint32, BOX, np.uint32, np.int64, int),
@@ -58,13 +43,14 @@ _ORDER = Kernel("raster_order", np.int64, np.int64, int, np.uint32, int, np.uint
 _LIST = Kernel("raster_list", np.uint32, int, SPLAT, BOX, int, int, int, np.uint32, np.uint32)
 _DRAW = Kernel(
     "raster_draw",
-    *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, int, np.float32, np.float32, np.float32),
+    *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, int, int),
+    *(np.float32, np.float32, np.float32, np.int32),
 )
 _SHARE = Kernel(
     "raster_share",
     *(VIEW, SPLAT, np.uint32, np.uint32, np.uint32, int, int, np.float32, np.int32),
 )
-_TALLY = Kernel("raster_tally", SPLAT, np.uint32, np.int32, int, np.float64, int)
+_TALLY = Kernel("raster_tally", SPLAT, np.uint32, np.int32, int, int, np.float64, int)
 
 
 class Room:
@@ -129,7 +115,27 @@ def draw(rows: Array, columns: Array, view: Array, room: Room, *, depth: bool = 
     Raises:
         ValueError: columns that are not within a row. UsageError: more Gaussians than can be told apart.
     """
-    return _drawn(_Bands(view, _project(rows, columns, view, room), room), depth)
+    bands, picture = _Bands(view, _project(rows, columns, view, room), room), _empty(view, depth)
+    for band in bands:
+        _draw(band, picture, depth=depth)
+    return picture
+
+
+def weigh(rows: Array, columns: Array, view: Array, room: Room) -> tuple[Drawn, npt.NDArray[np.float64]]:
+    """One view of Gaussians, and how many pixels each fills: what `share` gives of an image of ones, (N,).
+
+    It is drawn once for both.
+    """
+    bands, picture, sums = (
+        _Bands(view, _project(rows, columns, view, room), room),
+        _empty(view),
+        np.zeros(len(rows)),
+    )
+    for band in (piece for whole in bands for piece in whole.pieces()):
+        weights = room.array("shares", len(band.ids), np.int32)
+        _draw(band, picture, weights=weights)
+        _TALLY(band.splats, band.ids, weights, len(band.ids), 1, sums, len(rows))
+    return picture, sums
 
 
 def share(
@@ -148,7 +154,9 @@ def share(
         alpha times what those before it let through, times the image. A product is cut to 2^-22.
     """
     bands = _Bands(view, _project(rows, columns, view, room), room)
-    drawn = _drawn(bands, depth=False)
+    drawn = _empty(view)
+    for band in bands:
+        _draw(band, drawn)
     given = shared(image(drawn), drawn.alpha.shape)
     sums = np.zeros((SHARES, len(rows)))  # of channels that are 0 no memory is touched
     for band in (piece for whole in bands for piece in whole.pieces()):
@@ -157,7 +165,7 @@ def share(
             lambda part, band=band, shares=shares: _SHARE(*band.drawn(part), given, shares),  # type: ignore[misc]
             band.parts,
         )
-        _TALLY(band.splats, band.ids, shares, len(band.ids), sums, len(rows))
+        _TALLY(band.splats, band.ids, shares, len(band.ids), SHARES, sums, len(rows))
     return drawn, sums.T
 
 
@@ -173,17 +181,24 @@ def shared(image: Array, size: tuple[int, ...]) -> npt.NDArray[np.float32]:
     return given
 
 
-def _drawn(bands: _Bands, depth: bool) -> Drawn:
-    width, height, xray = (int(bands.view[name][0]) for name in ("width", "height", "xray"))
-    picture = Drawn(
+def _empty(view: Array, depth: bool = False) -> Drawn:
+    """A picture that nothing is drawn in yet."""
+    width, height, xray = (int(view[name][0]) for name in ("width", "height", "xray"))
+    return Drawn(
         np.empty((0, 0, 3) if xray else (height, width, 3), np.float32),
         np.empty((height, width), np.float32),
         np.empty((height, width) if depth else (0, 0), np.float32),
     )
-    out = (int(depth), picture.color, picture.alpha, picture.depth)
-    for band in bands:
-        parallel.for_each(lambda part, band=band: _DRAW(*band.drawn(part), *out), band.parts)  # type: ignore[misc]
-    return picture
+
+
+def _draw(
+    band: _Band, picture: Drawn, *, depth: bool = False, weights: npt.NDArray[np.int32] | None = None
+) -> None:
+    """Draw a band; with `weights`, (ids,), find those too, in parts of `SHARE_UNIT`."""
+    given = np.empty(0, np.int32) if weights is None else weights
+    out = (picture.color, picture.alpha, picture.depth, given)
+    asked = int(depth), int(weights is not None)
+    parallel.for_each(lambda part: _DRAW(*band.drawn(part), *asked, *out), band.parts)
 
 
 @dataclass(frozen=True)
@@ -276,7 +291,7 @@ class _Bands:
 
 def _project(rows: Array, columns: Array, view: Array, room: Room) -> _Seen:
     count, stride = len(rows), rows.dtype.itemsize
-    _require_within(columns, stride)
+    require_within(columns, stride)
     if count >= 1 << 32:
         raise UsageError(f"{count:,} Gaussians are too many to be drawn at once")
     tiles = -(-int(view["width"][0]) // TILE[0]) * -(-int(view["height"][0]) // TILE[1])
@@ -305,19 +320,3 @@ def _project(rows: Array, columns: Array, view: Array, room: Room) -> _Seen:
     _ORDER(firsts, seen, len(chunks), keys, int(in_order), order, spare, total)
     counts: npt.NDArray[np.int64] = np.array(every, np.int64).sum(0)[1:]
     return _Seen(splats, boxes, spare[0] if in_order else order[0], counts)
-
-
-def _require_within(columns: Array, stride: int) -> None:
-    found = columns[0]
-    rest = 3 * ((int(found["degree"]) + 1) ** 2 - 1)
-    singles = [
-        found["opacity"],
-        *found["scales"],
-        *found["rotation"],
-        *found["color"],
-        *found["harmonics"][:rest],
-    ]
-    doubled = 8 if found["wide"] else 4
-    ends = [int(offset) + 4 for offset in singles] + [int(offset) + doubled for offset in found["position"]]
-    if found["stride"] != stride or not 0 <= found["degree"] <= 4 or max(ends) > stride or min(ends) < 4:
-        raise ValueError(f"columns that are not within rows of {stride} bytes")

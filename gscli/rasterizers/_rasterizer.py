@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float32]
     Image = npt.NDArray[np.float32]  # (H, W, 4) to share out
     Shares = npt.NDArray[np.float64]  # (N, 4) what each splat got of one
+    Weights = npt.NDArray[np.float64]  # (N,) how many pixels each splat fills
 
 
 @shown
@@ -74,6 +75,13 @@ class Drawable(Protocol):
 
     def keep_room(self) -> None:
         """Keep the arrays that a view is drawn in for those that follow: some 80 bytes a splat."""
+
+    def weigh(self, camera: Camera) -> tuple[Picture, Weights]:
+        """What a camera sees, and how many pixels each splat fills: the first share of an image of ones.
+
+        Raises:
+            UsageError: an X-ray, in which no splat hides another.
+        """
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats: the adjoint of drawing.

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core, fields
 from ..cameras import Camera
 from ..errors import EngineUnavailable, UsageError
-from ..kernels import splatting
+from ..kernels import splat_records, splatting
 from ..splats import Splats
 from ._rasterizer import Picture, Rasterizer, require_pinhole, require_sharing
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ._rasterizer import Image, Shares
+    from ._rasterizer import Image, Shares, Weights
 
 
 class Drawable:
@@ -49,6 +49,13 @@ class Drawable:
             return Picture(xray=drawn.alpha)
         color = None if splats.degree is None else drawn.color
         return Picture(color, drawn.alpha, drawn.depth if depth else None)
+
+    def weigh(self, camera: Camera) -> tuple[Picture, Weights]:
+        """What a camera sees, and what each splat fills of it; see `gscli.rasterizers.Drawable`."""
+        require_sharing(self._splats)
+        with self._room() as room:
+            drawn, weights = splatting.weigh(self._splats.rows, self._columns, self._view(camera), room)
+        return Picture(drawn.color, drawn.alpha), weights
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""
@@ -81,10 +88,10 @@ class Drawable:
         self._rooms.append(room)
 
     def _view(self, camera: Camera) -> splatting.Array:
-        """A camera as `splatting.VIEW`."""
+        """A camera as `splat_records.VIEW`."""
         splats = self._splats
         require_pinhole(camera, splats)
-        view = np.zeros(1, splatting.VIEW)
+        view = np.zeros(1, splat_records.VIEW)
         view["position"], view["rotation"] = camera.position, camera.world_to_camera[:3, :3]
         for name in ("fx", "fy", "cx", "cy", "near", "width", "height", "parallel"):
             view[name] = getattr(camera, name)
@@ -93,8 +100,8 @@ class Drawable:
 
 
 def _columns(splats: Splats) -> splatting.Array:
-    """Where in a row of splats is what, as `splatting.COLUMNS`."""
-    kind, found = splats.rows.dtype, np.zeros(1, splatting.COLUMNS)
+    """Where in a row of splats is what, as `splat_records.COLUMNS`."""
+    kind, found = splats.rows.dtype, np.zeros(1, splat_records.COLUMNS)
     described: Any = kind.fields
 
     def offsets(*names: str) -> list[int]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..kernels.compositing import Drawn
     from ..kernels.footprints import Footprints
-    from ._rasterizer import Image, Shares
+    from ._rasterizer import Image, Shares, Weights
 
 
 class Drawable:
@@ -50,6 +50,18 @@ class Drawable:
         if xray:
             return Picture(xray=alpha)
         return Picture(None if splats.degree is None else color, alpha, deep if depth else None)
+
+    def weigh(self, camera: Camera) -> tuple[Picture, Weights]:
+        """What a camera sees, and what each splat fills of it; see `gscli.rasterizers.Drawable`."""
+        require_sharing(self._splats)
+
+        def ones(drawn: Drawn) -> torch.Tensor:
+            return drawn.alpha.new_ones((*drawn.alpha.shape, 1))
+
+        with self._seen(camera) as seen:
+            drawn, sums = share(seen, camera.width, camera.height, len(self._splats), ones)
+            weights = devices.to_numpy(sums)[:, 0]
+        return Picture(*map(devices.to_numpy, drawn[:2])), weights
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""

@@ -18,12 +18,14 @@ import numpy.typing as npt
 from ..arguments import span
 from ..errors import InputError, UsageError
 from ..kernels import images
+from ..rasterizers import Picture
 from ..results.shown import shown
 
 __all__ = ["Alike", "Likeness", "Psnr", "Ssim", "ViewAlike"]
 
 Image = npt.NDArray[np.floating]
 LARGEST = float(np.finfo(np.float32).max)
+DRAWN = 3, True  # the kind of pictures that rasterizers draw: their dimensions, and that they have alphas
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,29 @@ class Likeness:
         self._views.append(_View(name, height * width, found, ssim))
         self._kind = kind
         return found.squares / found.values
+
+    def add_drawn(self, name: str, picture: Picture, reference: Picture, behind: float) -> None:
+        """Measure one view of two pictures as a rasterizer draws them, on a grey, without SSIM.
+
+        Args:
+            name: of the view. picture, reference: with colours.
+            behind: from 0, black, to 1, white.
+
+        Raises:
+            InputError: pictures of different sizes, without colours, or where those before had none.
+            UsageError: a `data_range`, which colours on a background do not have.
+        """
+        if self._kind not in (None, DRAWN):
+            raise InputError(f"view {name} has pictures of another kind than those before it")
+        if self._range is not None:
+            raise UsageError("`data_range` has no effect on pictures that are put on a background")
+        one, other = picture.color, reference.color
+        if one is None or other is None:
+            raise InputError(f"view {name} has a picture without colours")
+        _require_pair(name, one, other, (picture.alpha, reference.alpha))
+        found = images.errors(one, other, picture.alpha, reference.alpha, behind=behind)
+        self._views.append(_View(name, one.shape[0] * one.shape[1], found, None))
+        self._kind = DRAWN
 
     def alike(self) -> Alike:
         """What was found over all views so far.

@@ -15,7 +15,7 @@ from ..splats import Splats
 from . import judging, look
 from .gaussians import require
 
-SHOWN = (0, 5, 9)  # which of the views have pictures
+SHOWN = (0, 3, 6)  # which of the views have pictures
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def beside(
     whole, name = formats.read(source), os.fspath(source)
     views = judging.from_where(whole, name, None)
     engine = rasterizers.chosen("auto")
-    judge = judging.Judge(whole, name, views, engine)
+    judge = judging.Judge(whole, name, views, engine, several=True)
     found = []
     with track("comparing", len(views.cameras) * len(thinned), "views") as advance:
         for how, path in {"the whole scene": source, **thinned}.items():

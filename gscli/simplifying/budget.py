@@ -15,7 +15,7 @@ from .hierarchy import BOX
 from .methods import CELLS
 
 BASE = 48 << 20  # bytes of Python and NumPy
-PICTURES = 64 << 20  # of the scene, beside which others are judged, and larger ones of a look
+PICTURES = 48 << 20  # of the scene, beside which others are judged, and larger ones of a look
 PICTURE = 16 * look.SIDE**2  # of a look
 TILES = 450  # of the largest picture, each of which may list every row
 THREAD = 12 << 20  # of a block of rows in flight, for each thread

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
 from ..progress import Timings, Track
-from ..rasterizers import Chosen, Drawable, Picture
+from ..rasterizers import Chosen, Picture
 from ..rendering.metrics import Alike, Likeness, Psnr
 from ..rendering.views import Views, find, wanted
 from . import look
 
-VIEWS, SIDE = 12, 480  # pixels of a picture, or of a square that has as many
+VIEWS, SIDE = 8, 480  # pixels of a picture, or of a square that has as many
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,38 @@ class Judge:
     """Draws scenes beside one that they are to look like.
 
     Args:
-        cloud: that one, whose pictures are kept, 4 MB each. name: what messages call it. views: from where.
-        engine: what draws.
+        cloud: that one. name: what messages call it. views: from where. engine: what draws.
+        several: whether several are judged: the pictures of the one are kept then, 4 MB each.
     """
 
-    def __init__(self, cloud: GaussianCloud, name: str, views: Views, engine: Chosen) -> None:
+    def __init__(
+        self, cloud: GaussianCloud, name: str, views: Views, engine: Chosen, *, several: bool = False
+    ) -> None:
         self.views, self._name, self._engine = views, name, engine
-        scene = look.drawn(cloud, name, engine)
-        self._pictures = [scene.draw(camera) for camera in views.cameras]
+        self._scene = look.drawn(cloud, name, engine)
+        self._kept: list[Picture] | None = [] if several else None
 
     def of(self, simplified: GaussianCloud, advance: Callable[[int], Any]) -> Judged:
         """Draw both from all views, and say how alike they look."""
-        return _judged(look.drawn(simplified, self._name, self._engine), self._pictures, self.views, advance)
+        one = look.drawn(simplified, self._name, self._engine)
+        black, white = Likeness(ssim=False), Likeness(ssim=False)
+        for camera, there in zip(self.views.cameras, self._pictures(), strict=True):
+            here = one.draw(camera)
+            black.add_drawn(camera.name, here, there, look.BLACK)
+            white.add_drawn(camera.name, here, there, look.WHITE)
+            advance(1)
+        return _judged(black.alike(), white.alike(), self.views)
+
+    def _pictures(self) -> Iterator[Picture]:
+        """Those of the one, view by view."""
+        if self._kept:
+            yield from self._kept
+            return
+        for camera in self.views.cameras:
+            picture = self._scene.draw(camera)
+            if self._kept is not None:
+                self._kept.append(picture)
+            yield picture
 
     def stage(self, simplified: GaussianCloud, timings: Timings, track: Track) -> Judged:
         """`of`, as a stage of its own."""
@@ -69,27 +89,15 @@ class Judge:
             return self.of(simplified, advance)
 
 
-def _judged(
-    one: Drawable, pictures: Sequence[Picture], views: Views, advance: Callable[[int], Any]
-) -> Judged:
-    black, white = Likeness(ssim=False), Likeness(ssim=False)
-    for camera, there in zip(views.cameras, pictures, strict=True):
-        here = one.draw(camera)
-        assert here.color is not None
-        assert there.color is not None
-        black.add(camera.name, here.color, here.alpha, there.color, there.alpha)
-        on_white = here.over(look.WHITE), there.over(look.WHITE)
-        white.add(camera.name, on_white[0], here.alpha, on_white[1], there.alpha)
-        advance(1)
-    found: Alike = black.alike()
-    each = [view.foreground for view in found.views if view.foreground is not None]
+def _judged(black: Alike, white: Alike, views: Views) -> Judged:
+    each = [view.foreground for view in black.views if view.foreground is not None]
     around = "from the cameras of the file" if views.up is None else f"around it; {views.told}"
     return Judged(
         len(views.cameras),
         around,
         views.sha256,
-        found.psnr,
-        white.alike().psnr,
+        black.psnr,
+        white.psnr,
         min(each, default=None),
-        found.alpha_mae,
+        black.alpha_mae,
     )

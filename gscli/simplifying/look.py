@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from .. import fields
 from ..cameras import Camera, around
 from ..cameras.orbit import stride
 from ..cloud import GaussianCloud
+from ..kernels import images
 from ..progress import Timings, Track
 from ..rasterizers import Chosen, Drawable, Picture
+from ..runtime import memory
 from ..splats import Splats
 
 Array = npt.NDArray[Any]
@@ -30,7 +33,7 @@ FROM_FILE = 24  # how many of the cameras of a file
 LARGE, LARGE_SIDE = 4, 400  # how many larger pictures, and their pixels
 DAMPING = 2.0  # pixels that a row is taken to fill beside those it does
 BOLDEST = 0.5  # change of a colour
-WHITE = (1.0, 1.0, 1.0)
+BACKGROUNDS = BLACK, WHITE = 0.0, 1.0  # greys
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,24 @@ class Look:
     """Pictures of a scene.
 
     Attributes:
+        cloud: the scene. name: what messages call it.
         cameras: where they are from. pictures: what they show.
-        large: larger ones from some of the cameras, and what these show.
-        seen: (N,) pixels that each Gaussian fills in all of the small ones, by its weight.
+        seen: (N,) pixels that each Gaussian fills in all of them, by its weight.
         engine: what drew them, which draws whatever is held to them.
     """
 
+    cloud: GaussianCloud
+    name: str
     cameras: tuple[Camera, ...]
     pictures: tuple[Picture, ...]
-    large: tuple[tuple[Camera, Picture], ...]
     seen: Array
     engine: Chosen
+
+    @cached_property
+    def large(self) -> tuple[tuple[Camera, Picture], ...]:
+        """Some of the cameras with larger pictures, and what these show: drawn when they are asked for."""
+        scene = drawn(self.cloud, self.name, self.engine)
+        return tuple((camera, scene.draw(camera)) for camera in enlarged(self.cameras))
 
     @classmethod
     def at(
@@ -62,12 +72,11 @@ class Look:
         """Look at a scene."""
         scene, seen, pictures = drawn(cloud, name, engine), np.zeros(len(cloud)), []
         for camera in cameras:
-            picture, shares = scene.share(camera, _ones)
-            seen += shares[:, 0]
+            picture, weights = scene.weigh(camera)
+            seen += weights
             pictures.append(picture)
             advance(1)
-        large = [(camera, scene.draw(camera)) for camera in enlarged(cameras)]
-        return cls(tuple(cameras), tuple(pictures), tuple(large), seen, engine)
+        return cls(cloud, name, tuple(cameras), tuple(pictures), seen, engine)
 
     def error(self, scene: Drawable) -> float:
         """How far another scene looks from this: the squared differences of the large pictures.
@@ -77,8 +86,10 @@ class Look:
         total = 0.0
         for camera, wanted in self.large:
             found = scene.draw(camera)
-            for one, other in ((_black(found), _black(wanted)), (_white(found), _white(wanted))):
-                total += float(np.square(one - other).sum(dtype=np.float64))
+            assert found.color is not None
+            assert wanted.color is not None
+            pair = found.color, wanted.color, found.alpha, wanted.alpha
+            total += sum(images.errors(*pair, behind=behind).squares for behind in BACKGROUNDS)
         return total
 
     def corrections(self, scene: Drawable, count: int) -> Array:
@@ -113,7 +124,9 @@ def taken(
     if not cameras:
         return None
     with timings.stage("look"), track("looking", len(cameras), "views") as advance:
-        return Look.at(cloud, name, cameras, engine, advance)
+        found = Look.at(cloud, name, cameras, engine, advance)
+        memory.give_back()  # what views were drawn in
+        return found
 
 
 def from_where(
@@ -157,13 +170,6 @@ def _sides(camera: Camera, pixels: int) -> tuple[int, int]:
     return max(1, round(camera.width * part)), max(1, round(camera.height * part))
 
 
-def _ones(picture: Picture) -> Array:
-    assert picture.alpha is not None
-    image = np.zeros((*picture.alpha.shape, 4), np.float32)
-    image[..., 0] = 1
-    return image
-
-
 def _missing(found: Picture, wanted: Picture) -> Array:
     """What is missing in a picture, and how much of each pixel is filled."""
     assert found.alpha is not None
@@ -173,7 +179,3 @@ def _missing(found: Picture, wanted: Picture) -> Array:
 def _black(picture: Picture) -> Array:
     assert picture.color is not None
     return picture.color.clip(0, 1)
-
-
-def _white(picture: Picture) -> Array:
-    return picture.over(WHITE).clip(0, 1)

@@ -8,9 +8,9 @@ suits a scene best is found by trying.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,8 @@ Array = npt.NDArray[Any]
 
 ALL = slice(None)
 OPAQUE = 0.9999  # at most
-GROWTHS = (0.0, 0.15, 0.3, 0.45, 0.6)  # powers
-BLIND = 0.3  # where nobody looks
+GROWTHS = tuple(n / 100 for n in range(61))  # powers
+BLIND, APART = 0.3, 0.15  # where nobody looks, and how far from it others are tried
 
 
 class Merged:
@@ -89,22 +89,19 @@ class Merged:
         self._in_blocks(put)
 
     def fit(self, look: Look, name: str) -> float:
-        """Grow by the power of `GROWTHS` with which it looks most like a scene did.
+        """Grow by the power of `GROWTHS` with which it is to look most like a scene did.
 
-        From the middle one as far up or down as it gets better.
+        Three are tried, and the least of the parabola through their errors is taken; none where none grows.
         """
-
-        @cache
-        def error(at: int) -> float:
-            self.grow(GROWTHS[at])
-            return look.error(drawn(self.cloud, name, look.engine))
-
-        best = GROWTHS.index(BLIND)
-        for step in (1, -1):
-            while 0 <= best + step < len(GROWTHS) and error(best + step) < error(best):
-                best += step
-        self.grow(GROWTHS[best])
-        return GROWTHS[best]
+        if not (self._over > 1).any():
+            return BLIND
+        errors = []
+        for power in (BLIND - APART, BLIND, BLIND + APART):
+            self.grow(power)
+            errors.append(look.error(drawn(self.cloud, name, look.engine)))
+        best = GROWTHS[round(100 * min(max(BLIND + APART * _least(*errors), 0.0), GROWTHS[-1]))]
+        self.grow(best)
+        return best
 
     def settle(self, look: Look, name: str) -> None:
         """Change the colours of merged rows by one step towards what a scene looked like."""
@@ -120,3 +117,11 @@ class Merged:
         """Put columns into a part of the merged rows."""
         for name, column in zip(names, values, strict=True):
             self.cloud.rows[name][self._at[part]] = column
+
+
+def _least(before: float, here: float, after: float) -> float:
+    """Where a parabola with these values at -1, 0 and 1 has its least, or far out on the side that falls."""
+    slope, bend = (after - before) / 2, before - 2 * here + after
+    if slope == 0:
+        return 0.0
+    return -slope / bend if bend > 0 else -math.copysign(math.inf, slope)

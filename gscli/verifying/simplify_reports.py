@@ -91,7 +91,7 @@ def check_report(
     judged = searched = None
     if maker.seen is not None:
         where = judging.from_where(cloud, source, again.cameras)
-        judge = judging.Judge(cloud, source, where, maker.seen.engine)
+        judge = judging.Judge(cloud, source, where, maker.seen.engine, several=True)
 
         def looks(made: Made) -> tuple[Made, judging.Judged]:
             return made, judge.stage(made.cloud, timings, track)

@@ -41,7 +41,7 @@ def test_it_says_from_where_it_looked_what_it_merged_and_how_it_looks(run: Calla
         "stay as they are\n",
         "looks    PSNR ",
         " of the worst view\n",
-        "from 12 other views around it; z is up, as the file says",
+        "from 8 other views around it; z is up, as the file says",
         "wrote    small.ply: 2,693 Gaussians, 25.0%",
         "(read ",
         ", judge ",

@@ -176,6 +176,30 @@ def test_errors_are_their_definition(shape, kind):
     assert without[2:] == (0, 0, 0)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("behind", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("shape", [(1, 9, 3), (B + 1, 23, 3), (17, 30, 1)])
+def test_colours_are_put_on_what_is_behind_and_clipped(shape, behind, kind):
+    """As they would be saved."""
+    a, b = (3 * image - 1 for image in pair(shape, kind))
+    p, q = alphas(shape[:2])
+    shown = [
+        (image + (1 - alpha)[..., None] * np.float32(behind)).clip(0, 1) for image, alpha in ((a, p), (b, q))
+    ]
+    assert errors(a, b, p, q, behind=behind) == errors(*shown, p, q)
+    assert errors(a, b, p, q, behind=behind).squares < errors(a, b, p, q).squares
+
+
+@pytest.mark.parametrize(
+    ("shape", "alpha", "behind"),
+    [((4, 4), (4, 4), 0.0), ((4, 4, 3), None, 0.0), ((4, 4, 3), (4, 4), -0.1), ((4, 4, 3), (4, 4), math.nan)],
+)
+def test_what_cannot_be_put_on_a_background_is_refused(shape, alpha, behind):
+    image, given = np.zeros(shape, np.float32), None if alpha is None else np.zeros(alpha, np.float32)
+    with pytest.raises(ValueError, match="cannot be put on a background"):
+        errors(image, image, given, given, behind=behind)
+
+
 def test_what_is_at_the_limit_is_no_foreground():
     a, b = pair((2, 2))
     limit = np.full((2, 2), 1 / 255, np.float32)

@@ -13,7 +13,7 @@ import pytest
 
 from gscli import _core
 from gscli.cameras import Camera
-from gscli.kernels import splatting
+from gscli.kernels import splat_records, splatting
 from gscli.rasterizers import core
 from tests.drawn import ORBIT, Array, as_splats, cloud, look
 
@@ -54,6 +54,23 @@ def test_shares_are_the_same_however_a_picture_is_cut(
     np.testing.assert_array_equal(scene.share(camera, lambda _: image)[1], wanted)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("PAIRS", 50), ("PAIRS", 1 << 26), ("CHUNK", 64), ("TILES", 1), ("SHARED", 50)]
+)
+def test_what_each_fills_is_its_share_of_an_image_of_ones(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    scene = core.Drawable(as_splats(cloud(500, 1)))
+    camera = look((1.6, -1.2, 0.9), width=203, height=101)
+    picture, shares = scene.share(camera, lambda found: np.ones((*found.solid.shape, 4), np.float32))
+    monkeypatch.setattr(splatting, name, value)
+    found, weights = scene.weigh(camera)
+    np.testing.assert_array_equal(weights, shares[:, 0])
+    assert (weights > 1).sum() > 100
+    np.testing.assert_array_equal(found.color, picture.color)
+    np.testing.assert_array_equal(found.alpha, picture.alpha)
+
+
 def test_a_view_shows_nothing_of_those_before_it() -> None:
     """Arrays are kept from one to the next: larger and smaller ones, drawn from two threads at a time."""
     cameras = [look((1.6, -1.2, 0.9), width=side, height=side) for side in (40, 203, 17, 90)]
@@ -61,8 +78,12 @@ def test_a_view_shows_nothing_of_those_before_it() -> None:
 
     def seen(scene: core.Drawable, camera: Camera) -> list[Array]:
         picture, shares = scene.share(camera, lambda found: image[: len(found.solid), : len(found.solid)])
-        deep = scene.draw(camera, depth=True)
-        return [shares, *(part for part in (picture.color, deep.color, deep.depth) if part is not None)]
+        deep, weights = scene.draw(camera, depth=True), scene.weigh(camera)[1]
+        return [
+            shares,
+            weights,
+            *(part for part in (picture.color, deep.color, deep.depth) if part is not None),
+        ]
 
     splats = as_splats(cloud(700, 1))
     kept = core.Drawable(splats)
@@ -108,7 +129,7 @@ def test_gaussians_are_projected_alike_in_any_batch(count: int) -> None:
 
 def test_columns_beyond_a_row_are_refused() -> None:
     scene = core.Drawable(as_splats(cloud(3)))
-    view = np.zeros(1, splatting.VIEW)
+    view = np.zeros(1, splat_records.VIEW)
     view["width"] = view["height"] = 8
     for field, value in (("opacity", 9999), ("opacity", -1), ("degree", 5), ("stride", 4)):
         columns = scene._columns.copy()
@@ -124,7 +145,7 @@ def test_both_sides_have_tiles_of_one_size() -> None:
     assert f"#define TILE_WIDTH {splatting.TILE[0]}\n#define TILE_HEIGHT {splatting.TILE[1]}\n" in said
     assert f"#define SHARES {splatting.SHARES} " in said
     assert f"#define SHARE_UNIT {splatting.SHARE_UNIT} " in said
-    assert ctypes.sizeof(ctypes.c_float) * 12 == splatting.SPLAT.itemsize
+    assert ctypes.sizeof(ctypes.c_float) * 12 == splat_records.SPLAT.itemsize
 
 
 def test_hostile_bits_give_no_nan() -> None:

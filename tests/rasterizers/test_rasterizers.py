@@ -237,3 +237,5 @@ def test_shares_are_the_same_by_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
 def test_nothing_is_shared_out_in_an_xray(engine: Chosen) -> None:
     with pytest.raises(UsageError, match="not in an X-ray"):
         engine.prepare(as_splats(cloud(9), xray=True)).share(ORBIT, ramp)
+    with pytest.raises(UsageError, match="not in an X-ray"):
+        engine.prepare(as_splats(cloud(9), xray=True)).weigh(ORBIT)

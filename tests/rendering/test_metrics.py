@@ -13,6 +13,7 @@ import pytest
 from gscli.comparing import gates
 from gscli.errors import InputError, UsageError
 from gscli.kernels import images
+from gscli.rasterizers import Picture
 from gscli.rendering.metrics import Alike, Likeness
 
 View = tuple[Any, Any, Any, Any]
@@ -111,6 +112,34 @@ def test_colours_are_clipped_as_they_would_be_saved_and_not_rounded() -> None:
     assert alike((white + 3, alpha, white, alpha)).psnr.identical == 1
     assert alike((-white, alpha, 0 * white, alpha)).psnr.identical == 1
     assert alike((white, alpha, white - np.float32(1e-3), alpha)).psnr.mean == pytest.approx(60, abs=1e-3)
+
+
+@pytest.mark.parametrize("behind", [0.0, 1.0])
+def test_drawn_pictures_are_as_alike_as_they_are_on_a_background(behind: float) -> None:
+    likeness, wanted = Likeness(ssim=False), Likeness(ssim=False)
+    for number, given in enumerate((view(1), view(2, 0.3))):
+        one, other = (Picture(*(part.astype(np.float32) for part in pair)) for pair in (given[:2], given[2:]))
+        likeness.add_drawn(f"v{number}", one, other, behind)
+        behind_both = [picture.over((behind,) * 3) for picture in (one, other)]
+        wanted.add(f"v{number}", behind_both[0], one.alpha, behind_both[1], other.alpha)
+    assert likeness.alike() == wanted.alike()
+
+
+def test_what_no_rasterizer_draws_is_refused() -> None:
+    color, alpha = np.zeros((4, 5, 3), np.float32), np.zeros((4, 5), np.float32)
+    drawn = Picture(color, alpha)
+    for other, said in (
+        (Picture(None, alpha), "view a has a picture without colours"),
+        (Picture(color[:3], alpha[:3]), "two pictures of view a have shapes"),
+    ):
+        with pytest.raises(InputError, match=said):
+            Likeness(ssim=False).add_drawn("a", drawn, other, 0)
+    with pytest.raises(UsageError, match="has no effect on pictures that are put"):
+        Likeness(data_range=1.0).add_drawn("a", drawn, drawn, 0)
+    likeness = Likeness(data_range=1.0)
+    likeness.add("a", *xray(1))
+    with pytest.raises(InputError, match="view b has pictures of another kind"):
+        likeness.add_drawn("b", drawn, drawn, 0)
 
 
 def test_a_range_takes_colours_as_they_are() -> None:

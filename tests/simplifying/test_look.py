@@ -31,7 +31,7 @@ def test_what_is_hidden_is_not_seen() -> None:
     found = Look.at(given.with_columns(columns), "scene", [ORBIT, ORBIT], ENGINE, nothing)
     assert found.seen[100] > 0.9 * 2 * ORBIT.width * ORBIT.height
     assert found.seen[:100].sum() < 0.05 * found.seen[100]
-    assert len(found.pictures) == len(found.cameras) == 2
+    assert len(found.pictures) == len(found.cameras) == len(found.large) == 2
 
 
 def test_a_scene_looks_like_itself_and_less_like_another() -> None:
