@@ -1,4 +1,4 @@
-"""What a format module says of itself: one record, ``FORMAT``."""
+"""What a format module says of itself, ``FORMAT``. One module: the record, and how one is found by a name."""
 
 from __future__ import annotations
 
