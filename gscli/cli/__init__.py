@@ -19,7 +19,7 @@ import click
 from ..errors import GscliError, UsageError, most_like
 from ..version import __version__
 from . import _interrupts, paths, show
-from ._remedies import remedy
+from ._remedies import of_system, remedy
 from ._spelling import spelt
 
 _HELPERS = ("options", "paths", "show", "viewpoints")
@@ -53,7 +53,8 @@ def _one_line(running: Callable[[], click.Command]) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:  # a file's are told where it is opened; this is a stream, or the system
-        raise _Failure(f"{error.strerror or error}", 1) from None
+        said = of_system(error)
+        raise _Failure(str(said), said.exit_code) from None
 
 
 class _Commands(click.Group):

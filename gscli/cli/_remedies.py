@@ -1,12 +1,28 @@
-"""What to do about a usage that Click refuses, in a few words."""
+"""What to do about a usage that Click refuses, and about what the system does, in a few words."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 import click
 
+from .. import files
+from ..errors import GscliError
 from .options import NotOneOf
+
+
+def of_system(error: OSError) -> GscliError:
+    """The error to tell for one that nothing has told: files that were looked for say which they are."""
+    lost = isinstance(error, FileNotFoundError)
+    if error.filename is None and lost:
+        return GscliError("the current folder is gone", remedy="change to one that is there")
+    if isinstance(error.filename, str) and (lost or isinstance(error, PermissionError)):
+        return files.unreadable(error.filename, error)
+    few = error.errno in (errno.EMFILE, errno.ENFILE)
+    return GscliError(
+        str(error.strerror or error), path=error.filename, remedy="raise ulimit -n" if few else None
+    )
 
 
 def remedy(error: click.UsageError) -> str | None:

@@ -180,8 +180,8 @@ def newcomer_refused(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
+    folder = Path(os.path.realpath(path) if os.path.islink(path) else path).parent
     path = files.display_output(path)
-    folder = Path(path).parent
     if isinstance(error, FileNotFoundError) and not folder.is_dir():
         return GscliError(
             f"cannot be written: there is no folder {folder}", path=path, remedy="make it first"

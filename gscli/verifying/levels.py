@@ -78,7 +78,7 @@ class Checked:
 
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder that has a lod.json."""
-    return (path / INDEX).is_file()
+    return os.path.isfile(path / INDEX)
 
 
 def check(

@@ -1,11 +1,14 @@
 """What the command line says to a usage that cannot be: one line, what to do, status 2."""
 
+import errno
 import os
 import resource
 import subprocess
 import sys
 
 import pytest
+
+from gscli.cli._remedies import of_system
 
 
 def gscli(*args, **options):
@@ -133,6 +136,23 @@ def test_a_user_without_a_home_is_told_where_the_cache_could_be(monkeypatch):
     code += "os.setuid(54321); main(['cache', 'info'])"  # what root alone may read is imported by then
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     refused(done, 1, "no home folder", "set GSCLI_CACHE_DIR")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others keep a folder that is in use")
+@pytest.mark.parametrize("args", [["info", "scene.ply"], ["batch", "info", "scene.ply"]])
+def test_a_current_folder_that_is_gone_is_told(args, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = f"import os; from gscli.cli import main; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); main()"
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=60)
+    refused(done, 1, "the current folder is gone; change to one that is there")
+
+
+def test_what_the_system_refuses_says_what_it_is_about():
+    told = of_system(PermissionError(errno.EACCES, "Permission denied", "a/b.npz"))
+    assert (str(told), told.exit_code) == ("a/b.npz: cannot be read; check its permissions", 3)
+    told = of_system(OSError(errno.EMFILE, "Too many open files"))
+    assert (str(told), told.exit_code) == ("Too many open files; raise ulimit -n", 1)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

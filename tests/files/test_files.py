@@ -78,6 +78,9 @@ def test_a_missing_folder_is_named(tmp_path, monkeypatch):
     (tmp_path / "plain").touch()
     with pytest.raises(GscliError, match=r"plain/out: cannot be written \(Not a directory\)"):
         put(Path("plain/out"))
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "out")
+    with pytest.raises(GscliError, match=f"link: cannot be written: there is no folder {tmp_path}/a; make"):
+        writing.check_outputs([tmp_path / "link"], overwrite=False)
 
 
 @pytest.mark.skipif(as_root, reason="root may write anywhere")
