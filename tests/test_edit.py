@@ -292,6 +292,7 @@ def test_faces_that_number_dropped_rows_are_told_of(tmp_path: Path) -> None:
         ([("up", "y:auto")], "up must say"),
         ([("up", 3)], "up must say"),
         ([("sh_degree", 5)], "from 0 to 4"),
+        ([("sh_degree", "9" * 5000)], "from 0 to 4"),
         ([("sh_degree", -1)], "from 0 to 4"),
         ([("sh_degree", True)], "from 0 to 4"),
         ([("sh_degree", "1.0")], "from 0 to 4"),

@@ -72,6 +72,8 @@ def test_one_of_the_cameras_by_name_or_number(scene: Path, cameras: Path, tmp_pa
     for word in ("b c", 2, "2"):
         result = render(scene, tmp_path / "one.png", cameras=cameras, camera=word, overwrite=True)
         assert [shot.camera for shot in result.shots] == ["b c"]
+    with pytest.raises(UsageError, match="has no camera 99"):
+        render(scene, tmp_path / "two.png", cameras=cameras, camera="9" * 5000)
     with pytest.raises(UsageError, match=r"has no camera 9; give a number below 4, or a name: left/a.JPG"):
         render(scene, tmp_path / "one.png", cameras=cameras, camera=9, overwrite=True)
     with pytest.raises(UsageError, match=r"has 4 cameras, and .*one.png is one picture"):

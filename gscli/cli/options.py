@@ -165,7 +165,8 @@ class Shard(ParamType):
         if isinstance(value, tuple):
             return value
         number, _, of = str(value).partition("/")
-        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        few = all(word.isdecimal() and len(word) < 10 for word in (number, of))
+        if not (few and 1 <= int(number) <= int(of)):
             self.fail(f"{value!r} is not I/N with I from 1 to N", param, ctx)
         return int(number), int(of)
 

@@ -220,7 +220,7 @@ def _up(name: str, value: Any) -> Move | Upright:
 def _sh_degree(name: str, value: Any) -> Degree:
     text = str(value)
     if isinstance(value, bool) or not (
-        text.isascii() and text.isdigit() and int(text) <= fields.MAX_SH_DEGREE
+        text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= fields.MAX_SH_DEGREE
     ):
         raise UsageError(
             f"`{name}` must be a degree from 0 to {fields.MAX_SH_DEGREE}, not {arguments.told(value)}"

@@ -87,7 +87,7 @@ def _selected(path: Path, found: dict[str, Model], part: str | None) -> Model:
         return found[names[0]]
     if part in found:
         return found[part]
-    if part is not None and part.isdecimal() and int(part) < len(names):
+    if part is not None and part.isdecimal() and len(part) < 10 and int(part) < len(names):
         return found[names[int(part)]]
     if names == [""]:
         raise InputError(f"holds one model and none called {part}", path=path, remedy=f"drop ::{part}")

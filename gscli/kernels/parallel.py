@@ -25,7 +25,7 @@ def threads() -> int:
     """Threads to use: ``GSCLI_THREADS`` if set, else the cores this process may run on."""
     asked = os.environ.get("GSCLI_THREADS", "")
     if asked:
-        if not (asked.isascii() and asked.isdigit() and int(asked) > 0):
+        if not (asked.isascii() and asked.isdigit() and len(asked) < 10 and int(asked) > 0):
             raise UsageError(f"GSCLI_THREADS must be a number from 1 on, not {asked!r}")
         return int(asked)
     return cores()

@@ -209,7 +209,7 @@ def _chosen(found: Sequence[Camera], word: str, path: str) -> Camera:
     names = [camera.name for camera in found]
     if word in names:
         return found[names.index(word)]
-    if word.isdecimal() and int(word) < len(found):
+    if word.isdecimal() and len(word) < 10 and int(word) < len(found):
         return found[int(word)]
     some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     remedy = f"give a number below {len(found):,}, or a name: {some}"

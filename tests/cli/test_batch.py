@@ -203,7 +203,7 @@ def test_shards_together_are_the_whole(folder: Path) -> None:
     assert json.loads(done.stdout)["skipped"] == 3
 
 
-@pytest.mark.parametrize("value", ["0/2", "3/2", "1", "a/b", "1/0"])
+@pytest.mark.parametrize("value", ["0/2", "3/2", "1", "a/b", "1/0", "1/" + "9" * 5000])
 def test_a_shard_that_is_none_is_a_usage_error(folder: Path, value: str) -> None:
     assert batch("info", "scenes/*.ply", "--shard", value).exit_code == 2
 

@@ -130,6 +130,8 @@ def test_one_of_two_models_is_selected_by_name_or_number(tmp_path, container):
         columns(second, ("nu", "opacity")), np.hstack([trainers.values(c) for c in capture[4:6]])
     )
     assert "use_student_t True" in second.header.comments
+    with pytest.raises(InputError, match="none called 999"):
+        formats.read(f"{path}::{'9' * 5000}")
     with pytest.raises(InputError, match="none called gs7"):
         formats.read(f"{path}::gs7")
 

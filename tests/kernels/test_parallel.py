@@ -7,12 +7,20 @@ from threading import get_ident
 
 import pytest
 
+from gscli.errors import UsageError
 from gscli.kernels import parallel
 
 
 @pytest.fixture(params=["1", "2", "5"])
 def threads(request, monkeypatch):
     monkeypatch.setenv("GSCLI_THREADS", request.param)
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "two", "9" * 5000])
+def test_a_number_of_threads_that_is_none_is_refused(asked, monkeypatch):
+    monkeypatch.setenv("GSCLI_THREADS", asked)
+    with pytest.raises(UsageError, match="GSCLI_THREADS must be a number from 1 on"):
+        parallel.threads()
 
 
 def test_results_come_in_the_order_of_their_parts(threads):
