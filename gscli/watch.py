@@ -148,10 +148,14 @@ def _follow(
         watcher.tell_late()
         apart = watcher.apart()
         if once:
+            alone, begun = None, watcher.memory.step is not None
             for step in watcher.complete():
                 measured = watcher.measure(step)
                 if measured is not None:
+                    alone = None if measured.scalars else step
                     yield measured
+            if alone is not None and not begun:
+                watcher.say(f"step {alone} is the only one: there is nothing to measure it against")
             if watcher.memory.step is None:
                 if watcher.unread is not None:
                     raise InputError(f"no step could be measured ({watcher.unread})", path=watcher.runs[0])

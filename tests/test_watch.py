@@ -81,7 +81,7 @@ def test_a_lone_run_of_one_step_says_why_it_measures_nothing(runs):
     save(runs[0], 7, 1)
     said: list[str] = []
     assert not list(watch(runs[:1], once=True, every=SOON, say=said.append))
-    assert said == ["step 7 is the first: the next one is measured against it"]
+    assert said == ["step 7 is the only one: there is nothing to measure it against"]
 
 
 def test_every_checkpoint_is_also_compared_with_a_reference(runs, tmp_path):

@@ -182,8 +182,6 @@ class Watcher:
         if self.reference is not None:
             for suffix, model in zip(("",) if len(models) == 1 else ("_a", "_b"), models, strict=True):
                 pairs.append((f"reference{suffix}", model, self.reference))
-        if not pairs and self.memory.path is None:
-            self.say(f"step {step} is the first: the next one is measured against it")
         scalars: dict[str, float] = {}
         for tag, a, b in pairs:
             self._settle(a, b)
