@@ -39,7 +39,9 @@ def array(values: Any, name: str, kinds: str, wanted: str, shape: tuple[int, ...
 
 def not_numbers(found: Any, name: str, wanted: str) -> UsageError:
     """The refusal of what is no array of numbers, or one of another type or shape than is wanted."""
-    return UsageError(f"`{name}` must be {wanted}, not {told(found)}")
+    held = [part for part in ("xyz", "vertices", "points") if np.ndim(getattr(found, part, 0)) == 2]
+    remedy = f"give its .{held[0]}" if held else None
+    return UsageError(f"`{name}` must be {wanted}, not {told(found)}", remedy=remedy)
 
 
 def several(given: Any, name: str, kinds: tuple[type, ...], wanted: str) -> list[Any]:

@@ -190,6 +190,8 @@ def level_written_as(to: str) -> tuple[str, Format]:
     Raises:
         UsageError: a format that there is not, or of folders.
     """
+    if not isinstance(to, str):
+        raise UsageError(f"`to` must be the suffix or the name of a format, not {arguments.told(to)}")
     suffix, form = written_as(to)
     if form.folder:
         raise UsageError(f"`to` {to} is a folder, and a level is a file", remedy="try ply, spz or sog")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,6 +135,11 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
             "threshold must be a distance, or several, not object",
         ),
         (lambda a, b: gscli.compare(a, b, data_range="1"), "data_range must be a positive number, not '1'"),
+        (lambda a, b: gscli.lod(a, "levels", to=3), "to must be the suffix or the name of a format, not 3"),
+        (
+            lambda a, b: gscli.compare(SimpleNamespace(vertices=np.eye(3)), b),
+            r"source must be a path, .*, not SimpleNamespace; give its \.vertices",
+        ),
         (lambda a, b: gscli.render(a, "a.png", background=["red"]), r"background \['red'\] is no colour"),
         (lambda a, b: gscli.render(a, "a.png", rasterizer=3), "no rasterizer 3"),
         (lambda a, b: gscli.convert(a, "b.spz", quality=3), "no quality 3; choose from full, compact"),
