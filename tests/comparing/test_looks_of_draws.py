@@ -12,9 +12,9 @@ import pytest
 
 from gscli import _core, compare, write
 from gscli.cli import main
-from gscli.cloud import as_cloud
 from gscli.coprune import coprune
 from gscli.errors import InputError, UsageError
+from gscli.in_memory import as_cloud
 from gscli.rendering import views
 from gscli.resample import resample
 from tests.drawn import cloud

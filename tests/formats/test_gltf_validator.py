@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gscli import formats
-from gscli.cloud import as_cloud
+from gscli.in_memory import as_cloud
 
 REPORT = """
 const validator = require('gltf-validator'), fs = require('fs'), path = require('path');

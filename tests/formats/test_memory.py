@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gscli import formats
-from gscli.cloud import GaussianCloud, as_cloud
+from gscli.cloud import GaussianCloud
 from gscli.formats._decoded import BLOCK
+from gscli.in_memory import as_cloud
 
 ROWS = 12 * BLOCK
 SUFFIXES = (".xyz", ".csv", ".las", ".laz")
