@@ -20,7 +20,10 @@ TESTS = {  # by what they are of, arguments of pytest
     "counted cells": ["tests/kernels/test_cellsize.py", "-k", "torch_has_the_words"],
     "grids": ["tests/kernels/test_torch_cells.py", "-k", "triton"],
     "draws": ["tests/training/test_together.py", "-k", "not torch"],
-    "pictures": ["tests/rasterizers/test_rasterizers.py", "-k", "triton and not large"],
+    "pictures": [
+        *("tests/rasterizers/test_rasterizers.py", "tests/simplifying/test_drawing.py"),
+        *("-k", "(triton or a_gpu) and not large"),
+    ],
     "an engine": [
         "tests/neighbors/test_engines.py",
         "-k",
