@@ -84,19 +84,18 @@ def density_consistency(
     cells = int(cell.max()) + 1 if len(cell) else 0
     scenario = batch["batch"] // (len(batch["offset"]) // scenarios)
     slot = scenario * cells + cell
-    rows = torch.bincount(slot, minlength=scenarios * cells)
+    rows = slot.new_zeros(scenarios * cells).index_add_(0, slot, torch.ones_like(slot))
     means = _CellMeans.apply(out, slot, rows)  # type: ignore[no-untyped-call]
     if is_kl:
         means = functional.log_softmax(means / temperature, dim=1)
-    present = (rows > 0).view(scenarios, cells)
-    total, shared = out.new_zeros(()), 0
+    present, of = (rows > 0).view(scenarios, cells), means.view(scenarios, cells, -1)
+    total, shared = out.new_zeros(()), rows.new_zeros(())
     for i, j in combinations(range(scenarios), 2):
-        both = torch.nonzero(present[i] & present[j]).squeeze(1)
-        a, b = means.index_select(0, both + i * cells), means.index_select(0, both + j * cells)
-        total = total + _distance(a, b, kind).sum()
-        shared += len(both)
+        both = present[i] & present[j]  # how many they are, a GPU need not be waited for to know
+        total = total + torch.where(both, _distance(of[i], of[j], kind), 0).sum()
+        shared += both.sum()
     scale = temperature**2 if kind == "kl-one-sided" else 1.0
-    return total * (scale / max(1, shared))
+    return total * (scale / shared.clamp(min=1).double()).to(total.dtype)
 
 
 class _CellMeans(torch.autograd.Function):

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from gscli.errors import UsageError  # noqa: E402
 from gscli.training import GridSampler, collate, density_consistency  # noqa: E402
+from tests.counting_gpu import WHERE, counting_gpu  # noqa: E402
 
 KINDS = ("mse", "cosine", "kl-symmetric", "kl-one-sided")
 
@@ -345,6 +346,36 @@ def test_the_loss_keeps_neither_the_output_nor_the_batch_alive():
     gc.collect()
     assert [ref() for ref in gone] == [None] * 5
     loss.backward()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_waits_for_a_gpu_once(kind, monkeypatch):
+    """For how many cells there are; on a GPU that is not there."""
+    coord, views = scene(60)
+    out = torch.randn(sum(len(view.rows) for view in views.values()), 4)
+    expected = density_consistency(out, collate(views, coord=coord), kind)
+    with counting_gpu(monkeypatch) as gpu:
+        there = {name: tensor.to(WHERE) for name, tensor in collate(views, coord=coord).items()}
+        out = out.to(WHERE)
+        gpu.clear()
+        loss = density_consistency(out, there, kind)
+        assert gpu.waits.total() == 1, gpu.waits
+        assert torch.equal(loss.cpu(), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cell_that_only_one_scenario_has_is_left_alone(kind):
+    batch = {
+        "cell": torch.tensor([0, 1, 1, 2]),
+        "batch": torch.tensor([0, 0, 1, 1]),
+        "offset": torch.tensor([2, 4]),
+    }
+    out = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    loss = density_consistency(out, batch, kind)
+    loss.backward()
+    assert not out.grad[[0, 3]].any()
+    assert out.grad[[1, 2]].all()
+    torch.testing.assert_close(loss, twin(out, batch, kind))
 
 
 @pytest.mark.gpu
