@@ -17,6 +17,8 @@ from .search import Laid, find
 Array = npt.NDArray[Any]
 
 ASKED = 100_000  # points of each, at most, whose distances are measured before and after
+WITHIN, AROUND = 2, 8  # spacings: a counterpart is no farther, and what comes no nearer says nothing
+HELD = 0.6  # of what comes that near, what has a counterpart at least; in wrong places half has, or less
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def laid_on(
 
     Raises:
         InputError: a cloud that is a point or a line.
-        GateMissed: the one does not come to lie on the other.
+        GateMissed: the one does not come to lie on the other, or crosses it.
     """
     before = compare_centers(source, target, max_queries=ASKED, seed=seed, names=names)[0]
     motion = find(source, target, names, scaled=scaled, overlap=overlap, start=start, seed=seed, track=track)
@@ -77,25 +79,43 @@ def laid_on(
     assert before.spacings[1] is not None
     apart = max(before.spacings[0] * scale_of(motion.matrix), before.spacings[1])
     after = compare_centers(
-        moved, target, thresholds=(DEFAULT_THRESHOLD, 2 * apart), max_queries=ASKED, seed=seed, names=names
+        moved,
+        target,
+        thresholds=(DEFAULT_THRESHOLD, WITHIN * apart, AROUND * apart),
+        max_queries=ASKED,
+        seed=seed,
+        names=names,
     )[0]
     _require_near(after, names, overlap)
     return Judged(motion, after.source_to_target.at[0].threshold, _matches(before), _matches(after))
 
 
 def _require_near(found: Centers, names: tuple[str, str], overlap: float) -> None:
-    """Refuse a pose in which less than half of what should have a counterpart has one.
+    """Refuse a pose in which less than half of what should have a counterpart has one, or that crosses.
+
+    Where a scene lies on another, most of what comes near has a counterpart; surfaces that cross, or touch,
+    lie apart as soon as they are near.
 
     Raises:
         GateMissed: see above.
     """
-    near = [way.at[1] for way in (found.source_to_target, found.target_to_source)]
+    ways = found.source_to_target, found.target_to_source
+    near = [way.at[1] for way in ways]
+    what = f"does not come to lie on {names[1]}: in the best pose found "
     if min(each.fitness for each in near) < overlap / 2:
-        what = (
-            f"does not come to lie on {names[1]}: in the best pose found {near[0].fitness:.0%} of its points "
-            f"and {near[1].fitness:.0%} of the other's match within {near[0].threshold:.3g}, two spacings"
+        what += (
+            f"{near[0].fitness:.0%} of its points and {near[1].fitness:.0%} of the other's match within "
+            f"{near[0].threshold:.3g}, two spacings"
         )
         remedy = "give a matrix to start from, let lengths change, or ask for a smaller overlap"
+        raise GateMissed(what, path=names[0], remedy=remedy)
+    held = [way.at[1].fitness / way.at[2].fitness for way in ways]
+    if max(held) < HELD:
+        what += (
+            f"both cross: of its points within {ways[0].at[2].threshold:.3g}, eight spacings, {held[0]:.0%} "
+            f"match within two, and of the other's {held[1]:.0%}"
+        )
+        remedy = "give a matrix to start from, or let lengths change"
         raise GateMissed(what, path=names[0], remedy=remedy)
 
 

@@ -46,7 +46,7 @@ def command(answer: Answer, source: str, target: str, **settings: Any) -> None:
     By the positions of points alone: poses that lay the one roughly on the other are tried, right angles,
     principal axes and where both overlap most; the best are refined by iterated closest points, both ways. A
     third of either may often be missing. Where less than half of what should have a counterpart has one
-    within two spacings, it says so and ends with status 6.
+    within two spacings, or where the two cross, it says so and ends with status 6.
     SOURCE or TARGET may be - for stdin.
 
     \b

@@ -12,8 +12,10 @@ import pytest
 import gscli
 from gscli import scene
 from gscli.align import align
+from gscli.aligning import judged
 from gscli.aligning.icp import moved_by
 from gscli.aligning.poses import frame, right_angles
+from gscli.aligning.search import Laid
 from gscli.errors import GateMissed, InputError, UsageError
 from gscli.kernels.registration import pose
 from gscli.report.align import summary
@@ -130,6 +132,24 @@ def test_other_scenes_are_refused_and_nothing_is_written(tmp_path: Path) -> None
     with pytest.raises(GateMissed, match=r"does not come to lie on target: .* of its points"):
         align(WHOLE, rng.random((3000, 3)) * (1, 20, 300), out=tmp_path / "pose.json")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("apart", "crosses"), [(0.0, False), (0.5, True)])
+def test_surfaces_that_cross_do_not_lie_on_each_other(
+    apart: float, crosses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where that is a match for as many points as were asked for."""
+    rng = np.random.default_rng(1)
+    ball = rng.normal(size=(2, 600, 3))
+    ball /= np.linalg.norm(ball, axis=2)[..., None]
+    matrix = np.eye(4)
+    matrix[0, 3] = apart
+    monkeypatch.setattr(judged, "find", lambda *_, **__: Laid(matrix, steps=1, rested=True, rival=None))
+    if crosses:
+        with pytest.raises(GateMissed, match="in the best pose found both cross: of its points within"):
+            judged.laid_on(*ball, ("one", "other"), overlap=0.2)
+    else:
+        judged.laid_on(*ball, ("one", "other"), overlap=0.2)
 
 
 def test_another_pose_that_fits_as_well_is_told_of() -> None:
