@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,12 +88,12 @@ class Motion:
     def similarity(self) -> tuple[float, Array] | None:
         """The factor of all lengths, and the (3, 3) rotation, which may mirror, orthogonal to the last bits.
 
-        None where lengths change with direction, or vanish.
+        None where lengths change with direction, vanish, or become more than a float holds.
         """
         _, power = math.frexp(np.abs(self.linear).max())
         linear = np.ldexp(self.linear, -power)  # exactly as much, and its squares are numbers
         scale = math.sqrt(math.fsum((linear * linear).ravel().tolist()) / 3)
-        if not 0 < scale < math.inf:
+        if not 0 < scale < math.inf or power + math.frexp(scale)[1] > sys.float_info.max_exp:
             return None
         rotation = linear / scale
         if np.abs(applied(rotation.T, rotation) - np.eye(3)).max() > TOLERANCE:
