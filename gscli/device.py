@@ -233,6 +233,6 @@ def to_numpy(array: Any) -> Any:
         array = array.detach().cpu()
         small = str(array.dtype).startswith(("torch.bfloat16", "torch.float8"))
         return (array.float() if small else array).numpy(force=True)  # also of a conjugate, unlike `numpy()`
-    if type(array).__module__.startswith("numpy.ma") and array.mask.any():
+    if type(array).__module__.startswith("numpy.ma") and 1 in array.mask.tobytes():  # of named columns, too
         raise UsageError("some values of a masked array are masked", remedy="leave them out first")
     return array

@@ -94,3 +94,8 @@ def test_masked_values_are_not_taken_for_values():
     with pytest.raises(UsageError, match="some values of a masked array are masked"):
         as_cloud(array)
     assert as_cloud(np.ma.masked_array(np.eye(3))) == as_cloud(np.eye(3))
+    rows = np.ma.zeros(4, [(name, "f4") for name in "xyz"])
+    assert as_cloud(rows) == as_cloud(rows.data)
+    rows.mask[1] = False, True, False
+    with pytest.raises(UsageError, match="some values of a masked array are masked"):
+        as_cloud(rows)
