@@ -9,7 +9,7 @@ from typing import Any
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
 from ..progress import Timings, Track
-from ..rasterizers import Chosen, Picture
+from ..rasterizers import Chosen, Drawable, Picture
 from ..rendering.metrics import Alike, Likeness, Psnr
 from ..rendering.views import Views, find, wanted
 from . import look
@@ -51,15 +51,17 @@ class Judge:
 
     Args:
         cloud: that one. name: what messages call it. views: from where. engine: what draws.
-        several: whether several are judged: the pictures of the one are kept then, 4 MB each.
+        several: whether several are judged: the pictures of the one are kept then, 4 MB each, and what
+            they are drawn in is let go of.
     """
 
     def __init__(
         self, cloud: GaussianCloud, name: str, views: Views, engine: Chosen, *, several: bool = False
     ) -> None:
         self.views, self._name, self._engine = views, name, engine
-        self._scene = look.drawn(cloud, name, engine)
-        self._kept: list[Picture] | None = [] if several else None
+        self._scene: Drawable | None = look.drawn(cloud, name, engine)
+        self._several = several
+        self._kept: tuple[Picture, ...] = ()
 
     def of(self, simplified: GaussianCloud, advance: Callable[[int], Any]) -> Judged:
         """Draw both from all views, and say how alike they look."""
@@ -74,14 +76,17 @@ class Judge:
 
     def _pictures(self) -> Iterator[Picture]:
         """Those of the one, view by view."""
-        if self._kept:
+        if self._scene is None:
             yield from self._kept
             return
+        kept = []
         for camera in self.views.cameras:
             picture = self._scene.draw(camera)
-            if self._kept is not None:
-                self._kept.append(picture)
+            if self._several:
+                kept.append(picture)
             yield picture
+        if self._several:
+            self._scene, self._kept = None, tuple(kept)
 
     def stage(self, simplified: GaussianCloud, timings: Timings, track: Track) -> Judged:
         """`of`, as a stage of its own."""

@@ -91,12 +91,13 @@ def check_report(
     judged = searched = None
     if maker.seen is not None:
         where = judging.from_where(cloud, source, again.cameras)
-        judge = judging.Judge(cloud, source, where, maker.seen.engine, several=True)
+        searches = said.target is None and again.grid is None
+        judge = judging.Judge(cloud, source, where, maker.seen.engine, several=searches)
 
         def looks(made: Made) -> tuple[Made, judging.Judged]:
             return made, judge.stage(made.cloud, timings, track)
 
-        if said.target is not None or again.grid is not None:
+        if not searches:
             judged = looks(made)[1]
         else:
             hierarchy, least = maker.hierarchy(1), report["options"]["min_psnr"]
