@@ -14,12 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILE, BLOCK = 16, 16  # pixels, each way: of a list, and of a program
-WARPS = 4
-SHARED_BLOCK, SHARED_WARPS = (
-    8,
-    1,
-)  # of a program that shares out, which adds up over its pixels again and again
-UNROLL = 4
+UNROLL, WARPS = 4, 4
+# of a program that shares out, which adds up over its pixels again and again
+SHARED_BLOCK, SHARED_WARPS = 8, 1
 
 
 class Drawn(NamedTuple):
