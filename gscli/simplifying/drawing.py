@@ -31,10 +31,24 @@ def require(device: str, views: int | None, memory: int | str | None, *, judged:
     for name, idle in (("views=0", views == 0), ("memory_limit", memory is not None)):
         if idle and device not in ("cpu", devices.AUTO):
             raise UsageError(f"`device={device!r}` has no effect with `{name}`", remedy="drop one")
-    if views != 0 and device in BY_CORE and (found := _core.trouble()):
-        instead = "" if judged else ", or merge without looking, by `views=0`"
+    if views != 0 and device in BY_CORE:
+        require_core(instead="" if judged else ", or merge without looking, by `views=0`")
+
+
+def require_core(path: str | None = None, instead: str = "") -> None:
+    """Refuse to look without compiled kernels.
+
+    Args:
+        path: of what is to be verified, if anything is. instead: what else may be done, for the remedy.
+
+    Raises:
+        EngineUnavailable: they are missing.
+    """
+    if found := _core.trouble():
         raise EngineUnavailable(
-            f"cannot look at the scene: compiled kernels {found.what}", remedy=f"{found.remedy}{instead}"
+            f"cannot look at the scene: compiled kernels {found.what}",
+            path=path,
+            remedy=f"{found.remedy}{instead}",
         )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core, rasterizers
 from .. import device as devices
+from .. import rasterizers
 from ..cameras import Camera
 from ..cloud import GaussianCloud
 from ..comparing.pairing import read_index
@@ -22,7 +22,7 @@ from ..kernels import rowsets
 from ..kernels.structured import take_rows
 from ..progress import Timings, Track
 from ..rasterizers import ON_CPU, Chosen
-from ..simplifying import cells, look
+from ..simplifying import cells, drawing, look
 from ..simplifying.gaussians import Gaussians, require
 from ..simplifying.hierarchy import Hierarchy
 from ..simplifying.making import Made, Maker
@@ -157,10 +157,8 @@ def _require_look(said: Simplification, cameras: Sequence[Camera] | None, path: 
 def _engine(said: Simplification, path: str) -> Chosen:
     """What looks at the scene as it is `said`, if anything does."""
     if said.rasterizer == ON_CPU:
-        if said.views and (found := _core.trouble()):
-            raise EngineUnavailable(
-                f"cannot look at the scene: compiled kernels {found.what}", path=path, remedy=found.remedy
-            )
+        if said.views:
+            drawing.require_core(path)
         return rasterizers.chosen(ON_CPU)
     try:
         return rasterizers.chosen(said.rasterizer, devices.resolve("cuda"))
@@ -208,18 +206,12 @@ def _map(rows: str | os.PathLike[str], total: int, left: int, path: str) -> npt.
     """(total,) the row of the file at `path` that each row of the scene became part of."""
     given = read_index(rows)
     if len(given) != total:
-        raise InputError(
-            f"has {len(given):,} rows, and the scene has {total:,}",
-            path=rows,
-            remedy="give the file that simplify's `index` wrote",
-        )
-    if not 0 <= given.min() <= given.max() < left or len(np.unique(given)) != left:
-        raise InputError(
-            f"does not lead to each of the {left:,} rows of {path}",
-            path=rows,
-            remedy="give the file that simplify's `index` wrote",
-        )
-    return given
+        wrong = f"has {len(given):,} rows, and the scene has {total:,}"
+    elif not 0 <= given.min() <= given.max() < left or len(np.unique(given)) != left:
+        wrong = f"does not lead to each of the {left:,} rows of {path}"
+    else:
+        return given
+    raise InputError(wrong, path=rows, remedy="give the file that simplify's `index` wrote")
 
 
 def _rows(drawn: GaussianCloud, made: Made, held: Expected, at: Array) -> list[Check]:
