@@ -77,6 +77,13 @@ def test_what_lod_wrote_passes(source: Path, settings: dict[str, Any]) -> None:
     assert result.to_dict()["draws"][0]["method"] == "lod"
 
 
+@needs_core
+def test_a_list_that_names_no_rasterizer_is_of_the_cpu(source: Path) -> None:
+    folder = made(source, views=4)
+    told(folder, lambda index: index["look"].pop("rasterizer"))
+    verify(source, folder).require()
+
+
 @pytest.mark.usefixtures("kernels")
 def test_streamed_levels_are_counted(source: Path) -> None:
     pytest.importorskip("PIL")

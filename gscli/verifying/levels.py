@@ -155,7 +155,7 @@ def _read(path: str) -> Listed:
             points=tuple(each["points"] for each in levels),
             files=tuple(tuple(each["files"]) for each in levels),
             growths=tuple(each["growth"] for each in levels),
-            rasterizer=ON_CPU if seen is None else seen["rasterizer"],
+            rasterizer=ON_CPU if seen is None else seen.get("rasterizer", ON_CPU),  # all there was once
         )
         if FORMATS.get(found.format).writer is None:
             raise ValueError(f"format {found.format}")
