@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..results.shown import counted, markup
 from ..simplifying.beside import Beside
+from ..simplifying.judging import VIEWS
 from . import parts
 from .style import STYLE
 
@@ -44,8 +45,8 @@ def page(found: Sequence[Beside]) -> str:
             f"<title>{markup(whole)}, whole and thinned</title>",
             f"<style>{STYLE}{_STYLE}</style>\n</head>\n<body>\n<main>",
             f"<h1>{markup(whole)}, whole and thinned</h1>",
-            '<p class="soft">PSNR is that of the pixels that show anything, on black, in 12 views around the '
-            "scene; here are three of them.</p>",
+            f'<p class="soft">PSNR is that of the pixels that show anything, on black, in {VIEWS} views '
+            "around the scene; here are three of them.</p>",
             f'<section>\n<div class="beside">\n{figures}\n</div>\n</section>',
             "</main>\n</body>\n</html>\n",
         )

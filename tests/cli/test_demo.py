@@ -12,6 +12,7 @@ import gscli
 from gscli import _core, doctor
 from gscli.cli import main
 from gscli.errors import EngineUnavailable
+from gscli.simplifying import judging
 
 
 def run(*args):
@@ -54,6 +55,7 @@ def test_a_demo_shows_the_whole_and_three_quarters_side_by_side_with_their_psnr(
     assert len(psnr) == 3
     assert psnr[0] < psnr[1] < psnr[2]
     assert [float(found) for found in re.findall(r"PSNR ([\d.]+) dB", page)] == psnr
+    assert f"in {judging.VIEWS} views around the scene" in page
     assert re.findall(r"<b>(.*?)</b>(.*?) Gaussians", page) == [
         ("the whole scene", "4,000"),
         ("selected by resample", "1,000"),
