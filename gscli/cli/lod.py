@@ -52,7 +52,7 @@ from ._sections import Command
 @options.trust_pickle
 @options.axes
 @options.quality
-@options.device
+@options.device_looked
 @options.memory_limit
 @answered
 def command(answer: Answer, source: str, output: str, **settings: Any) -> None:

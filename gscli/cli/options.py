@@ -199,14 +199,23 @@ def _silence(ctx: click.Context, param: click.Parameter, quiet: bool) -> bool:
 
 
 source = click.argument("source", type=paths.INPUT, metavar="SOURCE")
-device = click.option(
-    "--device",
-    type=OneOf(devices.NAMES, {"gpu": "cuda"}, more=devices.is_another),
-    default="cpu",
-    show_default=True,
-    help="Compute with NumPy, with torch on the CPU, or on a GPU (cuda:1 for the second); auto takes a GPU "
-    "where it is faster, and says why. The output is the same; pictures agree to 90 dB.",
+
+
+def _device(does: str, result: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--device",
+        type=OneOf(devices.NAMES, {"gpu": "cuda"}, more=devices.is_another),
+        default="cpu",
+        show_default=True,
+        help=f"{does} on a GPU (cuda:1 for the second); auto takes a GPU where it is faster, and says why. "
+        f"{result}",
+    )
+
+
+device = _device(
+    "Compute with NumPy, with torch on the CPU, or", "The output is the same; pictures agree to 90 dB."
 )
+device_looked = _device("Draw on the CPU, or", "By a GPU's pictures other Gaussians may be merged.")
 voxel_size = click.option("--voxel-size", type=float, metavar="S", help="Edge of a cell, in scene units.")
 points_per_cell = click.option(
     "--points-per-cell",

@@ -21,6 +21,13 @@ def options(command):
     return {str(p.name) for p in command.params if isinstance(p, click.Option)}
 
 
+@pytest.mark.parametrize("name", [name for name, command in CUT.items() if "device" in options(command)])
+def test_only_what_a_gpu_leaves_as_it_is_is_called_the_same(name):
+    shown, merges = " ".join(shown_options(name).split()), name.split()[-1] in {"simplify", "lod"}
+    assert ("By a GPU's pictures other Gaussians may be merged." in shown) == merges
+    assert ("The output is the same; pictures agree" in shown) != merges
+
+
 @pytest.mark.parametrize("name", CUT)
 def test_an_option_is_shown_once(name):
     rows = [
