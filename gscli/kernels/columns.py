@@ -109,11 +109,16 @@ def interleave(rows: Array, tables: Iterable[tuple[Array, Signed]]) -> None:
     Args:
         rows: (n,) structured.
         tables: (n, width) numbers, and the columns that they become, where rows have them.
+
+    Raises:
+        ValueError: a table of another shape.
     """
     names = set(rows.dtype.names or ())
     compiled: list[tuple[Array, Signed]] = []
     others: list[tuple[Array, Signed]] = []
     for table, group in tables:
+        if table.shape != (len(rows), len(group)):
+            raise ValueError(f"{len(group)} columns of {len(rows)} rows are not in {table.shape}")
         if not all(name in names for name, _ in group):
             places = [place for place, (name, _) in enumerate(group) if name in names]
             table, group = table[:, places], [group[place] for place in places]

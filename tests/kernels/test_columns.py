@@ -127,3 +127,9 @@ def test_tables_become_the_columns_that_they_are_called_by(rows, kind, step):
     for name in set(out.dtype.names) - set("abcd"):
         assert out[name].tobytes() == before[name][::step].tobytes()
     interleave(out[:0], [(wide[:0, 1:2], [("a", 1.0)])])
+
+
+@pytest.mark.parametrize("shape", [(999, 2), (1, 2), (1001, 2), (1000, 1), (1000, 3)])
+def test_tables_of_another_shape_than_their_columns_are_refused(rows, shape):
+    with pytest.raises(ValueError, match=r"2 columns of 1000 rows are not in"):
+        interleave(rows, [(np.zeros(shape, np.float32), [("a", 1.0), ("d", 1.0)])])
