@@ -193,7 +193,8 @@ class _Archive:
         """
         named = {name: by_suffix(f"/{basename(name)}") for name in visible}
         found: dict[bool | None, list[str]] = {True: [], None: [], False: []}
-        errors, left = [], MOST
+        errors: dict[str, InputError] = {}
+        left = MOST
         for name in sorted(visible, key=lambda name: named[name] is None):
             called = named[name]
             form = None if called is None else called[1]
@@ -202,15 +203,15 @@ class _Archive:
                 try:
                     head = self.head(name)
                 except InputError as error:
-                    errors += [error] * (form is not None)
+                    errors[name] = error
                 else:
                     known = form is not None and form.bare and bool(head)
                     form = form if known else claiming(head, name) if head else None
                 left -= max(len(head), LEAST)
             found[False if form is None else form.is_cloud(head)].append(name)
         scenes = found[True] or found[None]
-        if errors and len(errors) == len(scenes):
-            raise errors[0]
+        if scenes and errors.keys() >= {*scenes}:
+            raise errors[scenes[0]]
         return scenes
 
     def _is_link(self, name: str) -> bool:

@@ -424,6 +424,12 @@ def test_a_member_that_cannot_be_looked_at_is_no_reason_to_read_another(tmp_path
     refused(archive, r"holds 2 scenes \(a\.ply, b\.ply\)")
 
 
+def test_numbers_that_cannot_be_looked_at_do_not_hide_a_scene(tmp_path, ply, cloud):
+    archive = zipped(tmp_path / "x.zip", {"a.csv": NUMBERS, "b.ply": ply})
+    assert gscli.read(changed(archive, {6: 1}, {8: 1})) == cloud
+    refused(changed(zipped(tmp_path / "y.zip", {"a.csv": NUMBERS, "b": b""}), {6: 1}, {8: 1}), "is encrypted")
+
+
 @pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
 def test_a_zip_that_is_cut_short_is_refused(tmp_path, ply, kept):
     archive = zipped(tmp_path / "x.zip", {"scene.ply": ply})
