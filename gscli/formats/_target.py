@@ -146,8 +146,9 @@ class Target:
 
     @property
     def takes_blocks(self) -> bool:
-        """Whether `write_blocks` writes here: a file, of which nothing is left where it fails."""
-        return self.writer.blocks is not None and folder_for(self.path) is not None
+        """Whether `write_blocks` writes here: a file by its name, of which nothing is left where it fails."""
+        named = files.descriptor(self.path) is None and folder_for(self.path) is not None
+        return self.writer.blocks is not None and named
 
     def write_blocks(self, decoded: Decoded, advance: Callable[[int], object] = nothing) -> None:
         """Write rows as they are decoded; the rest as of `write`."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,15 @@ def decoded(path: Path, *, axes: str | None = None) -> Decoded:
         header = Header("gltf", comments, native=semantics, notes=tuple(notes), axes=known)
     ends = [*accumulate(found.points for found in shapes)]
 
+    unpacking = Lock()  # of one at a time: threads begin with the same primitive
+
     @lru_cache(_AT_ONCE)
-    def one(number: int) -> Callable[[slice, Array], None]:
+    def unpacked(number: int) -> Callable[[slice, Array], None]:
         return _decoder(file, chosen[number], places[number], degree, kind)
+
+    def one(number: int) -> Callable[[slice, Array], None]:
+        with unpacking:
+            return unpacked(number)
 
     def decode(part: slice, rows: Array) -> None:
         first, number = part.start, bisect_right(ends, part.start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import gscli
 from gscli import formats
 from gscli.errors import InputError
-from gscli.formats import FORMATS, Source, _decoded
+from gscli.formats import FORMATS, Source, _decoded, spz
 from gscli.kernels import structured
 from tests.formats import gltfs, samples
 
@@ -104,6 +105,27 @@ def test_a_row_that_is_damaged_leaves_no_output(tmp_path, make_scene, small):
     command = [sys.executable, "-m", "gscli", "convert", str(path), "-"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (3, b"")
+    with (tmp_path / "redirected.ply").open("wb") as out:
+        done = subprocess.run([*command[:-1], "/dev/stdout"], stdout=out, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, (tmp_path / "redirected.ply").read_bytes()) == (3, b"")
+
+
+def test_a_packed_primitive_is_unpacked_once_however_many_threads_ask_for_it(
+    tmp_path, make_scene, small, monkeypatch
+):
+    formats.write(tmp_path / "x.spz", make_scene(60, 0, normals=False), allow_lossy=True)
+    path = gltfs.packed(tmp_path / "x.glb", tmp_path / "x.spz")
+    unpacked, asked = [], spz.decoded
+
+    def slowly(*args, **settings):
+        unpacked.append(args)
+        time.sleep(0.1)
+        return asked(*args, **settings)
+
+    monkeypatch.setattr(spz, "decoded", slowly)
+    monkeypatch.setenv("GSCLI_THREADS", "4")
+    gscli.convert(path, tmp_path / "x.ply")
+    assert len(unpacked) == 1
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"sog"}))
