@@ -6,6 +6,7 @@ import os
 from codecs import BOM_UTF8
 from pathlib import Path
 
+from .. import files
 from ..errors import InputError
 from ._format import FOLDER_HEAD, FORMATS, PART, Format, bare, by_suffix, called_like, head_of
 
@@ -39,8 +40,8 @@ def of_head(head: bytes, path: str) -> Format:
     if found is not None and not head.startswith(FOLDER_HEAD):
         return found[1]
     shown = path.removeprefix(f"{os.path.dirname(path.partition(PART)[0])}/")
-    if path.startswith("/dev/"):
-        shown = path  # of a pipe
+    if path.startswith("/dev/"):  # of a pipe
+        shown = files.STANDARD if path == "/dev/stdin" else path
     remedy = "`gscli formats` lists what can be read"
     if name.lower().endswith(".bin"):
         remedy = f"if it is a scan, name its format: {shown}{PART}kitti or {shown}{PART}nuscenes"

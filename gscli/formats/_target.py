@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import files
 from ..cloud import GaussianCloud
 from ..containers import zip as zips
-from ..errors import UsageError, WriteRefused, did_you_mean
+from ..errors import UsageError, WriteRefused, did_you_mean, naming
 from ..files import axes as frames
 from ..files import qualities, writing
 from ..progress import nothing
@@ -133,7 +133,8 @@ class Target:
         axes = self.axes or (cloud.header.axes if cloud.header.format == self.format.name else None)
         cloud = replace(cloud, header=replace(cloud.header, axes=axes))
         if edit is None:
-            self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
+            with naming(files.display_output(self.path)):
+                self.writer.write(self.path, cloud, overwrite=self.overwrite, index=index, advance=advance)
         elif self.writer.stream is not None:
             cloud = edit.told(cloud)
             self.writer.stream(

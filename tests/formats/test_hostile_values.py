@@ -78,6 +78,7 @@ def test_codecs_refuse_what_is_beyond_float32(tmp_path, scenes, suffix, column, 
     error = fate(path, with_value(scenes[True], column, value, narrow=False, everywhere=False))
     assert error is not None
     assert f"row 7 has {column} = {value}" in error.what or "beyond the 2^23" in error.what
+    assert error.path == str(path)
     assert not path.exists()
 
 

@@ -153,7 +153,7 @@ def test_a_splat_comes_through_a_pipe(tmp_path, make_scene):
     done = subprocess.run(command, input=data, capture_output=True, check=False)
     assert done.returncode == 3
     assert b"<stdin>: is of no format" in done.stderr
-    assert b"or as /dev/stdin::splat" in done.stderr
+    assert b"or as -::splat" in done.stderr
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "splat"])
