@@ -161,7 +161,8 @@ class Target:
                 yield block
                 advance(len(block))
 
-        self.writer.blocks(self.path, decoded.like, len(decoded), told(), overwrite=self.overwrite)
+        with naming(files.display_output(self.path)):
+            self.writer.blocks(self.path, decoded.like, len(decoded), told(), overwrite=self.overwrite)
 
     def rows_of(
         self, cloud: GaussianCloud, index: npt.NDArray[Any], edit: Edit | None = None
