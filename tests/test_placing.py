@@ -195,9 +195,10 @@ def test_the_inputs_of_a_batch_share_a_start(machine):
     assert auto(searched=99_999)[0] is None  # which is no faster, however often
 
 
-def test_tensors_stay_where_they_are(machine):
-    tensor = type("Tensor", (), {"__module__": "torch", "is_cuda": True, "device": "cuda:3"})()
-    assert auto(given=("a.ply", tensor), searched=7) == (
+def test_tensors_stay_where_they_are(machine, monkeypatch):
+    tensor = type("Tensor", (), {"is_cuda": True, "device": "cuda:3"})
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=tensor))
+    assert auto(given=("a.ply", tensor()), searched=7) == (
         "<cuda:3>",
         "<cuda:3>, as what was given is there already",
     )

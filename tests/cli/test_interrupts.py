@@ -44,8 +44,8 @@ def start(folder: Path, args: list[str], **code: str) -> subprocess.Popen[bytes]
 @pytest.mark.parametrize(
     ("args", "module", "function"),
     [
-        pytest.param(["scene.ply", "out.ply"], "ply", "_gather", id="file"),
-        pytest.param(["scene.ply", "out/"], "scenesplat", "np.save", id="folder"),
+        pytest.param(["scene.ply", "out.ply"], "ply", "packed", id="file"),
+        pytest.param(["scene.ply", "out/"], "scenesplat", "npy.write", id="folder"),
     ],
 )
 def test_native_code_does_not_hold_up_an_interrupt_nor_leave_half_a_file(

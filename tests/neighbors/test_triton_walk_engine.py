@@ -170,7 +170,7 @@ def test_fewer_points_than_neighbours_are_refused():
 def test_coordinates_that_are_not_finite_are_refused_with_their_count(dtype, value):
     bad = torch.eye(3, dtype=dtype)
     bad[1:, 2] = value
-    with pytest.raises(InputError, match="2 of 3 targets have coordinates that are not finite"):
+    with pytest.raises(InputError, match="2 of 3 points have coordinates that are not finite"):
         neighbors.mean_squared_distance(bad.to(DEVICE))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import _core, fields
+from gscli import _core, fields, rasterizers
 from gscli.simplifying.clusters import Clusters
 from gscli.simplifying.gaussians import Gaussians
 from gscli.simplifying.merged import OPAQUE, Merged
@@ -37,6 +37,8 @@ def test_it_grows_by_what_is_seen_of_opaque_rows_and_not_by_what_is_hidden(
 
 class Errors:
     """A look by which a scene has these errors, one after the other."""
+
+    engine = rasterizers.chosen("auto")
 
     def __init__(self, errors: list[float]) -> None:
         self._errors = errors
