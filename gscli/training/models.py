@@ -94,14 +94,14 @@ def cloud(table: Array, names: Sequence[str]) -> GaussianCloud:
 def _colours(model: Any, count: int, harmonics: bool) -> list[tuple[tuple[str, ...], Array]]:
     """The colours of each of `count` Gaussians, and with `harmonics` their others, channel by channel."""
     constant, rest = _copied(_part(model, "colours")), _part(model, "harmonics", optional=True)
-    if rest is None or 0 in rest.shape:
+    if rest is None or 0 in np.shape(rest):
         if _has(model, "features_dc"):  # nerfstudio's, which are no harmonics then
             constant = fields.dc_from_rgb(fields.sigmoid(constant))
         return [(fields.SH_DC, constant)]
     if not harmonics:
         return [(fields.SH_DC, constant)]
     others = _copied(rest)
-    if others.size % (3 * max(1, count)):
+    if not count or others.size % (3 * count):
         raise UsageError(f"harmonics have shape {others.shape}, and there are {count:,} positions")
     by_channel = others.reshape(count, -1, 3).transpose(0, 2, 1).reshape(count, -1)
     return [

@@ -115,6 +115,11 @@ def test_densities_come_with_scales_as_they_are_bounded() -> None:
     np.testing.assert_allclose(found["scale_1"], np.log(0.25), rtol=1e-6)
 
 
+def test_parts_may_be_lists() -> None:
+    made = as_gsplat(cloud(5, 1))
+    assert cloud_of({name: values.tolist() for name, values in made.items()}) == cloud_of(made)
+
+
 def test_a_model_without_a_part_is_refused_by_its_name() -> None:
     model = as_gsplat(cloud(5))
     del model["quats"]
@@ -124,6 +129,8 @@ def test_a_model_without_a_part_is_refused_by_its_name() -> None:
         table(as_gsplat(cloud(5)) | {"opacities": np.zeros(4)}, harmonics=False)
     with pytest.raises(UsageError, match=r"harmonics have shape \(4, 3, 3\), and there are 5 positions"):
         cloud_of(as_gsplat(cloud(5)) | {"shN": np.zeros((4, 3, 3))})
+    with pytest.raises(UsageError, match=r"harmonics have shape \(5, 3, 3\), and there are 0 positions"):
+        cloud_of(as_gsplat(cloud(5, 1)) | {"means": np.float32(1)})
     with pytest.raises(UsageError, match=r"model must be tensors or arrays of numbers, not 'all'"):
         cloud_of(as_gsplat(cloud(5)) | {"means": "all"})
 
