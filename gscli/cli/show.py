@@ -94,11 +94,11 @@ def tell(line: str, *, aside: bool = True) -> None:
     Who no longer reads has seen enough: what else is said goes nowhere, and the work and its status count.
     """
     good = getattr(line, "good", None) if os.environ.get("NO_COLOR", "") == "" else None
-    colour = (
-        None if good is None else "green" if good else "red"
-    )  # Click leaves it out of what is no terminal
     try:  # what file names hold cannot break lines or steer the terminal
-        click.secho(printable(line), err=aside, fg=colour)
+        if good is None:
+            click.echo(printable(line), err=aside)
+        else:  # where it is no terminal, Click leaves the colour out
+            click.secho(printable(line), err=aside, fg="green" if good else "red")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if aside else 1)
 
