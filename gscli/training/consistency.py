@@ -88,7 +88,7 @@ def density_consistency(
     means = _CellMeans.apply(out, slot, rows)  # type: ignore[no-untyped-call]
     if is_kl:
         means = functional.log_softmax(means / temperature, dim=1)
-    present, of = (rows > 0).view(scenarios, cells), means.view(scenarios, cells, -1)
+    present, of = (rows > 0).view(scenarios, cells), means.view(scenarios, cells, out.shape[1])
     total, shared = out.new_zeros(()), rows.new_zeros(())
     for i, j in combinations(range(scenarios), 2):
         both = present[i] & present[j]  # how many they are, a GPU need not be waited for to know
