@@ -17,6 +17,7 @@ import torch
 
 from gscli import VoxelGrid, compare, device, neighbors, rasterizers, resample, scene
 from gscli.cameras import orbit
+from gscli.simplifying import look
 from gscli.splats import Splats
 from gscli.training import GridSampler
 
@@ -197,6 +198,22 @@ def renders(run: Run) -> Found:
                 partial(both[1].draw, camera),
                 points,
             )
+    yield from _looks(run)
+
+
+def _looks(run: Run) -> Found:
+    """A view as `simplify` looks at it: small, and how much each Gaussian fills of it."""
+    points, side = (300, 24) if run.dry else (1_000_000, look.SIDE)
+    made = scene.make(points)
+    (camera,) = orbit(made.xyz, 1, side, side, up=(0, 0, 1))
+    both = [rasterizers.chosen("auto", where).prepare(Splats.of(made)) for where in (None, run.where)]
+    for drawn in both:
+        drawn.keep_room()
+    expected, found = (drawn.weigh(camera)[1] for drawn in both)
+    apart = np.abs(found - expected).sum() / expected.sum()
+    assert apart < 1e-3, f"weights are {apart:.2g} apart"
+    title = f"a look at {points:,} Gaussians, {side} x {side}"
+    yield run.both(title, partial(both[0].weigh, camera), partial(both[1].weigh, camera), points)
 
 
 def commands(run: Run) -> Found:
