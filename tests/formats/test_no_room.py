@@ -123,7 +123,8 @@ def test_no_temporary_folder_at_all_is_no_damage_either(made, monkeypatch):
 
 
 def test_a_full_disk_is_one_line_of_every_writer_and_leaves_nothing(made, tmp_path, temporary):
-    suffixes = [end for form in formats.FORMATS if form.writer is not None for end in form.suffixes]
+    writers = [form for form in formats.FORMATS if form.writer is not None and not form.missing]
+    suffixes = [end for form in writers for end in form.suffixes]
     paths = [f"{tmp_path}/o{end}" for end in suffixes if not end.startswith(".usd")]  # made elsewhere first
     assert len(paths) > 15
     for line in told("write", made["ply"], *paths, temporary=temporary):

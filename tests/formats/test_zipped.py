@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
-from gscli import formats
+from gscli import _core, formats
 from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from gscli.containers.zip import Zip
@@ -534,5 +534,8 @@ def test_every_command_says_which_file_of_a_zip_it_read(tmp_path, make_scene, mo
         ["view", "z.zip", "o.html"],
         ["verify", "z.zip", "d.ply"],
     ):
+        if command[0] in ("lod", "render", "simplify", "view") and not _core.available():
+            continue
         done = CliRunner().invoke(main, command)
-        assert "of the 2 files in the zip, in/b.ply is read" in done.output, (command, done.output)
+        told = done.stdout + done.stderr
+        assert "of the 2 files in the zip, in/b.ply is read" in told, (command, told)
