@@ -144,7 +144,10 @@ def test_a_current_folder_that_is_gone_is_told(args, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     code = f"import os; from gscli.cli import main; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); main()"
-    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=60)
+    # without the current folder among the places of modules, in which Python 3.13 itself stumbles over it
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, *args], capture_output=True, text=True, timeout=60
+    )
     refused(done, 1, "the current folder is gone; change to one that is there")
 
 
