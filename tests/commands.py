@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import pytest
 
-from gscli import _core, scene, write
+from gscli import scene, write
 from gscli.cli import main
 from gscli.resample import resample
+
+from .conftest import require_kernels
 
 # For each command, arguments that take it along its CPU path; {scene} is a file, {out} a folder to write to,
 # with drawn.ply, a draw from it, and run, a training run.
@@ -60,8 +61,8 @@ def commands(group: click.Group = main, *above: str) -> dict[str, click.Command]
 
 def example(name: str, folder: Path) -> list[str]:
     """The arguments of a command's example, whose files are made in `folder`; skips where it cannot run."""
-    if name in WITH_KERNELS and not _core.available():
-        pytest.skip("compiled kernels are not available")
+    if name in WITH_KERNELS:
+        require_kernels()
     path = folder / "scene.ply"
     write(path, scene.make(300))
     resample(path, folder / "drawn.ply")

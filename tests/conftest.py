@@ -63,6 +63,18 @@ def pytest_configure() -> None:
         CliRunner.__init__ = partialmethod(CliRunner.__init__, mix_stderr=False)  # type: ignore[assignment]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("compiled"):
+        require_kernels()
+
+
+def require_kernels() -> None:
+    """Skip a test where there are no compiled kernels."""
+    if found := _core.trouble():
+        pytest.skip(f"compiled kernels {found.what}")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Real files made by others, kept beside the repository and never in it."""
@@ -77,8 +89,8 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Makes a test run twice: with compiled kernels, and as where there are none."""
     if request.param == "without":
         monkeypatch.setattr(_core, "available", lambda: False)
-    elif found := _core.trouble():
-        pytest.skip(f"compiled kernels {found.what}")
+    else:
+        require_kernels()
     return str(request.param)
 
 

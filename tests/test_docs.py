@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gscli import _core, scene
+from gscli import scene
 from gscli.cli import main
 from gscli.cli._valued_flag import ValuedFlag
 from gscli.formats import FORMATS
 
+from .conftest import require_kernels
 from .update_docs import DOCUMENTS, ROOT, SCENE, Example, examples, run, updated
 from .update_pictures import PICTURE, draw
 
@@ -199,8 +200,8 @@ def test_commands_print_what_is_shown(name: str, tmp_path: Path) -> None:
     shutil.copy(SCENE, tmp_path)
     if name == "docs/formats.md" and (missing := [library for form in FORMATS for library in form.missing]):
         pytest.skip(f"it shows gscli with every library of a format, without {', '.join(missing)}")
-    if not _core.available() and any(DRAWS.search(example.command) for example in examples(TEXTS[name])):
-        pytest.skip("compiled kernels are not available")
+    if any(DRAWS.search(example.command) for example in examples(TEXTS[name])):
+        require_kernels()
     for example in examples(TEXTS[name]):
         output = run(example.command, tmp_path)
         assert "Traceback" not in output
@@ -261,10 +262,9 @@ def test_updating_changes_only_what_is_out_of_date(tmp_path: Path) -> None:
     assert updated(stale, tmp_path) == right
 
 
+@pytest.mark.compiled
 def test_the_first_picture_is_what_make_docs_draws() -> None:
     """Within what versions of the library that packs it differ by."""
-    if not _core.available():
-        pytest.skip("compiled kernels are not available")
     shown, drawn = (np.asarray(Image.open(data), float) for data in (PICTURE, io.BytesIO(draw())))
     assert shown.shape == drawn.shape
     assert np.abs(shown - drawn).mean() < 2

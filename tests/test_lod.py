@@ -18,8 +18,6 @@ from gscli.lod import Levels
 from gscli.simplifying import streaming
 from tests.drawn import cloud
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
-
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
@@ -32,7 +30,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-@needs_core
+@pytest.mark.compiled
 def test_each_level_is_what_simplify_makes_of_the_scene(scene: Path, tmp_path: Path) -> None:
     result = lod(scene, tmp_path / "levels", levels=4, ratio=0.5)
     assert [each.points for each in result.levels] == [400, 200, 100, 50]
@@ -45,7 +43,7 @@ def test_each_level_is_what_simplify_makes_of_the_scene(scene: Path, tmp_path: P
         assert alone.looked.growth == level.growth
 
 
-@needs_core
+@pytest.mark.compiled
 def test_levels_are_nested(scene: Path, tmp_path: Path) -> None:
     """Rows that are one in a level are one in every coarser level."""
     before = np.arange(400)
@@ -58,7 +56,7 @@ def test_levels_are_nested(scene: Path, tmp_path: Path) -> None:
         before = became
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_is_said_is_in_the_folder_and_the_same_every_time(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +75,7 @@ def test_what_is_said_is_in_the_folder_and_the_same_every_time(
     assert "levels [400, 200, 100]" in repr(result)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_levels_end_before_the_first_that_falls_short(scene: Path, tmp_path: Path) -> None:
     free = lod(scene, tmp_path / "free", levels=5)
     figures = [min(x.looks.psnr.foreground, x.looks.on_white.foreground) for x in free.levels[1:] if x.looks]
@@ -97,7 +95,7 @@ def test_levels_end_before_the_first_that_falls_short(scene: Path, tmp_path: Pat
     assert not (tmp_path / "none").exists()
 
 
-@needs_core
+@pytest.mark.compiled
 def test_levels_that_would_be_equal_are_left_out(scene: Path, tmp_path: Path) -> None:
     formats.write(tmp_path / "few.ply", cloud(5), overwrite=True)
     result = lod(tmp_path / "few.ply", tmp_path / "levels", levels=9, ratio=0.6)
@@ -256,7 +254,7 @@ def leaves_of(node: dict[str, Any]) -> Any:
         yield from leaves_of(child)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_the_command_tells_each_level(scene: Path, tmp_path: Path) -> None:
     arguments = ["lod", str(scene), str(tmp_path / "levels"), "--levels", "3", "--ratio", "0.25"]
     said = CliRunner().invoke(main, arguments)

@@ -18,7 +18,6 @@ from gscli.render import Rendered
 from gscli.rendering.targets import stems
 from tests.drawn import brute, cloud, look, psnr
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 SMALL = {"size": (40, 30)}
 
 
@@ -39,7 +38,7 @@ def cameras(tmp_path: Path) -> Path:
     return path
 
 
-@needs_core
+@pytest.mark.compiled
 def test_one_picture_of_a_scene(scene: Path, tmp_path: Path) -> None:
     result = render(scene, tmp_path / "shot.npy", **SMALL)
     assert isinstance(result, Rendered)
@@ -52,7 +51,7 @@ def test_one_picture_of_a_scene(scene: Path, tmp_path: Path) -> None:
     assert (result.engine, result.mode, result.up) == ("core", "rgb", "-y, as trained scenes usually have it")
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_camera_file_is_drawn_as_its_cameras_see_the_scene(
     scene: Path, cameras: Path, tmp_path: Path
 ) -> None:
@@ -67,7 +66,7 @@ def test_a_camera_file_is_drawn_as_its_cameras_see_the_scene(
         assert psnr(np.load(shot.path), brute(formats.read(scene), camera)["color"]) > 110
 
 
-@needs_core
+@pytest.mark.compiled
 def test_one_of_the_cameras_by_name_or_number(scene: Path, cameras: Path, tmp_path: Path) -> None:
     for word in ("b c", 2, "2"):
         result = render(scene, tmp_path / "one.png", cameras=cameras, camera=word, overwrite=True)
@@ -80,7 +79,7 @@ def test_one_of_the_cameras_by_name_or_number(scene: Path, cameras: Path, tmp_pa
         render(scene, tmp_path / "one.png", cameras=cameras, overwrite=True)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_width_alone_keeps_the_proportions_of_a_camera_file(
     scene: Path, cameras: Path, tmp_path: Path
 ) -> None:
@@ -90,7 +89,7 @@ def test_a_width_alone_keeps_the_proportions_of_a_camera_file(
     assert (result.shots[0].width, result.shots[0].height) == (22, 22)
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.parametrize("mode", ["rgb", "alpha", "depth", "xray"])
 def test_modes(scene: Path, tmp_path: Path, mode: str) -> None:
     result = render(scene, tmp_path / "shots", mode=mode, views=3, file_type="npy", **SMALL)
@@ -102,7 +101,7 @@ def test_modes(scene: Path, tmp_path: Path, mode: str) -> None:
         assert (shot.span is None) == (mode in ("rgb", "alpha"))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_densities_are_seen_through_of_their_own_accord(tmp_path: Path) -> None:
     made = cloud(200)
     names = [name for name in made.fields if name != "opacity" and not name.startswith("f_dc")]
@@ -116,7 +115,7 @@ def test_densities_are_seen_through_of_their_own_accord(tmp_path: Path) -> None:
         render(bare, tmp_path / "y.npy", mode="rgb", **SMALL)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_the_document_says_what_decides_the_pixels(scene: Path, tmp_path: Path) -> None:
     first = render(scene, tmp_path / "a.png", **SMALL).to_dict()
     again = render(scene, tmp_path / "b.png", **SMALL).to_dict()
@@ -134,13 +133,13 @@ def test_the_document_says_what_decides_the_pixels(scene: Path, tmp_path: Path) 
     }
 
 
-@needs_core
+@pytest.mark.compiled
 def test_it_says_where_nothing_is_seen(scene: Path, tmp_path: Path) -> None:
     result = render(scene, tmp_path / "shots", near=1e9, views=2, **SMALL)
     assert any("nothing is seen" in note for note in result.notes)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_existing_pictures_are_not_replaced_without_leave(scene: Path, tmp_path: Path) -> None:
     folder = tmp_path / "shots"
     render(scene, folder, views=2, **SMALL)
@@ -188,7 +187,7 @@ def test_outputs_of_other_kinds_are_refused(tmp_path: Path, name: str) -> None:
         render(tmp_path / "none.ply", tmp_path / name)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_scenes_that_are_no_gaussians_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     points = GaussianCloud.from_columns(x=[0.0, 1], y=[0.0, 1], z=[0.0, 1])
     for made, told in ((points, "points alone"), (cloud(0), "has no points")):
@@ -228,7 +227,7 @@ def test_harmonics_counted_from_one_are_refused(tmp_path: Path) -> None:
         render(GaussianCloud.from_columns(columns), tmp_path / "a.png")
 
 
-@needs_core
+@pytest.mark.compiled
 def test_an_xray_too_dense_for_numbers_is_bright(tmp_path: Path) -> None:
     made = cloud(50)
     dense = np.full(50, 1e38, np.float32)

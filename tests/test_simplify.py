@@ -19,7 +19,6 @@ from gscli.simplifying import look, merged
 from tests.drawn import cloud
 
 Array = npt.NDArray[Any]
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 
 
 def saved(folder: Path, given: GaussianCloud) -> Path:
@@ -39,7 +38,7 @@ def run(
     return result, formats.read(folder / "out.ply"), np.load(folder / "rows.npy")
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.parametrize("left", [300, 299, 120, 2, 1])
 def test_exactly_so_many_are_left(tmp_path: Path, left: int) -> None:
     result, out, rows = run(tmp_path, cloud(300, 1), left)
@@ -54,7 +53,7 @@ def test_a_percentage_is_of_all_rows(tmp_path: Path) -> None:
     assert len(run(tmp_path, cloud(90), "33.4%", views=0)[1]) == 30
 
 
-@needs_core
+@pytest.mark.compiled
 def test_rows_that_nothing_is_merged_with_stay_as_they_are_and_in_their_order(tmp_path: Path) -> None:
     given = cloud(400, 2).with_columns(id=np.arange(400, dtype=np.int32))
     _, out, rows = run(tmp_path, given, 250)
@@ -129,7 +128,7 @@ def test_a_merged_row_is_the_mean_of_its_rows_by_their_mass(tmp_path: Path, degr
     assert min(over) == 1
 
 
-@needs_core
+@pytest.mark.compiled
 def test_labels_are_chosen_and_measures_averaged(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     given = cloud(200).with_columns(
@@ -160,7 +159,7 @@ def test_many_rows_of_one_place_are_merged_all_the_same(tmp_path: Path) -> None:
     assert len(run(tmp_path, given, 3, views=0)[1]) == 3
 
 
-@needs_core
+@pytest.mark.compiled
 def test_threads_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = scene.make(4000, sh_degree=1)
     path, written = saved(tmp_path, given), []
@@ -171,7 +170,7 @@ def test_threads_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert written[0] == written[1] == written[2]
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 4])
 def test_harmonics_of_any_degree_are_kept(tmp_path: Path, degree: int) -> None:
     _, out, _ = run(tmp_path, cloud(120, degree), 30)
@@ -179,7 +178,7 @@ def test_harmonics_of_any_degree_are_kept(tmp_path: Path, degree: int) -> None:
     assert np.isfinite(out.columns(out.fields)).all()
 
 
-@needs_core
+@pytest.mark.compiled
 def test_positions_keep_their_type_and_place(tmp_path: Path) -> None:
     given = cloud(200)
     far = {name: given[name].astype(np.float64) + 4_000_000 for name in fields.POSITION}
@@ -191,7 +190,7 @@ def test_positions_keep_their_type_and_place(tmp_path: Path) -> None:
     np.testing.assert_allclose(out.xyz - 4_000_000, near.xyz, atol=1e-6)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_it_looks_more_like_the_scene_than_selected_rows_do(tmp_path: Path) -> None:
     from gscli import compare
 
@@ -230,7 +229,7 @@ def discs(count: int) -> GaussianCloud:
     return GaussianCloud.from_columns({name: np.asarray(v, np.float32) for name, v in columns.items()})
 
 
-@needs_core
+@pytest.mark.compiled
 def test_an_opaque_surface_stays_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where more is to be shown than an opaque Gaussian can, it grows."""
     given = discs(4000)
@@ -256,7 +255,7 @@ def test_an_opaque_surface_stays_closed(tmp_path: Path, monkeypatch: pytest.Monk
     assert opened(out) < 0.3 * opened(ungrown)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_an_antialiased_scene_stays_one(tmp_path: Path) -> None:
     given = scene.make(1500).with_comment("SplatRenderMode: mip")
     result, out, _ = run(tmp_path, given, "30%")
@@ -267,7 +266,7 @@ def test_an_antialiased_scene_stays_one(tmp_path: Path) -> None:
     assert result.looks.psnr != usual.looks.psnr
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_the_scene_is_looked_at_from_decides(tmp_path: Path) -> None:
     """What the cameras of a file do not see is merged first."""
     given = scene.make(3000)
@@ -285,7 +284,7 @@ def test_what_the_scene_is_looked_at_from_decides(tmp_path: Path) -> None:
     assert run(tmp_path, given, "30%", cameras=path, views=2)[0].looked.views == 2  # type: ignore[union-attr]
 
 
-@needs_core
+@pytest.mark.compiled
 def test_the_fewest_are_left_that_look_so_much_alike(tmp_path: Path) -> None:
     """They are the same as if so many had been asked for; a hundredth fewer look less alike."""
     path = saved(tmp_path, scene.make(1500, sh_degree=1))
@@ -312,7 +311,7 @@ def test_the_fewest_are_left_that_look_so_much_alike(tmp_path: Path) -> None:
     assert " simplify min_psnr=30 views=10 growth=" in one.header.comments[-1]
 
 
-@needs_core
+@pytest.mark.compiled
 def test_one_that_has_to_look_like_itself_is_left_alone(tmp_path: Path) -> None:
     path = saved(tmp_path, scene.make(400))
     with pytest.raises(GateMissed, match=r"min_psnr 300 with any fewer Gaussians: with 399 of 400 left it"):
@@ -322,7 +321,7 @@ def test_one_that_has_to_look_like_itself_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "out.ply").exists()
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_nobody_sees_is_one_gaussian(tmp_path: Path) -> None:
     given = cloud(90, opacity=np.full(90, -20, np.float32))
     result = simplify(saved(tmp_path, given), tmp_path / "out.ply", min_psnr=40)
@@ -331,7 +330,7 @@ def test_what_nobody_sees_is_one_gaussian(tmp_path: Path) -> None:
     assert (result.searched.reached, result.searched.short) == (None, None)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_nothing_is_merged_where_all_are_to_stay(tmp_path: Path) -> None:
     given = cloud(50, 1)
     result, out, rows = run(tmp_path, given, "100%")
@@ -341,7 +340,7 @@ def test_nothing_is_merged_where_all_are_to_stay(tmp_path: Path) -> None:
     assert result.looks.psnr.pooled is None
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_file_tells_how_it_was_made(tmp_path: Path) -> None:
     from gscli import __version__
 
@@ -351,7 +350,7 @@ def test_a_file_tells_how_it_was_made(tmp_path: Path) -> None:
     assert out.header.comments[-1] == line
 
 
-@needs_core
+@pytest.mark.compiled
 def test_rows_are_those_of_the_file_where_its_format_sorts_them(tmp_path: Path) -> None:
     given = scene.make(600)
     path = saved(tmp_path, given)
@@ -363,7 +362,7 @@ def test_rows_are_those_of_the_file_where_its_format_sorts_them(tmp_path: Path) 
     np.testing.assert_allclose(rows["out.ply"], rows["out.compressed.ply"], atol=0.02)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_the_document_says_what_was_done(tmp_path: Path) -> None:
     result, _, _ = run(tmp_path, cloud(80).with_columns(label=np.arange(80)), "50%")
     told = result.to_dict()

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
-from gscli import _core
 from gscli.cli import main
 from gscli.cloud import GaussianCloud, Header
 from gscli.errors import EngineUnavailable, GateMissed, GscliError, InputError, UsageError
@@ -170,7 +169,7 @@ def test_opacity_that_was_to_be_raised_and_was_not_is_caught(scene, suffix):
         assert right or {"subset", "rows"} <= found
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_how_a_draw_looks_is_believed(tmp_path):
     gscli.write(tmp_path / "scene.ply", make(300))
     said = resample(tmp_path / "scene.ply", tmp_path / "half.ply", render=True).to_dict()

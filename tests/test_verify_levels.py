@@ -11,13 +11,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gscli import _core, formats, lod, scene
+from gscli import formats, lod, scene
 from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from gscli.errors import GateMissed, InputError, UsageError
 from gscli.verify import Verified, verify
-
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 
 
 @pytest.fixture
@@ -57,7 +55,7 @@ def told(folder: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"views": None}, marks=needs_core),
+        pytest.param({"views": None}, marks=pytest.mark.compiled),
         {},
         {"levels": 32, "ratio": 0.3},
         {"to": "npz"},
@@ -77,7 +75,7 @@ def test_what_lod_wrote_passes(source: Path, settings: dict[str, Any]) -> None:
     assert result.to_dict()["draws"][0]["method"] == "lod"
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_list_that_names_no_rasterizer_is_of_the_cpu(source: Path) -> None:
     folder = made(source, views=4)
     told(folder, lambda index: index["look"].pop("rasterizer"))
@@ -217,7 +215,7 @@ def test_options_of_other_draws_are_refused(source: Path, tmp_path: Path, option
         verify(source, folder, **{option: report if option == "expect" else "file"})
 
 
-@needs_core
+@pytest.mark.compiled
 def test_cameras_of_a_file_are_asked_for(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "cameras.json"
     pose = {"position": [0, 0, 6], "rotation": [[1, 0, 0], [0, -1, 0], [0, 0, -1]]}

@@ -17,8 +17,6 @@ from gscli.cloud import GaussianCloud
 from gscli.errors import EngineUnavailable, GateMissed, InputError, UsageError
 from gscli.verify import Verified, verify
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
-
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
@@ -40,10 +38,10 @@ def checks(result: Verified) -> dict[str, bool]:
 
 BLIND = {"target": "30%", "views": 0}
 SETTINGS = [
-    pytest.param({"target": "30%"}, marks=needs_core),
-    pytest.param({"target": 500}, marks=needs_core),
-    pytest.param({"min_psnr": 27.5, "views": 4}, marks=needs_core),
-    pytest.param({"target": 700}, marks=needs_core),
+    pytest.param({"target": "30%"}, marks=pytest.mark.compiled),
+    pytest.param({"target": 500}, marks=pytest.mark.compiled),
+    pytest.param({"min_psnr": 27.5, "views": 4}, marks=pytest.mark.compiled),
+    pytest.param({"target": 700}, marks=pytest.mark.compiled),
     pytest.param(BLIND),
     pytest.param({"target": 1, "views": 0}),
 ]
@@ -62,7 +60,7 @@ def test_what_simplify_wrote_passes(source: Path, settings: dict[str, Any], mapp
     assert (told["method"], told["said_by"]) == ("simplify", "comment")
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["small.compressed.ply", "small.npz"])
 def test_formats_that_round_or_sort_or_have_no_comments(source: Path, name: str) -> None:
     small = made(source, name, allow_lossy=True)
@@ -107,7 +105,7 @@ BELIEVED = ("version", "notes", "timings_s")
 HOW = ("schema", "options")  # what says what to do again, of which other tests are
 
 
-@needs_core
+@pytest.mark.compiled
 def test_every_figure_of_a_report_is_held_to_the_scene(source: Path) -> None:
     small, report = reported(source, target=None, min_psnr=26.0, views=4)
     told = json.loads(report.read_text())
@@ -147,7 +145,7 @@ def test_a_report_of_another_run_is_caught(source: Path) -> None:
     assert failing() == {"count", "comment"}
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_limit_that_is_another_is_caught(source: Path) -> None:
     small, report = reported(source, target=None, min_psnr=26.0, views=4)
     said = json.loads(report.read_text())
@@ -198,7 +196,7 @@ def test_a_report_that_says_what_cannot_be_is_bad_input(
         verify(source, small, expect=report)
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "value",
     [
@@ -296,7 +294,7 @@ def test_a_comment_that_says_what_cannot_be_is_bad_input(source: Path, true: byt
         verify(source, small)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_growth_and_views_that_were_others_are_caught(source: Path) -> None:
     small = made(source, views=5)
     text = small.read_bytes()
@@ -309,7 +307,7 @@ def test_growth_and_views_that_were_others_are_caught(source: Path) -> None:
     assert not checks(verify(source, small, rows=source.parent / "rows.npy"))["merged"]
 
 
-@needs_core
+@pytest.mark.compiled
 def test_cameras_of_a_file_are_asked_for(source: Path, tmp_path: Path) -> None:
     pose = {"position": [0, 0, 6], "rotation": [[1, 0, 0], [0, -1, 0], [0, 0, -1]]}
     lens = {"fx": 800, "fy": 800, "width": 640, "height": 480}
@@ -348,7 +346,7 @@ def test_options_without_effect_are_refused(source: Path) -> None:
     assert len(verify(source, [small, half]).draws) == 2
 
 
-@needs_core
+@pytest.mark.compiled
 def test_without_kernels_nothing_is_claimed(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gscli.runtime.libraries import Trouble
 
@@ -358,7 +356,7 @@ def test_without_kernels_nothing_is_claimed(source: Path, monkeypatch: pytest.Mo
         verify(source, small)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_it_is_told_on_the_command_line(source: Path) -> None:
     small, rows = made(source), source.parent / "rows.npy"
     done = CliRunner().invoke(main, ["verify", str(source), str(small), "--rows", str(rows)])

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gscli import _core, view
+from gscli import view
 from gscli.cameras import turntable
 from gscli.cameras.orbit import box
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from tests.drawn import cloud
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 SMALL: dict[str, Any] = {"turns": 4, "size": (40, 30)}
 
 
@@ -24,7 +23,7 @@ def pixels(frame: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(frame)).convert("RGB"), int)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_page_on_which_nothing_is_seen_says_so() -> None:
     assert view(cloud(50), near=1e9, **SMALL).notes == (
         "nothing is seen: they look elsewhere, or all is too near",
@@ -50,7 +49,7 @@ def test_a_turntable_keeps_its_distance_and_sees_everything() -> None:
     np.testing.assert_allclose(rises, [0.2] * 12 + [0.6] * 12)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_one_scene_has_one_panel() -> None:
     found = view(cloud(200), **SMALL)
     assert [len(panel) for panel in found.frames] == [8]
@@ -62,7 +61,7 @@ def test_one_scene_has_one_panel() -> None:
     assert "frames" not in told
 
 
-@needs_core
+@pytest.mark.compiled
 def test_two_scenes_have_their_difference_and_how_large_it_is() -> None:
     whole = cloud(300)
     found = view((whole[::2], whole), background="white", **SMALL)
@@ -77,12 +76,12 @@ def test_two_scenes_have_their_difference_and_how_large_it_is() -> None:
     assert max(pixels(frame).max() for frame in same.frames[2]) <= 2
 
 
-@needs_core
+@pytest.mark.compiled
 def test_the_same_scene_makes_the_same_frames() -> None:
     assert view(cloud(100), **SMALL).frames == view(cloud(100), **SMALL).frames
 
 
-@needs_core
+@pytest.mark.compiled
 def test_densities_are_seen_through() -> None:
     made = cloud(100)
     names = [n for n in made.fields if n != "opacity" and not n.startswith("f_dc")]
@@ -119,7 +118,7 @@ def test_one_scene_or_two() -> None:
         view(["-", "-"])
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_cannot_be_drawn_is_refused() -> None:
     points = GaussianCloud.from_columns(x=[0.0], y=[0.0], z=[0.0])
     for made, told in ((points, "points alone"), (cloud(0), "has no points")):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import _core, formats, scene
+from gscli import formats, scene
 from gscli.cli import main
 from gscli.cli._batched import Batched
 from gscli.formats import ply
@@ -639,7 +639,7 @@ def test_opacity_is_compensated_in_a_batch_as_in_one_run(folder: Path) -> None:
     assert "--compensate has no effect" in refused.stderr
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_scenes_are_simplified_in_a_batch_as_one_by_one(folder: Path) -> None:
     words = ("--target", "30%", "--views", "3")
     done = batch("simplify", "scenes/*.ply", "--out-dir", "out", *words, "--index", "rows", "--workers", "1")
@@ -673,7 +673,7 @@ def files_of(levels: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize("more", [(), ("--to", "sog", "--allow-lossy")], ids=["files", "streamed"])
 def test_levels_are_made_in_a_batch_as_one_by_one(folder: Path, more: tuple[str, ...]) -> None:
     words = ("--levels", "3", "--views", "3", *more)
@@ -690,7 +690,7 @@ def test_levels_are_made_in_a_batch_as_one_by_one(folder: Path, more: tuple[str,
     assert files_of(folder / "out/s1") == files_of(folder / "alone")
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_a_batch_of_levels_replaces_levels_alone(folder: Path) -> None:
     (folder / "out/s1").mkdir(parents=True)
     (folder / "out/s1/thesis.tex").write_text("mine")

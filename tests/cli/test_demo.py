@@ -44,7 +44,7 @@ def test_a_demo_makes_a_scene_thins_it_and_says_what_to_try(tmp_path):
 
 
 @pytest.mark.once
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_a_demo_shows_the_whole_and_three_quarters_side_by_side_with_their_psnr(tmp_path):
     gscli.write(tmp_path / "scene.ply", gscli.scene.make(4000))
     result = run("demo", str(tmp_path / "scene.ply"), "--out-dir", str(tmp_path / "out"))

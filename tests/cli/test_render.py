@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import _core
 from gscli.cli import main
 from tests.cli.refusals import of_a_call as failed
 
 SCENE = Path(__file__).parent.parent / "data" / "scene.ply"
 GSCLI = [sys.executable, "-m", "gscli"]
 PNG = b"\x89PNG\r\n\x1a\n"
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import _core, formats, scene
+from gscli import formats, scene
 from gscli.cli import main
 from gscli.cloud import GaussianCloud
 from tests.cli.refusals import of_a_call as failed
 
 SCENE = Path(__file__).parent.parent / "data" / "scene.ply"
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture

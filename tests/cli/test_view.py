@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gscli import _core, write
+from gscli import write
 from gscli.cli import main
 from tests.cli.refusals import of_a_call as failed
 from tests.drawn import cloud
 
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import _core, compare, fields, render, write
+from gscli import compare, fields, render, write
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
 from gscli.rendering.metrics import Likeness
 from tests.drawn import cloud
 
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 SMALL: dict[str, Any] = {"render": True, "size": (48, 40), "views": 3}
 

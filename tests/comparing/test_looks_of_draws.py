@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gscli import _core, compare, write
+from gscli import compare, write
 from gscli.cli import main
 from gscli.coprune import coprune
 from gscli.errors import InputError, UsageError
@@ -19,7 +19,7 @@ from gscli.rendering import views
 from gscli.resample import resample
 from tests.drawn import cloud
 
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture(autouse=True)

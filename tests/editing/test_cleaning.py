@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gscli import _core
 from gscli.editing.cleaning import floaters, outliers
 from gscli.errors import InputError, UsageError
 
@@ -62,7 +61,7 @@ def test_points_with_far_neighbours_go(k: int, deviations: float) -> None:
     assert f"their {k} nearest" in told
 
 
-@pytest.mark.skipif(not _core.available(), reason="the tree is compiled")
+@pytest.mark.compiled
 def test_points_with_far_neighbours_are_found_without_room_for_the_neighbours() -> None:
     xyz = slab(100_000)
     tracemalloc.start()

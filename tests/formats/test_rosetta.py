@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gscli import _core, compare, fields, formats
+from gscli import compare, fields, formats
 from gscli.files import render_modes
 from gscli.formats import FORMATS
 
@@ -23,7 +23,7 @@ ROUNDED = {
 }
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize("form", [form for form in FORMATS if form.writer], ids=lambda form: form.name)
 def test_a_scene_looks_as_before_or_what_it_lost_was_named(form, tmp_path, make_scene):
     for library in {"las": ["laspy"], "sog": ["PIL"], "usd": ["pxr"]}.get(form.name, []):

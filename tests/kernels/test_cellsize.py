@@ -198,7 +198,7 @@ def test_points_have_one_word_just_where_they_are_in_one_cell(name, origin):
     assert len(both) == len(np.unique(cell, axis=0)) == len(np.unique(words))
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not built")
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [1e-12, 0.1, 0.25, 3.0])
 def test_compiled_words_and_marks_are_those_of_numpy(size, dtype, monkeypatch):

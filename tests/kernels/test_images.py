@@ -251,12 +251,11 @@ def test_alphas_of_other_shapes_are_refused(given):
         errors(a, a, *(None if shape is None else np.zeros(shape, np.float32) for shape in given))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "shape", [(11, 11), (75, 64, 3), (2 * B + 30, 65), (23, S + 37, 4), (B + 10, S + 11)]
 )
 def test_neither_threads_nor_compiled_kernels_change_a_bit(shape, monkeypatch):
-    if found := _core.trouble():
-        pytest.skip(f"compiled kernels {found.what}")
     a, b = pair(shape, seed=7)
     p, q = alphas(shape[:2])
     said = set()

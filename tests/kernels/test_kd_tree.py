@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gscli import _core
 from gscli.kernels import kd_tree
 from gscli.kernels.distances import nearest_by_trial
 
-if found := _core.trouble():
-    pytest.skip(f"compiled kernels {found.what}", allow_module_level=True)
+pytestmark = pytest.mark.compiled
 
 KINDS = ("f4", "f8")
 SIZES = (1, 2, 15, 16, 17, 31, 32, 33, 255, 256, 257, 1000, 4097)

@@ -96,7 +96,7 @@ def test_what_is_merged_has_the_moments_of_its_parts(colors: int) -> None:
     assert (blobs.colors[last, colors:] == 0).all()
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("count", "left", "colors", "duplicates", "k"),
     [(700, 90, 3, 1, 6), (300, 1, 48, 1, 6), (60, 5, 12, 8, 6), (400, 100, 3, 1, 16), (2, 1, 3, 1, 1)],
@@ -114,7 +114,7 @@ def test_compiled_or_not_the_same_pairs_are_merged_to_the_last_bit(
     assert compiled.colors.tobytes() == without.colors.tobytes()
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize("spread", [0.0, 30.0, 200.0])
 def test_losses_that_are_alike_or_of_any_size_go_in_the_same_order(
     spread: float, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +133,7 @@ def test_losses_that_are_alike_or_of_any_size_go_in_the_same_order(
     assert compiled.rows.tobytes() == without.rows.tobytes()
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_threads_and_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     given = some(3000, seed=5)
     partners = near(given[0])

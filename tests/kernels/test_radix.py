@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscli import _core
 from gscli.kernels import parallel, radix
 
-if found := _core.trouble():
-    pytest.skip(f"compiled kernels {found.what}", allow_module_level=True)
+pytestmark = pytest.mark.compiled
 
 B = parallel.BLOCK
 

@@ -17,7 +17,7 @@ from gscli.kernels import splat_records, splatting
 from gscli.rasterizers import core
 from tests.drawn import ORBIT, Array, as_splats, cloud, look
 
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gscli import _core, fields
+from gscli import fields
 from gscli.cameras import Camera
 from gscli.cloud import GaussianCloud
 from gscli.errors import InputError, UsageError
@@ -64,7 +64,7 @@ def test_a_moved_scene_looks_from_the_moved_camera_as_before(name: str, degree: 
     assert psnr(after[:, ::-1] if mirrors else after, before) > 100
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", MOTIONS)
 def test_a_rasterizer_in_float32_sees_no_difference_either(name: str) -> None:
     scene, motion = cloud(3000, 3, seed=7), MOTIONS[name]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gscli import _core, view, write
+from gscli import view, write
 from gscli.report import view as report
 from tests.drawn import cloud
 
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 class Tags(HTMLParser):

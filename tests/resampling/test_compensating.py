@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gscli
-from gscli import _core, fields
+from gscli import fields
 from gscli.cloud import GaussianCloud, Header
 from gscli.compare import compare
 from gscli.errors import InputError, UsageError
@@ -147,7 +147,7 @@ def test_a_grid_file_s_cells_are_compensated_for(scene, tmp_path):
     np.testing.assert_allclose(fields.sigmoid(-found), fields.sigmoid(-old) ** 4, rtol=1e-4)
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_it_looks_more_like_the_scene(tmp_path):
     """In a scene whose Gaussians overlap and let light through."""
     gscli.write(tmp_path / "scene.ply", make(6000))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import _core, formats, lod, scene, simplify
+from gscli import formats, lod, scene, simplify
 from gscli.cloud import GaussianCloud
 from gscli.errors import UsageError
 from gscli.kernels import structured
@@ -20,7 +20,6 @@ from gscli.simplifying import budget, hierarchy
 from tests.drawn import cloud
 
 ROOT = Path(__file__).parents[2]
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 
 
 def least(source: Path, output: Path, **options: Any) -> str:
@@ -49,7 +48,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "scene.ply"
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("options", [{"target": "5%", "views": 1}, {"target": 50, "views": 0}])
 def test_the_least_limit_changes_no_byte(
@@ -71,7 +70,7 @@ def test_the_least_limit_changes_no_byte(
     assert result.options["memory_limit"] == int(limit[:-2]) * 10**6
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.usefixtures("small")
 def test_levels_within_a_limit_are_the_same(source: Path, tmp_path: Path) -> None:
     lod(source, tmp_path / "whole", levels=2, ratio=0.1, views=1)
@@ -84,7 +83,7 @@ def test_levels_within_a_limit_are_the_same(source: Path, tmp_path: Path) -> Non
         assert (tmp_path / "cut" / path.name).read_bytes() == path.read_bytes()
 
 
-@needs_core
+@pytest.mark.compiled
 def test_a_search_may_leave_all_rows(source: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="20,000 Gaussians of which 20,000 stay"):
         simplify(source, tmp_path / "out.ply", min_psnr=30, memory_limit="1MB")
@@ -155,7 +154,7 @@ def peak(folder: Path, *words: str) -> int:
     return 1024 * int(done.stdout)
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_process_stays_within_its_limit(tmp_path: Path) -> None:
     """Of two boxes."""
@@ -168,7 +167,7 @@ def test_a_process_stays_within_its_limit(tmp_path: Path) -> None:
     assert (tmp_path / "cut.ply").read_bytes() == (tmp_path / "whole.ply").read_bytes()
 
 
-@needs_core
+@pytest.mark.compiled
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize(
     ("command", "words"),

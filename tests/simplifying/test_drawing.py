@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from gscli import _core, formats, lod, rasterizers, scene, simplify, verify
+from gscli import formats, lod, rasterizers, scene, simplify, verify
 from gscli.errors import EngineUnavailable, UsageError
 from gscli.kernels import compositing, launches
 from gscli.simplifying import drawing, judging, look
 from tests.drawn import cloud
 
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.mark.parametrize("thin", [simplify, lod])

@@ -13,10 +13,8 @@ from gscli.simplifying import boxes, hierarchy
 from gscli.simplifying.gaussians import Gaussians
 from tests.drawn import cloud
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 
-
-@needs_core
+@pytest.mark.compiled
 def test_compiled_or_not_the_same_rows_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies of rows too, whose neighbours are looked for anew."""
     given = cloud(60, 1)[np.repeat(np.arange(60), 8)]
@@ -84,7 +82,7 @@ def test_boxes_are_merged_as_one_queue_of_all_would(monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(found[:150], wanted)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_boxes_are_the_same_for_any_number_of_threads_and_boxes_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -97,7 +95,7 @@ def test_boxes_are_the_same_for_any_number_of_threads_and_boxes_at_once(
         np.testing.assert_array_equal(again.merges, found.merges)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_is_left_of_boxes_is_merged_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Down to one, every count being a cut of one sequence."""
     given = Gaussians.of(cloud(1000, 4), "scene")

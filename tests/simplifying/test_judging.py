@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gscli import _core, rasterizers, scene
+from gscli import rasterizers, scene
 from gscli.progress import nothing
 from gscli.rasterizers import Drawable
 from gscli.simplifying import judging, look
 
 ENGINE = rasterizers.chosen("auto")  # on the CPU
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 def test_of_what_several_are_held_to_the_pictures_alone_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

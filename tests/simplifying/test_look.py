@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gscli import _core, fields, rasterizers, scene
+from gscli import fields, rasterizers, scene
 from gscli.cameras import Camera
 from gscli.progress import nothing
 from gscli.simplifying import look
@@ -15,7 +15,7 @@ from gscli.simplifying.look import Look
 from tests.drawn import ORBIT, cloud
 
 ENGINE = rasterizers.chosen("auto")  # on the CPU
-pytestmark = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+pytestmark = pytest.mark.compiled
 
 
 def test_what_is_hidden_is_not_seen() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import _core, fields, rasterizers
+from gscli import fields, rasterizers
 from gscli.simplifying.clusters import Clusters
 from gscli.simplifying.gaussians import Gaussians
 from gscli.simplifying.merged import OPAQUE, Merged
@@ -47,7 +47,7 @@ class Errors:
         return self._errors.pop(0)
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("errors", "power"),
     [

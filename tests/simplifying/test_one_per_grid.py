@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gscli import _core, fields, formats, simplify
+from gscli import fields, formats, simplify
 from gscli.cloud import GaussianCloud
 from gscli.errors import GscliError, UsageError
 from gscli.grids.voxel_grid import VoxelGrid
@@ -190,7 +190,7 @@ def test_every_figure_of_a_report_is_held_to_it(tmp_path: Path, asked: dict[str,
     assert "comment" in missed({**told, "cells": {**told["cells"], "voxel_size": 9.0}})
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 def test_it_is_looked_at_and_judged_as_pairs_are(tmp_path: Path) -> None:
     result, out, _ = run(tmp_path, cloud(400), voxel_size=SIZE, views=4)
     assert result.looks is not None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import _core, fields, formats
+from gscli import fields, formats
 from gscli.cloud import GaussianCloud
 from gscli.errors import UsageError
 from gscli.training import DisagreementMonitor, cloud_of
@@ -18,7 +18,6 @@ from gscli.training.models import table
 from gscli.watching import disagreement, drawing
 from tests.drawn import cloud
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 VIEWS: dict[str, Any] = {"views": 2, "size": (40, 30)}
 
 
@@ -135,7 +134,7 @@ def test_a_model_without_a_part_is_refused_by_its_name() -> None:
         cloud_of(as_gsplat(cloud(5)) | {"means": "all"})
 
 
-@needs_core
+@pytest.mark.compiled
 def test_all_four_scalars_come_of_two_models_and_nothing_else() -> None:
     logged: dict[int, dict[str, float]] = {}
     models = [[cloud(150, 1, seed=10 * step + side) for side in (0, 1)] for step in (0, 1)]
@@ -156,7 +155,7 @@ def test_all_four_scalars_come_of_two_models_and_nothing_else() -> None:
             assert f"corgs/{name}" in logged[step]
 
 
-@needs_core
+@pytest.mark.compiled
 def test_cameras_outlive_the_process_that_draws() -> None:
     logged: dict[int, dict[str, float]] = {}
     first, second = cloud(150, seed=1), cloud(150, seed=2)

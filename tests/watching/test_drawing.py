@@ -23,7 +23,6 @@ from gscli.watch import watch
 from gscli.watching import disagreement, drawing
 from tests.drawn import cloud
 
-needs_core = pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
 SOON: dict[str, Any] = {"once": True, "every": 0.02}
 SMALL: dict[str, Any] = {"render": True, "views": 2, "size": (40, 30)}
 
@@ -65,7 +64,7 @@ def test_on_another_device_the_numbers_are_the_same(runs: tuple[Path, Path]) -> 
         next(watch(runs, device="auto", rasterizer="triton", **SMALL, **SOON))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_models_are_drawn_where_they_are_searched(
     runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +78,7 @@ def test_models_are_drawn_where_they_are_searched(
         assert asked == expected
 
 
-@needs_core
+@pytest.mark.compiled
 def test_two_runs_have_all_four_scalars_at_every_step(runs: tuple[Path, Path]) -> None:
     measured = list(watch(runs, **SMALL, **SOON))
     assert [each.step for each in measured] == [1, 2]
@@ -91,7 +90,7 @@ def test_two_runs_have_all_four_scalars_at_every_step(runs: tuple[Path, Path]) -
     assert measured[0].cameras_sha256 == measured[1].cameras_sha256 is not None, "cameras stay"
 
 
-@needs_core
+@pytest.mark.compiled
 def test_one_run_and_a_reference_have_theirs(runs: tuple[Path, Path], tmp_path: Path) -> None:
     write(tmp_path / "ref.ply", cloud(200, 1, seed=99))
     first, second = watch(runs[0], reference=tmp_path / "ref.ply", **SMALL, **SOON)
@@ -104,7 +103,7 @@ def test_one_run_and_a_reference_have_theirs(runs: tuple[Path, Path], tmp_path: 
         assert found == pytest.approx(wanted)
 
 
-@needs_core
+@pytest.mark.compiled
 def test_cameras_stay_over_a_restart(runs: tuple[Path, Path], tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     (first, _) = watch(runs, tensorboard=logs, **SMALL, **SOON)
@@ -118,7 +117,7 @@ def test_cameras_stay_over_a_restart(runs: tuple[Path, Path], tmp_path: Path) ->
         list(watch(runs, tensorboard=logs, **{**SMALL, "views": 3}, **SOON))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_densities_are_measured_by_their_own_range(tmp_path: Path) -> None:
     models = []
     for name, seed in (("a", 0), ("b", 1)):
@@ -136,7 +135,7 @@ def test_densities_are_measured_by_their_own_range(tmp_path: Path) -> None:
     assert found.scalars["corgs/render_psnr_diff"] == pytest.approx(float(wanted))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_models_that_cannot_be_drawn_are_measured_by_their_points_and_told_of_once(tmp_path: Path) -> None:
     for name in ("a", "b"):
         for step in (1, 2):
@@ -151,7 +150,7 @@ def test_models_that_cannot_be_drawn_are_measured_by_their_points_and_told_of_on
     assert "points alone" in said
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_is_seen_from_nowhere_is_said(runs: tuple[Path, Path]) -> None:
     told: list[str] = []
     (first, _) = watch(runs, say=told.append, near=1e9, **SMALL, **SOON)
@@ -160,7 +159,7 @@ def test_what_is_seen_from_nowhere_is_said(runs: tuple[Path, Path]) -> None:
     assert "is not seen from any camera" in told[0]
 
 
-@needs_core
+@pytest.mark.compiled
 def test_the_command_draws_four_small_views(runs: tuple[Path, Path]) -> None:
     done = CliRunner().invoke(main, ["watch", *map(str, runs), "--render", "--once", "--every", "0.02"])
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -183,7 +182,7 @@ def test_without_compiled_kernels_it_is_refused_at_once(
         next(iter(watch(tmp_path / "none", render=True)))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_colours_and_densities_are_nothing_to_compare() -> None:
     made = cloud(20)
     keep = [n for n in made.fields if n != "opacity" and not n.startswith("f_dc")]
@@ -192,7 +191,7 @@ def test_colours_and_densities_are_nothing_to_compare() -> None:
         drawing.Drawing(drawing.asked(1, 20)).renders(made, bare, ("a", "b"))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_models_that_are_dark_are_seen() -> None:
     dark = {name: np.full(80, -9, np.float32) for name in fields.SH_DC}
     a, b = (cloud(80, seed=seed, **dark) for seed in (1, 2))
@@ -200,7 +199,7 @@ def test_models_that_are_dark_are_seen() -> None:
     assert found["corgs/render_psnr_diff"] == pytest.approx(80)  # both are black
 
 
-@needs_core
+@pytest.mark.compiled
 def test_what_xrays_span_is_settled_once(tmp_path: Path) -> None:
     made = [cloud(80, seed=seed) for seed in (1, 2)]
     keep = [n for n in made[0].fields if n != "opacity" and not n.startswith("f_")]
@@ -221,7 +220,7 @@ def test_what_xrays_span_is_settled_once(tmp_path: Path) -> None:
         said.renders(*made, ("a", "b"))
 
 
-@needs_core
+@pytest.mark.compiled
 def test_cameras_that_cannot_be_read_are_refused_before_anything_is_watched(runs: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match=r"none\.json"):
         next(watch(runs, render=True, cameras="none.json", **SOON))
