@@ -59,18 +59,18 @@ def _added(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
-def to_drop(given: Any, name: str = "drop_invalid") -> Dropped:
+def to_drop(drop_invalid: Any) -> Dropped:
     """What is to be dropped, as it is asked for: True and ``rows`` mean the same.
 
     Raises:
         UsageError: neither True, False nor one of `WORDS`.
     """
-    if isinstance(given, bool | np.bool_):
-        return bool(given)
-    if isinstance(given, str) and given in WORDS:
-        return GAUSSIANS if given == GAUSSIANS else True
-    remedy = did_you_mean(given, WORDS) if isinstance(given, str) else None
-    what = f"`{name}` must be True, False, 'rows' or 'gaussians', not {arguments.told(given)}"
+    if isinstance(drop_invalid, bool | np.bool_):
+        return bool(drop_invalid)
+    if isinstance(drop_invalid, str) and drop_invalid in WORDS:
+        return GAUSSIANS if drop_invalid == GAUSSIANS else True
+    remedy = did_you_mean(drop_invalid, WORDS) if isinstance(drop_invalid, str) else None
+    what = f"`drop_invalid` must be True, False, 'rows' or 'gaussians', not {arguments.told(drop_invalid)}"
     raise UsageError(what, remedy=remedy)
 
 

@@ -74,12 +74,11 @@ def vectorised_single(cells: Grouped) -> Any:
     return cells.order[cells.starts + step]
 
 
-def nearest_by_cdist(queries: Any, targets: Any, batch: int = 10_000) -> Any:
+def nearest_by_cdist(queries: Any, targets: Any) -> Any:
     """Distance of each query to its nearest target from all pairs, the monitors' way: float32, inexact."""
     import torch
 
-    parts = [torch.cdist(queries[i : i + batch], targets).amin(1) for i in range(0, len(queries), batch)]
-    return torch.cat(parts)
+    return torch.cat([torch.cdist(batch, targets).amin(1) for batch in queries.split(10_000)])
 
 
 def scenarios(

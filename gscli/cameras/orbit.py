@@ -109,15 +109,14 @@ def turntable(
     return [_camera(*way[:1], low, high, *way[1:], (width, height), up, fov, far) for way in ways]
 
 
-def around(xyz: Array, count: int, size: int, *, fov: float = FOV) -> list[Camera]:
+def around(xyz: Array, count: int, size: int) -> list[Camera]:
     """Cameras all around the `box` of a scene, from above and from below, every other one close.
 
     Args:
         xyz: (N, 3) positions. count: how many. size: of the square pictures, in pixels.
-        fov: degrees that a picture sees.
     """
     low, high = box(xyz)
-    far = math.hypot(*(high - low)) / 2 / _rounded(math.sin(math.radians(fov) / 2)) or 1.0
+    far = math.hypot(*(high - low)) / 2 / _rounded(math.sin(math.radians(FOV) / 2)) or 1.0
     i = np.arange(count) + 0.5
     ways = [
         (turn, rise, far * (CLOSE if n % 2 else FAR))
@@ -126,7 +125,7 @@ def around(xyz: Array, count: int, size: int, *, fov: float = FOV) -> list[Camer
         )
     ]
     return [
-        _camera(f"around {n + 1:02}", low, high, turn, rise, (size, size), TILTED, fov, distance)
+        _camera(f"around {n + 1:02}", low, high, turn, rise, (size, size), TILTED, FOV, distance)
         for n, (turn, rise, distance) in enumerate(ways)
     ]
 

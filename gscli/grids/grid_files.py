@@ -96,7 +96,6 @@ def read_mapping(
     path: str | os.PathLike[str],
     n_rows: int,
     *,
-    mask: npt.NDArray[np.bool_] | None = None,
     scene: str | os.PathLike[str] | None = None,
 ) -> npt.NDArray[np.int64]:
     """Read the cell of each point.
@@ -104,10 +103,8 @@ def read_mapping(
     Args:
         path: ``.npz`` with ``indices`` (and, maybe, ``valid_feat_mask``), or ``.npy``.
         n_rows: how many points the scene has.
-        mask: (n_rows,) which points are valid; by default what the ``.npz`` or a
-            ``valid_feat_mask.npy`` beside it or in `scene` says. It is needed only where there are fewer
-            ids than points.
-        scene: the scene's folder, if it is one.
+        scene: the scene's folder, if it is one. Where there are fewer ids than points, the ``.npz`` or a
+            ``valid_feat_mask.npy`` beside it or in this folder says which points are valid.
 
     Returns:
         (n_rows,) int64 ids; -1 for points that are not valid or in no cell.
@@ -128,8 +125,7 @@ def read_mapping(
     if len(ids) == n_rows:
         out[:] = ids
     else:
-        if mask is None:
-            mask = _mask(arrays, [path.parent, *([] if scene is None else [Path(scene)])])
+        mask = _mask(arrays, [path.parent, *([] if scene is None else [Path(scene)])])
         if mask is None or len(mask) != n_rows or int(mask.sum()) != len(ids):
             valid = f" of which {int(mask.sum()):,} are valid" if mask is not None else ""
             raise InputError(

@@ -56,21 +56,20 @@ def log_histogram(values: Array, edges: Array) -> tuple[int, Array]:
     return len(values) - len(positive), np.bincount(bins, minlength=len(edges) - 1)
 
 
-def frame(clouds: Sequence[Array], margin: float = 0.12) -> tuple[Array, float]:
+def frame(clouds: Sequence[Array]) -> tuple[Array, float]:
     """A cube around the bulk of several clouds.
 
     Args:
         clouds: (N, 3) positions each.
-        margin: share of the extent to add on every side.
 
     Returns:
-        (3,) its middle; its edge. It spans the 4th to 96th percentile of each axis, and
-        with the margin all of what is evenly spread; a distant backdrop stays outside.
+        (3,) its middle; its edge. It spans the 4th to 96th percentile of each axis, and with a margin of
+        12 % on every side all of what is evenly spread; a distant backdrop stays outside.
     """
     stride = [cloud[:: -(-len(cloud) // 100_000)].astype(np.float64) for cloud in clouds]
     low = np.min([np.quantile(part, 0.04, axis=0) for part in stride], axis=0)
     high = np.max([np.quantile(part, 0.96, axis=0) for part in stride], axis=0)
-    edge = float((high - low).max()) * (1 + 2 * margin)
+    edge = float((high - low).max()) * 1.24
     return (low + high) / 2, edge or 1.0
 
 

@@ -181,7 +181,8 @@ def test_points_that_are_not_valid_are_in_no_cell(tmp_path):
     np.savez(tmp_path / "g.npz", indices=np.array([7, -1, 40]), valid_feat_mask=mask)
     assert grid_files.read_mapping(tmp_path / "g.npz", 5).tolist() == [7, -1, -1, 40, -1]
     np.savez(tmp_path / "h.npz", indices=np.array([7, -1, 40]))
-    assert grid_files.read_mapping(tmp_path / "h.npz", 5, mask=mask).tolist() == [7, -1, -1, 40, -1]
+    np.save(tmp_path / "valid_feat_mask.npy", mask)
+    assert grid_files.read_mapping(tmp_path / "h.npz", 5).tolist() == [7, -1, -1, 40, -1]
     np.save(tmp_path / "i.npy", np.array([3, 3, 9]))
     assert grid_files.read_mapping(tmp_path / "i.npy", 3).tolist() == [3, 3, 9]
 
