@@ -178,7 +178,7 @@ def compare(
     result = _compare(
         clouds,
         names,
-        (given.size(scenes[0]), given.size(scenes[1])),
+        (scenes[0].bytes, scenes[1].bytes),
         thresholds=thresholds,
         pair=pair,
         gaussians=gaussians,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, formats, neighbors, placing
+from . import arguments, files, formats, given, neighbors, placing
 from . import device as devices
 from .comparing import conventions, search
 from .comparing.options import only_cpu
@@ -23,7 +23,9 @@ from .comparing.pruned import Agreement, Copruned, Pruned
 from .comparing.spacing import beyond_scene, parse_threshold
 from .errors import GateMissed, UsageError
 from .files import writing
-from .formats import Source, Target
+from .formats import Memory, Target
+from .given import Given, Opened
+from .in_memory import Returned
 from .kernels.hashing import is_whole
 from .progress import Timings, Track, silent
 from .rendering.views import VIEWS
@@ -51,11 +53,11 @@ def masks(forth: Any, back: Any, threshold: float) -> tuple[Any, Any]:
 
 
 def coprune(
-    first: str | os.PathLike[str],
-    second: str | os.PathLike[str],
+    first: Given,
+    second: Given,
     *,
     threshold: float | str,
-    out_dir: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str] | None = None,
     min_points: int = MIN_POINTS,
     index: str | os.PathLike[str] | None = None,
     engine: str = "auto",
@@ -71,11 +73,13 @@ def coprune(
     """Prune two models by each other and write them as ``STEM.coprune.ply``, scene folders as such.
 
     Args:
-        first, second: scene files; one of them may be ``-`` for stdin.
+        first, second: scene files, of which one may be ``-`` for stdin, clouds, or what
+            `gscli.in_memory.as_cloud` makes clouds of.
         threshold: points farther than this from the other model are dropped: scene units, or
             ``2spacing`` in spacings, of which the larger of both models' counts.
         out_dir: the folder to write to; made if need be. Where both files have one stem, the outputs
-            are named ``STEM.1.coprune.ply`` and ``STEM.2.coprune.ply``.
+            are named ``STEM.1.coprune.ply`` and ``STEM.2.coprune.ply``. Without one what is left of each is
+            `Pruned.cloud`.
         min_points: write nothing unless each model keeps at least so many.
         index: a folder for the kept row numbers, as ``STEM.coprune.npy``.
         engine, device: see `gscli.compare.compare`.
@@ -89,28 +93,25 @@ def coprune(
         GateMissed: a model would keep fewer than `min_points`.
         GscliError: with the exit code that fits; no output is left half written.
     """
-    arguments.require_paths(first=first, second=second, out_dir=out_dir)
-    arguments.require_paths(optional=True, index=index)
+    arguments.require_paths(optional=True, out_dir=out_dir, index=index)
     arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
     wanted = parse_threshold(threshold)
     if not is_whole(min_points) or min_points < 0:
         raise UsageError(f"`min_points` must be an integer of 0 or more, not {min_points!r}")
-    sources = Source.of(first), Source.of(second)
-    if all(source.standard for source in sources):
-        raise UsageError("stdin can be one of the two models, not both")
+    sources = given.opened(first, second, roles=("first", "second"))
     if engine != "auto":
         neighbors.ENGINES.get(engine)
     where = devices.resolve(device)
     targets, indices = _plan(sources, out_dir, index, overwrite=overwrite, allow_lossy=allow_lossy)
     made = [folder for folder in (out_dir, index) if folder is not None]
     others = [path for path in (*also_written, *indices) if path is not None]
-    read = [source.path for source in sources]
+    read = given.paths(sources)
     formats.check_outputs(targets, others, sources=read, overwrite=overwrite, will_be_made=made)
 
     names = sources[0].name, sources[1].name
     timings = Timings()
     with timings.stage("read", track):
-        clouds = formats.read_all(sources, trust_pickle=trust_pickle, axes=axes)
+        clouds, _ = given.read(sources, trust_pickle=trust_pickle, axes=axes)
         xyz = [search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True)]
         total = sum(map(len, clouds))
         load = placing.Load(total, 2 * VIEWS * total if render else 0, cpu=only_cpu(None, engine))
@@ -130,8 +131,8 @@ def coprune(
         notes += neighbors.notes()
     for points, name in zip(xyz, names, strict=True):
         notes += beyond_scene([limit], points, name)
-    rows = [np.flatnonzero(mask) for mask in masks(forth.distances, back.distances, limit)]
-    for name, cloud, kept in zip(names, clouds, rows, strict=True):
+    left = [np.flatnonzero(mask) for mask in masks(forth.distances, back.distances, limit)]
+    for name, cloud, kept in zip(names, clouds, left, strict=True):
         if len(kept) < min_points:
             raise GateMissed(
                 f"would keep {len(kept):,} of {counted(len(cloud), 'point')}, fewer than {min_points:,}: "
@@ -143,22 +144,24 @@ def coprune(
     if render:
         with timings.stage("render"):
             whole, around = (clouds[0], clouds[1]), (clouds[1], "the second")
-            left = clouds[0].take(rows[0]), clouds[1].take(rows[1])
+            pruned_both = clouds[0].take(left[0]), clouds[1].take(left[1])
             agreement = Agreement(
-                *(drawn.between(pair, names, around, where, track) for pair in (whole, left))
+                *(drawn.between(pair, names, around, where, track) for pair in (whole, pruned_both))
             )
     pruned = []
     with writing.making(made), track("writing", sum(map(len, clouds))) as advance:
-        for number, (cloud, kept) in enumerate(zip(clouds, rows, strict=True)):
+        for number, (cloud, kept) in enumerate(zip(clouds, left, strict=True)):
             other = ascii(Path(names[1 - number]).name)
             line = f"gscli {__version__} coprune threshold={limit!r} against={other}"
             target, npy = targets[number], indices[number]
             with timings.stage("write"):
-                target.write(cloud, index=kept, made_by=line, advance=advance)
+                held = target.write(cloud, index=kept, made_by=line, advance=advance)
                 if npy is not None:
                     write_index(npy, kept, overwrite=overwrite)
             about = names[number], cloud.header.format, len(cloud), len(kept), spacings[number]
-            pruned.append(Pruned(*about, target.path, npy, kept.astype(np.int64)))
+            rows = kept.astype(np.int64)
+            returned = None if held is None else Returned(held, rows)
+            pruned.append(Pruned(*about, target.path or files.MEMORY, npy, rows, returned))
     options = {"threshold": str(threshold), "min_points": min_points, "engine": engine, "axes": axes}
     described = devices.describe(where)
     return Copruned(
@@ -167,14 +170,18 @@ def coprune(
 
 
 def _plan(
-    sources: tuple[Source, Source],
-    out_dir: str | os.PathLike[str],
+    sources: Sequence[Opened],
+    out_dir: str | os.PathLike[str] | None,
     index: str | os.PathLike[str] | None,
     *,
     overwrite: bool,
     allow_lossy: bool,
-) -> tuple[list[Target], list[str | None]]:
+) -> tuple[Sequence[Target | Memory], Sequence[str | None]]:
     """Where to write: two clouds, and two files of rows or None."""
+    if out_dir is None:
+        idle = {"index": index, "overwrite": overwrite, "allow_lossy": allow_lossy}
+        formats.refuse_idle("out_dir", idle)
+        return [Memory(), Memory()], [None, None]
     stems = [source.stem for source in sources]
     if stems[0] == stems[1]:
         stems = [f"{stem}.{number}" for number, stem in enumerate(stems, 1)]

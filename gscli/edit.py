@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, files, formats
+from . import arguments, files, formats, given
 from .cloud import GaussianCloud
 from .editing import actions as editing
 from .editing.passes import edited, rounds
@@ -20,7 +20,9 @@ from .editing.state import Done as Done
 from .editing.state import Means, Scene
 from .errors import UsageError, naming
 from .files import upwards
-from .formats import Source, Target, read_all
+from .formats import Target
+from .given import Given
+from .in_memory import Returned
 from .progress import Timings, Track, silent
 from .resampling.draws import dangling
 from .scratch import Scratch, folder_for
@@ -30,9 +32,9 @@ __all__ = ["Done", "Edited", "edit"]
 
 
 def edit(
-    source: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    actions: Sequence[tuple[str, Any]],
+    source: Given,
+    output: str | os.PathLike[str] | None = None,
+    actions: Sequence[tuple[str, Any]] = (),
     *,
     overwrite: bool = False,
     allow_lossy: bool = False,
@@ -45,11 +47,13 @@ def edit(
     """Read a scene, do one action after the other to it, and write what comes of it.
 
     Rows go through a block at a time, and are copied as bytes unless an action changes them. What rows become
-    is kept in a file without a name beside the output until that is written.
+    is kept in a file without a name until the end, beside the output, or else among temporary files.
 
     Args:
-        source: a scene file or folder, or ``-`` for stdin.
-        output: the file or folder to write, or ``-`` for stdout.
+        source: a scene file or folder, ``-`` for stdin, a cloud, or what `gscli.in_memory.as_cloud` makes one
+            of.
+        output: the file or folder to write, or ``-`` for stdout; without one what comes of it is
+            `Edited.cloud`.
         actions: pairs of a name and a value, done in this order, as ``("crop_box", (0, 0, 0, 1, 1, 1))``;
             text as on the command line will do, too.
 
@@ -64,8 +68,8 @@ def edit(
               share of all points, by default 1 %; of cells of a size, or else of about 20 points each;
             - ``drop_outliers`` k, s: drop points whose mean distance to their k nearest is more than s
               standard deviations above the mean of all;
-            - ``merge``: put the rows of the scene at a path behind those that are left; ``dedupe`` behind it
-              leaves out those no farther than a distance from one that is there.
+            - ``merge``: put the rows of another scene, as of `source`, behind those that are left; ``dedupe``
+              behind it leaves out those no farther than a distance from one that is there.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
         also_written: paths that the caller is going to write. track: see `gscli.progress.Track`.
@@ -75,49 +79,54 @@ def edit(
             nothing.
         GscliError: with the exit code that fits; no output is left half written.
     """
-    arguments.require_paths(source=source, output=output)
+    arguments.require_paths(optional=True, output=output)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
+    (first,) = given.opened(source)
     wanted = editing.actions(actions)
-    read = Source.of(source)
-    to = Target.of(
+    to = formats.destination(
         output,
-        like=read.folder_format,
+        idle={"quality": quality, "overwrite": overwrite and not also_written},
+        like=first.folder_format,
         overwrite=overwrite,
         allow_lossy=allow_lossy,
         axes=axes,
         quality=quality,
     )
-    merged = [each.value for each in wanted if isinstance(each, editing.Merge)]
-    others = [Source.of(path) for path in merged]
-    if sum(each.standard for each in (read, *others)) > 1:
+    scenes = [first, *(each.scene for each in wanted if isinstance(each, editing.Merge))]
+    if sum(each.standard for each in scenes) > 1:
         raise UsageError("stdin holds one scene, and is asked for two", remedy="name a file")
-    inputs = [read.path, *(each.path for each in others)]
+    inputs = given.paths(scenes)
     inputs += [
         Path(each.value) for each in wanted if each.name == "transform" and isinstance(each.value, str)
     ]
     formats.check_outputs([to], also_written, sources=inputs, overwrite=overwrite)
     timings = Timings()
     with timings.stage("read", track):
-        cloud, *more = read_all([read, *others], trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
-        size = read.bytes  # before it is replaced, perhaps
+        (cloud, *more), (name, *_) = given.read(scenes, trust_pickle=trust_pickle, axes=axes, to=[to])
+        size = first.bytes  # before it is replaced, perhaps
     with ExitStack() as closing:
 
         def room() -> Scratch:
             return closing.enter_context(Scratch(folder_for(output)))
 
-        means = Means(room, dict(zip(merged, more, strict=True)).__getitem__, allow_lossy)
+        means = Means(room, iter(more).__next__, allow_lossy)
         total = rounds(wanted) * len(cloud)
-        with timings.stage("edit"), track("editing", total) as advance, naming(read.name):
+        with timings.stage("edit"), track("editing", total) as advance, naming(name):
             scene, done = edited(Scene(cloud), wanted, means, advance)
         kept = len(cloud) if not done else done[-1].after
         if not kept and len(cloud):
             last = next(each for each in done if not each.after)
-            raise UsageError(f"`{last.action}` leaves nothing of {len(cloud):,} points", path=read.name)
+            raise UsageError(f"`{last.action}` leaves nothing of {len(cloud):,} points", path=name)
         with timings.stage("write"), track("writing", len(scene.cloud)) as advance:
             made_by = f"gscli {__version__} edit {_words(wanted, done)}"
-            to.write(_told(scene.cloud, cloud, to), index=scene.kept, made_by=made_by, advance=advance)
+            told, kept_rows = scene.cloud, scene.kept
+            if isinstance(to, Target):
+                told = _told(told, cloud, to)
+            elif kept_rows is None and told.rows is not cloud.rows:
+                kept_rows = np.ones(len(told), bool)  # out of the temporary file
+            held = to.write(told, index=kept_rows, made_by=made_by, advance=advance)
     return Edited(
-        path=read.name,
+        path=name,
         format=cloud.header.format,
         bytes=size,
         points=len(cloud),
@@ -134,6 +143,7 @@ def edit(
             "axes": axes,
             "quality": quality,
         },
+        returned=None if held is None else Returned(held),
     )
 
 

@@ -1,41 +1,68 @@
-"""What tools are given as scenes, one or two: files to open, or clouds and arrays in memory."""
+"""What tools are given as scenes: files to open, or clouds and arrays in memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from . import arguments, formats
 from .cloud import GaussianCloud
 from .errors import UsageError
-from .formats import Source
+from .formats import Memory, Source, Target
 from .in_memory import Points, as_cloud
 
 Given: TypeAlias = "str | os.PathLike[str] | Points"
-Opened: TypeAlias = "Source | GaussianCloud"
 
 ROLES = ("source", "target")  # what arguments are called, and scenes that have no file
 
 
-def opened(*scenes: Given) -> tuple[Opened, ...]:
-    """Files, opened, and clouds: one or two, in the order of `ROLES`.
+@dataclass(frozen=True)
+class Held:
+    """A scene in memory, which says of itself what a `Source` does.
+
+    Attributes:
+        name: what messages and reports call it: the argument that it was given for.
+    """
+
+    name: str
+    cloud: GaussianCloud
+    path: None = None
+    standard: bool = False
+    folder_format: None = None
+    bytes: None = None
+    suffix: str = ".ply"
+
+    @property
+    def stem(self) -> str:
+        """What files of it are called, without their suffix."""
+        return self.name
+
+
+Opened: TypeAlias = "Source | Held"
+
+
+def opened(*scenes: Given, roles: Sequence[str] = ROLES) -> tuple[Opened, ...]:
+    """Files, opened, and clouds, in the order of `roles`, which are the arguments that they were given for.
 
     Raises:
-        UsageError: one is neither, or both are stdin.
+        UsageError: one is neither, or more than one is stdin.
         InputError: there is no such file.
     """
-    found = tuple(_opened(scene, role) for scene, role in zip(scenes, ROLES, strict=False))
-    if sum(isinstance(scene, Source) and scene.standard for scene in found) > 1:
+    found = tuple(_opened(scene, role) for scene, role in zip(scenes, roles, strict=False))
+    if sum(scene.standard for scene in found) > 1:
         raise UsageError("stdin can be one of the two scenes, not both")
     return found
 
 
 def _opened(scene: Given, role: str) -> Opened:
     if isinstance(scene, arguments.PATH):
+        if scene == "":
+            raise UsageError(f"`{role}` must be a path, not an empty text")
         return Source.of(scene)
-    return as_cloud(scene, role, "a path, a cloud or (N, 3) numbers")
+    return Held(role, as_cloud(scene, role, "a path, a cloud or (N, 3) numbers"))
 
 
 def paths(scenes: Sequence[Opened]) -> list[Path]:
@@ -43,28 +70,29 @@ def paths(scenes: Sequence[Opened]) -> list[Path]:
     return [scene.path for scene in scenes if isinstance(scene, Source)]
 
 
-def size(scene: Opened) -> int | None:
-    """Bytes of a file; None of stdin, folders and what is in memory."""
-    return scene.bytes if isinstance(scene, Source) else None
-
-
 def read(
-    scenes: Sequence[Opened], *, trust_pickle: bool = False, axes: str | None = None
+    scenes: Sequence[Opened],
+    *,
+    trust_pickle: bool = False,
+    axes: str | None = None,
+    to: Sequence[Target | Memory] = (),
 ) -> tuple[list[GaussianCloud], list[str]]:
     """Scenes, and what messages and reports call each: a file by its name, a cloud by its role.
 
     Args:
         trust_pickle, axes: see `gscli.formats.read`.
+        to: what is going to be written, perhaps in these axes.
 
     Raises:
         InputError: as of `gscli.formats.read`.
         UsageError: the same, and options of files where there is none.
     """
     sources = [scene for scene in scenes if isinstance(scene, Source)]
-    for option, said in (("trust_pickle", trust_pickle), ("axes", axes is not None)):
+    written = [target.format for target in to if isinstance(target, Target)]
+    framed = any(form.framed for form in written)
+    for option, said in (("trust_pickle", trust_pickle), ("axes", axes is not None and not framed)):
         if said and not sources:
             raise UsageError(f"`{option}` has no effect on clouds in memory")
-    found = iter(formats.read_all(sources, trust_pickle=trust_pickle, axes=axes))
-    clouds = [next(found) if isinstance(scene, Source) else scene for scene in scenes]
-    roles = zip(scenes, ROLES, strict=False)
-    return clouds, [scene.name if isinstance(scene, Source) else role for scene, role in roles]
+    found = iter(formats.read_all(sources, trust_pickle=trust_pickle, axes=axes, axes_of=written))
+    clouds = [next(found) if isinstance(scene, Source) else scene.cloud for scene in scenes]
+    return clouds, [scene.name for scene in scenes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from . import arguments, fields
 from .cloud import GaussianCloud, Header
 from .device import to_numpy
+from .errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +44,29 @@ def as_cloud(
     if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "biuf":
         raise arguments.not_numbers(points, name, wanted)
     return GaussianCloud(plain_rows(array), Header("npy", native=2))
+
+
+class Returned(NamedTuple):
+    """What a tool made in memory, where no path was given.
+
+    Attributes:
+        cloud: what would have been written.
+        rows: row numbers that go with it; None where the tool has none.
+    """
+
+    cloud: GaussianCloud
+    rows: npt.NDArray[np.int64] | None = None
+
+
+def returned(found: Returned | None, path: str) -> Returned:
+    """What a tool made in memory.
+
+    Raises:
+        UsageError: nothing, as it was written to a path.
+    """
+    if found is None:
+        raise UsageError("was written, and is not held in memory", path=path, remedy="read it")
+    return found
 
 
 def plain_rows(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,7 +6,6 @@ One module: a scene in numbers, and where each comes from.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, fields, flaws
+from . import arguments, fields, flaws, given
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
 from .errors import InputError
 from .files import writing
-from .formats import Source
+from .given import Given
 from .grids import lattice
 from .grids.figures import GridFigures, figures
 from .grids.voxel_grid import VoxelGrid
@@ -55,7 +54,7 @@ class Info:
     """A scene in numbers; None for what it does not have.
 
     Attributes:
-        bytes: size of the file; None for stdin and folders.
+        bytes: size of the file; None for stdin, folders and clouds in memory.
         columns: (name, type) of every column, types as NumPy writes them.
         axes: those that the file is in, such as ``rub``, where its format lets them differ; a note says how
             they are known. All that is told is right-down-front.
@@ -138,7 +137,7 @@ class Info:
 
 
 def info(
-    source: str | os.PathLike[str],
+    source: Given,
     *,
     stats: bool = False,
     voxel_size: float | None = None,
@@ -153,24 +152,24 @@ def info(
     """Read a scene and describe it. Positions that are not finite are counted, not refused.
 
     Args:
-        source: a scene file or folder, or ``-`` for stdin.
+        source: a scene file or folder, ``-`` for stdin, a cloud, or what `gscli.in_memory.as_cloud` makes one
+            of.
         stats, voxel_size, glance, up: as of `describe`.
         trust_pickle, axes: see `gscli.formats.read`.
         also_written: paths that the caller is going to write. overwrite: whether it may replace files.
         track: told how far it is; see `gscli.progress.Track`.
     """
-    arguments.require_paths(source=source)
     arguments.require_flags(stats=stats, glance=glance, overwrite=overwrite)
     lattice.check_lattice_options(voxel_size, None, None)
     glances.refuse_up(up, asked=glance)
-    read = Source.of(source)
-    writing.check_outputs(also_written, overwrite=overwrite, sources=[read.path])
+    (scene,) = given.opened(source)
+    writing.check_outputs(also_written, overwrite=overwrite, sources=given.paths([scene]))
     with track("reading", None):
-        cloud = read.read(trust_pickle=trust_pickle, axes=axes)
+        (cloud,), (name,) = given.read([scene], trust_pickle=trust_pickle, axes=axes)
     return describe(
         cloud,
-        path=read.name,
-        size=read.bytes,
+        path=name,
+        size=scene.bytes,
         stats=stats,
         voxel_size=voxel_size,
         glance=glance,

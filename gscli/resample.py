@@ -1,29 +1,26 @@
-"""Thin a scene cell by cell, every field intact: what ``gscli resample`` does.
-
-One module: a run is one sequence of stages, and most of its lines are arguments that it hands on.
-"""
+"""Thin a scene cell by cell, every field intact: what ``gscli resample`` does."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
-from . import arguments, flaws, formats, placing
+from . import arguments, given, placing
 from . import device as devices
+from .cloud import GaussianCloud
 from .errors import UsageError, naming
 from .files import writing
-from .formats import Source
-from .grids import budget, grid_files
+from .given import Given
 from .grids.cache import GridCache
 from .grids.figures import figures
-from .grids.lattice import DEFAULT_POINTS_PER_CELL, check_lattice_options, lattice_options
-from .grids.methods import DEFAULT, methods
-from .grids.picking import RANDOM
-from .grids.settings import rows_wanted
+from .grids.methods import DEFAULT
 from .progress import Timings, Track, silent
 from .resampling import cutting
-from .resampling.draws import check_draws, dangling, plan, provenance, shared_out, write_index
+from .resampling.asked import Asked
+from .resampling.drawn import Draws
+from .resampling.draws import Destination, check_draws, dangling, shared_out
 from .resampling.result import Compensated as Compensated
 from .resampling.result import Output as Output
 from .resampling.result import Resampled as Resampled
@@ -32,7 +29,7 @@ __all__ = ["Output", "Resampled", "resample"]
 
 
 def resample(
-    source: str | os.PathLike[str],
+    source: Given,
     output: str | os.PathLike[str] | None = None,
     *,
     out_dir: str | os.PathLike[str] | None = None,
@@ -64,11 +61,13 @@ def resample(
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Resampled:
-    """Read a scene, group it into cells once, and write one or more draws from it.
+    """Read a scene, group it into cells once, and make one or more draws from it.
 
     Args:
-        source: a scene file or folder, or ``-`` for stdin.
-        output: the file or folder to write, or ``-`` for stdout; or give `out_dir`.
+        source: a scene file or folder, ``-`` for stdin, a cloud, or what `gscli.in_memory.as_cloud` makes one
+            of.
+        output: the file or folder to write, or ``-`` for stdout; or give `out_dir`. With neither draws are
+            clouds in memory: `Resampled.cloud`, or `Output.cloud` of each of several.
         out_dir: a folder for files named ``STEM.METHOD.eEPOCH.ply``; of a scene folder, for such folders.
         method: one of `gscli.grids.methods.NAMES`, or several with `out_dir`.
         ratio, min_per_cell, k, target, pick: see `gscli.grids.methods.Method`.
@@ -82,7 +81,8 @@ def resample(
             quaternion is zero, as `gscli.info` counts them.
         grid_file: take the cells from this grid file instead of a lattice; see `gscli.grids.grid_files`. A
             scene folder that has grids is cut by its own, unless an option asks for a lattice.
-        index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them.
+        index: also write the kept row numbers of the input as .npy; with `out_dir`, a folder of them. In
+            memory they are `Output.rows`.
         trust_pickle: see `gscli.formats.read`.
         axes: those of `source` if it does not say and of what is written, as of `gscli.convert`.
         quality: that of what is written; see `gscli.formats.write`.
@@ -100,148 +100,54 @@ def resample(
     Raises:
         GscliError: with the exit code that fits; no output is left half written.
     """
-    arguments.require_paths(source=source)
     arguments.require_paths(optional=True, output=output, out_dir=out_dir, grid_file=grid_file, index=index)
     arguments.require_flags(render=render, overwrite=overwrite, allow_lossy=allow_lossy)
-    drop = flaws.to_drop(drop_invalid)
-    names = arguments.several(method, "method", (str,), "a name, or several")
-    if not names:
-        raise UsageError("`method` names no method")
-    chosen = methods(
-        names,
-        ratio=ratio,
-        min_per_cell=min_per_cell,
-        k=k,
-        target=target,
-        pick=pick,
-        compensate=compensate,
-    )
-    picked = next((m.pick for m in chosen if m.picks), RANDOM)  # all that pick have the same
-    check_lattice_options(voxel_size, points_per_cell, origin)
+    (scene,) = given.opened(source)
+    settings = {"ratio": ratio, "min_per_cell": min_per_cell, "k": k, "target": target, "pick": pick}
+    settings["compensate"] = compensate
+    asked = Asked.of(method, settings, drop_invalid, voxel_size, points_per_cell, origin)
     check_draws(seed, epoch, repeat)
-    memory = arguments.size(memory_limit, "memory_limit")
-    if memory is not None and device not in ("cpu", devices.AUTO):
-        raise UsageError(f"`memory_limit` has no effect with `device={device!r}`", remedy="drop one")
-    if render:
-        from .comparing import drawn  # takes as long to import as the rest
-
-        drawn.refuse_in_pieces(memory)
+    asked = replace(asked, memory=_memory(memory_limit, device, render))
     place = placing.settled(device, devices.resolve(device), placing.Load(cpu=placing.ON_CPU))
-    where = place.device
-    mapped = grid_files.choose_mapping(
-        source,
-        grid_file,
-        lattice=lattice_options(voxel_size, points_per_cell, origin),
-        other={"drop_invalid": bool(drop), f"pick={picked.name!r}": picked.by_place is not None},
-    )
-    cells = None
-    if mapped is None and voxel_size is None and points_per_cell is None:
-        cells = next((m.target for m in chosen if m.rule.single), None)
-    read = Source.of(source)
-    jobs = plan(
-        read,
-        output,
-        out_dir,
-        index,
-        chosen,
-        epoch or 0,
-        repeat or 1,
-        overwrite=overwrite,
-        allow_lossy=allow_lossy,
-        axes=axes,
-        quality=quality,
-    )
-    made = [folder for folder in (out_dir, index) if folder is not None] if out_dir is not None else []
-    formats.check_outputs(
-        [job.target for job in jobs],
-        [*also_written, *(job.index for job in jobs if job.index is not None)],
-        sources=[read.path] if mapped is None else [read.path, mapped],
-        overwrite=overwrite,
-        will_be_made=made,
-    )
+    asked = replace(asked, mapped=asked.mapping(scene, grid_file))
+    to = Destination(output, out_dir, index, overwrite, allow_lossy, axes, quality)
+    jobs = to.plan(scene, asked.chosen, epoch or 0, repeat or 1)
+    read = [] if asked.mapped is None else [asked.mapped.path]
+    to.check(jobs, [*given.paths([scene]), *read], also_written)
 
     timings = Timings()
     with timings.stage("read", track):
-        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[job.target.format for job in jobs])
-        size = read.bytes  # before it is replaced, perhaps
-    name = read.name
-    if compensate is not None:
-        from .resampling import compensating
-
-        compensating.require(cloud, "compensate", name)
-    if render:
-        drawn.seen(cloud, name)
+        targets = [job.target for job in jobs]
+        (cloud,), (name,) = given.read([scene], trust_pickle=trust_pickle, axes=axes, to=targets)
+        size = scene.bytes  # before it is replaced, perhaps
+    _require(cloud, name, compensate, render)
     with ExitStack() as closing:
         with naming(name):
-            if cells is not None:
-                rows_wanted(cells, len(cloud))  # by its own name, before as many cells are looked for
-            allowed = None
-            if memory is not None:
-                allowed = budget.budget(
-                    memory,
-                    cloud,
-                    picked,
-                    cells_per_point=1.0 if voxel_size or mapped or cells else 1.0 / _aim(points_per_cell),
-                    drop_invalid=bool(drop),
-                    mapped=mapped is not None,
-                    streamed=all(job.target.writer.streams for job in jobs),
-                    weighed=compensate is not None,
-                )
             cut = closing.enter_context(
                 cutting.cut(
                     cloud,
-                    picked,
-                    {
-                        "voxel_size": voxel_size,
-                        "points_per_cell": points_per_cell,
-                        "cells": cells,
-                        "origin": origin,
-                        "drop_invalid": bool(drop),
-                    },
-                    drop=drop,
-                    mapped=None if mapped is None else cutting.Mapped(mapped, source, grid_file is None),
-                    where=where,
+                    asked.pick,
+                    asked.shape,
+                    drop=asked.drop,
+                    mapped=asked.mapped,
+                    where=place.device,
                     cache=cache,
-                    budget=allowed,
+                    budget=asked.budget(cloud, jobs),
                     beside=jobs[0].target.path,
                     timings=timings,
                     track=track,
                 )
             )
-            for m in chosen:  # whatever may be refused is, before a folder is made
-                m.total(cut.grid.points)
-        outputs = []
-        with writing.making(made), track("resampling", len(jobs) * len(cloud)) as advance:
-            for job in jobs:
-                with naming(name), timings.stage("draw"):
-                    draw = cut.draw(job.method, seed=seed or 0, epoch=job.epoch)
-                    kept = draw.kept
-                    made_up = None if compensate is None else compensating.of(cut.grid, job.method, draw)
-                    edit = None if made_up is None else made_up.edit
-                look = None
-                if render:
-                    with timings.stage("render"):
-                        own = cloud.take(kept) if edit is None else edit.of(cloud, kept)
-                        pair, around = (own, cloud), (cloud, "the input")
-                        look = drawn.between(pair, (job.target.path, name), around, where, track)
-                with timings.stage("write"):
-                    job.target.write(
-                        cloud,
-                        index=kept,
-                        made_by=provenance(job.method, cut.grid, seed or 0, job.epoch, drop),
-                        advance=advance,
-                        edit=edit,
-                    )
-                    if job.index is not None:
-                        rows = job.target.rows_of(cloud, kept, edit)
-                        write_index(job.index, rows, overwrite=overwrite)
-                told = None if made_up is None else made_up.found
-                outputs.append(job.output(len(draw), len(cloud), draw.forced_cells, seed or 0, look, told))
-                del draw, kept, made_up, edit  # before the next takes as much
-    grid, notes = figures(cut.grid), [*cloud.header.notes, *place.notes, *cut.notes]
-    notes += [how for m in chosen if (how := shared_out(m, cut.grid)) is not None]
-    thinned = zip(jobs, outputs, strict=True)
-    notes += dangling(cloud, [job.target for job, output in thinned if output.points < len(cloud)])
+            for each in asked.chosen:  # whatever may be refused is, before a folder is made
+                each.total(cut.grid.points)
+        draws = Draws(
+            cloud, name, cut, seed or 0, asked.drop, place.device, render, overwrite, timings, track
+        )
+        with writing.making(to.folders), track("resampling", len(jobs) * len(cloud)) as advance:
+            outputs = [draws.make(job, advance) for job in jobs]
+    grid = figures(cut.grid)
+    thinned = [job.target for job, made in zip(jobs, outputs, strict=True) if made.points < len(cloud)]
+    shared = (shared_out(each, cut.grid) for each in asked.chosen)
     return Resampled(
         path=name,
         format=cloud.header.format,
@@ -251,24 +157,43 @@ def resample(
         grid=grid,
         cache=cut.cache,
         outputs=tuple(outputs),
-        device=devices.describe(where),
+        device=devices.describe(place.device),
         timings=timings,
-        notes=tuple(notes),
+        notes=(
+            *(*cloud.header.notes, *place.notes, *cut.notes),
+            *filter(None, shared),
+            *dangling(cloud, thinned),
+        ),
         invalid=cut.flaws,
         options={
-            "methods": [m.name for m in chosen],
-            "pick": picked.name if any(m.picks for m in chosen) else None,
-            "points_per_cell": None if mapped or voxel_size or cells else _aim(points_per_cell),
-            "cells": cells,
-            "drop_invalid": drop,
-            "grid": None if mapped is None else os.fspath(mapped),
+            **asked.options(),
             "repeat": repeat or 1,
             "axes": axes,
             "quality": quality,
-            "memory_limit": memory,
+            "memory_limit": asked.memory,
         },
     )
 
 
-def _aim(points_per_cell: float | None) -> float:
-    return DEFAULT_POINTS_PER_CELL if points_per_cell is None else points_per_cell
+def _memory(limit: int | str | None, device: str, render: bool) -> int | None:
+    """The memory limit in bytes, refused where it has no effect."""
+    memory = arguments.size(limit, "memory_limit")
+    if memory is not None and device not in ("cpu", devices.AUTO):
+        raise UsageError(f"`memory_limit` has no effect with `device={device!r}`", remedy="drop one")
+    if render:
+        from .comparing import drawn  # takes as long to import as the rest
+
+        drawn.refuse_in_pieces(memory)
+    return memory
+
+
+def _require(cloud: GaussianCloud, name: str, compensate: str | None, render: bool) -> None:
+    """Refuse a scene that cannot be compensated or looked at."""
+    if compensate is not None:
+        from .resampling import compensating
+
+        compensating.require(cloud, "compensate", name)
+    if render:
+        from .comparing import drawn
+
+        drawn.seen(cloud, name)

@@ -27,12 +27,14 @@ Array = npt.NDArray[Any]
 CHUNK = 1 << 17  # records handled at a time: a few megabytes
 
 
-def folder_for(output: str | os.PathLike[str]) -> Path | None:
+def folder_for(output: str | os.PathLike[str] | None) -> Path | None:
     """Where there is room to prepare an output: in its folder, or the nearest above that is there.
 
     Temporary folders are often small, or in memory. They serve where the output is no file on a disk
-    (None), such as stdout.
+    (None), such as stdout or memory.
     """
+    if output is None:
+        return None
     stream = os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output)
     if files.is_standard(output) or stream:
         return None

@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, files, formats
+from . import arguments, files, formats, given
 from . import device as devices
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .errors import UsageError, naming
-from .formats import Source, Target
+from .formats import Memory, Target
+from .given import Given
 from .grids.figures import figures
 from .grids.settings import rows_wanted
 from .grids.voxel_grid import VoxelGrid
+from .in_memory import Returned
 from .progress import Timings, Track, silent
 from .rasterizers import ON_CPU
 from .resampling.draws import dangling, write_index
@@ -37,8 +39,8 @@ __all__ = ["Looked", "Searched", "Simplified", "simplify"]
 
 
 def simplify(
-    source: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    source: Given,
+    output: str | os.PathLike[str] | None = None,
     *,
     target: int | str | None = None,
     min_psnr: float | None = None,
@@ -66,8 +68,10 @@ def simplify(
     else are weighted means. The scene is drawn from a few cameras to see how much of each Gaussian shows.
 
     Args:
-        source: a scene of 3D Gaussians with colours, or ``-`` for stdin.
-        output: the file or folder to write, or ``-`` for stdout.
+        source: a scene of 3D Gaussians with colours, ``-`` for stdin, a cloud, or what
+            `gscli.in_memory.as_cloud` makes one of.
+        output: the file or folder to write, or ``-`` for stdout; without one what is left is
+            `Simplified.cloud`.
         target: exactly how many Gaussians are to be left: a number, or a percentage as ``25%``.
         min_psnr: or the fewest, within a hundredth, with which it looks so much like the scene: PSNR in dB of
             pixels that show anything, on black and on white. Counts are tried by bisection, all of one
@@ -80,7 +84,8 @@ def simplify(
             file 24. With 0 nothing is rendered: Gaussians count by their size and opacity, and what comes out
             looks less alike.
         cameras: look from those of a file, see `gscli.cameras.files`, instead of from all around.
-        index: also write the new row of each row of the source, as .npy.
+        index: also write the new row of each row of the source, as .npy; in memory they are
+            `Simplified.rows`.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.
         trust_pickle, axes: see `gscli.formats.read`.
         device: where scenes are drawn, see `gscli.device.NAMES`; they are merged on the CPU. By a GPU's
@@ -95,50 +100,52 @@ def simplify(
         GateMissed: with any fewer Gaussians it looks less alike than `min_psnr`.
         EngineUnavailable: nothing can be rendered here, or not on that device.
     """
-    arguments.require_paths(source=source, output=output)
-    arguments.require_paths(optional=True, cameras=cameras, index=index)
+    arguments.require_paths(optional=True, output=output, cameras=cameras, index=index)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     require_sense(target, min_psnr, views, cameras, method, voxel_size, points_per_cell, origin)
     memory = arguments.size(memory_limit, "memory_limit")
     budget.refuse_cells(method, memory)
     drawing.require(device, views, memory, judged=min_psnr is not None)
     where = devices.resolve(device)
-    read = Source.of(source)
-    to = Target.of(
+    (scene,) = given.opened(source)
+    idle = {"index": index, "allow_lossy": allow_lossy, "quality": quality}
+    to = formats.destination(
         output,
-        like=read.folder_format,
+        idle={**idle, "overwrite": overwrite and not also_written},
+        like=scene.folder_format,
         overwrite=overwrite,
         allow_lossy=allow_lossy,
         axes=axes,
         quality=quality,
     )
     others = [*also_written, *([] if index is None else [os.fspath(index)])]
-    sources = [read.path, *([] if cameras is None else [Path(cameras)])]
-    budget.refuse_in_memory(to.format, memory)
+    sources = [*given.paths([scene]), *([] if cameras is None else [Path(cameras)])]
+    if isinstance(to, Target):
+        budget.refuse_in_memory(to.format, memory)
     formats.check_outputs([to], others, sources=sources, overwrite=overwrite)
-    given = None if cameras is None else camera_files.read(cameras)
+    asked = None if cameras is None else camera_files.read(cameras)
 
     timings = Timings()
     with timings.stage("read", track):
-        cloud = read.read(trust_pickle=trust_pickle, axes=axes, axes_of=[to.format])
-        size = read.bytes  # before it is replaced, perhaps
-    with naming(read.name):
+        (cloud,), (name,) = given.read([scene], trust_pickle=trust_pickle, axes=axes, to=[to])
+        size = scene.bytes  # before it is replaced, perhaps
+    with naming(name):
         count = 1 if target is None else rows_wanted(str(target), len(cloud))
-        gaussians = Gaussians.of(cloud, read.name)
+        gaussians = Gaussians.of(cloud, name)
         most = count if min_psnr is None else len(cloud)
         sparing = budget.sparing(memory, cloud, most, views=views, held=1 if min_psnr is None else 2)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
     grid = None
     if method == CELLS:
-        with naming(read.name), timings.stage("grid", track):
+        with naming(name), timings.stage("grid", track):
             lattice = cells.CellsAsked(voxel_size, points_per_cell, origin)
             grid = lattice.grid(cloud, None if target is None else count)
         count = len(grid) if target is None else count
-    looked_from = look.from_where(cloud, given, views, count)  # a search begins as for few
+    looked_from = look.from_where(cloud, asked, views, count)  # a search begins as for few
     engine, placed = drawing.settled(device, where, cloud, looked_from, memory)
-    seen = look.taken(cloud, read.name, looked_from, engine, timings, track)
-    maker = Maker.of(gaussians, seen, read.name, sparing=sparing)
+    seen = look.taken(cloud, name, looked_from, engine, timings, track)
+    maker = Maker.of(gaussians, seen, name, sparing=sparing)
     with timings.stage("merge", track):
         roots = maker.hierarchy(count).roots if grid is None else partial(cells.roots, maker, grid)
 
@@ -155,21 +162,21 @@ def simplify(
     if seen is None:
         made = merged(count)
     else:
-        judged_from = judging.from_where(cloud, read.name, given)
+        judged_from = judging.from_where(cloud, name, asked)
         with timings.stage("judge"):
-            judge = judging.Judge(cloud, read.name, judged_from, engine, several=min_psnr is not None)
+            judge = judging.Judge(cloud, name, judged_from, engine, several=min_psnr is not None)
         if min_psnr is None:
             made, judged = make(count)
         else:
-            made, judged, searched = searching.fewest(len(cloud), min_psnr, make, read.name)
+            made, judged, searched = searching.fewest(len(cloud), min_psnr, make, name)
     left = made.cloud
     with timings.stage("write"), track("writing", len(left)) as advance:
         made_by = provenance(aim(target, min_psnr, grid), seen, cameras, made.growth)
-        to.write(left, made_by=made_by, advance=advance)
+        held = to.write(left, made_by=made_by, advance=advance)
         if index is not None:
             write_index(index, _written(to, left, made.clusters.new), overwrite=overwrite)
     return Simplified(
-        path=read.name,
+        path=name,
         format=cloud.header.format,
         bytes=size,
         points=len(cloud),
@@ -200,6 +207,7 @@ def simplify(
             "device": device,
             "memory_limit": memory,
         },
+        returned=None if held is None else Returned(held, made.clusters.new),
     )
 
 
@@ -228,7 +236,7 @@ def provenance(
     return " ".join([*words, f"growth={BLIND if growth is None else growth!r}"])
 
 
-def _written(to: Target, cloud: GaussianCloud, new: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _written(to: Target | Memory, cloud: GaussianCloud, new: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The rows as the file has them, which some formats sort."""
     rows = np.arange(len(cloud))
     place = np.empty_like(rows)

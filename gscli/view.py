@@ -127,7 +127,7 @@ def view(
             psnr += decibels
             advance(1)
     shown = (
-        ViewedScene(name, cloud.header.format, len(cloud), given.size(file))
+        ViewedScene(name, cloud.header.format, len(cloud), file.bytes)
         for name, cloud, file in zip(names, clouds, files, strict=True)
     )
     return Viewed(

@@ -122,12 +122,15 @@ def command(
       gscli resample city.ply half.ply --memory-limit 2GB
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
+    from ..errors import UsageError
     from ..grids import cache
     from ..report import resample as report_resample
     from ..resample import resample
-    from ..resampling.draws import asked_for
+    from ..resampling.draws import ONE_OF_TWO, asked_for
 
     asked_for({"method": method, **settings})
+    if output is None and settings["out_dir"] is None:
+        raise UsageError(ONE_OF_TWO)
     result = resample(
         source,
         output,

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import in_memory
+from ..cloud import GaussianCloud
+from ..in_memory import Returned
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import counted, shown
@@ -24,7 +27,8 @@ class Pruned:
 
     Attributes:
         rows: (K,) int64 ascending, the rows kept.
-        output: the file written; index: the file of row numbers, if one was asked for.
+        output: the file written; ``<memory>`` where it is `cloud` instead. index: the file of row numbers, if
+            one was asked for.
     """
 
     path: str
@@ -35,6 +39,16 @@ class Pruned:
     output: str
     index: str | None
     rows: npt.NDArray[np.int64]
+    returned: Returned | None = None
+
+    @property
+    def cloud(self) -> GaussianCloud:
+        """What is left, where it is in memory: what `gscli.read` would give of its file.
+
+        Raises:
+            UsageError: it was written to a file.
+        """
+        return in_memory.returned(self.returned, self.output).cloud
 
     def _facts(self) -> dict[str, object]:
         return {"path": self.path, "points": self.points, "kept": self.kept}

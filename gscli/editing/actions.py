@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import arguments, fields
+from .. import arguments, fields, files, given
 from ..errors import UsageError, did_you_mean
 from ..files import upwards
+from ..given import Held, Opened
 from ..kernels.kd_tree import LEAF
 from ..motions import transform
 from ..motions.motion import Motion
@@ -98,18 +99,20 @@ class Merge:
     """Put the rows of another scene behind those that are left.
 
     Attributes:
-        value: its path. dedupe: rows of it no farther than this from one that is there are left out.
+        value: its path, or ``<memory>``. scene: it.
+        dedupe: rows of it no farther than this from one that is there are left out.
     """
 
     name: str
     value: str
+    scene: Opened
     dedupe: float | None = None
 
 
 Action = Keep | Move | Upright | Degree | Apart | Merge
 
 
-def actions(given: Sequence[tuple[str, Any]]) -> list[Action]:
+def actions(asked: Sequence[tuple[str, Any]]) -> list[Action]:
     """The actions of names and values, see `gscli.edit.edit`.
 
     Raises:
@@ -117,7 +120,7 @@ def actions(given: Sequence[tuple[str, Any]]) -> list[Action]:
         InputError: a file that cannot be read.
     """
     found: list[Action] = []
-    for pair in given if isinstance(given, (tuple, list)) else (given,):
+    for pair in asked if isinstance(asked, (tuple, list)) else (asked,):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], str):
             what = f"`actions` must be pairs of a name and a value, not {arguments.told(pair)}"
             raise UsageError(what, remedy="write them as [('scale', 2)]")
@@ -248,8 +251,8 @@ def _drop_outliers(name: str, value: Any) -> Apart:
 
 
 def _merge(name: str, value: Any) -> Merge:
-    arguments.require_paths(**{name: value})
-    return Merge(name, os.fspath(value))
+    (scene,) = given.opened(value, roles=(name,))
+    return Merge(name, files.MEMORY if isinstance(scene, Held) else os.fspath(value), scene)
 
 
 def _dedupe(name: str, value: Any, last: Action | None) -> Merge:
@@ -258,7 +261,7 @@ def _dedupe(name: str, value: Any, last: Action | None) -> Merge:
         raise UsageError(f"`{name}` is about a `merge` and follows it", remedy="give it right behind one")
     if distance < 0:
         raise UsageError(f"`{name}` must be a distance, not {distance:g}")
-    return Merge(last.name, last.value, distance)
+    return replace(last, dedupe=distance)
 
 
 _KNOWN: dict[str, Callable[[str, Any], Action]] = {

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .. import in_memory
+from ..cloud import GaussianCloud
+from ..in_memory import Returned
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
@@ -20,7 +23,7 @@ class Edited:
 
     Attributes:
         path, format, bytes, points: of what was read; bytes are None of stdin and folders.
-        output: the file written. kept: its rows.
+        output: the file written; ``<memory>`` where it is `cloud` instead. kept: its rows.
         actions: what each did, in their order.
     """
 
@@ -34,6 +37,16 @@ class Edited:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    returned: Returned | None = None
+
+    @property
+    def cloud(self) -> GaussianCloud:
+        """What came of it, where it is in memory: what `gscli.read` would give of its file.
+
+        Raises:
+            UsageError: it was written to a file.
+        """
+        return in_memory.returned(self.returned, self.output).cloud
 
     def _facts(self) -> dict[str, object]:
         return {"input": self.path, "points": self.points, "actions": len(self.actions), "kept": self.kept}

@@ -50,10 +50,10 @@ class Means:
 
     Attributes:
         room: makes a place for rows that are no file's any more; it has to stay while they are read.
-        read: gives the scene at the path of a merge.
+        read: gives the scene of the next merge.
         allow_lossy: whether what not all scenes have may be left out where they are merged.
     """
 
     room: Callable[[], Scratch]
-    read: Callable[[str], GaussianCloud]
+    read: Callable[[], GaussianCloud]
     allow_lossy: bool = False

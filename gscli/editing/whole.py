@@ -46,7 +46,7 @@ def without(scene: Scene, action: Apart) -> tuple[Scene, list[Done]]:
 
 def merged(scene: Scene, action: Merge, means: Means) -> tuple[Scene, list[Done]]:
     """A scene with the rows of another behind its own."""
-    other = means.read(action.value)
+    other = means.read()
     joint = merging.Joint.of(scene.cloud, other, action.value, allow_lossy=means.allow_lossy)
     kept, note = None, f"{len(other):,} rows"
     if action.dedupe is not None:

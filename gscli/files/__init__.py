@@ -18,6 +18,7 @@ from . import room
 
 PART = "::"  # FILE::PART: one model of several, a member of a zip, or the format that a file does not tell
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
+MEMORY = "<memory>"  # what an output is called that has no path
 _STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
 
@@ -45,8 +46,10 @@ def display(path: str | os.PathLike[str]) -> str:
     return "<stdin>" if is_standard(path) else os.fspath(path)
 
 
-def display_output(path: str | os.PathLike[str]) -> str:
-    """An output's name as messages and reports give it."""
+def display_output(path: str | os.PathLike[str] | None) -> str:
+    """An output's name as messages and reports give it; None is memory."""
+    if path is None:
+        return MEMORY
     text, stream = os.fspath(path), before_part(path)
     return f"<stdout>{text[len(stream) :]}" if descriptor(stream) == 1 else text
 

@@ -27,10 +27,13 @@ from ._format import Writer as Writer
 from ._format import by_suffix as by_suffix
 from ._format import head_of as head_of
 from ._identify import identify as identify
+from ._memory import Memory as Memory
+from ._memory import destination as destination
+from ._memory import refuse_idle as refuse_idle
+from ._outputs import check_outputs as check_outputs
 from ._source import Source as Source
 from ._source import read_all as read_all
 from ._target import Target as Target
-from ._target import check_outputs as check_outputs
 from ._write import Edit as Edit
 
 

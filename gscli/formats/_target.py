@@ -15,7 +15,7 @@ from ..cloud import GaussianCloud
 from ..containers import zip as zips
 from ..errors import UsageError, WriteRefused, did_you_mean, naming
 from ..files import axes as frames
-from ..files import qualities, writing
+from ..files import qualities
 from ..progress import nothing
 from ..scratch import folder_for
 from ._decoded import Decoded
@@ -146,6 +146,15 @@ class Target:
             advance(count)
 
     @property
+    def streams(self) -> bool:
+        """Whether rows go through a few megabytes."""
+        return self.writer.streams
+
+    def references_rows(self, cloud: GaussianCloud) -> list[str]:
+        """What `write` copies as it is, and numbers rows."""
+        return self.writer.references_rows(cloud) if self.format.name == cloud.header.format else []
+
+    @property
     def takes_blocks(self) -> bool:
         """Whether `write_blocks` writes here: a file by its name, of which nothing is left where it fails."""
         named = files.descriptor(self.path) is None and folder_for(self.path) is not None
@@ -214,30 +223,3 @@ def _archive_of(path: str) -> str | None:
     if not separator or os.path.lexists(path) or not os.path.isfile(archive):
         return None
     return archive if head_of(Path(archive)).startswith((zips.MAGIC, zips.EMPTY)) else None
-
-
-def check_outputs(
-    targets: Sequence[Target],
-    others: Sequence[str | os.PathLike[str]] = (),
-    *,
-    sources: Sequence[Path],
-    overwrite: bool,
-    will_be_made: Sequence[str | os.PathLike[str]] = (),
-) -> None:
-    """Refuse outputs that would fail later; see `gscli.files.writing.check_outputs`.
-
-    Args:
-        targets: the scenes that are going to be written.
-        others: other files that are going to be written; none may be one of the `sources`, which a
-            scene may replace.
-    """
-    writing.check_outputs(others, overwrite=True, will_be_made=will_be_made, sources=sources)
-    folders = [target for target in targets if target.format.folder]
-    for target in targets:
-        target.refuse_existing(sources)
-    writing.check_outputs(
-        [*others, *(target.path for target in targets)],
-        overwrite=overwrite,
-        will_be_made=will_be_made,
-        folders=[target.path for target in folders],
-    )

@@ -27,20 +27,20 @@ NO_CELL = -1
 _RANKED = re.compile(r"lang_feat_grid_svd_r(\d+)\.npz")
 
 
-def find_mapping(source: str | os.PathLike[str], name: str | None = None) -> Path:
-    """The grid file that `name` means for a scene: as given, or within the scene's folder.
+def find_mapping(source: str | os.PathLike[str] | None, name: str | None = None) -> Path:
+    """The grid file that `name` means for a scene: as given, or within the scene's folder, if it has one.
 
     Without a name it is the ``lang_feat_grid_svd_r<rank>.npz`` of the highest rank in the folder.
 
     Raises:
         InputError: there is no file of that name. UsageError: none was named and the folder has none.
     """
-    folder = Path(source)
+    folder = None if source is None else Path(source)
     if name is not None:
-        for candidate in (Path(name), folder / name):
+        for candidate in (Path(name), *([] if folder is None else [folder / name])):
             if candidate.is_file():
                 return candidate
-        inside = f", nor one in {os.fspath(source)}" if folder.is_dir() else ""
+        inside = f", nor one in {folder}" if folder is not None and folder.is_dir() else ""
         raise InputError(f"no such grid file{inside}", path=name, remedy="check the path")
     own = own_mapping(source)
     if own is None:
@@ -48,14 +48,16 @@ def find_mapping(source: str | os.PathLike[str], name: str | None = None) -> Pat
     return own
 
 
-def own_mapping(source: str | os.PathLike[str]) -> Path | None:
+def own_mapping(source: str | os.PathLike[str] | None) -> Path | None:
     """The grid file of the highest rank in a scene's folder; None where there is none."""
+    if source is None:
+        return None
     ranked = [(int(m[1]), p) for p in _entries(Path(source)) if (m := _RANKED.fullmatch(p.name))]
     return max(ranked)[1] if ranked else None
 
 
 def choose_mapping(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None,
     name: str | None,
     *,
     lattice: Mapping[str, bool],
@@ -66,6 +68,7 @@ def choose_mapping(
     A file that is named goes first; then arguments that ask for a lattice; then the scene's own grid.
 
     Args:
+        source: the scene; None where it is in memory.
         lattice: arguments that ask for a lattice, and whether they were given.
         other: arguments that mean nothing with a grid file, and whether they were given.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -53,7 +52,7 @@ class Mapped(NamedTuple):
     """A grid file, the scene that it is of, and whether it was found there: nobody named it."""
 
     path: Path
-    source: str | os.PathLike[str]
+    source: Path | None
     found: bool
 
 
@@ -78,7 +77,7 @@ def cut(
     where: torch.device | None,
     cache: GridCache | None,
     budget: Budget | None,
-    beside: str,
+    beside: str | None,
     timings: Timings,
     track: Track,
 ) -> Iterator[Cut]:
@@ -88,7 +87,7 @@ def cut(
         pick: the pick of the draws that will be made.
         drop: which flawed rows are in no cell; the shape says whether any.
         where: the device for what is not in tiles.
-        beside: an output, in whose folder temporary files go.
+        beside: an output, in whose folder temporary files go; None where it is in memory.
     """
     xyz, sample, found = None, None, None
     if mapped is None and budget is None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index as whole
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,43 +18,29 @@ from ..containers import npy
 from ..errors import UsageError
 from ..files import writing
 from ..flaws import GAUSSIANS, Dropped
-from ..formats import Source, Target
+from ..formats import Memory, Target, check_outputs, refuse_idle
+from ..given import Opened
 from ..grids.methods import DEFAULT, NAMES, SETTINGS, Method, methods
 from ..grids.voxel_grid import VoxelGrid
 from ..kernels import hashing, parallel
 from ..results.shown import counted
 from ..version import __version__
-from .result import Compensated, Output
 
 if TYPE_CHECKING:
-    from ..comparing.looks import Looks
     from ..grids.tiled_grid import TiledGrid
 
 MOST_REPEATS = 1_000_000  # a file each
+ONE_OF_TWO = "give either `output` or `out_dir`"
 
 
 @dataclass(frozen=True)
 class PlannedDraw:
-    """One draw, where it is written to, and the file of its row numbers."""
+    """One draw, where it goes, and the file of its row numbers."""
 
     method: Method
     epoch: int
-    target: Target
+    target: Target | Memory
     index: str | None
-
-    def output(
-        self,
-        kept: int,
-        points: int,
-        forced_cells: int,
-        seed: int,
-        render: Looks | None,
-        compensated: Compensated | None,
-    ) -> Output:
-        """What came of it: so many rows of so many."""
-        fraction = kept / points if points else 0.0
-        about = self.method, seed, self.epoch, fraction, forced_cells, self.index
-        return Output(self.target.path, kept, *about, render, compensated)
 
 
 def asked_for(options: Mapping[str, Any]) -> list[Method]:
@@ -86,43 +73,73 @@ def check_draws(seed: int | None, epoch: int | None, repeat: int | None) -> None
         raise UsageError(f"`repeat` {repeat} goes beyond the last epoch, 2^64 - 1")
 
 
-def plan(
-    source: Source,
-    output: str | os.PathLike[str] | None,
-    out_dir: str | os.PathLike[str] | None,
-    index: str | os.PathLike[str] | None,
-    chosen: list[Method],
-    epoch: int,
-    repeat: int,
-    *,
-    overwrite: bool,
-    allow_lossy: bool,
-    axes: str | None,
-    quality: str | None,
-) -> list[PlannedDraw]:
-    """Which draw goes to which path."""
-    like = source.folder_format
+@dataclass(frozen=True)
+class Destination:
+    """Where the draws of a run go: a file, a folder of them, or memory; arguments of `gscli.resample`."""
 
-    def to(path: str | os.PathLike[str]) -> Target:
-        return Target.of(
-            path, like=like, overwrite=overwrite, allow_lossy=allow_lossy, axes=axes, quality=quality
-        )
+    output: str | os.PathLike[str] | None
+    out_dir: str | os.PathLike[str] | None
+    index: str | os.PathLike[str] | None
+    overwrite: bool
+    allow_lossy: bool
+    axes: str | None
+    quality: str | None
 
-    if (output is None) == (out_dir is None):
-        raise UsageError("give either `output` or `out_dir`")
-    if output is not None:
-        if len(draws(chosen, epoch, repeat)) > 1:
+    @property
+    def folders(self) -> list[str | os.PathLike[str]]:
+        """Those that are made."""
+        if self.out_dir is None:
+            return []
+        return [self.out_dir, *([] if self.index is None else [self.index])]
+
+    def plan(self, scene: Opened, chosen: list[Method], epoch: int, repeat: int) -> list[PlannedDraw]:
+        """Which draw goes where.
+
+        Raises:
+            UsageError: a file and a folder, several draws to a file, or options of files without one.
+        """
+        wanted = draws(chosen, epoch, repeat)
+        if self.output is not None and self.out_dir is not None:
+            raise UsageError(ONE_OF_TWO)
+        if self.out_dir is not None:
+            return [self._in_folder(scene, m, e) for m, e in wanted]
+        if self.output is None:
+            idle = {"index": self.index, "allow_lossy": self.allow_lossy, "quality": self.quality}
+            refuse_idle("output", {**idle, "overwrite": self.overwrite})
+            return [PlannedDraw(m, e, Memory(), None) for m, e in wanted]
+        if len(wanted) > 1:
             raise UsageError(
                 "several draws need `out_dir`", remedy="give `out_dir='FOLDER'` instead of `output`"
             )
-        return [PlannedDraw(chosen[0], epoch, to(output), None if index is None else os.fspath(index))]
-    assert out_dir is not None
-    jobs = []
-    for m, e in draws(chosen, epoch, repeat):
-        name = draw_name(source.stem, m, e)
-        rows = None if index is None else os.path.join(index, name + ".npy")
-        jobs.append(PlannedDraw(m, e, to(os.path.join(out_dir, name + source.suffix)), rows))
-    return jobs
+        index = None if self.index is None else os.fspath(self.index)
+        return [PlannedDraw(chosen[0], epoch, self._at(scene, self.output), index)]
+
+    def _in_folder(self, scene: Opened, method: Method, epoch: int) -> PlannedDraw:
+        assert self.out_dir is not None
+        name = draw_name(scene.stem, method, epoch)
+        rows = None if self.index is None else os.path.join(self.index, name + ".npy")
+        target = self._at(scene, os.path.join(self.out_dir, name + scene.suffix))
+        return PlannedDraw(method, epoch, target, rows)
+
+    def _at(self, scene: Opened, path: str | os.PathLike[str]) -> Target:
+        return Target.of(
+            path,
+            like=scene.folder_format,
+            overwrite=self.overwrite,
+            allow_lossy=self.allow_lossy,
+            axes=self.axes,
+            quality=self.quality,
+        )
+
+    def check(self, jobs: Sequence[PlannedDraw], sources: Sequence[Path], others: Sequence[str]) -> None:
+        """Refuse outputs that would fail later; see `gscli.formats.check_outputs`."""
+        check_outputs(
+            [job.target for job in jobs],
+            [*others, *(job.index for job in jobs if job.index is not None)],
+            sources=sources,
+            overwrite=self.overwrite,
+            will_be_made=self.folders,
+        )
 
 
 def draws(chosen: Sequence[Method], epoch: int, repeat: int) -> list[tuple[Method, int]]:
@@ -159,12 +176,11 @@ def shared_out(method: Method, grid: VoxelGrid | TiledGrid) -> str | None:
     return f"{method.name} to {counted(total, 'point')}: {', and '.join(sure + drawn) or 'nothing'}"
 
 
-def dangling(cloud: GaussianCloud, targets: Iterable[Target]) -> list[str]:
+def dangling(cloud: GaussianCloud, targets: Iterable[Target | Memory]) -> list[str]:
     """Tell what was copied as it is to targets and numbers rows that are no longer where they were."""
     stale: dict[str, None] = {}
     for target in targets:
-        if target.format.name == cloud.header.format:
-            stale.update(dict.fromkeys(target.writer.references_rows(cloud)))
+        stale.update(dict.fromkeys(target.references_rows(cloud)))
     if not stale:
         return []
     return [f"{', '.join(stale)} are copied as they are, and still number rows of the input"]

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from .. import in_memory
+from ..cloud import GaussianCloud
+from ..errors import UsageError
 from ..flaws import Flaws
 from ..grids.figures import GridFigures
 from ..grids.methods import Method
+from ..in_memory import Returned
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
@@ -33,9 +40,10 @@ class Compensated:
 
 @dataclass(frozen=True)
 class Output:
-    """One file written: which draw it holds and how much was kept.
+    """One draw: where it was written, and how much was kept.
 
     Attributes:
+        path: the file; ``<memory>`` where the draw is in memory, as `cloud`.
         compensated: what its rows stand for; None where nothing is made up for.
         render: how alike the draw and the input look; None where they were not rendered.
     """
@@ -50,6 +58,27 @@ class Output:
     index: str | None = None
     render: Looks | None = None
     compensated: Compensated | None = None
+    returned: Returned | None = field(default=None, repr=False)
+
+    @property
+    def cloud(self) -> GaussianCloud:
+        """The draw, where it is in memory: what `gscli.read` would give of its file.
+
+        Raises:
+            UsageError: it was written to a file.
+        """
+        return in_memory.returned(self.returned, self.path).cloud
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """(K,) the rows of the input that were kept, ascending, where the draw is in memory.
+
+        Raises:
+            UsageError: it was written to a file.
+        """
+        rows = in_memory.returned(self.returned, self.path).rows
+        assert rows is not None
+        return rows
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -111,6 +140,17 @@ class Resampled:
         if len(self.outputs) == 1:
             return {**told, "kept": self.outputs[0].points}
         return {**told, "outputs": len(self.outputs)}
+
+    @property
+    def cloud(self) -> GaussianCloud:
+        """The one draw, where it is in memory; see `Output.cloud`.
+
+        Raises:
+            UsageError: it was written to a file, or there are several.
+        """
+        if len(self.outputs) != 1:
+            raise UsageError(f"there are {len(self.outputs)} draws", remedy="take outputs[0].cloud, ...")
+        return self.outputs[0].cloud
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document; `kept` is there when there is one output."""

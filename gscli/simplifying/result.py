@@ -6,8 +6,14 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from .. import in_memory
 from ..cameras import digest
+from ..cloud import GaussianCloud
 from ..grids.figures import GridFigures
+from ..in_memory import Returned
 from ..progress import Timings
 from ..results.documents import document, seconds
 from ..results.shown import shown
@@ -72,7 +78,7 @@ class Simplified:
 
     Attributes:
         path, format, bytes, points: of what was read; bytes are None of stdin and folders.
-        output: the file written. kept: its rows.
+        output: the file written; ``<memory>`` where it is `cloud` instead. kept: its rows.
         merged: how many of them are of more than one row; sources: of how many.
         cells: those that rows were merged by; None where pairs were.
         averaged: the columns beside those of Gaussians that are weighted means in merged rows; chosen: those
@@ -100,6 +106,27 @@ class Simplified:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    returned: Returned | None = field(default=None, repr=False)
+
+    @property
+    def cloud(self) -> GaussianCloud:
+        """What is left, where it is in memory: what `gscli.read` would give of its file.
+
+        Raises:
+            UsageError: it was written to a file.
+        """
+        return in_memory.returned(self.returned, self.output).cloud
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """(points,) the row of `cloud` that each row of the source became part of.
+
+        Raises:
+            UsageError: it was written to a file.
+        """
+        rows = in_memory.returned(self.returned, self.output).rows
+        assert rows is not None
+        return rows
 
     def _facts(self) -> dict[str, object]:
         told: dict[str, object] = {"input": self.path, "points": self.points, "kept": self.kept}

@@ -174,7 +174,7 @@ def test_stdin_and_stdout_are_named_like_files(tmp_path, make_scene, kind):
     [
         (["compare", "-::kitti", "-"], 2, "stdin can be one of the two scenes, not both"),
         (["verify", "-::kitti", "-"], 2, "stdin can be read once"),
-        (["coprune", "-::kitti", "-", "-t", "1", "--out-dir", "o"], 2, "stdin can be one of the two models"),
+        (["coprune", "-::kitti", "-", "-t", "1", "--out-dir", "o"], 2, "stdin can be one of the two scenes"),
         (["demo", "-::kitti"], 2, "stdin can be read once"),
         (
             ["convert", "-::kitti", "-::kitti", "--json"],
