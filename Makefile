@@ -23,6 +23,9 @@ COMPILED := tests/_core tests/neighbors/test_kdtree_engine.py tests/neighbors/te
 	tests/rasterizers $(foreach name,cells cellsize columns images kd_tree marks merging picks radix splatting,tests/kernels/test_$(name).py)
 VERSIONED := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
 
+# Tests start some thousand processes, of which each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint oldest newest sanitized docs clean
 
 demo: $(VENV)/core
