@@ -6,102 +6,165 @@ typedef struct {
     float image[SHARES][TILE_HEIGHT * PITCH]; // that is shared out
 } tile;
 
+#define CELL 8 // pixels a side, of a tile's cells
+#define ACROSS (TILE_WIDTH / CELL)
+#define RUN 32 // splats of a list, whose boxes are found at a time
+#define NARROW 8 // pixels, in which a splat takes no more than one wide vector a line
+
 // What is done with the weights of splats.
 enum { COLORS, COLORS_AND_DEPTH, COLORS_AND_WEIGHTS, XRAY, SHARED };
 
-// Whether any pixel takes another Gaussian.
-static int FOR(is_open)(const tile *tile)
+// Which cells of a tile, of 8 x 8 pixels, have one that takes another Gaussian: a bit each, line by line.
+static uint32_t FOR(open_cells)(const tile *tile)
 {
-    floats best = all_floats(0);
-    for (int p = 0; p < TILE_HEIGHT * PITCH; p += FLOATS)
-        best = most_floats(floats_at(tile->through + p), best);
-    return any(best > 0.0f);
+    uint32_t found = 0;
+    for (int y = 0; y < TILE_HEIGHT; y += CELL)
+        for (int x = 0; x < TILE_WIDTH; x += CELL) {
+            floats best = all_floats(0);
+            for (int line = y; line < y + CELL; line++)
+                for (int p = line * PITCH + x, end = p + CELL; p < end; p += FLOATS)
+                    best = most_floats(floats_at(tile->through + p), best);
+            found |= (uint32_t)any(best > 0.0f) << (y / CELL * ACROSS + x / CELL);
+        }
+    return found;
 }
 
-// What of a tile is inside the ellipse of a splat: its lines, and of each the pixels and where its middle is.
+// Some splats of a tile's list: where their middles are in it, and the pixels around what is inside their ellipses.
 typedef struct {
-    float v;
-    int top, bottom, begin[TILE_HEIGHT], end[TILE_HEIGHT];
-    float middle[TILE_HEIGHT];
+    float u[RUN], v[RUN], shear[RUN], kx[RUN], ky[RUN], reach[RUN];
+    int left[RUN], right[RUN], top[RUN], bottom[RUN]; // the last ones included
+} FOR(run);
+
+static INLINED void FOR(find_boxes)(const splat *splats, const uint32_t *ids, int count, int x0, int y0, int width, int height,
+                                    FOR(run) *found)
+{
+    for (int i = 0; i < count; i++) {
+        const splat *s = splats + ids[i];
+        found->u[i] = s->u - (float)x0 - 0.5f, found->v[i] = s->v - (float)y0 - 0.5f;
+        found->shear[i] = s->shear, found->kx[i] = s->kx, found->ky[i] = s->ky, found->reach[i] = s->reach;
+    }
+    for (int i = 0; i < count; i += FLOATS) {
+        floats u = floats_at(found->u + i), v = floats_at(found->v + i), shear = floats_at(found->shear + i);
+        floats reach = floats_at(found->reach + i), tall_squared = reach / -floats_at(found->ky + i);
+        floats tall = sqrt_floats(tall_squared), wide = sqrt_floats(reach / -floats_at(found->kx + i) + shear * shear * tall_squared);
+        ints left = __builtin_convertvector(least_floats(most_floats(u - wide + 1.0f, all_floats(0)), all_floats(TILE_WIDTH)), ints);
+        ints right = __builtin_convertvector(least_floats(most_floats(u + wide, all_floats(-1)), all_floats((float)(width - 1))), ints);
+        ints top = __builtin_convertvector(least_floats(most_floats(v - tall + 1.0f, all_floats(0)), all_floats((float)height)), ints);
+        ints bottom = __builtin_convertvector(least_floats(most_floats(v + tall, all_floats(-1)), all_floats((float)(height - 1))), ints);
+        memcpy(found->left + i, &left, sizeof left), memcpy(found->right + i, &right, sizeof right);
+        memcpy(found->top + i, &top, sizeof top), memcpy(found->bottom + i, &bottom, sizeof bottom);
+    }
+}
+
+// The cells that a box of pixels of a tile touches.
+static inline uint32_t FOR(touched)(int left, int right, int top, int bottom)
+{
+    const uint32_t across = (2u << right / CELL) - (1u << left / CELL);
+    uint32_t found = 0;
+    for (int line = 0; line < TILE_HEIGHT / CELL; line++)
+        found |= (top < (line + 1) * CELL) & (bottom >= line * CELL) ? across << line * ACROSS : 0;
+    return found;
+}
+
+// What of a tile is inside the ellipse of a splat: of each line the pixels.
+typedef struct {
+    int begin[TILE_HEIGHT], end[TILE_HEIGHT];
 } FOR(outline);
 
-static INLINED void FOR(find_outline)(const splat *s, int x0, int y0, int width, int height, FOR(outline) *found)
+static INLINED void FOR(find_outline)(const FOR(run) *run, int i, int width, FOR(outline) *found)
 {
     floats steps;
-    for (int i = 0; i < FLOATS; i++)
-        steps[i] = (float)i;
-    const float u = s->u - (float)x0 - 0.5f, v = s->v - (float)y0 - 0.5f, ky = s->ky, reach = s->reach;
-    const float tall = sqrtf(reach / -ky), flat = 1 / -s->kx;
-    found->v = v, found->top = clamped(v - tall + 1, 0, height), found->bottom = clamped(v + tall, -1, height - 1);
-    for (int y = found->top / FLOATS * FLOATS; y <= found->bottom; y += FLOATS) {
+    for (int lane = 0; lane < FLOATS; lane++)
+        steps[lane] = (float)lane;
+    const float u = run->u[i], v = run->v[i], ky = run->ky[i], reach = run->reach[i], flat = 1 / -run->kx[i];
+    for (int y = run->top[i] / FLOATS * FLOATS; y <= run->bottom[i]; y += FLOATS) {
         floats dy = steps + (float)y - v, half = sqrt_floats(most_floats((reach + ky * dy * dy) * flat, all_floats(0)));
-        floats middle = u + s->shear * dy;
+        floats middle = u + run->shear[i] * dy;
         ints from = __builtin_convertvector(least_floats(most_floats(middle - half + 1.0f, all_floats(0)), all_floats(TILE_WIDTH)), ints);
         ints upto = __builtin_convertvector(least_floats(most_floats(middle + half + 1.0f, all_floats(0)), all_floats((float)width)), ints);
-        memcpy(found->begin + y, &from, sizeof from), memcpy(found->end + y, &upto, sizeof upto), put_floats(found->middle + y, middle);
+        memcpy(found->begin + y, &from, sizeof from), memcpy(found->end + y, &upto, sizeof upto);
     }
+}
+
+// A splat into the pixels from `at` on, which are dx from its middle, where q is its exponent there.
+static INLINED void FOR(blend)(tile *tile, const splat *s, int at, floats dx, float q, const int use, int channels, ints *taken)
+{
+    const int xray = use == XRAY;
+    const floats through = floats_at(tile->through + at);
+    if (!xray && !any(through > 0.0f)) // finished, all of them
+        return;
+    floats a = s->peak * exp2_near(s->kx * dx * dx + q);
+    a = pick_floats(a >= (xray ? XRAY_CUT : COLOR_CUT), a, all_floats(0));
+    if (xray) {
+        put_floats(tile->through + at, least_floats(through + a, all_floats(XRAY_MOST)));
+        return;
+    }
+    a = least_floats(a, all_floats(OPAQUE));
+    floats after = through - through * a;
+    ints goes_on = after > FINISHED;
+    floats weight = pick_floats(goes_on, through * a, all_floats(0));
+    put_floats(tile->through + at, pick_floats(goes_on, after, -absolute(through)));
+    if (use == SHARED) {
+        for (int c = 0; c < channels; c++) {
+            floats share = weight * floats_at(tile->image[c] + at) * (float)SHARE_UNIT;
+            taken[c] += __builtin_convertvector(share, ints);
+        }
+        return;
+    }
+    if (use == COLORS_AND_WEIGHTS)
+        taken[0] += __builtin_convertvector(weight * (float)SHARE_UNIT, ints);
+    put_floats(tile->color[0] + at, floats_at(tile->color[0] + at) + weight * s->color[0]);
+    put_floats(tile->color[1] + at, floats_at(tile->color[1] + at) + weight * s->color[1]);
+    put_floats(tile->color[2] + at, floats_at(tile->color[2] + at) + weight * s->color[2]);
+    if (use == COLORS_AND_DEPTH)
+        put_floats(tile->depth + at, floats_at(tile->depth + at) + weight * s->depth);
 }
 
 static INLINED void FOR(composite)(tile *tile, const splat *splats, const uint32_t *ids, uint32_t count, int x0, int y0, int width,
                                    int height, const int use, int channels, int32_t *shares)
 {
-    const int xray = use == XRAY, tallied = use == SHARED || use == COLORS_AND_WEIGHTS;
-    const floats cut = all_floats(xray ? XRAY_CUT : COLOR_CUT);
+    const int tallied = use == SHARED || use == COLORS_AND_WEIGHTS;
     float places[PITCH];
     for (int i = 0; i < PITCH; i++)
         places[i] = (float)i;
-    FOR(outline) outlines[2]; // of this one and of the next, which is found before its roots are waited for
-    if (count)
-        FOR(find_outline)(splats + ids[0], x0, y0, width, height, outlines);
-    for (uint32_t k = 0; k < count; k++) {
-        if (k + 8 < count)
-            PREFETCH(splats + ids[k + 8]);
-        if (k + 1 < count)
-            FOR(find_outline)(splats + ids[k + 1], x0, y0, width, height, outlines + (k + 1) % 2);
-        const splat *s = splats + ids[k];
-        const FOR(outline) *o = outlines + k % 2;
-        const float v = o->v, kx = s->kx, ky = s->ky, peak = s->peak;
-        ints taken[SHARES] = {{0}};
-        for (int y = o->top; y <= o->bottom; y++) {
-            const float dy = (float)y - v, q = ky * dy * dy;
-            for (int x = o->begin[y], end = o->end[y]; x < end; x += FLOATS) {
-                const int at = y * PITCH + x;
-                const floats through = floats_at(tile->through + at);
-                if (!xray && !any(through > 0.0f)) // finished, all of them
-                    continue;
-                floats dx = floats_at(places + x) - o->middle[y];
-                floats a = peak * exp2_near(kx * dx * dx + q);
-                a = pick_floats(a >= cut, a, all_floats(0));
-                if (xray) {
-                    put_floats(tile->through + at, least_floats(through + a, all_floats(XRAY_MOST)));
-                    continue;
-                }
-                a = least_floats(a, all_floats(OPAQUE));
-                floats after = through - through * a;
-                ints goes_on = after > FINISHED;
-                floats weight = pick_floats(goes_on, through * a, all_floats(0));
-                put_floats(tile->through + at, pick_floats(goes_on, after, -absolute(through)));
-                if (use == SHARED) {
-                    for (int c = 0; c < channels; c++) {
-                        floats share = weight * floats_at(tile->image[c] + at) * (float)SHARE_UNIT;
-                        taken[c] += __builtin_convertvector(share, ints);
-                    }
-                    continue;
-                }
-                if (use == COLORS_AND_WEIGHTS)
-                    taken[0] += __builtin_convertvector(weight * (float)SHARE_UNIT, ints);
-                put_floats(tile->color[0] + at, floats_at(tile->color[0] + at) + weight * s->color[0]);
-                put_floats(tile->color[1] + at, floats_at(tile->color[1] + at) + weight * s->color[1]);
-                put_floats(tile->color[2] + at, floats_at(tile->color[2] + at) + weight * s->color[2]);
-                if (use == COLORS_AND_DEPTH)
-                    put_floats(tile->depth + at, floats_at(tile->depth + at) + weight * s->depth);
-            }
-        }
-        for (int c = 0; tallied && c < channels; c++)
-            for (int i = 0; i < FLOATS; i++)
-                shares[(use == SHARED ? SHARES : 1) * (uint64_t)k + (uint64_t)c] += taken[c][i];
-        if (!xray && k % 32 == 31 && !FOR(is_open)(tile))
+    FOR(run) run;
+    memset(&run, 0, sizeof run); // what fills up a vector is a number
+    for (uint32_t first = 0; first < count; first += RUN) {
+        const uint32_t open = use == XRAY ? ~0u : FOR(open_cells)(tile);
+        const int here = count - first < RUN ? (int)(count - first) : RUN;
+        if (!open)
             break;
+        for (uint32_t k = first + RUN; k < first + 2 * RUN && k < count; k++)
+            PREFETCH(splats + ids[k]), PREFETCH(splats[ids[k]].color);
+        FOR(find_boxes)(splats, ids + first, here, x0, y0, width, height, &run);
+        for (int i = 0; i < here; i++) {
+            const int left = run.left[i], right = run.right[i], top = run.top[i], bottom = run.bottom[i];
+            if (left > right || top > bottom || !(open & FOR(touched)(left, right, top, bottom)))
+                continue;
+            const splat *s = splats + ids[first + (uint32_t)i];
+            const float u = run.u[i], v = run.v[i], shear = run.shear[i], ky = run.ky[i];
+            ints taken[SHARES] = {{0}};
+            if (right - left < NARROW) {
+                for (int y = top; y <= bottom; y++) {
+                    const float dy = (float)y - v, middle = u + shear * dy, q = ky * dy * dy;
+                    int x = left;
+                    do
+                        FOR(blend)(tile, s, y * PITCH + x, floats_at(places + x) - middle, q, use, channels, taken);
+                    while (FLOATS < NARROW && (x += FLOATS) <= right);
+                }
+            } else {
+                FOR(outline) outline;
+                FOR(find_outline)(&run, i, width, &outline);
+                for (int y = top; y <= bottom; y++) {
+                    const float dy = (float)y - v, middle = u + shear * dy, q = ky * dy * dy;
+                    for (int x = outline.begin[y], end = outline.end[y]; x < end; x += FLOATS)
+                        FOR(blend)(tile, s, y * PITCH + x, floats_at(places + x) - middle, q, use, channels, taken);
+                }
+            }
+            for (int c = 0; tallied && c < channels; c++)
+                for (int lane = 0; lane < FLOATS; lane++)
+                    shares[(use == SHARED ? SHARES : 1) * (uint64_t)(first + (uint32_t)i) + (uint64_t)c] += taken[c][lane];
+        }
     }
 }
 
