@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 10 // of the arguments below; __init__.py has the same
+#define REVISION 11 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -20,6 +20,8 @@
 #define T(name) JOIN(name, TYPE)
 typedef float coord_f32;
 typedef double coord_f64;
+
+#define BEYOND(word) (((word) & 0x7f800000u) + 0x00800000u) // of a float: its highest bit tells of what is not finite
 
 // Whether this processor has AVX2; kernels that gain by it exist twice, as name_avx2 and name_plain of a TYPE.
 int has_avx2(void);
@@ -42,6 +44,14 @@ EXPORT void spread(const uint8_t *rows, int64_t count, int64_t stride, const int
                    const int64_t *widths, int64_t tables, uint32_t *out, uint32_t *odd);
 EXPORT void interleave(uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const uint32_t *flips,
                        const int64_t *widths, int64_t tables, const int64_t *addresses, const int64_t *steps);
+
+// ---- bytes.c: columns of float32 at `offsets` in rows of `stride` bytes
+// Bytes nearest to (value * a + b) * c, a column having three such numbers, and whether a value is not finite; and back:
+// what a byte is in the column's table of 256 floats.
+EXPORT void quantise(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const double *numbers,
+                     int64_t columns, uint8_t *bytes, uint32_t *odd);
+EXPORT void look_up(uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const int64_t *tables,
+                    int64_t columns, const float *values, const uint8_t *bytes);
 
 // ---- picks.c
 EXPORT void keep_smallest(const int32_t *order, const int64_t *offsets, const int64_t *k, const uint32_t *keys,

@@ -50,8 +50,6 @@ static inline uint32_t word(const uint8_t *at, uint32_t flip)
     return value ^ flip;
 }
 
-#define BEYOND(value) (((value) & 0x7f800000u) + 0x00800000u) // its highest bit tells of what is not finite
-
 // The columns of one table out of some rows, and into them. Inlined where `width` is known, they have no inner loop.
 static inline uint32_t spread_table(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *restrict offset,
                                     const uint32_t *restrict flip, int64_t width, uint32_t *restrict table)

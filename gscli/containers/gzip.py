@@ -1,7 +1,9 @@
 """Gzip, unpacked to a file; and written by several threads: one member, deflated in segments.
 
 A segment starts from the 32 KiB before it as its dictionary and ends on a byte, as in pigz of Mark Adler.
-Where the segments lie depends on the bytes alone, so that the file does too.
+Where the segments lie depends on the bytes alone, so that the file does too. Quantised numbers hardly repeat:
+to look for repetitions takes ten times as long as to code bytes by how frequent they are, and often makes
+more of them. So each segment is deflated as a sample of it tells.
 """
 
 from __future__ import annotations
@@ -19,33 +21,54 @@ from .spool import spooled
 
 MAGIC = b"\x1f\x8b"
 
-SEGMENT, WINDOW = 1 << 20, 1 << 15  # bytes
-_LEVEL, _MEMORY = 6, 8  # zlib's own defaults
+SEGMENT, WINDOW, SAMPLE = 1 << 20, 1 << 15, 1 << 15  # bytes
+_MEMORY = 8  # zlib's own default, as level 6 is
+_THOROUGH = (6, zlib.Z_DEFAULT_STRATEGY)
+_FASTER = (
+    (1, zlib.Z_HUFFMAN_ONLY),
+    (2, zlib.Z_DEFAULT_STRATEGY),
+    (4, zlib.Z_DEFAULT_STRATEGY),
+)  # fastest first
+_SPENT = 1.015  # times the bytes of the thorough way that a faster one may take
 _HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])  # deflate; no name, no time, no system
+_END = b"\x03\x00"  # a last block, of nothing
 
 
-def pack(stream: BinaryIO, pieces: Iterable[bytes]) -> None:
-    """Write the concatenation of some bytes as a gzip member, holding a few megabytes of it at a time."""
+def pack(stream: BinaryIO, kinds: Iterable[Iterable[bytes]]) -> None:
+    """Write the concatenation of some bytes as a gzip member, holding a few megabytes of it at a time.
+
+    Args:
+        stream: where to.
+        kinds: the bytes, those of one kind after those of another: no segment holds two.
+    """
     check = size = 0
 
-    def segments() -> Iterator[tuple[bytes, bytes, bool]]:
-        """What a segment holds, what is before it, and whether it is the last."""
+    def segments() -> Iterator[tuple[bytes, bytes]]:
+        """What a segment holds, and what is before it."""
         nonlocal check, size
-        held, before = bytearray(), b""
-        for piece in pieces:
-            check, size = zlib.crc32(piece, check), size + len(piece)
-            held += piece
-            while len(held) > SEGMENT:
-                segment = bytes(held[:SEGMENT])
-                del held[:SEGMENT]
-                yield segment, before, False
-                before = segment[-WINDOW:]
-        yield bytes(held), before, True
+        before = b""
+        for pieces in kinds:
+            for segment in _cut(pieces):
+                check, size = zlib.crc32(segment, check), size + len(segment)
+                yield segment, before
+                before = (before + segment[-WINDOW:])[-WINDOW:]
 
     stream.write(_HEAD)
     for packed in parallel.in_order(_deflated, segments()):
         stream.write(packed)
-    stream.write(struct.pack("<II", check, size & 0xFFFFFFFF))
+    stream.write(_END + struct.pack("<II", check, size & 0xFFFFFFFF))
+
+
+def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The concatenation of some bytes, a segment at a time."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= SEGMENT:
+            yield bytes(held[:SEGMENT])
+            del held[:SEGMENT]
+    if held:
+        yield bytes(held)
 
 
 def head_of(head: bytes, most: int) -> bytes:
@@ -92,8 +115,22 @@ def _inflated(packed: BinaryIO) -> Iterator[bytes]:
         data = unpacker.unused_data or packed.read(SEGMENT)
 
 
-def _deflated(segment: tuple[bytes, bytes, bool]) -> bytes:
-    data, before, last = segment
-    settings = (_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY)
+def _deflated(segment: tuple[bytes, bytes]) -> bytes:
+    data, before = segment
+    return _coded(data, before, zlib.Z_SYNC_FLUSH, *_way(data, before))
+
+
+def _way(data: bytes, before: bytes) -> tuple[int, int]:
+    """The fastest level and strategy that make hardly more of what is in the middle than the thorough one."""
+    start = max(0, len(data) - SAMPLE) // 2
+    sample = data[start : start + SAMPLE]
+    before = (before + data[:start])[-WINDOW:] if start < WINDOW else data[start - WINDOW : start]
+    most = _SPENT * len(_coded(sample, before, zlib.Z_FINISH, *_THOROUGH))
+    ways = (way for way in _FASTER if len(_coded(sample, before, zlib.Z_FINISH, *way)) <= most)
+    return next(ways, _THOROUGH)
+
+
+def _coded(data: bytes, before: bytes, end: int, level: int, strategy: int) -> bytes:
+    settings = (level, zlib.DEFLATED, -zlib.MAX_WBITS, _MEMORY, strategy)
     packer = zlib.compressobj(*settings, before) if before else zlib.compressobj(*settings)
-    return packer.compress(data) + packer.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
+    return packer.compress(data) + packer.flush(end)

@@ -48,6 +48,12 @@ class Chosen:
         """(rows of the block, len(names)) float64; errors as of `gscli.formats._rows.planes`."""
         return self.gathered(part, lambda cloud: _rows.planes(cloud, names, first=self._numbers(part)))
 
+    def quantised(self, names: Sequence[str], numbers: npt.ArrayLike, part: slice) -> npt.NDArray[np.uint8]:
+        """(rows of the block, len(names)) bytes; see `gscli.formats._rows.quantised`."""
+        return self.gathered(
+            part, lambda cloud: _rows.quantised(cloud, names, numbers, first=self._numbers(part))
+        )
+
     def alpha_bytes(self, part: slice) -> Array:
         """(rows of the block,) opacity as a byte, see `gscli.formats._rows.alpha_bytes`."""
         return self.gathered(part, lambda cloud: _rows.alpha_bytes(cloud, first=self._numbers(part)))

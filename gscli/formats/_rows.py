@@ -1,4 +1,7 @@
-"""Rows of splats: made from arrays, and taken apart for codecs that hold the 3DGS fields and no other."""
+"""Rows of splats: made from arrays, and taken apart for codecs that hold the 3DGS fields and no other.
+
+One module: which values a codec holds and how it says that it does not hold one is told once.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import GscliError
 from ..kernels.columns import spread
+from ..kernels.quantising import quantise
 from ..kernels.structured import take_rows
 from ._format import Loss
 
@@ -157,6 +161,23 @@ def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int | Array = 0
         row, column = (int(i[0]) for i in np.nonzero(~(np.abs(values) <= LARGEST)))
         raise not_held(_number(first, row), names[column], values[row, column])
     return values
+
+
+def quantised(
+    cloud: GaussianCloud, names: Sequence[str], numbers: npt.ArrayLike, *, first: int | Array = 0
+) -> npt.NDArray[np.uint8]:
+    """(N, len(names)) bytes of columns; other arguments and errors as of `planes`.
+
+    Args:
+        numbers: what is made of values before they are rounded, see `gscli.kernels.quantising.quantise`.
+    """
+    if is_coloured(cloud.fields) and tuple(names) == fields.SH_DC:
+        a, b, c = np.broadcast_to(np.asarray(numbers, np.float64), (3, 3)).T
+        return to_bytes((planes(cloud, names, first=first) * a + b) * c)
+    found, clean = quantise(cloud.rows, names, numbers)
+    if not clean:
+        planes(cloud, names, first=first)  # says which
+    return found
 
 
 def narrow(cloud: GaussianCloud, names: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-
-from .. import fields
-from ._rows import columns_of
 
 # The axes whose reversal changes the sign of each harmonic of degrees 1 to 4. The last is even in
 # all three; the reference code turns it with y, and what it wrote has to come back right.
@@ -16,20 +11,6 @@ _ODD_IN = ("y z x", "xy yz - xz -", "y xyz y z x z x", "xy yz xy yz - xz - xz y"
 
 
 Signs = tuple[float, float, float]  # of x, y and z, see `gscli.files.axes.signs`
-
-
-def turn(rows: npt.NDArray[Any], degree: int, signs: Signs) -> None:
-    """Reverse axes of new rows in place: positions, rotations (by the other two axes), harmonics.
-
-    Args:
-        rows: (N,) of `gscli.formats._rows.empty_splats`.
-        degree: their SH degree.
-        signs: of x, y and z.
-    """
-    columns_of(rows, fields.POSITION)[...] *= np.array(signs, np.float32)
-    columns_of(rows, fields.ROTATION)[...] *= of_rotations(signs)
-    if degree:
-        columns_of(rows, fields.sh_rest(degree))[...] *= of_harmonics(signs, degree)
 
 
 def of_rotations(signs: Signs) -> npt.NDArray[np.float32]:

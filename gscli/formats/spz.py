@@ -10,8 +10,6 @@ Own NumPy code. Of the libraries tried, gaussforge 0.6 prints to the console, co
 only and refuses version 2 without gzip; gsply 0.4 compiles for 3 s at first use and leaves the axes
 unturned. Here, what is unpacked never exceeds what the header's count implies. Version 3 is written,
 which every reader knows.
-
-One module, as every format is: what is read is written beside it.
 """
 
 from __future__ import annotations
@@ -21,8 +19,9 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,40 +33,21 @@ from ..containers.bytes import check_expansion, check_scene, gunzip, malformed, 
 from ..errors import GscliError, InputError
 from ..files import axes as frames
 from ..files import render_modes, writing
-from ..kernels import parallel, quaternions
+from ..kernels import parallel
 from ..progress import nothing, shared
 from . import _rows
 from ._blocks import Chosen
 from ._decoded import Decoded
 from ._format import Format, Loss, Writer
-from ._turn import Signs, of_harmonics, of_rotations, turn
+from ._spz_streams import Bytes, SpzHeader, decoder, encoders
 
 MAGIC = b"NGSP"
 ANTIALIASED, EXTENDED = 1, 2  # flags
 AXES_RECORD = 0xADBE0003  # the extension that names the axes, as 1 + their place in `frames.NAMES`
 AXES = "rub"  # of files that do not say
-COLOUR = 0.15  # a colour byte is 255 (0.5 + 0.15 f_dc): room beyond 0..1
 _WHAT = "an SPZ file"
-Bytes = npt.NDArray[np.uint8]
-_COMPONENT = 511 * np.sqrt(2.0)  # nine bits for a quaternion's component within 1 / sqrt 2
 COMPACT_BITS = 12  # behind the point of compact positions
 _LEGACY_TAIL = 1 << 20  # extensions that may follow the splats in versions 1 to 3
-
-
-class SpzHeader(NamedTuple):
-    """The first 16 bytes, which all versions share."""
-
-    version: int
-    points: int
-    degree: int
-    bits: int
-    flags: int
-    streams: int
-
-    def widths(self) -> list[int]:
-        """Bytes a splat in each stream: position, alpha, colour, scale, rotation, harmonics."""
-        harmonics = 3 * ((self.degree + 1) ** 2 - 1)
-        return [6 if self.version == 1 else 9, 1, 3, 3, 3 if self.version < 3 else 4, harmonics]
 
 
 def sniff(head: bytes) -> bool:
@@ -117,13 +97,8 @@ def decoded(
             records = body[at:].tobytes()
         said, notes = _extensions(path, records) if header.flags & EXTENDED else (None, ())
         known = said or axes or AXES
-        signs = frames.signs(known, into or known)
         tables = [s.reshape(header.points, w) for s, w in zip(streams, widths, strict=True)]
-
-        def decode(part: slice, rows: npt.NDArray[Any]) -> None:
-            _decode(header, [stored[part] for stored in tables], rows)
-            turn(rows, header.degree, signs)
-
+        decode = decoder(header, tables, frames.signs(known, into or known))
         comments = (render_modes.comment(render_modes.MIP),) if header.flags & ANTIALIASED else ()
         notes = (f"axes {frames.described(known)}, {frames.why(said, axes)}", *notes)
         about = Header("spz", comments, notes=notes, axes=known)
@@ -171,17 +146,15 @@ def write(
     header = SpzHeader(3, len(chosen), degree, min(bits, COMPACT_BITS) if compact else bits, flags, 0)
     told = shared(advance, len(cloud), len(chosen) * sum(header.widths()))
 
-    def pieces() -> Iterator[bytes]:
-        yield struct.pack("<4sIIBBBB", MAGIC, *header)
-        encoders = _encoders(chosen, header, frames.signs(axes), compact)
-        parts = ((encode, part) for encode in encoders for part in chosen.blocks())
-        for piece in parallel.in_order(lambda job: job[0](job[1]).tobytes(), parts):
+    def encoded(encode: Callable[[slice], npt.NDArray[Any]]) -> Iterator[bytes]:
+        for piece in parallel.in_order(lambda part: encode(part).tobytes(), chosen.blocks()):
             yield piece
             told(len(piece))
-        yield record
 
+    first = struct.pack("<4sIIBBBB", MAGIC, *header)
+    streams = map(encoded, encoders(chosen, header, frames.signs(axes), compact))
     with writing.replacing(path, overwrite=overwrite) as stream:
-        gzip.pack(stream, pieces())
+        gzip.pack(stream, chain([[first]], streams, [[record]]))
 
 
 def unsupported(cloud: GaussianCloud, *, compact: bool = False) -> list[Loss]:
@@ -217,69 +190,6 @@ def _header(path: Path, head: bytes) -> SpzHeader:
             remedy="it is damaged",
         )
     return header
-
-
-def _decode(header: SpzHeader, streams: list[npt.NDArray[np.uint8]], rows: npt.NDArray[Any]) -> None:
-    """Fill new rows from as many of each stream."""
-    position, alpha, colour, scale, rotation, harmonics = streams
-    columns = _rows.columns_of
-    if header.version == 1:
-        columns(rows, fields.POSITION)[...] = position.view("<f2")
-    else:
-        low, middle, high = (position[:, i::3].astype(np.int32) for i in range(3))
-        fixed = (low | middle << 8 | high << 16) << 8 >> 8  # the sign of 24 bits, extended
-        columns(rows, fields.POSITION)[...] = fixed / 2.0**header.bits
-    rows[fields.OPACITY] = _rows.LOGITS[alpha[:, 0]]
-    columns(rows, fields.SH_DC)[...] = (colour / 255.0 - 0.5) / COLOUR
-    columns(rows, fields.SCALE)[...] = scale / 16.0 - 10.0
-    if header.version < 3:
-        xyz = rotation / 127.5 - 1.0
-        columns(rows, fields.ROTATION[1:])[...] = xyz
-        rows[fields.ROTATION[0]] = np.sqrt(np.maximum(0.0, 1.0 - (xyz**2).sum(axis=1)))
-    else:
-        packed = rotation.view("<u4")  # (N, 1)
-        parts = packed >> np.array([20, 10, 0], np.uint32) & 1023
-        others = np.where(parts & 512, -1.0, 1.0) * (parts & 511) / _COMPONENT
-        xyzw = quaternions.join_largest((packed[:, 0] >> 30).astype(np.int64), others)
-        columns(rows, fields.ROTATION)[...] = xyzw[:, [3, 0, 1, 2]]
-    if header.degree:
-        colours = harmonics.reshape(len(rows), -1, 3).transpose(0, 2, 1).reshape(len(rows), -1)
-        columns(rows, fields.sh_rest(header.degree))[...] = (colours - 128.0) / 128.0
-
-
-def _encoders(
-    chosen: Chosen, header: SpzHeader, signs: Signs, compact: bool
-) -> list[Callable[[slice], npt.NDArray[Any]]]:
-    """For each stream, what makes its bytes of a block of rows."""
-
-    def position(part: slice) -> npt.NDArray[Any]:
-        xyz = chosen.planes(fields.POSITION, part) * signs
-        fixed = np.rint(xyz * 2.0**header.bits).astype("<i4", order="C")
-        return fixed.view(np.uint8).reshape(-1, 4)[:, :3]  # the lowest three bytes of four
-
-    def colour(part: slice) -> npt.NDArray[Any]:
-        return _rows.to_bytes((chosen.planes(fields.SH_DC, part) * COLOUR + 0.5) * 255)
-
-    def scale(part: slice) -> npt.NDArray[Any]:
-        return _rows.to_bytes((chosen.planes(fields.SCALE, part) + 10) * 16)
-
-    def rotation(part: slice) -> npt.NDArray[Any]:
-        wxyz = quaternions.unit(chosen.planes(fields.ROTATION, part) * of_rotations(signs))
-        largest, others = quaternions.split_largest(wxyz[:, [1, 2, 3, 0]])
-        parts = np.minimum(np.floor(np.abs(others) * _COMPONENT + 0.5), 511).astype("<u4")
-        parts |= np.where(others < 0, np.uint32(512), np.uint32(0))
-        packed = largest.astype("<u4") << 30 | parts[:, 0] << 20 | parts[:, 1] << 10 | parts[:, 2]
-        return np.asarray(packed, "<u4")
-
-    def harmonics(part: slice) -> npt.NDArray[Any]:
-        rest = chosen.planes(fields.sh_rest(header.degree), part) * of_harmonics(signs, header.degree)
-        values = (rest * 128 + 128).reshape(len(rest), 3, -1).transpose(0, 2, 1)
-        if compact:  # to the nearest multiple of a step of 8 or 16, a half upwards
-            step = np.where(np.arange(values.shape[1]) < 3, 8.0, 16.0)[:, None]
-            values = np.floor((np.rint(values) + step / 2) / step) * step
-        return _rows.to_bytes(values)
-
-    return [position, chosen.alpha_bytes, colour, scale, rotation, *[harmonics] * bool(header.degree)]
 
 
 def _fractional_bits(reach: float) -> int:

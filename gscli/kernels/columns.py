@@ -37,13 +37,13 @@ def gather(rows: Array, names: Sequence[str], out: Array, first: int = 0) -> Non
         raise ValueError(
             f"{len(names)} columns of {len(rows)} rows from {first} on do not fit in {out.shape}"
         )
-    offsets = _offsets(rows, names)
+    offsets = offsets_of(rows, names)
     kernel = _GATHER.get(out.dtype.str[1:]) if out.dtype.isnative else None
     if offsets is None or kernel is None or not out.flags.c_contiguous:
         for plane, name in zip(out, names, strict=True):
             plane[first : first + len(rows)] = rows[name]
         return
-    kernel(*_laid_out(rows), offsets, len(names), first, out.shape[1], out)
+    kernel(*laid_out(rows), offsets, len(names), first, out.shape[1], out)
 
 
 def abreast(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float32] | None:
@@ -59,13 +59,13 @@ def abreast(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float32] | None
 def square_sums(rows: Array, names: Sequence[str]) -> npt.NDArray[np.float64]:
     """(n,) float64, the sum of the squares of columns of structured rows, added in their order."""
     sums = np.zeros(len(rows))
-    offsets = _offsets(rows, names)
+    offsets = offsets_of(rows, names)
     if offsets is None:
         for name in names:
             column = rows[name].astype(np.float64)
             sums += column * column
     else:
-        _SQUARES(*_laid_out(rows), offsets, len(names), sums)
+        _SQUARES(*laid_out(rows), offsets, len(names), sums)
     return sums
 
 
@@ -90,10 +90,10 @@ def spread(
         table = out[first : first + len(rows) * width].reshape(len(rows), width)
         first += table.size
         tables.append(table)
-    offsets = _offsets(rows, [name for group in groups for name, _ in group])
+    offsets = offsets_of(rows, [name for group in groups for name, _ in group])
     if offsets is not None:
         odd, words = np.zeros(1, np.uint32), out.view(np.uint32)
-        _SPREAD(*_laid_out(rows), offsets, *_shapes(groups), words, odd)
+        _SPREAD(*laid_out(rows), offsets, *_shapes(groups), words, odd)
         return tables, not odd[0]
     with np.errstate(all="ignore"):
         for table, group in zip(tables, groups, strict=True):
@@ -130,11 +130,11 @@ def interleave(rows: Array, tables: Iterable[tuple[Array, Signed]]) -> None:
         for place, (name, sign) in enumerate(group):
             put_signed(table[:, place], sign, rows[name])
     groups = [group for _, group in compiled]
-    offsets = _offsets(rows, [name for group in groups for name, _ in group])
+    offsets = offsets_of(rows, [name for group in groups for name, _ in group])
     if offsets is not None:
         addresses = np.array([table.ctypes.data for table, _ in compiled], np.int64)
         steps = np.array([table.strides[0] for table, _ in compiled], np.int64)
-        _INTERLEAVE(*_laid_out(rows), offsets, *_shapes(groups), addresses, steps)
+        _INTERLEAVE(*laid_out(rows), offsets, *_shapes(groups), addresses, steps)
 
 
 def put_signed(values: Array, sign: float, out: Array) -> None:
@@ -150,7 +150,7 @@ def put_signed(values: Array, sign: float, out: Array) -> None:
         out[...] = values
 
 
-def _laid_out(rows: Array) -> tuple[Array, int, int]:
+def laid_out(rows: Array) -> tuple[Array, int, int]:
     """The bytes of rows, how many there are and how far apart."""
     return as_bytes(rows), len(rows), rows.dtype.itemsize
 
@@ -161,7 +161,7 @@ def _shapes(groups: Sequence[Signed]) -> tuple[Array, Array, int]:
     return flips, np.array([len(group) for group in groups], np.int64), len(groups)
 
 
-def _offsets(rows: Array, names: Sequence[str]) -> npt.NDArray[np.int64] | None:
+def offsets_of(rows: Array, names: Sequence[str]) -> npt.NDArray[np.int64] | None:
     """Where in a row the columns are, if a compiled kernel can take them: all of them native float32."""
     if not _core.available() or not len(rows) or not names:
         return None

@@ -12,9 +12,9 @@ import pytest
 from gscli.containers import gzip
 
 
-def packed(pieces) -> bytes:
+def packed(*kinds) -> bytes:
     stream = io.BytesIO()
-    gzip.pack(stream, pieces)
+    gzip.pack(stream, kinds)
     return stream.getvalue()
 
 
@@ -44,3 +44,26 @@ def test_segments_know_what_is_before_them():
     block = np.random.default_rng(0).integers(0, 256, gzip.WINDOW // 2, np.uint8).tobytes()
     start = bytes(gzip.SEGMENT - len(block))
     assert len(packed([start, block, block])) < 1.2 * len(block)
+
+
+def test_bytes_of_another_kind_begin_another_segment(monkeypatch):
+    """So what is best for one kind is not used for the next, wherever it begins."""
+    found = []
+    monkeypatch.setattr(gzip, "_deflated", lambda segment: found.append(segment) or b"")
+    packed([b"a" * 40_000, b"b" * 5], [], [b""], [b"c" * gzip.SEGMENT, b"d"])
+    assert [len(data) for data, _ in found] == [40_005, gzip.SEGMENT, 1]
+    assert [before for _, before in found] == [
+        b"",
+        b"a" * (gzip.WINDOW - 5) + b"b" * 5,
+        b"c" * gzip.WINDOW,
+    ]
+
+
+def test_noise_takes_no_more_than_its_entropy_and_repetitions_no_more_than_elsewhere():
+    rng = np.random.default_rng(0)
+    noise = np.rint(rng.normal(100, 12, gzip.SEGMENT)).astype("u1")
+    share = np.bincount(noise) / len(noise)
+    entropy = -(share[share > 0] * np.log2(share[share > 0])).sum() / 8 * len(noise)
+    assert entropy < len(packed([noise.tobytes()])) < 1.02 * entropy
+    words = rng.integers(97, 110, (500, 7), np.uint8)[rng.integers(0, 500, 150_000)].tobytes()
+    assert len(packed([words])) < 1.03 * len(standard.compress(words, 6))
