@@ -46,8 +46,9 @@ def edit(
 ) -> Edited:
     """Read a scene, do one action after the other to it, and write what comes of it.
 
-    Rows go through a block at a time, and are copied as bytes unless an action changes them. What rows become
-    is kept in a file without a name until the end, beside the output, or else among temporary files.
+    Rows go through a block at a time, and are copied as bytes unless an action changes them. What rows
+    become, and those of a file that have to be decoded, are kept in files without a name until the end, beside
+    the output, or else among temporary files.
 
     Args:
         source: a scene file or folder, ``-`` for stdin, a cloud, or what `gscli.in_memory.as_cloud` makes one
@@ -101,14 +102,20 @@ def edit(
     ]
     formats.check_outputs([to], also_written, sources=inputs, overwrite=overwrite)
     timings = Timings()
-    with timings.stage("read", track):
-        (cloud, *more), (name, *_) = given.read(scenes, trust_pickle=trust_pickle, axes=axes, to=[to])
-        size = first.bytes  # before it is replaced, perhaps
     with ExitStack() as closing:
 
         def room() -> Scratch:
             return closing.enter_context(Scratch(folder_for(output)))
 
+        with timings.stage("read", track):
+            (cloud, *more), (name, *_) = given.read(
+                scenes,
+                trust_pickle=trust_pickle,
+                axes=axes,
+                to=[to],
+                room=room if isinstance(to, Target) else None,
+            )
+            size = first.bytes  # before it is replaced, perhaps
         means = Means(room, iter(more).__next__, allow_lossy)
         total = rounds(wanted) * len(cloud)
         with timings.stage("edit"), track("editing", total) as advance, naming(name):

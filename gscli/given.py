@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from .cloud import GaussianCloud
 from .errors import UsageError
 from .formats import Memory, Source, Target
 from .in_memory import Points, as_cloud
+from .scratch import Scratch
 
 Given: TypeAlias = "str | os.PathLike[str] | Points"
 
@@ -76,12 +77,14 @@ def read(
     trust_pickle: bool = False,
     axes: str | None = None,
     to: Sequence[Target | Memory] = (),
+    room: Callable[[], Scratch] | None = None,
 ) -> tuple[list[GaussianCloud], list[str]]:
     """Scenes, and what messages and reports call each: a file by its name, a cloud by its role.
 
     Args:
         trust_pickle, axes: see `gscli.formats.read`.
         to: what is going to be written, perhaps in these axes.
+        room: where rows go that have to be decoded; None for into memory.
 
     Raises:
         InputError: as of `gscli.formats.read`.
@@ -93,6 +96,6 @@ def read(
     for option, said in (("trust_pickle", trust_pickle), ("axes", axes is not None and not framed)):
         if said and not sources:
             raise UsageError(f"`{option}` has no effect on clouds in memory")
-    found = iter(formats.read_all(sources, trust_pickle=trust_pickle, axes=axes, axes_of=written))
+    found = iter(formats.read_all(sources, trust_pickle=trust_pickle, axes=axes, axes_of=written, room=room))
     clouds = [next(found) if isinstance(scene, Source) else scene.cloud for scene in scenes]
     return clouds, [scene.name for scene in scenes]

@@ -15,6 +15,7 @@ from gscli.cloud import GaussianCloud, Header
 from gscli.edit import Edited, edit
 from gscli.editing import passes
 from gscli.errors import InputError, UsageError, WriteRefused
+from gscli.formats import _decoded
 from gscli.motions.motion import Motion
 from tests.drawn import cloud
 from tests.formats import samples
@@ -492,3 +493,21 @@ def test_formats_of_other_axes_are_moved_in_ours(tmp_path: Path) -> None:
     assert result.format == "spz"
     with pytest.raises(WriteRefused, match="allow_lossy"):
         edit(tmp_path / "scene.spz", tmp_path / "no.spz", [("where", "x > 0")])
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".spz", ".splat", ".compressed.ply"])
+def test_rows_that_are_decoded_wait_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """What becomes of a scene is the same, and it is not in memory, not even where two are merged."""
+    given = tmp_path / f"scene{suffix}"
+    formats.write(given, cloud(300, 1), allow_lossy=True)
+    formats.write(tmp_path / "scene.ply", formats.read(given), allow_lossy=True)
+    actions = [("where", "x > 0"), ("rotate", (10, 20, 30)), ("merge", str(given)), ("dedupe", 1e-4)]
+    edit(tmp_path / "scene.ply", tmp_path / "expected.ply", actions)
+    monkeypatch.setattr(_decoded, "HELD", 0)
+    monkeypatch.setattr(_decoded.Decoded, "whole", None)  # nothing is held
+    edit(given, tmp_path / "out.ply", actions)
+    expected, found = formats.read(tmp_path / "expected.ply"), formats.read(tmp_path / "out.ply")
+    assert found.rows.tobytes() == expected.rows.tobytes()
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] == "."] == []

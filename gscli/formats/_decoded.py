@@ -15,9 +15,11 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud, Header
 from ..containers.bytes import malformed
 from ..kernels import parallel
+from ..scratch import Scratch
 
 Array = npt.NDArray[Any]
 BLOCK = 1 << 13  # rows: temporaries of at most 3 MB, and whole chunks of every format that has them
+HELD = 16 << 20  # bytes of rows that are no worth a file
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,22 @@ class Decoded:
             rows = np.empty(self.count, self.kind)
             fill(self.count, lambda part: self.decode(part, rows[part]))
             return GaussianCloud(rows, self.header)
+
+    def kept(self, room: Callable[[], Scratch]) -> GaussianCloud:
+        """The scene with its rows in a temporary file, if they are many, read from there when looked at.
+
+        Args:
+            room: makes that file, which has to stay while the scene is used.
+
+        Raises:
+            GscliError: no room there.
+        """
+        if self.count * self.kind.itemsize <= HELD:
+            return self.whole()
+        scratch = room()
+        for block in self.blocks():
+            scratch.put(block)
+        return GaussianCloud(scratch.mapped(self.kind), self.header)
 
 
 def parts(count: int) -> list[slice]:

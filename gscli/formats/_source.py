@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from .. import arguments, files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, UsageError
 from ..files import axes as frames
+from ..scratch import Scratch
 from . import _zipped
 from ._decoded import Decoded
 from ._format import FOLDER, PART, Format, bare, by_suffix, head_of
@@ -162,18 +163,20 @@ def read_all(
     trust_pickle: bool = False,
     axes: str | None = None,
     axes_of: Sequence[Format] = (),
+    room: Callable[[], Scratch] | None = None,
 ) -> list[GaussianCloud]:
     """Read several scenes as `gscli.formats.read` does; with `trust_pickle`, at least one is a pickle.
 
     Args:
         sources, only, trust_pickle, axes: see there.
         axes_of: formats that the caller writes in `axes`: one of them or of the sources has to be framed.
+        room: where rows go that have to be decoded, see `Decoded.kept`; None for into memory.
     """
     frames.require(axes)
     clouds, forms = [], []
     for source in sources:
         with _opened(source) as found:
-            clouds.append(_read(found, only, trust_pickle, axes))
+            clouds.append(_read(found, only, trust_pickle, axes, room))
             forms.append(found.form)
     if axes is not None and not any(form.framed for form in (*forms, *axes_of)):
         what = f"is always right-down-front ({clouds[0].header.format})"
@@ -211,13 +214,23 @@ def _opened(source: Source) -> Iterator[Opened]:
             raise
 
 
-def _read(found: Opened, only: Sequence[str] | None, trust_pickle: bool, axes: str | None) -> GaussianCloud:
+def _read(
+    found: Opened,
+    only: Sequence[str] | None,
+    trust_pickle: bool,
+    axes: str | None,
+    room: Callable[[], Scratch] | None,
+) -> GaussianCloud:
     path, form, part = found.path, found.form, found.part
     form.require(path)
     if part is not None and "part" not in form.takes:
         raise UsageError(f"holds one model ({form.name}), so {PART}{part} selects nothing", path=path)
     wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle, "axes": axes}
-    cloud = form.read(path, **{name: value for name, value in wanted.items() if name in form.takes})
+    given = {name: value for name, value in wanted.items() if name in form.takes}
+    if room is not None and part is None and form.decoded is not None:
+        cloud = form.decoded(path, **given).kept(room)
+    else:
+        cloud = form.read(path, **given)
     if found.note is None:
         return cloud
     return replace(cloud, header=replace(cloud.header, notes=(*cloud.header.notes, found.note)))

@@ -11,6 +11,7 @@ import pytest
 
 from gscli import formats
 from gscli.cloud import GaussianCloud
+from gscli.edit import edit
 from gscli.formats._decoded import BLOCK
 from gscli.in_memory import as_cloud
 
@@ -66,3 +67,18 @@ def test_reading_holds_the_rows_that_it_gives_and_little_more(path: Path, cloud:
     most = peak(lambda: found.append(formats.read(path)))
     text = path.suffix in (".xyz", ".csv")  # of which NumPy 2.5 copies what it has read while it makes room
     assert most < found[0].rows.nbytes * (2.25 if text else 1.25)
+
+
+def test_edits_of_what_has_to_be_decoded_hold_less_than_the_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cloud: GaussianCloud
+) -> None:
+    monkeypatch.setenv("GSCLI_THREADS", "1")
+    monkeypatch.setattr("gscli.formats._decoded.HELD", 0)
+    path, actions = tmp_path / "points.glb", [("where", "x > 4"), ("translate", (1, 0, 0))]
+    formats.write(path, cloud, allow_lossy=True)
+
+    def run(name: str) -> int:
+        return edit(path, tmp_path / name, actions).kept
+
+    run("first.ply")  # imports
+    assert peak(lambda: run("second.ply")) < cloud.rows.nbytes * 0.75
