@@ -159,7 +159,9 @@ def _missing(
         if parts and all(part.file < len(names) and (folder / names[part.file]).exists() for part in parts)
     ]
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-    remedy = f"level {' or '.join(map(str, whole))} is all here" if whole else "get the folders it names"
+    remedy = "get the folders it names"
+    if whole:
+        remedy = f"level {' or '.join(map(str, whole))} is complete: name it as in {path.name}::{whole[0]}"
     return InputError(f"lacks {absent[0]}{more}, of level {level}", path=path, remedy=remedy)
 
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import DISTRIBUTIONS
 from ..formats import FOLDER, Format
 from ..results import documents
 
@@ -27,11 +28,11 @@ def summary(rows: Sequence[Format]) -> list[str]:
         writes = "no" if row.writer is None else "lossy" if row.writer.lossy else "yes"
         start = f"{row.name:{names}}  {'yes':4}  {writes:5}  {_suffixes(row):{suffixes}}  "
         holds = row.description
-        needs = [*row.requires, *(f"{package} for some files" for package in row.optional)]
+        needs = [*_named(row.requires), *(f"{package} for some files" for package in _named(row.optional))]
         if needs:
             holds += f"; needs {', '.join(needs)}"
         if row.missing:
-            holds += f"; missing {', '.join(row.missing)}: {row.install}"
+            holds += f"; missing {', '.join(_named(row.missing))}: {row.install}"
         lines += textwrap.wrap(
             holds, WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
         )
@@ -51,6 +52,11 @@ def _row(row: Format) -> dict[str, Any]:
         "missing": row.missing,
         "install": row.install,
     }
+
+
+def _named(packages: Sequence[str]) -> list[str]:
+    """What packages are installed as."""
+    return [DISTRIBUTIONS.get(package, package) for package in packages]
 
 
 def _suffixes(row: Format) -> str:
