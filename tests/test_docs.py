@@ -86,6 +86,13 @@ def test_a_list_of_commands_says_in_full_what_each_is_for(name: str) -> None:
     assert [line for line in listed.splitlines() if line.endswith("...")] == []
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_in_80_columns(name: str) -> None:
+    command = COMMANDS[name] if name else main
+    lines = command.get_help(click.Context(command, terminal_width=80)).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("name", [n for n, c in COMMANDS.items() if not isinstance(c, click.Group)])
 def test_a_shell_completes_paths_where_paths_are_meant(name: str) -> None:
     """What ``--help`` calls a file or folder, every argument, and what follows a flag with a value."""

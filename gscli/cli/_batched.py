@@ -30,21 +30,23 @@ _HELP = """{summary}
 
 Patterns are paths or globs in quotes: *, ?, [...], and ** for any depth; one that ends in a slash matches
 folders, one that ends in ::NAME takes that model of each file or member of each zip, and - reads paths from
-stdin. Outputs are laid out below --out-dir as inputs are below the longest part of their pattern without
-wildcards.
+stdin. Outputs repeat the folders of their inputs, from the first wildcard of the pattern on.
 
 \b
 Examples:
 {examples}
 """
 _EXAMPLES = {
-    "compare": ("'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99 --out-dir out/ --html pages/",),
+    "compare": (
+        "'new/*.ply' --reference 'ref/*.ply' --min-fitness 0.99",
+        "'a/*.ply' --reference b.ply --out-dir out/ --html pages/",
+    ),
     "convert": (
         "'scenes/*.ply' --to spz --allow-lossy --out-dir small/",
         "'runs/*/ckpt.pth::gs1' --to ply --out-dir scenes/",
     ),
     "edit": (
-        "'scenes/*.ply' --out-dir clean/ --where 'opacity > 0.05' --drop-floaters",
+        "'scenes/*.ply' --out-dir clean/ --drop-floaters",
         "'scans/*.ply' --out-dir upright/ --up y:z --scale 0.001",
     ),
     "info": (
@@ -52,12 +54,12 @@ _EXAMPLES = {
         "- --json-lines < paths.txt",
         "'scenes/*.ply' --out-dir out/ --html pages/",
     ),
-    "lod": ("'scenes/*.ply' --levels 5 --to sog --allow-lossy --out-dir levels/",),
+    "lod": ("'scenes/*.ply' --out-dir levels/ --to sog --allow-lossy",),
     "resample": (
         "'scenes/*.ply' --out-dir half/ --seed 1 --workers 2",
-        "'scenes/*.ply' --out-dir views/ --method half --method one-per-grid --repeat 3",
+        "'scenes/*.ply' --out-dir views/ -m half -m one-per-grid",
     ),
-    "simplify": ("'scenes/*.ply' --target 25% --out-dir small/ --workers 2",),
+    "simplify": ("'scenes/*.ply' --out-dir small/ --target 25%",),
     "verify": ("'half/*.ply' --reference 'scenes/*.ply'",),
 }
 

@@ -172,7 +172,7 @@ def command() -> None:
     the operation's own command (`gscli batch resample --help`).
 
     \b
-    In a YAML file the options stand under the same names, with operation and inputs:
+    A YAML file has the same options, and operation and inputs:
       gscli batch job.yaml --resume
       gscli batch job.yaml --shard 3/16
       gscli batch job.yaml --scheduler tcp://head:8786
@@ -181,6 +181,6 @@ def command() -> None:
     Examples:
       gscli batch resample 'scenes/*.ply' --out-dir half/ --seed 1 --workers 2
       gscli batch resample 'scenes/**/*.ply' --out-dir half/ --dry-run
-      gscli batch compare 'half/*.ply' --reference 'scenes/*.ply' --min-fitness 0.99
+      gscli batch compare 'half/*.ply' --reference 'ref/*.ply' --min-fitness 0.99
       find . -name '*.ply' | gscli batch info - --json-lines
     """

@@ -33,7 +33,7 @@ _slow = click.option(
     help="Leave out what takes seconds a run.",
 )
 _repeats = click.option(
-    "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Timed repeats."
+    "--repeats", type=click.IntRange(1, 100), metavar="N", default=5, show_default=True, help="Timed repeats."
 )
 
 
@@ -45,10 +45,20 @@ def _show(groups: list[Any], as_json: bool, **settings: Any) -> None:
 
 @command.command()
 @click.option(
-    "--points", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Size of the scene."
+    "--points",
+    type=click.IntRange(1000),
+    metavar="N",
+    default=1_000_000,
+    show_default=True,
+    help="Points of the scene.",
 )
 @click.option(
-    "--cells", type=click.IntRange(1), default=50_000, show_default=True, help="About so many cells."
+    "--cells",
+    type=click.IntRange(1),
+    metavar="N",
+    default=50_000,
+    show_default=True,
+    help="Cells to cut it into, about.",
 )
 @_slow
 @_repeats
@@ -70,14 +80,20 @@ def resample(points: int, cells: int, slow: bool, repeats: int, device: str, as_
 
 @command.command()
 @click.option(
-    "--points", type=click.IntRange(100), default=1_000_000, show_default=True, help="Size of whole scenes."
+    "--points",
+    type=click.IntRange(100),
+    metavar="N",
+    default=1_000_000,
+    show_default=True,
+    help="Points of whole scenes.",
 )
 @click.option(
     "--search-points",
     type=click.IntRange(100),
+    metavar="N",
     default=50_000,
     show_default=True,
-    help="Size of the clouds for the search alone.",
+    help="Points of the clouds for the search alone.",
 )
 @_slow
 @_repeats

@@ -145,11 +145,12 @@ def command(answer: Answer, source: str, target: str, html: str | None, **settin
       gscli compare a.ply b.ply
       gscli compare a.ply b.ply --threshold 0.05 --threshold 0.1 --json
       gscli compare new.ply ref.ply --min-fitness 0.99 --max-rmse 0.002
-      gscli compare new.ply ref.ply --require 'gaussians.w2.p95 <= 0.01' --transform pose.json
-      gscli compare new.ply ref.ply --render --min-psnr 30 --require 'render.ssim.worst >= 0.95'
+      gscli compare new.ply ref.ply --require 'gaussians.w2.p95 <= 0.01'
+      gscli compare new.ply ref.ply --transform pose.json
+      gscli compare new.ply ref.ply --render --require 'render.ssim.worst >= 0.95'
       gscli compare new.ply ref.ply --align --html page.html
-      gscli compare new.ply ref.ply --render --cameras transforms.json --html page.html
-      gscli compare new.ply ref.ply --m3c2 0.5,0.25 --registration-error 0.005 --distances moved.ply
+      gscli compare new.ply ref.ply --render --cameras cameras.json --min-psnr 30
+      gscli compare new.ply ref.ply --m3c2 0.5,0.25 --distances moved.ply
       gscli compare ref.ply half.ply --pair index:half.npy
       gscli compare city.ply other.ply --memory-limit 2GB
       gscli compare a.ply b.ply --distances a_dist.ply --colors --html report.html

@@ -60,7 +60,7 @@ def command(answer: Answer, first: str, second: str, **settings: Any) -> None:
     \b
     Examples:
       gscli coprune a.ply b.ply --threshold 2spacing --out-dir pruned/
-      gscli coprune a.ply b.ply --threshold 0.1 --min-points 1000 --out-dir pruned/ --index pruned/
+      gscli coprune a.ply b.ply -t 0.1 --min-points 1000 --out-dir pruned/
     """
     from ..coprune import coprune
     from ..report import coprune as report_coprune

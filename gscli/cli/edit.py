@@ -19,7 +19,7 @@ from ._sections import Command
     "--crop-box",
     cls=Action,
     metavar="X0,Y0,Z0,X1,Y1,Z1",
-    help="Keep what is within two corners; -inf and inf are allowed.",
+    help="Keep what is within two corners; -inf and inf are no limit.",
 )
 @click.option(
     "--crop-sphere", cls=Action, metavar="X,Y,Z,R", help="Keep what is no farther than R from a point."
@@ -39,7 +39,7 @@ from ._sections import Command
     "--transform",
     cls=Action,
     type=paths.INPUT,
-    metavar="FILE",
+    metavar="FILE.json",
     help="Move by a 4x4 matrix in JSON: four rows of four numbers.",
 )
 @click.option(
@@ -54,27 +54,28 @@ from ._sections import Command
     cls=FlagAction,
     bare="1%",
     metavar="[=P%[,SIZE]]",
-    help="Drop groups of touching cells that hold less than 1%, or P%, of all points; cells of SIZE, or of "
+    help="Drop groups of touching cells that hold less than P% of all points (1%); cells of SIZE, or of "
     "about 20 points.",
 )
 @click.option(
     "--drop-outliers",
     cls=Action,
     metavar="K,S",
-    help="Drop points farther from their K nearest, in the mean, than usual and S standard deviations.",
+    help="Drop points whose mean distance to their K nearest is over S standard deviations above "
+    "the average.",
 )
 @click.option(
     "--merge",
     cls=Action,
     type=paths.INPUT,
     metavar="FILE",
-    help="Put the rows of another scene behind those left.",
+    help="Append the rows of another scene to those that are left.",
 )
 @click.option(
     "--dedupe",
     cls=Action,
     metavar="D",
-    help="Behind --merge: leave out its rows no farther than D from one that is there.",
+    help="Right after --merge: leave out its rows no farther than D from one that is there.",
 )
 @options.overwrite
 @options.allow_lossy
@@ -109,10 +110,10 @@ def command(
       gscli edit scene.ply room.ply --crop-box -2,-2,0,2,2,3
       gscli edit scene.ply clean.ply --where 'opacity > 0.1 and scale_max < 0.5'
       gscli edit scene.ply upright.ply --up auto:z --translate 0,0,1.5
-      gscli edit scene.ply small.ply --crop-sphere 0,0,0,5 --scale 0.01 --sh-degree 1
+      gscli edit scene.ply small.ply --crop-sphere 0,0,0,5 --sh-degree 1
       gscli edit scene.ply there.ply --transform pose.json
       gscli edit scene.ply clean.ply --drop-floaters --drop-outliers 8,3
-      gscli edit left.ply both.ply --transform pose.json --merge right.ply --dedupe 0.01
+      gscli edit left.ply both.ply --merge right.ply --dedupe 0.01
       cat scene.ply | gscli edit - - --rotate 0,0,90 | gscli info -
     """
     from ..edit import edit

@@ -51,7 +51,7 @@ def command(
       gscli info scene.ply --stats --voxel-size 0.1
       gscli info chkpnt30000.pth
       gscli info scene.ply --html page.html
-      gscli info half.ply quarter.ply --voxel-size 0.1 --up z --html page.html --overwrite
+      gscli info half.ply quarter.ply --html page.html --up z --overwrite
       gscli info scan.zip::point_cloud/iteration_7000/point_cloud.ply
       gscli resample scene.ply - --method one-per-grid | gscli info - --json
     """

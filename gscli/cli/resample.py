@@ -113,12 +113,12 @@ def command(
     \b
     Examples:
       gscli resample scene.ply half.ply
-      gscli resample scene.ply one.ply --method one-per-grid --voxel-size 0.05 --seed 7
+      gscli resample scene.ply one.ply -m one-per-grid --voxel-size 0.05 --seed 7
       gscli resample scene.ply small.ply --target 25%
       gscli resample scene.ply small.ply --target 25% --compensate opacity
       gscli resample scene.ply flat.ply --method k-per-grid -k 8 --pick opacity
-      gscli resample scene.ply --out-dir views/ --method half-density --method one-per-grid --repeat 3
-      gscli resample scannet/scene0000_00/ half/scene0000_00/ --grid lang_feat_grid_svd_r8.npz
+      gscli resample scene.ply --out-dir views/ -m half -m one-per-grid --repeat 3
+      gscli resample scene0000_00/ half/ --grid lang_feat_grid_svd_r8.npz
       gscli resample city.ply half.ply --memory-limit 2GB
       cat scene.ply | gscli resample - - --method one-per-grid | gscli info -
     """
@@ -144,12 +144,17 @@ def command(
 
 
 def _methods() -> str:
-    return "\n".join(["Methods:", *(f"  {rule.name:<12}  {rule.help}" for rule in RULES.values())])
+    lines = [_filled(rule.help, f"  {rule.name:<12}  ") for rule in RULES.values()]
+    return "\n".join(["Methods:", *lines])
 
 
 def _picks() -> str:
     *others, last = (pick.help for pick in PICKS.values())
-    return textwrap.fill(f"Picks decide which points of a cell stay: {', '.join(others)}, or {last}.", 90)
+    return _filled(f"Picks decide which points of a cell stay: {', '.join(others)}, or {last}.")
+
+
+def _filled(text: str, start: str = "") -> str:
+    return textwrap.fill(text, 78, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 command.help = inspect.cleandoc(command.help or "").format(methods=_methods(), picks=_picks())

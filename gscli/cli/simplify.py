@@ -76,7 +76,7 @@ def command(answer: Answer, source: str, output: str, **settings: Any) -> None:
       gscli simplify scene.ply even.ply --method one-per-grid --voxel-size 0.05
       gscli simplify scene.ply small.ply --target 10% --cameras cameras.json
       gscli simplify city.ply small.ply --target 10% --memory-limit 3GB
-      gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
+      gscli simplify scene.ply small.ply --target 25% --index rows.npy
     """
     from ..report import simplify as report_simplify
     from ..simplify import simplify

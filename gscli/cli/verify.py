@@ -58,20 +58,21 @@ def command(answer: Answer, source: str, draws: tuple[str, ...], **settings: Any
       rows        drawing again with its seed gives these rows
       report      every figure of the report is true (with --expect)
       comment     the comment in DRAW says what the report says (with --expect)
-    
+
+    \b
     Checks of a DRAW that simplify made:
       count       it has as many rows as were asked for
       columns     it has the columns of SOURCE
-      untouched   rows that nothing was merged with are those of SOURCE, value for value
+      untouched   rows that were not merged are those of SOURCE, value for value
       merged      the others are what their rows merge to
       map         each row of SOURCE is where FILE.npy says (with --rows)
-      cells       the rows of a cell are in one row, where cells became one (with --rows)
-      report, comment   as above; the scene is simplified, searched and judged again
+      cells       with --method one-per-grid: a cell is one row (with --rows)
+      report, comment   as above; the scene is simplified and judged again
 
     \b
     Checks of a folder that lod made:
       files       the files that its lod.json names are there, and no other level
-      counts      each level has as many rows as it says, fewer than the one before
+      counts      levels have as many rows as it says, each fewer than the last
       scene       level 0 is SOURCE
     and of each other level those of simplify, and that its comment says the same.
 
@@ -85,8 +86,8 @@ def command(answer: Answer, source: str, draws: tuple[str, ...], **settings: Any
       gscli verify scene.ply half.ply --expect half.json
       gscli resample scene.ply --out-dir views/ --repeat 8
       gscli verify scene.ply views/*.ply
-      gscli simplify scene.ply small.ply --target 25% --index rows.npy --report small.json
-      gscli verify scene.ply small.ply --rows rows.npy --expect small.json
+      gscli simplify scene.ply small.ply --target 25% --index rows.npy
+      gscli verify scene.ply small.ply --rows rows.npy
       gscli verify scene.ply levels/
     """
     from ..report import verify as report_verify

@@ -38,7 +38,7 @@ from ._sections import Command
 @viewpoints.data_range("the first two models'")
 @options.device
 @click.option(
-    "--every", type=float, metavar="SECONDS", default=10.0, show_default=True, help="How often to look."
+    "--every", type=float, metavar="SECONDS", default=10, show_default=True, help="How often to look."
 )
 @click.option("--once", is_flag=True, help="Measure every step that is there, oldest first, and end.")
 @click.option("--until", type=int, metavar="STEP", help="End after this step.")
