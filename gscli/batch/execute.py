@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import GscliError
-from ..files import writing
+from ..files import changes, writing
 from ..results import documents
 from ..version import __version__
 from . import digests, operations, outputs, records
@@ -41,7 +41,9 @@ def attempt(task: Task) -> Record:
         try:
             for parent in sorted({outputs.split(path)[0] for path in task.outputs}):
                 writing.make_folder(parent)
-            answer = operations.get(task.operation).run(task)
+            with changes.noticed():
+                answer = operations.get(task.operation).run(task)
+                changes.refuse()
             record |= {
                 "status": "missed" if answer.missed else "done",
                 "missed": list(answer.missed),

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any, BinaryIO
 
 from .. import placing
+from ..files import changes
 from . import operations
 from .execute import attempt, finish
 from .records import Record
@@ -32,6 +33,7 @@ def main(operation: str, inputs: str, folder: str | None = None) -> None:
     os.dup2(2, 1)  # whatever a library prints is for people
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(lines,), daemon=True).start()
+    changes.guard()
     placing.serve(int(inputs))
     for module in operations.get(operation).modules:
         import_module(module)

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from ..errors import GscliError, UsageError, most_like
+from ..files import changes
 from ..version import __version__
 from . import _interrupts, paths, show
 from ._remedies import of_system, remedy
@@ -92,7 +93,10 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _one_line(lambda: self.get_command(ctx, ctx.invoked_subcommand or "") or self):
+            with (
+                _one_line(lambda: self.get_command(ctx, ctx.invoked_subcommand or "") or self),
+                changes.noticed(),
+            ):
                 return super().invoke(ctx)
         except MemoryError as error:
             raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None
@@ -128,6 +132,7 @@ def run(*arguments: str) -> None:
     """The installed program: `main`, which an interrupt at any moment ends in status 130, and soon."""
     try:
         _interrupts.end_soon()
+        changes.guard()
         main(arguments or None, prog_name="gscli")
     except KeyboardInterrupt:
         _interrupts.tell()

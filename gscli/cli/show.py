@@ -15,6 +15,7 @@ import click
 
 from .. import files
 from ..errors import GateMissed, UsageError, printable
+from ..files import changes
 from ..progress import Track, silent
 from . import _bars, options, paths
 
@@ -125,6 +126,7 @@ def result(
     """
     from ..results import documents
 
+    changes.refuse()
     try:
         if report is not None:
             documents.write(report, document, overwrite=overwrite)

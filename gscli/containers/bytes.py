@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import os
 import pickle
 import struct
@@ -91,7 +90,7 @@ def mapped(path: Path) -> npt.NDArray[np.uint8]:
             stream.seek(0, 2)
             if stream.tell() == 0:
                 raise InputError("is empty", path=path, remedy="check that its writer finished")
-            return np.frombuffer(FileMap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+            return np.frombuffer(FileMap.of(stream), np.uint8)
     except OSError as error:
         raise files.unreadable(path, error) from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import files
 from ..errors import GscliError, WriteRefused
-from . import temporaries, writing
+from . import changes, temporaries, writing
 
 
 @contextmanager
@@ -43,6 +43,7 @@ def replacing(
         with temporaries.folder_beside(target) as (new, old):
             with _in_place_of(new, path):
                 yield new
+            changes.refuse()
             try:
                 if overwrite and target.exists():
                     temporaries.pass_on_accesses(target, new)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from .. import files
 from ..errors import GscliError, UsageError, WriteRefused
-from . import temporaries
+from . import changes, temporaries
 
 
 def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -132,6 +132,7 @@ def replacing(
 
     Raises:
         WriteRefused: the file exists and `overwrite` is false; also one that came after this was called.
+        InputError: a file that is read changed meanwhile (see `gscli.files.changes`).
         GscliError: it cannot be written (no such folder, no permission, disk full).
     """
     number, target = files.descriptor(path), Path(os.path.realpath(path))
@@ -157,6 +158,7 @@ def replacing(
                     temporaries.pass_on_access(target, number)
                 if sync:
                     os.fsync(number)
+            changes.refuse()
             if overwrite:
                 temporary.replace(target)
             else:
@@ -165,6 +167,7 @@ def replacing(
     except BrokenPipeError:
         raise
     except OSError as error:
+        changes.refuse()  # what is written straight from a map ends where its file was cut short
         raise unwritable(path, error) from None
 
 

@@ -33,7 +33,7 @@ def read_body(stream: BinaryIO, header: PlyHeader, body: int) -> tuple[npt.NDArr
     """
     require_room(header, body)
     start = stream.tell()
-    mapping = FileMap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    mapping = FileMap.of(stream)
     spans = {}
     position = start
     for element in header.elements:

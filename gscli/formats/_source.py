@@ -15,6 +15,7 @@ from .. import arguments, files
 from ..cloud import GaussianCloud
 from ..errors import GscliError, UsageError
 from ..files import axes as frames
+from ..files import changes
 from ..scratch import Scratch
 from . import _zipped
 from ._decoded import Decoded
@@ -227,10 +228,11 @@ def _read(
         raise UsageError(f"holds one model ({form.name}), so {PART}{part} selects nothing", path=path)
     wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle, "axes": axes}
     given = {name: value for name, value in wanted.items() if name in form.takes}
-    if room is not None and part is None and form.decoded is not None:
-        cloud = form.decoded(path, **given).kept(room)
-    else:
-        cloud = form.read(path, **given)
+    with changes.held_still(path):
+        if room is not None and part is None and form.decoded is not None:
+            cloud = form.decoded(path, **given).kept(room)
+        else:
+            cloud = form.read(path, **given)
     if found.note is None:
         return cloud
     return replace(cloud, header=replace(cloud.header, notes=(*cloud.header.notes, found.note)))

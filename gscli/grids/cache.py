@@ -21,7 +21,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..errors import GscliError, InputError, printable
-from ..files import temporaries, writing
+from ..files import changes, temporaries, writing
 from . import cache_entry
 from .voxel_grid import VoxelGrid
 
@@ -108,7 +108,8 @@ class GridCache:
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise InputError("is no file, but a link, pipe, folder or device")
-            grid = cache_entry.read(path, key, rows)
+            with changes.noticed():  # a hit is one, to its time
+                grid = cache_entry.read(path, key, rows)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -130,6 +131,9 @@ class GridCache:
 
         A cache that cannot be written costs a `CacheWarning` and nothing else; nor does one that is not
         trusted, of which `load` has warned.
+
+        Raises:
+            InputError: see `gscli.files.changes.refuse`.
         """
         size = grid.order.nbytes + grid.offsets.nbytes + grid.cells.nbytes
         if size > self.limit or distrusted(self.folder):
@@ -142,6 +146,8 @@ class GridCache:
             with writing.replacing(path, overwrite=True) as stream:
                 cache_entry.write(stream, key, grid)
             self._evict(keep=path)
+        except InputError:  # the scene changed meanwhile
+            raise
         except (OSError, GscliError) as error:
             warnings.warn(f"grid not cached: {error}; {REMEDY}", CacheWarning, stacklevel=2)
 

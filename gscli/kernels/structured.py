@@ -5,12 +5,13 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
+from ..files import changes
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +28,15 @@ class FileMap(mmap.mmap):
     """
 
     spared = False
+
+    @classmethod
+    def of(cls, stream: BinaryIO) -> FileMap:
+        """The map of an open file; of one with a name changes are noticed (see `gscli.files.changes`)."""
+        mapping = cls(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        if not isinstance(stream.name, int):
+            address = np.frombuffer(mapping, np.uint8).ctypes.data
+            changes.note(mapping, address, stream.name, stream.fileno())
+        return mapping
 
 
 def blocks(rows: Array) -> Iterator[tuple[int, Array]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import fields, formats
 from ..cloud import GaussianCloud
 from ..errors import InputError
+from ..files import changes
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,12 @@ def read(path: str, *, whole: bool) -> Model:
     Raises:
         InputError: it cannot be read, has no points, or some that are not finite.
     """
-    cloud = formats.read(path, only=None if whole else fields.POSITION)
-    xyz = cloud.xyz
+    with changes.noticed():
+        cloud = formats.read(path, only=None if whole else fields.POSITION)
+        xyz = cloud.xyz
+        if whole:  # and not what is left once its trainer writes over it
+            cloud = replace(cloud, rows=cloud.rows.copy())
+        changes.refuse()
     if not len(xyz):
         raise InputError("has no points", path=path)
     if not np.isfinite(xyz).all():
