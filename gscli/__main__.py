@@ -13,8 +13,10 @@ def run() -> None:
     python = signal.getsignal(signal.SIGINT)
     if python is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from .cli import run
-
+    try:
+        from .cli import run
+    except MemoryError:
+        sys.exit("gscli: error: out of memory; free some, or raise ulimit -v")
     signal.signal(signal.SIGINT, python)
     run()
 

@@ -30,7 +30,8 @@ def trouble() -> Trouble | None:
     """
     asked = os.environ.get("GSCLI_CORE", "")
     if asked not in ("", "0", "1"):
-        raise UsageError(f"GSCLI_CORE must be 0 (do without compiled kernels) or 1, not {asked!r}")
+        what = f"must be 0 (do without compiled kernels) or 1, not {asked!r}"
+        raise UsageError(what, path="GSCLI_CORE")
     if asked == "0":
         return Trouble("are switched off", "unset GSCLI_CORE")
     again = "reinstall gscli where there is a C compiler"

@@ -63,9 +63,10 @@ class Folder:
         division, would share inputs with them, and waits. The system lets go when the last process
         that has the descriptors ends, however it ends.
         """
-        with _opened(self.path / ".lock") as division, _opened(self.path / f".lock-{number}-of-{of}") as part:
+        whole = self.path / ".lock"
+        with _opened(whole) as division, _opened(self.path / f".lock-{number}-of-{of}") as part:
             until = time.monotonic() + LOCK_SECONDS
-            while not (_divided(division, of) and _locked(part, fcntl.LOCK_EX)):
+            while not (_divided(whole, division, of) and _locked(part, fcntl.LOCK_EX)):
                 if time.monotonic() > until:
                     raise GscliError(
                         "another gscli batch is at work here",
@@ -216,12 +217,15 @@ def _locked(descriptor: int, how: int) -> bool:
     return True
 
 
-def _divided(descriptor: int, of: int) -> bool:
+def _divided(path: Path, descriptor: int, of: int) -> bool:
     """Share a lock with the other parts of a division; the first one in says how many there are."""
     mine = b"%d\n" % of
     if _locked(descriptor, fcntl.LOCK_EX):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, mine, 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, mine, 0)
+        except OSError as error:
+            raise writing.unwritable(path, error) from None
     if not _locked(descriptor, fcntl.LOCK_SH):
         return False
     if os.pread(descriptor, 100, 0) == mine:

@@ -15,9 +15,9 @@ def _cache(parameters: Parameters) -> Any:
     """The grid cache, which a batch uses only where asked to: thousands of scenes would flush it."""
     if not parameters.pop("on_disk_cache", False):
         return None
-    from ..grids.cache import GridCache, folder
+    from ..grids import cache
 
-    return GridCache(folder())
+    return cache.of_user()
 
 
 def run_resample(task: Task) -> Answer:

@@ -18,6 +18,7 @@ import click
 
 from ..errors import GscliError, UsageError, most_like
 from ..files import changes
+from ..runtime import libraries
 from ..version import __version__
 from . import _interrupts, paths, show
 from ._remedies import of_system, remedy
@@ -98,8 +99,11 @@ class _Commands(click.Group):
                 changes.noticed(),
             ):
                 return super().invoke(ctx)
-        except MemoryError as error:
-            raise _Failure(f"out of memory ({error}); free some, or use a smaller input", 1) from None
+        except (ImportError, MemoryError) as error:
+            if not libraries.lacks_memory(error):
+                raise
+            told = f" ({error})" if str(error) and isinstance(error, MemoryError) else ""
+            raise _Failure(f"out of memory{told}; free some, or use a smaller input", 1) from None
         except KeyboardInterrupt:
             _interrupts.tell()
             ctx.exit(_interrupts.STATUS)

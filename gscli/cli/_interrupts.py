@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 
 GRACE = 0.25  # seconds that a command has to end by itself
 STATUS = 128 + signal.SIGINT
@@ -31,10 +32,11 @@ def end_soon() -> None:
     """Let SIGINT end this process, unless it is ignored or a handler of the command's own takes it."""
     if sys.platform == "win32":  # where a pipe cannot tell of signals
         return
-    heard, telling = os.pipe()
-    os.set_blocking(telling, False)
-    signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
-    threading.Thread(target=_listen, args=(heard,), daemon=True).start()
+    with suppress(OSError, RuntimeError):  # few files or threads: whoever needs them next tells
+        heard, telling = os.pipe()
+        threading.Thread(target=_listen, args=(heard,), daemon=True).start()
+        os.set_blocking(telling, False)
+        signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
 
 
 def _listen(heard: int) -> None:

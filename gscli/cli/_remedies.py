@@ -19,9 +19,12 @@ def of_system(error: OSError) -> GscliError:
         return GscliError("the current folder is gone", remedy="change to one that is there")
     if isinstance(error.filename, str) and (lost or isinstance(error, PermissionError)):
         return files.unreadable(error.filename, error)
-    few = error.errno in (errno.EMFILE, errno.ENFILE)
+    number = error.errno or 0
+    full = error.filename is None and number in (errno.ENOSPC, errno.EFBIG, errno.EIO)
     return GscliError(
-        str(error.strerror or error), path=error.filename, remedy="raise ulimit -n" if few else None
+        f"cannot be written ({error.strerror})" if full else str(error.strerror or error),
+        path="<stdout>" if full else error.filename,
+        remedy=files.LACKING.get(number),
     )
 
 

@@ -92,7 +92,8 @@ def summary(shown: Iterable[str]) -> None:
 def tell(line: str, *, aside: bool = True) -> None:
     """Tell people something, on stderr unless it is no aside.
 
-    Who no longer reads has seen enough: what else is said goes nowhere, and the work and its status count.
+    Who no longer reads has seen enough, and an aside may find a full disk: what else is said goes nowhere,
+    and the work and its status count.
     """
     good = getattr(line, "good", None) if os.environ.get("NO_COLOR", "") == "" else None
     try:  # what file names hold cannot break lines or steer the terminal
@@ -100,7 +101,9 @@ def tell(line: str, *, aside: bool = True) -> None:
             click.echo(printable(line), err=aside)
         else:  # where it is no terminal, Click leaves the colour out
             click.secho(printable(line), err=aside, fg="green" if good else "red")
-    except BrokenPipeError:
+    except OSError as error:
+        if not aside and not isinstance(error, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if aside else 1)
 
 

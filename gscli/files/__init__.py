@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -19,6 +20,13 @@ from . import room
 PART = "::"  # FILE::PART: one model of several, a member of a zip, or the format that a file does not tell
 STANDARD = "-"  # stdin where a file is read, stdout where one is written
 MEMORY = "<memory>"  # what an output is called that has no path
+LACKING = {  # what to do about errors that are the machine's, and no file's
+    errno.EMFILE: "raise ulimit -n",
+    errno.ENFILE: "close other programs: the system can open no more files",
+    errno.ENOMEM: "free some memory",
+    errno.EFBIG: "raise ulimit -f, or choose another file system",
+    errno.EDQUOT: "free some space",
+}
 _STREAMS = {STANDARD: 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
 
@@ -92,7 +100,10 @@ def size_of(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() and not is_standard(path) else None
 
 
-def unreadable(path: str | os.PathLike[str], error: OSError) -> InputError:
+def unreadable(path: str | os.PathLike[str], error: OSError) -> GscliError:
+    """What to raise about a file that cannot be read: an `InputError`, unless the machine lacks something."""
+    if error.errno in LACKING:
+        return GscliError(f"cannot be read ({error.strerror})", path=path, remedy=LACKING[error.errno])
     if isinstance(error, FileNotFoundError):
         return InputError("no such file", path=path, remedy="check the path")
     if isinstance(error, PermissionError):

@@ -140,7 +140,7 @@ def pass_on_access(old: Path, number: int) -> None:
     if sys.platform == "win32":
         return
     for owner, group in ((was.st_uid, -1), (-1, was.st_gid)):
-        with suppress(PermissionError):
+        with suppress(OSError):  # not permitted, or of a user whom a container does not know
             os.fchown(number, owner, group)
     os.fchmod(number, stat.S_IMODE(now.st_mode) & ~0o777 | was.st_mode & 0o777)
 

@@ -184,6 +184,7 @@ def newcomer_refused(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
     folder = Path(os.path.realpath(path) if os.path.islink(path) else path).parent
+    stream = files.descriptor(path) is not None or (os.path.exists(path) and not os.path.isfile(path))
     path = files.display_output(path)
     if isinstance(error, FileNotFoundError) and not folder.is_dir():
         return GscliError(
@@ -193,10 +194,10 @@ def unwritable(path: str | os.PathLike[str], error: OSError) -> GscliError:
         return GscliError(
             "cannot be written: permission denied", path=path, remedy=f"check the permissions of {folder}"
         )
-    remedy = None
+    remedy = files.LACKING.get(error.errno or 0)
     if error.errno == errno.ENOSPC:
         remedy = "free some space"
-        if folder.is_dir() and (not os.path.exists(path) or os.path.isfile(path)):  # no stream, no device
+        if folder.is_dir() and not stream:
             with suppress(OSError):
                 free = shutil.disk_usage(folder).free  # what was written so far is gone again
                 remedy += f" in {folder}, where {free / 1e6:,.1f} MB did not suffice"

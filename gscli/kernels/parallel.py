@@ -26,7 +26,7 @@ def threads() -> int:
     asked = os.environ.get("GSCLI_THREADS", "")
     if asked:
         if not (asked.isascii() and asked.isdigit() and len(asked) < 10 and int(asked) > 0):
-            raise UsageError(f"GSCLI_THREADS must be a number from 1 on, not {asked!r}")
+            raise UsageError(f"must be a number from 1 on, not {asked!r}", path="GSCLI_THREADS")
         return int(asked)
     return cores()
 

@@ -93,7 +93,14 @@ def require(
     )
 
 
+def lacks_memory(error: Exception) -> bool:
+    """Whether it is memory that an import, or anything else, failed for."""
+    return isinstance(error, MemoryError) or "failed to map segment" in str(error)
+
+
 def _broken(error: Exception) -> Trouble:
+    if lacks_memory(error):
+        return Trouble("does not fit into memory", "free some, or raise ulimit -v")
     said = " ".join(f"{type(error).__name__}: {error}".split())
     return Trouble(f"cannot be imported ({said[:LONGEST]})", "mend its installation")
 

@@ -125,7 +125,7 @@ def test_they_can_be_switched_off_and_nothing_else(monkeypatch: pytest.MonkeyPat
     assert (found.what, found.remedy) == ("are switched off", "unset GSCLI_CORE")
     _core.trouble.cache_clear()
     monkeypatch.setenv("GSCLI_CORE", "no")
-    with pytest.raises(UsageError, match=r"GSCLI_CORE must be 0 .* or 1, not 'no'"):
+    with pytest.raises(UsageError, match=r"GSCLI_CORE: must be 0 .* or 1, not 'no'"):
         _core.trouble()
 
 

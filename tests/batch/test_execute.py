@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from gscli.batch.execute import attempt, execute, finish, lost
 from gscli.batch.records import Folder
 from gscli.batch.tasks import Task, look
+from gscli.errors import GscliError
 from gscli.formats import ply
+from gscli.grids import cache
 
 
 @pytest.fixture
@@ -38,6 +41,17 @@ def test_a_bug_at_one_input_is_recorded_with_its_traceback(task: Task) -> None:
     assert record["status"] == "failed"
     assert "TypeError" in record["error"]
     assert "Traceback" in record["traceback"]
+
+
+def test_a_cache_that_has_no_home_costs_a_warning_and_no_input(
+    task: Task, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise GscliError("no home folder")
+
+    monkeypatch.setattr(cache, "folder", homeless)
+    record = execute(replace(task, parameters={"seed": 1, "on_disk_cache": True}), str(folder.path))
+    assert (record["status"], record["warnings"]) == ("done", ["grids are not cached: no home folder"])
 
 
 def test_what_one_worker_did_is_done_whatever_becomes_of_another(folder: Folder, task: Task) -> None:

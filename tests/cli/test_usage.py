@@ -163,7 +163,39 @@ def test_what_the_system_refuses_says_what_it_is_about():
 def test_a_full_disk_behind_stdout_is_one_line(args):
     with open("/dev/full", "w") as full:
         done = gscli(*args, stdout=full, stderr=subprocess.PIPE, capture_output=False)
-    refused(done, 1, "No space left on device")
+    refused(done, 1, "<stdout>: cannot be written (No space left on device)")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_remarks_that_find_no_room_do_not_take_the_work_along(scene):
+    with open("/dev/full", "w") as full:
+        done = gscli("resample", "scene.ply", "o.ply", capture_output=False, stderr=full)
+    assert done.returncode == 0
+    assert gscli("verify", "scene.ply", "o.ply").returncode == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of an address space")
+@pytest.mark.parametrize("megabytes", [15, 60, 150])  # Python alone; NumPy begun; NumPy nearly there
+def test_memory_that_does_not_hold_the_program_is_one_line(scene, megabytes):
+    limit = (megabytes << 20, megabytes << 20)
+    done = gscli("info", "scene.ply", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit))
+    said = done.stderr.splitlines()
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert said[-1].startswith(("gscli: error: out of memory", "OpenBLAS"))  # which ends processes itself
+
+
+@pytest.mark.parametrize("least", [4, 6])
+def test_too_few_open_files_are_no_fault_of_the_scene(scene, least):
+    few = (least, least)
+    done = gscli("info", "scene.ply", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few))
+    refused(done, 1, "Too many open files", "raise ulimit -n")
+
+
+@pytest.mark.parametrize("name", ["GSCLI_THREADS", "GSCLI_CORE"])
+def test_a_setting_of_the_environment_is_no_fault_of_the_scene(scene, monkeypatch, name):
+    monkeypatch.setenv(name, "many")
+    refused(gscli("resample", "scene.ply", "o.ply"), 2, f"gscli: error: {name}: must be", "not 'many'")
 
 
 @pytest.mark.parametrize("args", [["info", "-"], ["batch", "info", "-"]])

@@ -182,9 +182,8 @@ except files.GscliError as error:
     with open("/dev/full", "wb", buffering=0) as full:
         done = python(script, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     name = "<stdout>" if path == "-" else path
-    assert done.stderr.startswith(
-        f"{name}: cannot be written (No space left on device); free some space".encode()
-    )
+    told = f"{name}: cannot be written (No space left on device); free some space"
+    assert done.stderr.decode().splitlines() == [told]
 
 
 def test_spooled_stdin_reads_again_and_again():

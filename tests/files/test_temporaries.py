@@ -186,11 +186,12 @@ def test_the_owner_of_a_replaced_file_keeps_it(tmp_path: Path, mode: int) -> Non
     assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (65534, 65533, mode & 0o777)
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL])  # the latter of a user unknown in a container
 def test_a_file_that_may_not_be_given_away_is_written_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(*arguments: int) -> None:
-        raise PermissionError
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fchown", refuse)
     path = tmp_path / "out"

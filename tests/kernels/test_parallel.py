@@ -19,7 +19,7 @@ def threads(request, monkeypatch):
 @pytest.mark.parametrize("asked", ["0", "-1", "two", "9" * 5000])
 def test_a_number_of_threads_that_is_none_is_refused(asked, monkeypatch):
     monkeypatch.setenv("GSCLI_THREADS", asked)
-    with pytest.raises(UsageError, match="GSCLI_THREADS must be a number from 1 on"):
+    with pytest.raises(UsageError, match="GSCLI_THREADS: must be a number from 1 on"):
         parallel.threads()
 
 
