@@ -25,6 +25,13 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "made.ply"
+    scene.write(path, 100_000, sh_degree=3, seed=1)
+    return path
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("operation", "kinds", "output", "settings"),
@@ -42,12 +49,10 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
     ],
 )
 def test_a_task_takes_what_it_is_said_to_take(
-    tmp_path: Path, operation: str, kinds: list[str], output: str | None, settings: str
+    tmp_path: Path, made: Path, operation: str, kinds: list[str], output: str | None, settings: str
 ) -> None:
     if operation in ("lod", "simplify") and not _core.available():
         pytest.skip("merging so many takes compiled kernels")
-    made = tmp_path / "made.ply"
-    scene.write(made, 100_000, sh_degree=3, seed=1)
     inputs = []
     for kind in kinds:
         convert(made, f"{tmp_path}/in.{kind}", allow_lossy=True)

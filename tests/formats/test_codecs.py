@@ -224,7 +224,7 @@ def test_no_second_scene_is_held_in_memory(tmp_path, make_scene, monkeypatch, na
 def test_a_palette_is_found_in_little_more_memory_than_its_harmonics(tmp_path, make_scene, monkeypatch):
     pytest.importorskip("PIL")
     monkeypatch.setenv("GSCLI_THREADS", "1")
-    formats.write(tmp_path / "x.ply", make_scene(60_000, 3, normals=False))
+    formats.write(tmp_path / "x.ply", make_scene(20_000, 3, normals=False))
     cloud = formats.read(tmp_path / "x.ply")
     tracemalloc.start()
     try:

@@ -63,16 +63,16 @@ def test_no_value_makes_a_writer_warn_and_what_is_refused_names_its_column(tmp_p
     refused = written = 0
     for splats, cloud in scenes.items():
         for column in COLUMNS if splats else COLUMNS[:2]:
-            for value in VALUES:
+            for number, value in enumerate(VALUES):
                 for narrow in (False, True):
                     if narrow and np.isfinite(value) and abs(value) > 3.4e38:
                         continue
-                    for everywhere in (False, True):
-                        path = f"{tmp_path}/o{suffix}"
-                        error = fate(path, with_value(cloud, column, value, narrow, everywhere))
-                        refused, written = refused + (error is not None), written + (error is None)
-                        named = error is None or "have no" in error.what or column in error.what
-                        assert named or "coordinate" in error.what, (column, value, error)
+                    everywhere = (number + COLUMNS.index(column) + narrow) % 2 == 0
+                    path = f"{tmp_path}/o{suffix}"
+                    error = fate(path, with_value(cloud, column, value, narrow, everywhere))
+                    refused, written = refused + (error is not None), written + (error is None)
+                    named = error is None or "have no" in error.what or column in error.what
+                    assert named or "coordinate" in error.what, (column, value, error)
     assert written  # and values that formats hold are no reason to refuse
 
 
