@@ -1,4 +1,4 @@
-"""`gscli compare` and `gscli coprune` as processes: streams, exit codes, files."""
+"""`gscli compare` and `gscli coprune`: streams, exit codes, files; a process where it is handed streams."""
 
 import json
 import os
@@ -11,16 +11,20 @@ import pytest
 import gscli
 from gscli import neighbors
 from gscli.cloud import GaussianCloud
+from tests.cli.called import called
 from tests.cli.refusals import of_a_process as failed
 
 GSCLI = [sys.executable, "-m", "gscli"]
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(p) for p in sys.path if p)}
 
     def call(*args, **options):
+        if not options:
+            return called(*args)
         options = {"cwd": tmp_path, "env": env, "capture_output": True, "timeout": 120, **options}
         return subprocess.run([*GSCLI, *args], **options)
 

@@ -15,6 +15,7 @@ from gscli.cloud import GaussianCloud
 from gscli.files import temporaries
 from gscli.grids.methods import RULES
 from gscli.grids.picking import PICKS
+from tests.cli.called import called
 from tests.cli.refusals import of_a_process as failed
 
 GSCLI = [sys.executable, "-m", "gscli"]
@@ -34,6 +35,14 @@ def run(tmp_path):
 
     call.folder, call.env = folder, env
     return call
+
+
+@pytest.fixture
+def here(run, monkeypatch):
+    """The same in this process, for what is not about streams and signals."""
+    monkeypatch.chdir(run.folder)
+    monkeypatch.setenv("GSCLI_CACHE_DIR", run.env["GSCLI_CACHE_DIR"])
+    return called
 
 
 @pytest.fixture
@@ -75,9 +84,9 @@ def test_a_cache_that_cannot_be_used_is_told_unless_quiet(run, scene):
 
 
 @pytest.mark.parametrize("silent, name", [("-q", "--quiet"), ("--json", "--json")])
-def test_verbose_is_refused_where_there_is_no_summary(run, scene, silent, name):
-    failed(run("resample", "scene.ply", "out.ply", "-v", silent), 2, "--verbose has no effect", name)
-    failed(run("resample", "scene.ply", "out.ply", silent, "-v"), 2, "--verbose has no effect", name)
+def test_verbose_is_refused_where_there_is_no_summary(run, here, scene, silent, name):
+    failed(here("resample", "scene.ply", "out.ply", "-v", silent), 2, "--verbose has no effect", name)
+    failed(here("resample", "scene.ply", "out.ply", silent, "-v"), 2, "--verbose has no effect", name)
     assert [p.name for p in run.folder.iterdir()] == ["scene.ply"]
 
 
@@ -112,30 +121,30 @@ def test_input_and_output_may_be_one_file(run, scene):
         "coprune scene.ply other.ply -t 1 --out-dir out --min-points 0 --report other.ply",
     ],
 )
-def test_no_report_replaces_an_input(run, scene, command):
+def test_no_report_replaces_an_input(run, here, scene, command):
     before = scene.read_bytes()
     (run.folder / "other.ply").write_bytes(before)
     (run.folder / "link.ply").symlink_to("scene.ply")
-    failed(run(*command.split(), "--overwrite"), 2, "is an input")
+    failed(here(*command.split(), "--overwrite"), 2, "is an input")
     assert scene.read_bytes() == before == (run.folder / "other.ply").read_bytes()
     assert sorted(p.name for p in run.folder.iterdir()) == ["link.ply", "other.ply", "scene.ply"]
 
 
-def test_a_run_that_is_refused_makes_no_folder(run, make_scene):
+def test_a_run_that_is_refused_makes_no_folder(run, here, make_scene):
     gscli.write(run.folder / "points.ply", GaussianCloud(make_scene(100).rows[["x", "y", "z"]]))
     methods = ["--method", "one-per-grid", "--method", "half-density"]
     for option in (["--target", "99999999"], ["--pick", "opacity"]):
-        result = run("resample", "points.ply", "--out-dir", "new", "--index", "rows", *methods, *option)
+        result = here("resample", "points.ply", "--out-dir", "new", "--index", "rows", *methods, *option)
         assert result.returncode in (2, 3)
         assert [p.name for p in run.folder.iterdir()] == ["points.ply"]
 
 
 @pytest.mark.parametrize("name", ["n" * 300 + ".ply", "n" * 300])
-def test_too_long_a_name_is_one_line(run, scene, name):
-    failed(run("info", name), 3, "File name too long")
-    failed(run("resample", name, "out.ply"), 3, "File name too long")
-    failed(run("resample", "scene.ply", name + ".ply"), 1, "File name too long")
-    failed(run("resample", "scene.ply", "out.ply", "--report", name), 1, "File name too long")
+def test_too_long_a_name_is_one_line(run, here, scene, name):
+    failed(here("info", name), 3, "File name too long")
+    failed(here("resample", name, "out.ply"), 3, "File name too long")
+    failed(here("resample", "scene.ply", name + ".ply"), 1, "File name too long")
+    failed(here("resample", "scene.ply", "out.ply", "--report", name), 1, "File name too long")
     assert not (run.folder / "out.ply").exists()
 
 
@@ -215,11 +224,11 @@ def bad_files(folder):
         "flat.ply": ["flat.ply", "y, z"],
     }.items(),
 )
-def test_a_file_that_is_no_scene_is_one_line_and_exit_3(run, name, words):
+def test_a_file_that_is_no_scene_is_one_line_and_exit_3(run, here, name, words):
     bad_files(run.folder)
     before = sorted(p.name for p in run.folder.iterdir())
-    failed(run("resample", name, "out.ply"), 3, *words)
-    failed(run("info", name), 3, *words)
+    failed(here("resample", name, "out.ply"), 3, *words)
+    failed(here("info", name), 3, *words)
     assert sorted(p.name for p in run.folder.iterdir()) == before
 
 
@@ -242,37 +251,37 @@ def test_a_file_that_is_no_scene_is_one_line_and_exit_3(run, name, words):
     ],
     ids=str,
 )
-def test_refusals_have_their_exit_codes_and_write_nothing(run, scene, args, code):
+def test_refusals_have_their_exit_codes_and_write_nothing(run, here, scene, args, code):
     if args == ["--device", "cuda"]:
         torch = pytest.importorskip("torch")
         if torch.cuda.is_available():
             pytest.skip("there is a GPU")
-    failed(run("resample", "scene.ply", "out.ply", *args), code)
+    failed(here("resample", "scene.ply", "out.ply", *args), code)
     assert [p.name for p in run.folder.iterdir()] == ["scene.ply"]
 
 
 @pytest.mark.parametrize(
     "args", [["--ratio", "a:b"], ["--origin", "1,2"], ["--method", "third"], ["--seed", "x"], ["--nope"]]
 )
-def test_values_that_do_not_parse_are_usage_errors(run, scene, args):
-    result = run("resample", "scene.ply", "out.ply", *args)
+def test_values_that_do_not_parse_are_usage_errors(here, scene, args):
+    result = here("resample", "scene.ply", "out.ply", *args)
     assert result.returncode == 2
     assert b"Traceback" not in result.stderr
 
 
-def test_two_documents_do_not_share_stdout(run, scene):
-    failed(run("resample", "scene.ply", "-", "--json"), 2, "stdout")
+def test_two_documents_do_not_share_stdout(here, scene):
+    failed(here("resample", "scene.ply", "-", "--json"), 2, "stdout")
 
 
-def test_an_existing_output_needs_leave(run, scene):
+def test_an_existing_output_needs_leave(run, here, scene):
     (run.folder / "out.ply").write_text("precious")
-    failed(run("resample", "scene.ply", "out.ply"), 4, "out.ply: exists already; add --overwrite")
+    failed(here("resample", "scene.ply", "out.ply"), 4, "out.ply: exists already; add --overwrite")
     assert (run.folder / "out.ply").read_text() == "precious"
-    assert run("resample", "scene.ply", "out.ply", "--overwrite").returncode == 0
+    assert here("resample", "scene.ply", "out.ply", "--overwrite").returncode == 0
 
 
-def test_an_unknown_command_suggests_the_nearest(run):
-    result = run("resampel")
+def test_an_unknown_command_suggests_the_nearest(here):
+    result = here("resampel")
     assert result.returncode == 2
     assert b"did you mean resample?" in result.stderr
 
