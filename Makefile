@@ -4,7 +4,7 @@
 #   make test              every check: format, lint, types, tests
 #   make lint              the checks that take seconds
 #   make oldest            test what touches NumPy and Click with Python 3.10 and the oldest versions that
-#                          pyproject.toml allows; skipped where there is no such Python, unless CI is set
+#                          pyproject.toml allows, by fewer cases; skipped where there is no such Python, unless CI is set
 #   make newest            the same with Python 3.13 and the newest versions
 #   make sanitized         the tests of compiled kernels with those built to notice bad memory and undefined behaviour
 #   make docs              write docs/library.md, run the examples of README and docs and write what they print, draw pictures
@@ -18,6 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml $(wildcard gscli/_core/*.[ch])
 SCENE ?=
 ARGS ?=
+TWO_CORES := -n 2 --dist worksteal # tests of a file stay together, and with them what they share
 CHECKED := build/sanitized
 COMPILED := tests/_core tests/neighbors/test_kdtree_engine.py tests/neighbors/test_several.py \
 	tests/rasterizers $(foreach name,cells cellsize columns images kd_tree marks merging picks quantising radix splatting,tests/kernels/test_$(name).py)
@@ -32,7 +33,7 @@ demo: $(VENV)/core
 	$(BIN)/gscli demo $(if $(SCENE),"$(SCENE)")
 
 test: lint
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest $(TWO_CORES) $(ARGS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
@@ -41,7 +42,7 @@ lint: $(VENV)/dev
 
 oldest newest: $(VENV)/dev
 	$(BIN)/nox --$(if $(CI),error,no-error)-on-missing-interpreters \
-		--session 'tests-$(if $(filter oldest,$@),3.10,3.13)(core, $@)' -- -m 'not once' $(VERSIONED) $(ARGS)
+		--session 'tests-$(if $(filter oldest,$@),3.10,3.13)(core, $@)' -- -m 'not once' --each-value 2 $(VERSIONED) $(ARGS)
 
 sanitized: $(VENV)/dev
 	rm -rf $(CHECKED)
@@ -52,7 +53,7 @@ sanitized: $(VENV)/dev
 		$(CURDIR)/$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet build_ext --inplace
 	cd $(CHECKED) && export CI= ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" && \
 		$(CURDIR)/$(BIN)/python -c "from gscli import _core; assert _core.available(), _core.trouble()" && \
-		$(CURDIR)/$(BIN)/python -m pytest -n 2 -m 'not uncompiled' $(COMPILED) $(ARGS)
+		$(CURDIR)/$(BIN)/python -m pytest $(TWO_CORES) -m 'not uncompiled' $(COMPILED) $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/python tests/update_library.py

@@ -44,4 +44,4 @@ def tests(session: nox.Session, extra: str, versions: str) -> None:
     env = {"CI": ""} if extra == "test" else {}
     if versions == "oldest":
         env |= {"CI": "", "GSCLI_CORE": "0"}  # as where there is no C compiler
-    session.run("python", "-m", "pytest", "-n", "2", *session.posargs, env=env)
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "worksteal", *session.posargs, env=env)

@@ -4,10 +4,12 @@ import inspect
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable, Generator
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -47,6 +49,31 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, Any, Any]:
     return present_in_ci((yield))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--each-value",
+        type=int,
+        metavar="TIMES",
+        help="Of tests that try products of parameters run as few cases as have each value this often.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out cases of which every value is in enough others, chosen evenly and always the same."""
+    if (times := config.getoption("each_value")) is None:
+        return
+    counts: Counter[tuple[str, str, int]] = Counter()
+    kept = set()
+    for item in sorted(items, key=lambda item: crc32(item.nodeid.encode())):
+        values = item.callspec.params if hasattr(item, "callspec") else {}
+        keys = [(item.nodeid.partition("[")[0], name, id(value)) for name, value in values.items()]
+        if not keys or min(counts[key] for key in keys) < times:
+            counts.update(keys)
+            kept.add(item)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 def pytest_configure() -> None:

@@ -1,8 +1,9 @@
-"""In CI nothing that a test needs may be missing in silence."""
+"""In CI nothing that a test needs may be missing in silence; and what is left out there is tried in part."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,48 @@ def test_what_is_missing_fails_in_ci_and_is_skipped_elsewhere(in_ci: bool, tmp_p
         assert done.stdout.count("CI has to bring it") == 3
     else:
         assert counted == "1 passed, 4 skipped, 1 xfailed"
+
+
+PRODUCT = """
+import pytest
+
+@pytest.fixture(params=["x", "y"])
+def letter(request):
+    return request.param
+
+@pytest.mark.parametrize("number", range(10))
+def test_products(letter, number):
+    print(letter, number)
+
+@pytest.mark.parametrize("number", range(3))
+def test_lists(number):
+    pass
+
+def test_alone():
+    pass
+"""
+
+
+@pytest.mark.parametrize(("times", "most"), [(1, 11), (2, 20)])
+def test_each_value_of_a_product_is_tried_as_often_as_asked_for(
+    times: int, most: int, tmp_path: Path
+) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import pytest_addoption, pytest_collection_modifyitems\n"
+    )
+    (tmp_path / "test_some.py").write_text(PRODUCT)
+    done = subprocess.run(
+        [*(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", f"--rootdir={tmp_path}")]
+        + ["--each-value", str(times), str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tried = re.findall(r"test_products\[(\w)-(\d)\] PASSED", done.stdout)
+    assert {number for _, number in tried} == set("0123456789")
+    assert {letter for letter, _ in tried} == {"x", "y"}
+    assert 10 * times <= len(tried) <= most
+    assert len(re.findall(r"test_lists\[\d\] PASSED", done.stdout)) == 3
+    assert "test_alone PASSED" in done.stdout

@@ -563,6 +563,7 @@ def test_an_output_may_not_take_the_place_of_the_records(folder: Path) -> None:
     assert (done.exit_code, "is where records go" in done.stderr) == (2, True)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"fingerprint": 1}', "garbage"])
 def test_a_record_or_plan_that_was_edited_is_made_anew(folder: Path, text: str) -> None:
     words = ("resample", "scenes/*.ply", "--out-dir", "out", "--workers", "1")
@@ -673,6 +674,7 @@ def files_of(levels: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.once
 @pytest.mark.compiled
 @pytest.mark.parametrize("more", [(), ("--to", "sog", "--allow-lossy")], ids=["files", "streamed"])
 def test_levels_are_made_in_a_batch_as_one_by_one(folder: Path, more: tuple[str, ...]) -> None:

@@ -145,6 +145,7 @@ def test_what_the_help_calls_a_file_is_one_by_its_type() -> None:
             assert is_path == bool(words & set(re.findall("[A-Z]+", called))), called
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("operation", "name"), each(paths.Input, paths.Pattern))
 def test_an_input_of_a_job_file_lies_beside_it(finished: Path, operation: str, name: str) -> None:
     folder = finished / operation / "job"
@@ -152,6 +153,7 @@ def test_an_input_of_a_job_file_lies_beside_it(finished: Path, operation: str, n
     assert str(folder / file) in [read["path"] for read in record(folder)["inputs"]]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("operation", "name"), each(paths.Output))
 def test_an_output_of_a_job_file_is_a_folder_beside_it(finished: Path, operation: str, name: str) -> None:
     folder = finished / operation / "job"
@@ -159,11 +161,13 @@ def test_an_output_of_a_job_file_is_a_folder_beside_it(finished: Path, operation
     assert not (finished / operation / "elsewhere" / value(operation, name)).exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("operation", operations.NAMES)
 def test_a_job_moves_together_with_its_files(job: Path, operation: str) -> None:
     assert resumed(operation, job)["skipped"] == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("operation", "name"), each(paths.Input, paths.Pattern))
 def test_what_depends_on_a_file_that_changed_is_done_again(
     job: Path, tmp_path: Path, operation: str, name: str
@@ -177,6 +181,7 @@ def test_what_depends_on_a_file_that_changed_is_done_again(
     assert resumed(operation, job)["skipped"] == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("operation", "name"), each(paths.Output))
 def test_an_output_that_is_gone_is_written_again(job: Path, operation: str, name: str) -> None:
     folder = job / value(operation, name)
@@ -212,6 +217,7 @@ def test_the_word_before_a_file_is_completed_too() -> None:
     assert paths.PAIR.shell_complete(click.Context(command), None, "rows:") == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("operation", ["compare"])
 def test_pairs_without_a_file_are_words(job: Path, operation: str) -> None:
     text = (job / "compare.yaml").read_text()
@@ -223,6 +229,7 @@ def test_pairs_without_a_file_are_words(job: Path, operation: str) -> None:
     assert (done.exit_code, "is none of nearest, rows, index:FILE" in done.stderr) == (2, True)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("operation", ["compare"])
 def test_a_file_that_every_input_needs_is_missed_before_anything_runs(job: Path, operation: str) -> None:
     before = record(job)
@@ -232,6 +239,7 @@ def test_a_file_that_every_input_needs_is_missed_before_anything_runs(job: Path,
     assert record(job) == before
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("operation", ["resample", "verify"])
 def test_a_grid_is_not_looked_for_in_the_current_folder(job: Path, operation: str) -> None:
     (job / "cells.npy").unlink()

@@ -468,6 +468,7 @@ def test_a_deflate_stream_that_ends_within_a_match_is_read_whole(tmp_path):
         assert b"".join(Zip(archive, "a zip").pieces("a")) == body
 
 
+@pytest.mark.once
 def test_pipes_commands_and_batches_take_zips(tmp_path, ply):
     zipped(tmp_path / "one.zip", {"a/scene.ply": ply, "README.md": b"x"})
     several = zipped(tmp_path / "several.zip", {"a/1.ply": ply, "a/2.ply": ply})
@@ -512,6 +513,7 @@ def test_no_format_claims_a_plain_zip(tmp_path, ply):
     assert [form.name for form in FORMATS if form.sniff(head)] == []
 
 
+@pytest.mark.once
 def test_every_command_says_which_file_of_a_zip_it_read(tmp_path, make_scene, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gscli.write("a.ply", make_scene(40, 1))

@@ -61,6 +61,7 @@ def run(script: str, *args: str | Path) -> None:
     assert process.returncode == 0, said
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ask", [POOL, EXECUTOR, BARE], ids=["pool", "executor", "fork"])
 @pytest.mark.parametrize("engine", ["faiss", "kdtree", "torch-tree"])  # CUDA survives no fork
 def test_a_forked_process_finds_what_its_parent_does(engine: str, ask: str) -> None:
