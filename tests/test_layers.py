@@ -198,7 +198,7 @@ def test_no_module_reaches_into_another_package() -> None:
 
 
 def test_only_the_command_line_prints_and_exits() -> None:
-    assert [f"gscli/{m}:{line}" for m in each("cli") for line in ends_or_prints(text(m))] == []
+    assert [f"gscli/{m}:{line}" for m in each("cli", "__main__") for line in ends_or_prints(text(m))] == []
 
 
 def test_only_the_device_module_asks_torch_about_gpus() -> None:
