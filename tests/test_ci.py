@@ -87,8 +87,10 @@ def test_each_value_of_a_product_is_tried_as_often_as_asked_for(
     )
     (tmp_path / "test_some.py").write_text(PRODUCT)
     done = subprocess.run(
-        [*(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", f"--rootdir={tmp_path}")]
-        + ["--each-value", str(times), str(tmp_path)],
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v"),
+            *("--each-value", str(times), f"--rootdir={tmp_path}", str(tmp_path)),
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import pkgutil
 import re
 from pathlib import Path
@@ -121,8 +122,9 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
     return "*i64" if name in INT64 else "*i32"
 
 
-@pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize(
+    ("name", "capability"), zip(COMPILED, itertools.cycle([80, 90]), strict=False), ids=str
+)
 def test_no_product_is_fused_with_a_sum(name: str, capability: int) -> None:
     assert FUSED.findall(compiled(name, capability, enable_fp_fusion=False)) == []
 
