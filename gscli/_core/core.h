@@ -162,6 +162,12 @@ EXPORT void merge_pairs(blob *blobs, float *colors, int64_t width, partner *part
                         int64_t wanted, fate *fates, held *held, int32_t *rooms, int32_t *ends, merged *merges,
                         int64_t *done);
 
+// ---- shapes.c: columns one after the other, each of `count` numbers
+EXPORT void exponentials(const double *x, int64_t count, double *out);
+EXPORT void logarithms(const double *x, int64_t count, double *out);
+EXPORT void covariances_of_axes(const double *scales, const double *rotations, int64_t count, double *out);
+EXPORT void axes_of_covariances(const double *covariances, int64_t count, double *variances, double *rotations);
+
 // ---- raster.c: see kernels/splatting.py for what the arrays hold
 #define TILE_WIDTH 32
 #define TILE_HEIGHT 16

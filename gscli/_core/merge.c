@@ -3,6 +3,7 @@
 #include "lanes.h"
 #include "merge.h"
 #define FOR(name) name##_plain
+#include "elementary.h"
 #include "merge_steps.h"
 #undef FOR
 

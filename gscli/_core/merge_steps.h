@@ -2,31 +2,12 @@
 
 #define COLOR 2.0 // what a squared difference of harmonics counts beside a logarithm
 #define SMALLEST 1e-42
-#define LN2 0.69314718055994530942
-#define ROOT_HALF 0.70710678118654757
 #define FEW 96 // pairs whose losses are found at a time, or as many more as a row has
 #define FILLED(count) ((count) + DOUBLES - 1) // room for pairs and for what fills up a vector
 
 typedef struct { // of each lane another Gaussian's
     doubles mean[3], covariance[6], spread, weight, lost;
 } FOR(blobs);
-
-// Natural logarithms of positive normal numbers.
-static inline doubles FOR(log_near)(doubles x)
-{
-    const quads bits = (quads)x;
-    doubles exponent = (doubles)(bits >> 52 | (quads)all_doubles(0x1p52)) - (0x1p52 + 1022); // 2^52 + a whole number: its bits
-    x = (doubles)((bits & 0x000fffffffffffffu) | 0x3fe0000000000000u);
-    const longs small = x < ROOT_HALF;
-    x = pick_doubles(small, x * 2, x), exponent = pick_doubles(small, exponent - 1, exponent);
-    const doubles s = (x - 1) / (x + 1), square = s * s;
-    doubles series = all_doubles(1.0 / 17);
-    series = series * square + 1.0 / 15, series = series * square + 1.0 / 13;
-    series = series * square + 1.0 / 11, series = series * square + 1.0 / 9;
-    series = series * square + 1.0 / 7, series = series * square + 1.0 / 5;
-    series = series * square + 1.0 / 3, series = series * square + 1.0;
-    return exponent * LN2 + 2 * (s * series);
-}
 
 static inline doubles FOR(spread_of)(const doubles *m)
 {

@@ -1,7 +1,7 @@
 """Covariances of Gaussians: out of axes and rotations and back, and how large they are to look at.
 
 A covariance is six numbers, xx, xy, xz, yy, yz, zz; arrays are (6, N), one column a Gaussian, float64.
-Nothing here depends on the machine: see `gscli.kernels.elementary`.
+Nothing here depends on the machine, nor on whether kernels are compiled: see `gscli.kernels.elementary`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from . import quaternions
 
 Array = npt.NDArray[Any]
 
 SWEEPS = 8  # of Jacobi's method: three axes are apart to the last bit by then
 PAIRS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
+
+_OF_AXES = _core.Kernel("covariances_of_axes", np.float64, np.float64, int, np.float64)
+_AXES = _core.Kernel("axes_of_covariances", np.float64, int, np.float64, np.float64)
 
 
 def of_axes(scales: Array, rotations: Array) -> Array:
@@ -25,6 +29,10 @@ def of_axes(scales: Array, rotations: Array) -> Array:
     Args:
         scales: (3, N) standard deviations. rotations: (4, N) w x y z, of any length but zero.
     """
+    if _core.available():
+        out = np.empty((6, scales.shape[1]))
+        _OF_AXES(*(_core.laid_out(np.asarray(x, np.float64)) for x in (scales, rotations)), out.shape[1], out)
+        return out
     turns = quaternions.rows(*(rotations / np.sqrt((rotations * rotations).sum(0))))
     a = [[turn * scale for turn, scale in zip(row, scales, strict=True)] for row in turns]
     return np.stack([
@@ -56,6 +64,10 @@ def axes(covariances: Array) -> tuple[Array, Array]:
     Returns:
         (3, N) variances, 0 at least; (4, N) unit quaternions, w first.
     """
+    if _core.available():
+        variances, rotations = (np.empty((rows, covariances.shape[1])) for rows in (3, 4))
+        _AXES(_core.laid_out(np.asarray(covariances, np.float64)), covariances.shape[1], variances, rotations)
+        return variances, rotations
     a, b, c, d, e, f = covariances.copy()
     matrix = [[a, b, c], [b, d, e], [c, e, f]]
     zero, one = np.zeros_like(a), np.ones_like(a)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from gscli import _core
 from gscli.kernels import covariances
 
 
@@ -54,3 +55,18 @@ def test_a_footprint_is_what_one_sees_of_a_gaussian_from_all_sides() -> None:
     cofactors = np.linalg.det(matrices)[:, None, None] * np.linalg.inv(matrices)
     seen = np.einsum("wi,nij,wj->nw", ways, cofactors, ways)  # determinants of the projected covariances
     np.testing.assert_allclose(covariances.footprint(six), np.sqrt(seen.mean(1)), rtol=0.01)
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 1001])
+def test_compiled_kernels_give_the_same_bits(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scales, turns = some(count, 3.0)
+    scales[:, ::7], scales[2, ::5] = scales[0, ::7], 1e-30  # spheres, and discs
+    turns[1:, ::11] = 0
+    odd = np.array([[0] * 6, [1] * 6, [4, 0, 0, 1, 0, 0], [1e60, 3e59, 0, 1, 0, 1e-14]], np.float64).T
+    six = covariances.of_axes(scales, turns)
+    compiled = [six, *covariances.axes(six), *covariances.axes(odd)]
+    monkeypatch.setattr(_core, "available", lambda: False)
+    plain = [covariances.of_axes(scales, turns), *covariances.axes(six), *covariances.axes(odd)]
+    for one, other in zip(compiled, plain, strict=True):
+        np.testing.assert_array_equal(one, other)

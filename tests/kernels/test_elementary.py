@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from gscli import fields
+from gscli import _core, fields
 from gscli.kernels import elementary
 
 
@@ -33,3 +34,19 @@ def test_sines_and_cosines_are_some() -> None:
     np.testing.assert_allclose(sine, np.sin(x), rtol=0, atol=1e-15)
     np.testing.assert_allclose(cosine, np.cos(x), rtol=0, atol=1e-15)
     assert np.isnan(elementary.sine_and_cosine([np.nan, np.inf])).all()
+
+
+@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 1001])
+def test_compiled_kernels_give_the_same_bits(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = [np.nan, np.inf, -np.inf, 0.0, -0.0, 700.0, -700.0, 1e300, 5e-324]
+    wide = np.concatenate([odd, np.random.default_rng(0).normal(0, 100, 1001)])[:count]
+    positive = np.exp(np.random.default_rng(1).normal(0, 100, 2 * count)).reshape(2, count)
+    ranges = (wide, wide[::2], positive, positive.T, np.abs(wide))  # the last has logarithms of no number
+    with np.errstate(all="ignore"):
+        compiled = [of(x) for of in (elementary.exp, elementary.log, elementary.sigmoid) for x in ranges]
+        monkeypatch.setattr(_core, "available", lambda: False)
+        plain = [of(x) for of in (elementary.exp, elementary.log, elementary.sigmoid) for x in ranges]
+    for one, other in zip(compiled, plain, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_array_equal(one, other)
