@@ -1,13 +1,13 @@
 """A look at a scene: small pictures from a few cameras, and how much of each Gaussian they show.
 
-From some of the cameras there are larger pictures too: how large merged Gaussians had best be does not show
-in small ones, in which every edge is blurred.
+From some of the cameras there are halves of larger pictures too: how large merged Gaussians had best be does
+not show in small ones, in which every edge is blurred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,7 @@ SIDE = 160  # pixels: of a picture, or of a square that has as many
 VIEWS, FEW = 10, 8  # how many, where less than `PART` of the rows stay, and where more do
 PART = 0.4
 FROM_FILE = 24  # how many of the cameras of a file
-LARGE, LARGE_SIDE = 4, 400  # how many larger pictures, and their pixels
+LARGE, LARGE_SIDE = 4, 400  # how many larger pictures, and the pixels of which half of them are
 DAMPING = 2.0  # pixels that a row is taken to fill beside those it does
 BOLDEST = 0.5  # change of a colour
 BACKGROUNDS = BLACK, WHITE = 0.0, 1.0  # greys
@@ -56,7 +56,7 @@ class Look:
 
     @cached_property
     def large(self) -> tuple[tuple[Camera, Picture], ...]:
-        """Some of the cameras with larger pictures, and what these show: drawn when they are asked for."""
+        """Some of the cameras with halves of larger pictures, and what these show: drawn when asked for."""
         scene = drawn(self.cloud, self.name, self.engine)
         return tuple((camera, scene.draw(camera)) for camera in enlarged(self.cameras))
 
@@ -154,8 +154,17 @@ def small(cameras: Sequence[Camera], views: int, pixels: int) -> list[Camera]:
 
 
 def enlarged(cameras: Sequence[Camera]) -> list[Camera]:
-    """Some of the cameras of a look, with larger pictures."""
-    return [camera.resized(*_sides(camera, LARGE_SIDE * LARGE_SIDE)) for camera in _spread(cameras, LARGE)]
+    """Some of the cameras of a look, with larger pictures: the right half, the left, the lower, the upper."""
+    large = [camera.resized(*_sides(camera, LARGE_SIDE * LARGE_SIDE)) for camera in _spread(cameras, LARGE)]
+    return [half(camera, place % 4) for place, camera in enumerate(large)]
+
+
+def half(camera: Camera, which: int) -> Camera:
+    """The right half of a picture, the left, the lower or the upper; of odd sides they share a line."""
+    wide, tall = camera.width, camera.height
+    if which < 2:
+        return replace(camera, width=wide - wide // 2, cx=camera.cx - (1 - which) * (wide // 2))
+    return replace(camera, height=tall - tall // 2, cy=camera.cy - (3 - which) * (tall // 2))
 
 
 def _spread(cameras: Sequence[Camera], views: int) -> list[Camera]:

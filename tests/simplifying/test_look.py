@@ -64,3 +64,28 @@ def test_of_many_cameras_some_are_taken_evenly_and_their_pictures_made_small() -
     few: list[Camera] = look.small(cameras[:3], 24, 1 << 40)
     assert [camera.name for camera in few] == ["0", "1", "2"]
     assert few[0].width == 1600
+
+
+def test_larger_pictures_are_halves_of_what_is_looked_at() -> None:
+    """Each half of odd sides has the line between both, and shows what the whole picture does there."""
+    given = scene.make(
+        800
+    )  # of small Gaussians: footprints of large ones are bounded by how far out they are
+    small = given.with_columns({name: given[name] - np.float32(2) for name in fields.SCALE})
+    odd, drawn = replace(ORBIT, width=81, height=61), look.drawn(small, "scene", ENGINE)
+    whole = drawn.draw(odd).color
+    assert whole is not None
+    assert whole.std() > 0.01
+    parts: list[tuple[slice, ...]] = [
+        (slice(None), slice(40, None)),
+        (slice(None), slice(41)),
+        (slice(30, None),),
+        (slice(31),),
+    ]
+    for which, part in enumerate(parts):
+        found = drawn.draw(look.half(odd, which)).color
+        assert found is not None
+        assert (np.abs(found - whole[part]) < 1e-3).mean() > 0.99
+    narrow = replace(ORBIT, width=1, height=1)
+    assert {(each.width, each.height) for each in map(look.half, [narrow] * 4, range(4))} == {(1, 1)}
+    assert len(look.enlarged([ORBIT] * 9)) == 4
