@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..kernels import merging, morton, parallel
+from ..kernels import merging, morton, parallel, structured
 from ..neighbors import knn
+from ..runtime import memory
 from . import boxes
 from .gaussians import Gaussians
 
@@ -91,7 +92,10 @@ class _Rows:
         order = morton.order_of(points)  # neighbours lie side by side in memory
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))
-        return cls(rows[order], points[order], gaussians.blobs(rows, weights[rows], places))
+        found = cls(rows[order], points[order], gaussians.blobs(rows, weights[rows], places))
+        structured.release_pages(gaussians.cloud.rows)
+        memory.give_back()  # what they were gathered in
+        return found
 
     @classmethod
     def together(cls, parts: list[_Rows]) -> _Rows:

@@ -8,10 +8,12 @@ from typing import Any
 
 from ..cameras import Camera, digest
 from ..cloud import GaussianCloud
+from ..kernels import structured
 from ..progress import Timings, Track
 from ..rasterizers import Chosen, Drawable, Picture
 from ..rendering.metrics import Alike, Likeness, Psnr
 from ..rendering.views import Views, find, wanted
+from ..runtime import memory
 from . import look
 
 VIEWS, SIDE = 8, 480  # pixels of a picture, or of a square that has as many
@@ -41,7 +43,10 @@ class Judged:
 def from_where(cloud: GaussianCloud, name: str, given: Sequence[Camera] | None) -> Views:
     """The cameras of an orbit, or some of those given."""
     if given is None:
-        return find(wanted(VIEWS, SIDE), cloud, name)
+        found = find(wanted(VIEWS, SIDE), cloud, name)
+        structured.release_pages(cloud.rows)
+        memory.give_back()  # what told which way is up
+        return found
     some = tuple(look.small(given, VIEWS, SIDE * SIDE))
     return Views(some, digest(some), None, wanted())
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy.typing as npt
 
 from ..cloud import GaussianCloud
+from ..kernels import structured
 from ..progress import Timings, Track
+from ..runtime import memory
 from . import clusters, look
 from .clusters import Clusters
 from .gaussians import Gaussians, other_columns
@@ -60,7 +62,9 @@ class Maker:
 
     def hierarchy(self, least: int) -> Hierarchy:
         """The merges that leave `least` rows, one after the other."""
-        return hierarchy(self.gaussians, self.weights, least, sparing=self.sparing)
+        found = hierarchy(self.gaussians, self.weights, least, sparing=self.sparing)
+        memory.give_back()  # what was merged
+        return found
 
     def merged(self, found: Clusters) -> Merged:
         """The scene whose rows are these clusters, as nobody has looked at it yet."""
@@ -76,6 +80,8 @@ class Maker:
         with timings.stage("merge", track):
             found = Clusters.of(roots, self.weights)
             merged = self.merged(found)
+            structured.release_pages(self.gaussians.cloud.rows)
+            memory.give_back()  # what means were taken in
         if self.seen is None or not len(found.merged):
             return Made(merged.cloud, found, None)
         with timings.stage("fit", track):
@@ -85,4 +91,6 @@ class Maker:
                 merged.grow(growth)
             if len(found.chosen) < look.PART * len(self.gaussians.cloud):
                 merged.settle(self.seen, self.name)
+            structured.release_pages(self.gaussians.cloud.rows)
+            memory.give_back()  # what both were drawn in
         return Made(merged.cloud, found, growth)
