@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 11 // of the arguments below; __init__.py has the same
+#define REVISION 12 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -52,6 +52,19 @@ EXPORT void quantise(const uint8_t *rows, int64_t count, int64_t stride, const i
                      int64_t columns, uint8_t *bytes, uint32_t *odd);
 EXPORT void look_up(uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const int64_t *tables,
                     int64_t columns, const float *values, const uint8_t *bytes);
+
+// ---- activated.c: what numbers of splats mean, and back, worked out in float64 and bounded by low and high
+EXPORT void exp_f32(const float *logs, int64_t count, float *out);
+EXPORT void sigmoid_f32(const float *logits, int64_t count, float *out);
+EXPORT void log_f32(const float *lengths, int64_t count, double low, float *out);
+EXPORT void logit_f32(const float *shares, int64_t count, double low, double high, float *out);
+// Quaternions of length one, where it is not nearly so; their components in another order, times factors. odd: whether a
+// length is beyond float32.
+EXPORT void unit_f32(const float *quaternions, int64_t count, double nearly, const int64_t *order, const float *factors,
+                     float *out, uint32_t *odd);
+// Three bytes of linear light for grey + by * colour, by a table of 1024 shades, and one for a share.
+EXPORT void shade_f32(const float *colours, const float *shares, int64_t count, double grey, double by, const uint8_t *light,
+                      uint8_t *out);
 
 // ---- picks.c
 EXPORT void keep_smallest(const int32_t *order, const int64_t *offsets, const int64_t *k, const uint32_t *keys,

@@ -12,18 +12,18 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import InputError
-from ..kernels.columns import put_signed, spread
+from ..kernels import activations
+from ..kernels.columns import spread
 from . import _rows
 from ._turn import Signs, half_turn
 
 Array = npt.NDArray[Any]
-Made = Mapping[str, Array]  # of the same rows what attributes before it have, and some columns as they are
+Made = Mapping[str, Array]  # what attributes before it have, and columns by the first of several
 Encode = Callable[[GaussianCloud, int, Made], Array]  # of a block of rows, the first of which has a number
 
 QUATERNION = (*fields.ROTATION[1:], fields.ROTATION[0])  # x y z w
 FLOAT_ENDS = 2.0**-151, 1 - 2.0**-26  # 0 and 1 in float32, with finite logits
 _UNIT = 5e-3  # normals that are longer or shorter by more are none
-_NEARLY_UNIT = 2.0**-22  # what float32 leaves of lengths of one
 _EXACT_INTEGER = 2**24  # a float32 holds every integer up to here
 
 
@@ -91,43 +91,30 @@ def finite(values: Array, cloud: GaussianCloud, names: Sequence[str], first: int
 
 def lengths(cloud: GaussianCloud, first: int, made: Made) -> Array:
     """(n, 3) float32: scales as lengths."""
-    out = np.empty((len(cloud), 3), np.float32)
-    with np.errstate(all="ignore"):
-        for place, plane in enumerate(_planes(cloud, fields.SCALE, made)):
-            out[:, place] = np.exp(plane, dtype=np.float64)
-    return finite(out, cloud, fields.SCALE, first)
+    return finite(activations.exp(_table(cloud, fields.SCALE, made)), cloud, fields.SCALE, first)
 
 
 def opacities(cloud: GaussianCloud, first: int, made: Made) -> Array:
     """(n, 1) float32: opacities from 0 to 1."""
-    (logits,) = _planes(cloud, (fields.OPACITY,), made)
-    alpha = fields.sigmoid(logits).astype(np.float32)[:, None]
+    alpha = activations.sigmoid(_table(cloud, (fields.OPACITY,), made))
     return finite(alpha, cloud, (fields.OPACITY,), first)
 
 
 def rotations(signs: Signs, cloud: GaussianCloud, first: int, made: Made) -> Array:
     """Components x y z w of length one; those that are, to within what float32 leaves, keep their bits."""
-    stored = _planes(cloud, fields.ROTATION, made)
-    with np.errstate(all="ignore"):
-        lengths = np.sqrt(sum(np.square(plane, dtype=np.float64) for plane in stored))
-        if lengths.size and not lengths.max() <= _rows.LARGEST:  # NaN is not
-            finite(np.stack(stored, axis=1).astype(np.float32), cloud, fields.ROTATION, first)
-    lengths[np.abs(lengths - 1.0) < _NEARLY_UNIT] = 1.0
-    missing = lengths == 0
-    lengths[missing] = 1.0
-    units = [(plane / lengths).astype(np.float32) for plane in stored]
-    units[0][missing] = 1.0  # as everywhere, no rotation
     order, factors = half_turn(signs)
-    out = np.empty((len(cloud), 4), np.float32)
-    for place, component in enumerate((1, 2, 3, 0)):
-        back = order.index(component)  # the inverse of what is read
-        put_signed(units[back], factors[back], out[:, place])
+    back = [order.index(component) for component in (1, 2, 3, 0)]  # the inverse of what is read
+    stored = _table(cloud, fields.ROTATION, made)
+    out, clean = activations.unit(stored, back, factors[back])
+    if not clean:
+        with np.errstate(all="ignore"):
+            finite(stored.astype(np.float32), cloud, fields.ROTATION, first)
     return out
 
 
-def _planes(cloud: GaussianCloud, names: Sequence[str], made: Made) -> list[Array]:
-    """Columns as native floats, each in one piece: those that are made already, if all of them are."""
-    return [made[name] for name in names] if set(names) <= made.keys() else [*cloud.columns(names)]
+def _table(cloud: GaussianCloud, names: Sequence[str], made: Made) -> Array:
+    """(n, len(names)) native floats of columns, in one piece: what is made of them already, if it is."""
+    return made[names[0]] if names[0] in made else np.ascontiguousarray(cloud.columns(names).T)
 
 
 def diffuse(cloud: GaussianCloud, first: int, made: Made) -> Array:
@@ -146,7 +133,7 @@ def logarithms(path: Path, lengths: Array, low: float = FLOAT_ENDS[0]) -> Array:
     if not (lengths >= 0).all():  # NaN fails too
         what = "has scales below zero or that are no numbers, where the format has lengths"
         raise InputError(what, path=path, remedy="its writer may have stored logarithms, as PLY has them")
-    return np.log(np.maximum(lengths, low, dtype=np.float64))
+    return activations.log(lengths, low)
 
 
 def logits(path: Path, opacities: Array, low: float = FLOAT_ENDS[0], high: float = FLOAT_ENDS[1]) -> Array:
@@ -157,4 +144,4 @@ def logits(path: Path, opacities: Array, low: float = FLOAT_ENDS[0], high: float
     """
     if not ((opacities >= 0) & (opacities <= 1)).all():
         raise InputError("has opacities beyond 0 to 1, where the format has none", path=path)
-    return fields.logit(np.clip(opacities.astype(np.float64), low, high))
+    return activations.logit(opacities, low, high)

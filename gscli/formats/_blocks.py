@@ -48,6 +48,10 @@ class Chosen:
         """(rows of the block, len(names)) float64; errors as of `gscli.formats._rows.planes`."""
         return self.gathered(part, lambda cloud: _rows.planes(cloud, names, first=self._numbers(part)))
 
+    def narrow(self, names: Sequence[str], part: slice) -> npt.NDArray[np.float32]:
+        """(rows of the block, len(names)) float32; errors as of `gscli.formats._rows.narrow`."""
+        return self.gathered(part, lambda cloud: _rows.narrow(cloud, names, first=self._numbers(part)))
+
     def quantised(self, names: Sequence[str], numbers: npt.ArrayLike, part: slice) -> npt.NDArray[np.uint8]:
         """(rows of the block, len(names)) bytes; see `gscli.formats._rows.quantised`."""
         return self.gathered(

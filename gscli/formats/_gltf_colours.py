@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import fields
+from ..kernels import activations
+
 Array = npt.NDArray[Any]
 
 NOTE = "colours are linear by the specification, and brought to sRGB"
@@ -43,10 +46,13 @@ def to_linear(bytes_of: Array) -> npt.NDArray[np.uint16]:
     return _light()[bytes_of]
 
 
-def to_bytes(rgb: Array) -> npt.NDArray[np.uint8]:
-    """Colours of any range, 0 to 1 in sRGB, as bytes of linear light, to within a 2048th before that."""
-    steps = np.clip(np.rint(rgb * 1023.0), 0, 1023).astype(np.intp)
-    return _coarse()[steps]
+def shown(colours: npt.NDArray[np.float32], opacities: npt.NDArray[np.float32]) -> Array:
+    """(n, 4) bytes of linear light, to within a 2048th of sRGB, and alpha: splats where they are points.
+
+    Args:
+        colours: (n, 3) first harmonics. opacities: (n, 1) from 0 to 1.
+    """
+    return activations.shade(colours, opacities, 0.5, fields.SH_C0, _coarse())
 
 
 @cache

@@ -5,7 +5,7 @@ One module: what an attribute is made of is told where the attribute is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .. import fields
 from ..cloud import GaussianCloud
 from ..containers.gltf import TYPES
-from ..kernels.columns import spread
+from ..kernels.columns import spreader
 from . import _gltf_colours, _rows
 from ._activated import Encode, Made, diffuse, finite, is_splats, lengths, normals_of, opacities, rotations
 from ._gltf_attributes import MOST, OPACITY, ROTATION, SCALE, coefficient, harmonics, rest
@@ -25,11 +25,8 @@ from ._turn import Signs, of_harmonics
 Array = npt.NDArray[Any]
 
 _COMPONENTS = {kind: code for code, kind in TYPES.items()}
-_ACTIVATED = (
-    *fields.ROTATION,
-    *fields.SCALE,
-    fields.OPACITY,
-)  # columns that attributes hold as what they mean
+_ACTIVATED = fields.ROTATION, fields.SCALE, (fields.OPACITY,)  # what attributes hold as what it means
+_FLOAT = np.dtype(np.float32)
 _AS = {"b1": "<u1", "u1": "<u1", "i1": "<i1", "u2": "<u2", "i2": "<i2"}  # attributes of one's own; else float
 
 
@@ -141,33 +138,37 @@ def attributes_of(cloud: GaussianCloud, signs: Signs) -> list[Attribute]:
     return out
 
 
-def encode(
-    attributes: Sequence[Attribute], cloud: GaussianCloud, first: int, room: npt.NDArray[np.float32]
-) -> dict[str, Array]:
-    """What attributes hold of a block of rows, by their names: (rows, width) each.
+def encoder(
+    attributes: Sequence[Attribute], cloud: GaussianCloud
+) -> Callable[[GaussianCloud, int, npt.NDArray[np.float32]], dict[str, Array]]:
+    """What makes of a block of rows of a cloud what attributes hold of it: by name, (rows, width) numbers.
 
-    Args:
-        first: the number of the block's first row, for messages.
-        room: as many floats as the block has values, for some of what is returned to lie in.
-
-    Raises:
-        GscliError: a value is not finite.
+    It takes the block, the number of its first row, for messages, and as many floats as the block has values,
+    for some of what is returned to lie in. It raises a GscliError where a value is not finite.
     """
     plain = {one.name: one.encode.columns for one in attributes if isinstance(one.encode, Plain)}
     taken = {name for columns in plain.values() for name, _ in columns}
-    stored = [name for name in _ACTIVATED if name in cloud.fields and name not in taken]
-    beside = [name for name in stored if cloud.rows.dtype[name] == np.float32]
-    groups = [*plain.values(), *([(name, 1.0)] for name in beside)]
-    tables, clean = spread(cloud.rows, groups, room)  # all that is stored, in one pass over the rows
-    made = dict(zip(plain, tables, strict=False))
-    if not clean:
-        for name, columns in plain.items():
-            finite(made[name], cloud, [column for column, _ in columns], first)
-    made |= {name: table[:, 0] for name, table in zip(beside, tables[len(plain) :], strict=True)}
-    for one in attributes:
-        if not isinstance(one.encode, Plain):
-            made[one.name] = one.encode(cloud, first, made)
-    return made
+    beside = [
+        names
+        for names in _ACTIVATED
+        if set(names) <= set(cloud.fields) - taken and {cloud.rows.dtype[name] for name in names} == {_FLOAT}
+    ]
+    groups = [*plain.values(), *([(name, 1.0) for name in names] for names in beside)]
+    take = spreader(cloud.rows.dtype, groups)  # all that is stored, in one pass over the rows
+    called = [*plain, *(names[0] for names in beside)]
+
+    def encode(block: GaussianCloud, first: int, room: npt.NDArray[np.float32]) -> dict[str, Array]:
+        tables, clean = take(block.rows, room)
+        made = dict(zip(called, tables, strict=True))
+        if not clean:
+            for name, columns in plain.items():
+                finite(made[name], block, [column for column, _ in columns], first)
+        for one in attributes:
+            if not isinstance(one.encode, Plain):
+                made[one.name] = one.encode(block, first, made)
+        return made
+
+    return encode
 
 
 def _bytes(name: str, cloud: GaussianCloud, first: int, made: Made) -> Array:
@@ -176,13 +177,7 @@ def _bytes(name: str, cloud: GaussianCloud, first: int, made: Made) -> Array:
 
 def _shown(cloud: GaussianCloud, first: int, made: Made) -> Array:
     """The colour and opacity of splats where they are shown as points."""
-    out = np.empty((len(cloud), 4), np.uint8)
-    with np.errstate(all="ignore"):
-        out[:, :3] = _gltf_colours.to_bytes(
-            np.float32(0.5) + np.float32(fields.SH_C0) * made[coefficient(0, 0)]
-        )
-        out[:, 3] = np.rint(np.float32(255.0) * made[OPACITY][:, 0])
-    return out
+    return _gltf_colours.shown(made[coefficient(0, 0)], made[OPACITY])
 
 
 def _colours(names: Sequence[str], cloud: GaussianCloud, first: int, made: Made) -> Array:

@@ -27,9 +27,9 @@ from ._activated import exact, is_splats, normals_of
 from ._blocks import Chosen
 from ._format import Loss
 from ._gltf_attributes import AXES, MOST
-from ._gltf_encode import Attribute, attributes_of, coloured, encode, own_of
+from ._gltf_encode import Attribute, attributes_of, coloured, encoder, own_of
 from ._gltf_nodes import POINTS, SPLATS, Placed
-from ._seekable import seekable
+from ._seekable import seekable, write_at
 
 Array = npt.NDArray[Any]
 
@@ -188,12 +188,12 @@ def _fill(
     Returns:
         (2, 3) float32, the least and the largest positions.
     """
-    rooms = parallel.Rooms(np.float32)
+    rooms, encode = parallel.Rooms(np.float32), encoder(attributes, chosen.cloud)
 
     def padded(part: slice) -> tuple[Array, list[Array]]:
         size = (part.stop - part.start) * len(chosen.cloud.fields)
         room = rooms.take(size)
-        made = chosen.gathered(part, lambda cloud: encode(attributes, cloud, part.start, room))
+        made = chosen.gathered(part, lambda cloud: encode(cloud, part.start, room))
         return room, [one.padded(made[one.name]) for one in attributes]
 
     bounds = np.array([[np.inf] * 3, [-np.inf] * 3], np.float32)
@@ -201,8 +201,7 @@ def _fill(
     for part, (room, pieces) in zip(parts, parallel.in_order(padded, parts), strict=True):
         at = start
         for one, piece in zip(attributes, pieces, strict=True):
-            stream.seek(at + part.start * one.step)
-            stream.write(piece.data)
+            write_at(stream, at + part.start * one.step, piece)
             at += len(chosen) * one.step
         bounds[0] = np.minimum(bounds[0], [column.min() for column in pieces[0].T])
         bounds[1] = np.maximum(bounds[1], [column.max() for column in pieces[0].T])

@@ -73,7 +73,7 @@ def writer(kind: np.dtype[Any]) -> Writer:
         told = shared(advance, len(cloud), len(chosen))
         with writing.replacing(path, overwrite=overwrite) as stream:
             for part in chosen.blocks():
-                stream.write(chosen.gathered(part, lambda block: _packed(block.rows, kind)).data)
+                stream.write(_packed(chosen, part, kind).data)
                 told(part.stop - part.start)
 
     def unsupported(cloud: GaussianCloud) -> list[Loss]:
@@ -85,13 +85,12 @@ def writer(kind: np.dtype[Any]) -> Writer:
     return Writer(write, unsupported)
 
 
-def _packed(rows: npt.NDArray[Any], kind: np.dtype[Any]) -> npt.NDArray[np.uint8]:
-    """The bytes of records that are made of rows."""
-    out = np.zeros(len(rows), kind)
-    with np.errstate(over="ignore"):  # what is too large is infinite
-        for name in kind.names or ():
-            if name in (rows.dtype.names or ()):
-                out[name] = rows[name]
+def _packed(chosen: Chosen, part: slice, kind: np.dtype[Any]) -> npt.NDArray[np.uint8]:
+    """The bytes of records that are made of some rows."""
+    out = np.zeros(part.stop - part.start, kind)
+    held = [name for name in kind.names or () if name in chosen.cloud.fields]
+    for name, values in zip(held, chosen.narrow(held, part).T, strict=True):
+        out[name] = values
     return out.view(np.uint8)
 
 

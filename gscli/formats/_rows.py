@@ -180,8 +180,8 @@ def quantised(
     return found
 
 
-def narrow(cloud: GaussianCloud, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """(N, len(names)) float32 of columns; what is infinite or no number stays so.
+def narrow(cloud: GaussianCloud, names: Sequence[str], *, first: int | Array = 0) -> npt.NDArray[np.float32]:
+    """(N, len(names)) float32 of columns; what is infinite or no number stays so. Arguments as of `planes`.
 
     Raises:
         GscliError: a finite value is beyond float32.
@@ -190,7 +190,7 @@ def narrow(cloud: GaussianCloud, names: Sequence[str]) -> npt.NDArray[np.float32
     beyond = np.isfinite(stored) & (np.abs(stored) > LARGEST)
     if beyond.any():
         row, column = (int(i[0]) for i in np.nonzero(beyond))
-        raise not_held(row, names[column], stored[row, column])
+        raise not_held(_number(first, row), names[column], stored[row, column])
     values: npt.NDArray[np.float32] = stored.astype(np.float32)
     return values
 

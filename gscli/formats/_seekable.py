@@ -6,7 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy.typing as npt
 
 from ..files import room
 
@@ -28,3 +30,12 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # closing tries again to write what did not fit
             spool.close()
+
+
+def write_at(stream: BinaryIO, at: int, array: npt.NDArray[Any]) -> None:
+    """Write a C-contiguous array at a place, past the buffer of a stream, which has to seek afterwards."""
+    raw: Any = getattr(stream, "raw", stream)
+    raw.seek(at)
+    left = array.data.cast("B") if array.size else memoryview(b"")
+    while left:
+        left = left[raw.write(left) :]

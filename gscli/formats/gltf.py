@@ -28,10 +28,10 @@ from ..containers.bytes import check_expansion, malformed, require_columns
 from ..containers.glb import MAGIC
 from ..containers.gltf import Gltf
 from ..files import axes as frames
-from ..kernels.columns import interleave
+from ..kernels.columns import interleaver
 from ..kernels.structured import release_pages
 from . import _gltf_colours
-from ._decoded import Decoded
+from ._decoded import BLOCK, Decoded
 from ._format import Format, Writer
 from ._gltf_attributes import AXES, Shape, pieces, shape
 from ._gltf_nodes import Placed, placed
@@ -42,6 +42,7 @@ from ._rows import splat_names
 Array = npt.NDArray[Any]
 _WHAT = "glTF"
 _AT_ONCE = 16  # primitives that are kept unpacked
+_LET_GO = 4  # blocks whose pages are let go of together: each time takes a call for each attribute
 _KEYS = (b'"bufferViews"', b'"accessors"', b'"glTF"', b'"KHR_gaussian_splatting')  # of a .gltf
 
 
@@ -132,15 +133,18 @@ def _decoder(
     names = set(kind.names or ())
     filled = [piece for piece in pieces(file, one, degree) if set(piece[0]) & names]
     empty = [*names.difference(*(columns for columns, *_ in filled))]
+    count = len(filled[0][1].stored) if filled else 0
     targets = [place.reversed(columns, degree) or [(name, 1.0) for name in columns] for columns, *_ in filled]
+
+    put = interleaver(kind, targets)
 
     def decode(part: slice, rows: Array) -> None:
         for name in empty:
             rows[name] = 0
-        tables = (convert(accessor.numbers(part)) for _, accessor, convert in filled)
-        interleave(rows, zip(tables, targets, strict=True))
-        for _, accessor, _ in filled:
-            release_pages(accessor.stored[part])
+        put(rows, [convert(accessor.numbers(part)) for _, accessor, convert in filled])
+        if part.stop // BLOCK % _LET_GO == 0 or part.stop == count:
+            for _, accessor, _ in filled:
+                release_pages(accessor.stored[max(0, part.stop - _LET_GO * BLOCK) : part.stop])
         place.put(rows, degree)
 
     return decode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,25 +82,36 @@ def spread(
     Returns:
         (n, columns of the group) float32, C-contiguous, for each group; and whether all of them are finite.
     """
+    return spreader(rows.dtype, groups)(rows, room)
+
+
+def spreader(
+    kind: np.dtype[Any], groups: Sequence[Signed]
+) -> Callable[[Array, npt.NDArray[np.float32] | None], tuple[list[Array], bool]]:
+    """`spread` for many blocks of rows of one type, which looks up columns once."""
     widths = [len(group) for group in groups]
-    size = len(rows) * sum(widths)
-    out = np.empty(size, np.float32) if room is None else room[:size]
-    tables, first = [], 0
-    for width in widths:
-        table = out[first : first + len(rows) * width].reshape(len(rows), width)
-        first += table.size
-        tables.append(table)
-    offsets = offsets_of(rows, [name for group in groups for name, _ in group])
-    if offsets is not None:
-        odd, words = np.zeros(1, np.uint32), out.view(np.uint32)
-        _SPREAD(*laid_out(rows), offsets, *_shapes(groups), words, odd)
-        return tables, not odd[0]
-    with np.errstate(all="ignore"):
-        for table, group in zip(tables, groups, strict=True):
-            for place, (name, sign) in enumerate(group):
-                put_signed(rows[name], sign, table[:, place])
-        finite = np.isfinite(out.sum()) or np.isfinite(out).all()  # nothing is lost in a sum that is
-    return tables, bool(finite)
+    offsets = _offsets(kind, [name for group in groups for name, _ in group])
+    shapes = _shapes(groups)
+
+    def take(rows: Array, room: npt.NDArray[np.float32] | None) -> tuple[list[Array], bool]:
+        size = len(rows) * sum(widths)
+        out = np.empty(size, np.float32) if room is None else room[:size]
+        tables, first = [], 0
+        for width in widths:
+            tables.append(out[first : first + len(rows) * width].reshape(len(rows), width))
+            first += len(rows) * width
+        if offsets is not None and len(rows):
+            odd, words = np.zeros(1, np.uint32), out.view(np.uint32)
+            _SPREAD(*laid_out(rows), offsets, *shapes, words, odd)
+            return tables, not odd[0]
+        with np.errstate(all="ignore"):
+            for table, group in zip(tables, groups, strict=True):
+                for place, (name, sign) in enumerate(group):
+                    put_signed(rows[name], sign, table[:, place])
+            finite = np.isfinite(out.sum()) or np.isfinite(out).all()  # nothing is lost in a sum that is
+        return tables, bool(finite)
+
+    return take
 
 
 def interleave(rows: Array, tables: Iterable[tuple[Array, Signed]]) -> None:
@@ -113,28 +124,45 @@ def interleave(rows: Array, tables: Iterable[tuple[Array, Signed]]) -> None:
     Raises:
         ValueError: a table of another shape.
     """
-    names = set(rows.dtype.names or ())
-    compiled: list[tuple[Array, Signed]] = []
-    others: list[tuple[Array, Signed]] = []
-    for table, group in tables:
-        if table.shape != (len(rows), len(group)):
-            raise ValueError(f"{len(group)} columns of {len(rows)} rows are not in {table.shape}")
-        if not all(name in names for name, _ in group):
-            places = [place for place, (name, _) in enumerate(group) if name in names]
-            table, group = table[:, places], [group[place] for place in places]
-        floats = table.dtype.kind == "f" and all(rows.dtype[name] == np.float32 for name, _ in group)
-        table = table.astype(np.float32, copy=False) if floats else table
-        dense = rows.flags.c_contiguous and (len(group) == 1 or table.strides[1] == table.itemsize)
-        (compiled if floats and dense and _core.available() else others).append((table, group))
-    for table, group in others:
-        for place, (name, sign) in enumerate(group):
-            put_signed(table[:, place], sign, rows[name])
-    groups = [group for _, group in compiled]
-    offsets = offsets_of(rows, [name for group in groups for name, _ in group])
-    if offsets is not None:
-        addresses = np.array([table.ctypes.data for table, _ in compiled], np.int64)
-        steps = np.array([table.strides[0] for table, _ in compiled], np.int64)
-        _INTERLEAVE(*laid_out(rows), offsets, *_shapes(groups), addresses, steps)
+    given = list(tables)
+    interleaver(rows.dtype, [group for _, group in given])(rows, [table for table, _ in given])
+
+
+def interleaver(kind: np.dtype[Any], groups: Sequence[Signed]) -> Callable[[Array, Sequence[Array]], None]:
+    """`interleave` for many blocks of rows of one type, which looks up columns once."""
+    there = set(kind.names or ())
+    places = [[place for place, (name, _) in enumerate(group) if name in there] for group in groups]
+    held = [[group[place] for place in kept] for group, kept in zip(groups, places, strict=True)]
+    narrow = [all(kind[name] == np.float32 for name, _ in group) for group in held]
+    known = [_offsets(kind, [name for name, _ in group]) for group in held]
+    flips = [_shapes([group])[0] for group in held]
+
+    def put(rows: Array, tables: Sequence[Array]) -> None:
+        compiled: list[tuple[int, Array]] = []
+        for number, (table, group) in enumerate(zip(tables, groups, strict=True)):
+            if table.shape != (len(rows), len(group)):
+                raise ValueError(f"{len(group)} columns of {len(rows)} rows are not in {table.shape}")
+            if len(held[number]) < len(group):
+                table = table[:, places[number]]
+            if table.dtype.kind == "f" and narrow[number]:
+                table = table.astype(np.float32, copy=False)
+                dense = rows.flags.c_contiguous and (table.shape[1] == 1 or table.strides[1] == 4)
+                if known[number] is not None and dense and len(rows):
+                    compiled.append((number, table))
+                    continue
+            for place, (name, sign) in enumerate(held[number]):
+                put_signed(table[:, place], sign, rows[name])
+        if compiled:
+            addresses = np.array([table.__array_interface__["data"][0] for _, table in compiled], np.int64)
+            steps = np.array([table.strides[0] for _, table in compiled], np.int64)
+            offsets: list[Any] = [known[number] for number, _ in compiled]
+            widths = np.array([table.shape[1] for _, table in compiled], np.int64)
+            signs = np.concatenate([flips[number] for number, _ in compiled])
+            _INTERLEAVE(
+                *laid_out(rows), np.concatenate(offsets), signs, widths, len(compiled), addresses, steps
+            )
+
+    return put
 
 
 def put_signed(values: Array, sign: float, out: Array) -> None:
@@ -163,9 +191,13 @@ def _shapes(groups: Sequence[Signed]) -> tuple[Array, Array, int]:
 
 def offsets_of(rows: Array, names: Sequence[str]) -> npt.NDArray[np.int64] | None:
     """Where in a row the columns are, if a compiled kernel can take them: all of them native float32."""
-    if not _core.available() or not len(rows) or not names:
+    return _offsets(rows.dtype, names) if len(rows) else None
+
+
+def _offsets(kind: np.dtype[Any], names: Sequence[str]) -> npt.NDArray[np.int64] | None:
+    if not _core.available() or not names:
         return None
-    described: Any = rows.dtype.fields
+    described: Any = kind.fields
     if any(described[name][0] != np.float32 or not described[name][0].isnative for name in names):
         return None
     return np.array([described[name][1] for name in names], np.int64)

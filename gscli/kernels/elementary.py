@@ -73,6 +73,12 @@ def sigmoid(x: npt.ArrayLike) -> Any:
     return np.where(x >= 0, 1.0, small) / (1.0 + small)
 
 
+def logit(x: npt.ArrayLike) -> Any:
+    """The inverse of `sigmoid`, of normal numbers between 0 and 1, both left out."""
+    x = np.asarray(x, np.float64)
+    return log(x) - log(1.0 - x)
+
+
 def sine_and_cosine(x: npt.ArrayLike) -> tuple[Any, Any]:
     """The sine and the cosine of angles in float64, within 1e-15 of them where those are below 1000."""
     x = np.asarray(x, np.float64)

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 import gscli
+from gscli import formats
 from gscli.cli import main
-from gscli.cloud import GaussianCloud
-from gscli.errors import InputError, UsageError, WriteRefused
+from gscli.cloud import GaussianCloud, Header
+from gscli.errors import GscliError, InputError, UsageError, WriteRefused
 from gscli.formats import Source, Target
 from tests.formats import samples
 
@@ -106,6 +107,23 @@ def test_what_float32_does_not_hold_is_named_and_what_it_does_is_not(tmp_path):
     with pytest.raises(WriteRefused, match=r"would lose precision \(x as float32\);"):
         gscli.write(tmp_path / "b.nuscenes", GaussianCloud(rows))
     assert not (tmp_path / "b.nuscenes").exists()
+
+
+@pytest.mark.parametrize("suffix", [".kitti", ".nuscenes"])
+def test_what_is_beyond_float32_is_refused_and_what_is_infinite_stays(tmp_path, suffix):
+    rows = np.zeros(20_000, [(name, "f8") for name in ("x", "y", "z", "intensity")])
+    rows["y"][7], rows["z"][15_000] = np.inf, -3.4e38
+    path = tmp_path / f"scan{suffix}"
+    formats.write(path, GaussianCloud(rows, Header("ply")), allow_lossy=True)
+    assert formats.read(path)["y"][7] == np.inf
+    rows["z"][15_000] = -3.5e38
+    for index, number in ((None, 15_000), (np.arange(9_000, 20_000), 15_000)):
+        with pytest.raises(
+            GscliError, match=f"row {number} has z = -3.5e\\+38, which this format cannot hold"
+        ):
+            formats.write(
+                path, GaussianCloud(rows, Header("ply")), allow_lossy=True, overwrite=True, index=index
+            )
 
 
 def test_a_named_format_goes_through_commands(tmp_path):
