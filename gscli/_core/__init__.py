@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import UsageError
 from ..runtime.libraries import Trouble
 
-REVISION = 12  # of what core.h exports
+REVISION = 13  # of what core.h exports
 Word = ctypes.c_uint64
 
 

@@ -6,7 +6,7 @@
 #define NEAREST 6755399441055744.0 // 1.5 * 2^52: added to a small number and taken away again, it leaves a whole one
 
 void quantise(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const double *numbers,
-              int64_t columns, uint8_t *bytes, uint32_t *odd)
+              int64_t columns, int64_t down, uint8_t *bytes, uint32_t *odd)
 {
     uint32_t beyond = 0;
     for (int64_t i = 0; i < count; i++)
@@ -19,7 +19,7 @@ void quantise(const uint8_t *rows, int64_t count, int64_t stride, const int64_t 
             double value = (stored * numbers[3 * c] + numbers[3 * c + 1]) * numbers[3 * c + 2];
             value = value > 0.0 ? value : 0.0; // of NaN too, which is told by odd
             value = value < 255.0 ? value : 255.0;
-            bytes[i * columns + c] = (uint8_t)(int32_t)(value + NEAREST - NEAREST);
+            bytes[i * columns + c] = (uint8_t)(int32_t)(down ? value : value + NEAREST - NEAREST);
         }
     *odd = beyond >> 31;
 }

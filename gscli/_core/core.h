@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define REVISION 12 // of the arguments below; __init__.py has the same
+#define REVISION 13 // of the arguments below; __init__.py has the same
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -46,10 +46,10 @@ EXPORT void interleave(uint8_t *rows, int64_t count, int64_t stride, const int64
                        const int64_t *widths, int64_t tables, const int64_t *addresses, const int64_t *steps);
 
 // ---- bytes.c: columns of float32 at `offsets` in rows of `stride` bytes
-// Bytes nearest to (value * a + b) * c, a column having three such numbers, and whether a value is not finite; and back:
-// what a byte is in the column's table of 256 floats.
+// Bytes nearest to (value * a + b) * c, or next below it, a column having three such numbers, and whether a value is not
+// finite; and back: what a byte is in the column's table of 256 floats.
 EXPORT void quantise(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const double *numbers,
-                     int64_t columns, uint8_t *bytes, uint32_t *odd);
+                     int64_t columns, int64_t down, uint8_t *bytes, uint32_t *odd);
 EXPORT void look_up(uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const int64_t *tables,
                     int64_t columns, const float *values, const uint8_t *bytes);
 

@@ -52,10 +52,13 @@ class Chosen:
         """(rows of the block, len(names)) float32; errors as of `gscli.formats._rows.narrow`."""
         return self.gathered(part, lambda cloud: _rows.narrow(cloud, names, first=self._numbers(part)))
 
-    def quantised(self, names: Sequence[str], numbers: npt.ArrayLike, part: slice) -> npt.NDArray[np.uint8]:
+    def quantised(
+        self, names: Sequence[str], numbers: npt.ArrayLike, part: slice, *, down: bool = False
+    ) -> npt.NDArray[np.uint8]:
         """(rows of the block, len(names)) bytes; see `gscli.formats._rows.quantised`."""
+        first = self._numbers(part)
         return self.gathered(
-            part, lambda cloud: _rows.quantised(cloud, names, numbers, first=self._numbers(part))
+            part, lambda cloud: _rows.quantised(cloud, names, numbers, down=down, first=first)
         )
 
     def alpha_bytes(self, part: slice) -> Array:

@@ -164,17 +164,22 @@ def planes(cloud: GaussianCloud, names: Sequence[str], *, first: int | Array = 0
 
 
 def quantised(
-    cloud: GaussianCloud, names: Sequence[str], numbers: npt.ArrayLike, *, first: int | Array = 0
+    cloud: GaussianCloud,
+    names: Sequence[str],
+    numbers: npt.ArrayLike,
+    *,
+    down: bool = False,
+    first: int | Array = 0,
 ) -> npt.NDArray[np.uint8]:
     """(N, len(names)) bytes of columns; other arguments and errors as of `planes`.
 
     Args:
-        numbers: what is made of values before they are rounded, see `gscli.kernels.quantising.quantise`.
+        numbers, down: see `gscli.kernels.quantising.quantise`; of colours, which may be others, not `down`.
     """
     if is_coloured(cloud.fields) and tuple(names) == fields.SH_DC:
         a, b, c = np.broadcast_to(np.asarray(numbers, np.float64), (3, 3)).T
         return to_bytes((planes(cloud, names, first=first) * a + b) * c)
-    found, clean = quantise(cloud.rows, names, numbers)
+    found, clean = quantise(cloud.rows, names, numbers, down=down)
     if not clean:
         planes(cloud, names, first=first)  # says which
     return found

@@ -27,6 +27,7 @@ from ..containers.bytes import malformed, mapped, table
 from ..errors import InputError
 from ..files import writing
 from ..kernels import chunks, parallel, quaternions
+from ..kernels.quantising import look_up
 from ..kernels.structured import release_pages
 from ..progress import nothing, shared
 from . import _rows, ply
@@ -39,6 +40,7 @@ _WHAT = "a compressed PLY"
 _PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 _AXES = {"xyz": "{}_{}", "scale": "{}_scale_{}", "rgb": "{}_{}"}
 _POSITION_BITS, _COLOUR_BITS, _ROTATION_BITS = (11, 10, 11), (8, 8, 8, 8), (10, 10, 10)
+_HARMONICS = (np.array([0.0, *(np.arange(1, 255) + 0.5) / 256, 1.0]) - 0.5) * 8  # what bytes stand for
 
 
 def _chunk_names(groups: tuple[str, ...]) -> list[str]:
@@ -228,8 +230,7 @@ def _decode(
         (packed[:, 1] >> 30).astype(np.int64), others
     )
     if degree:
-        share = np.where(harmonics == 0, 0.0, np.where(harmonics == 255, 1.0, (harmonics + 0.5) / 256))
-        columns(rows, fields.sh_rest(degree))[...] = (share - 0.5) * 8
+        look_up(rows, fields.sh_rest(degree), _HARMONICS, harmonics)
 
 
 def _encoded(chosen: Chosen, part: slice) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -260,8 +261,7 @@ def _encoded(chosen: Chosen, part: slice) -> tuple[npt.NDArray[Any], npt.NDArray
 
 def _harmonics(chosen: Chosen, names: tuple[str, ...], part: slice) -> npt.NDArray[np.uint8]:
     """The bytes of the harmonics of a block of rows."""
-    share = chosen.planes(names, part) / 8 + 0.5
-    return np.clip(np.floor(share * 256), 0, 255).astype(np.uint8, order="C")
+    return chosen.quantised(names, (1 / 8, 0.5, 256.0), part, down=True)
 
 
 def _unpacked(words: npt.NDArray[Any], bits: tuple[int, ...]) -> npt.NDArray[Any]:

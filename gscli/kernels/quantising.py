@@ -13,34 +13,37 @@ from .columns import laid_out, offsets_of
 
 Array = npt.NDArray[Any]
 
-_QUANTISE = _core.Kernel("quantise", np.uint8, int, int, np.int64, np.float64, int, np.uint8, np.uint32)
+_QUANTISE = _core.Kernel("quantise", np.uint8, int, int, np.int64, np.float64, int, int, np.uint8, np.uint32)
 _LOOK_UP = _core.Kernel("look_up", np.uint8, int, int, np.int64, np.int64, int, np.float32, np.uint8)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def quantise(rows: Array, names: Sequence[str], numbers: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], bool]:
+def quantise(
+    rows: Array, names: Sequence[str], numbers: npt.ArrayLike, *, down: bool = False
+) -> tuple[npt.NDArray[np.uint8], bool]:
     """Columns of rows as the bytes that are nearest to what is made of their values.
 
     Args:
         rows: (n,) structured; each of `names` one number a row.
         numbers: (len(names), 3) a, b and c of (value * a + b) * c in float64, or three for all.
+        down: round down, not to the nearest byte, of halves the even one.
 
     Returns:
-        (n, len(names)) bytes, of halves the even one, clipped to 0 and 255; and whether every value is finite
-        and within float32.
+        (n, len(names)) bytes, clipped to 0 and 255; and whether every value is finite and within float32.
     """
     numbers = np.ascontiguousarray(np.broadcast_to(np.asarray(numbers, np.float64), (len(names), 3)))
     out = np.empty((len(rows), len(names)), np.uint8)
     if (offsets := offsets_of(rows, names)) is not None:
         odd = np.zeros(1, np.uint32)
-        _QUANTISE(*laid_out(rows), offsets, numbers, len(names), out, odd)
+        _QUANTISE(*laid_out(rows), offsets, numbers, len(names), int(down), out, odd)
         return out, not odd[0]
     clean = True
     for place, (name, (a, b, c)) in enumerate(zip(names, numbers, strict=True)):
         values = rows[name].astype(np.float64)
         clean = clean and bool((np.abs(values) <= _LARGEST).all())
         with np.errstate(all="ignore"):
-            out[:, place] = np.rint(np.clip(np.nan_to_num((values * a + b) * c), 0.0, 255.0))
+            bounded = np.clip(np.nan_to_num((values * a + b) * c), 0.0, 255.0)
+            out[:, place] = np.floor(bounded) if down else np.rint(bounded)
     return out, clean
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,14 @@ def test_bytes_are_the_nearest_of_halves_the_even_one_and_clipped(rows):
         a, b, c = numbers[place]
         expected = [min(255, max(0, round((float(value) * a + b) * c))) for value in rows[name]]
         assert found[:, place].tolist() == expected
+
+
+def test_bytes_are_rounded_down_where_that_is_asked_for(rows):
+    rows["a"][:6] = -1, 0.25, 0.75, 1, 254.75, 3e38
+    found, clean = quantise(rows, ["a", "b"], (1.0, 0.0, 1.0), down=True)
+    assert clean
+    for place, name in enumerate("ab"):
+        assert found[:, place].tolist() == [min(255, max(0, math.floor(value))) for value in rows[name]]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
