@@ -1,4 +1,4 @@
-"""Convert a scene from any format that is read to any that is written, and say what it costs.
+"""Convert a scene from any format to any other, and say what is lost: what ``gscli convert`` does.
 
 One module: what is written and what is measured of it are the same rows, held whole or decoded twice.
 """

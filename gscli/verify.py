@@ -1,4 +1,4 @@
-"""Is a file really the density-invariant sample of a scene that it says it is? ``gscli verify``.
+"""Check that a file is the sample of a scene that it claims to be: what ``gscli verify`` does.
 
 One module: what is asked of draws, and what is answered.
 """

@@ -1,4 +1,4 @@
-"""Follow training runs by their checkpoints, from another process: ``gscli watch``."""
+"""Follow training runs by their checkpoints, from another process: what ``gscli watch`` does."""
 
 from __future__ import annotations
 

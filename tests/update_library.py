@@ -22,6 +22,9 @@ WIDTH = 88  # columns of a signature on one line
 SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):$", re.MULTILINE)
 TITLES = {"Args": "Arguments"}
 ENTRY = r"\*{0,2}\w+(?:, \*{0,2}\w+)*: "
+ASIDE = re.compile(
+    r"\n\nOne module: [^\n]*(?:\n[^\n]+)*"
+)  # why the source is one file, of no use to a caller
 INTRODUCTION = """\
 # The library
 
@@ -53,7 +56,7 @@ class Docstring(NamedTuple):
         """
         text = dict(self.sections).get(title, "")
         starts = rf"(?:^|(?<=[.;]) )(?={ENTRY})"
-        flat = re.sub(r"\n +", " ", text)
+        flat = re.sub(r"\n+ +(?! |- )", " ", text)
         found = []
         for part in re.split(starts, flat, flags=re.MULTILINE):
             if part.strip():
@@ -228,10 +231,13 @@ def described(item: Public, known: dict[str, str], level: int) -> Iterator[str]:
         elif title != "Attributes" and text:
             yield f"{title}: {markdown(text, known, owner)}" if title else markdown(text, known, owner)
     types = fields(item) if made is None else {}
-    told = {name: text for names, text in said.entries("Attributes") for name in names}
+    entries = said.entries("Attributes")
+    told = {name for names, _ in entries for name in names}
     if told or types:
         yield "Attributes:"
-        everything = [([name], told.get(name, "")) for name in {**types, **told}]
+        untold = [([name], "") for name in types if name not in told]
+        order = [*types, *(name for names, _ in entries for name in names if name not in types)]
+        everything = sorted(untold + entries, key=lambda entry: order.index(entry[0][0]))
         yield "\n".join(listed(everything, known, owner, types))
 
 
@@ -244,16 +250,25 @@ def listed(
     types = types or {}
     for names, said in entries:
         shown = ", ".join(f"`{name}: {types[name]}`" if name in types else f"`{name}`" for name in names)
-        yield f"- {shown}{': ' if said else ''}{markdown(said, known, owner)}"
+        text = re.sub(r"\n+ +- ", "\n  - ", markdown(said, known, owner))
+        yield f"- {shown}{': ' if said else ''}{text}"
+
+
+def contents() -> Iterator[str]:
+    """A table of the modules, each with the first line of its docstring."""
+    yield "| module | what it is |\n|---|---|"
+    for module in public_modules():
+        first = (inspect.getdoc(module) or "").partition("\n")[0]
+        yield f"| [`{module.__name__}`](#{anchor(module.__name__)}) | {first.replace('``', '`')} |"
 
 
 def page() -> str:
     """The whole of docs/library.md."""
     known, everything = links(), public()
-    out = [INTRODUCTION.rstrip()]
+    out = [INTRODUCTION.rstrip(), "\n".join(contents())]
     for module in public_modules():
         here = [item for item in everything if item.module == module.__name__]
-        out += [f"## {module.__name__}", markdown(inspect.getdoc(module) or "", known)]
+        out += [f"## {module.__name__}", markdown(ASIDE.sub("", inspect.getdoc(module) or ""), known)]
         shown = {item.path.rpartition(".")[2] for item in here}
         elsewhere = [name for name in module.__all__ if not name.startswith("_") and name not in shown]
         if elsewhere:

@@ -1,4 +1,4 @@
-"""How far the centres of two clouds lie apart: exact nearest neighbours both ways, and what follows.
+"""Distances between the centres of two clouds: exact nearest neighbours both ways, and figures from them.
 
 One module: what a number is called, what it means and how it is computed stand together, so that a new one
 is added here and in its report alone.
@@ -131,6 +131,8 @@ class Symmetric:
 
 @dataclass(frozen=True)
 class Convention:
+    """Fitness and RMSE by one definition, at each threshold."""
+
     at: tuple[Agreement, ...]
 
 

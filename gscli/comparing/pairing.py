@@ -1,4 +1,4 @@
-"""Which Gaussian of one cloud is held against which of the other. Never inferred."""
+"""Which Gaussian of one cloud is compared with which of the other. Never inferred."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Gaussians of a cloud weigh: alpha x surface area, and what follows for two clouds.
+"""Weights of Gaussians, alpha x surface area, and distances and ratios of two clouds by them.
 
 Columns are read a block at a time, so that a cloud of any size costs no memory unless it is held.
 """

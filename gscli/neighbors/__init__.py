@@ -1,7 +1,8 @@
-"""Exact nearest neighbours. The directory is the registry: ``neighbors/faiss.py`` *is* the engine ``faiss``.
+"""Exact nearest neighbours, by several engines.
 
-An engine module defines ``ENGINE``, an `Engine`, which makes an index of targets that is asked for the
-nearest of each query.
+The directory is the registry: ``neighbors/faiss.py`` *is* the engine ``faiss``. An engine
+module defines ``ENGINE``, an `Engine`, which makes an index of targets that is asked for the nearest of each
+query.
 
 Every engine gives the answer of ``brute``, to the last bit. The squared distance of a pair is
 ``dx * dx + dy * dy + dz * dz`` in float64 on the coordinates as stored, added in that order; the
