@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,14 @@ FREE = {  # operators that launch nothing
     "unsqueeze",
     "view",
 }
+
+
+def documented(what: str, by: str = "triton") -> list[int]:
+    """The waits and the launches of a row in docs/machine.md, those by kernels or by ``torch``."""
+    page = (Path(__file__).parents[1] / "docs" / "machine.md").read_text("utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {what} | ")]
+    cells = [cell.split(" / ") for cell in row.split(" | ")[1:3]]
+    return [int(cell[-1 if by == "torch" else 0].rstrip(" |")) for cell in cells if cell[0].strip(" |")]
 
 
 class There(torch.Tensor):

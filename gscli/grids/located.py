@@ -10,8 +10,7 @@ import numpy as np
 from .. import arguments
 from .. import device as devices
 from ..device import is_torch
-from ..errors import InputError
-from ..kernels import extent, occupancy
+from ..kernels import cell_groups, extent, occupancy
 from ..kernels.extent import Extent
 from ..positions import finite_rows, not_finite
 from .draw import on
@@ -114,24 +113,17 @@ def _on_device(xyz: torch.Tensor, drop_invalid: bool, some: bool) -> Located:
 
 
 def identified(ids: Any, device: torch.device | None) -> Any:
-    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array or a tensor.
+    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor, not looked into yet.
 
     Raises:
-        InputError: ids below -1, or of 2^63 and more. UsageError: no (N,) integers.
+        InputError: ids of an array below -1, or of 2^63 and more. UsageError: no (N,) integers.
     """
     if is_torch(ids):
         devices.require_numbers(ids)
-    if not is_torch(ids):
-        ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
-        ends = [int(ids.min()), int(ids.max())] if len(ids) else []
-    elif ids.ndim != 1 or ids.is_floating_point() or ids.is_complex() or str(ids.dtype) == "torch.bool":
-        raise arguments.not_numbers(ids, "ids", "(N,) integers")
-    else:
-        import torch
-
-        ids = ids.long()
-        ends = torch.stack(torch.aminmax(ids)).cpu().tolist() if len(ids) else []  # one transfer
-    for end in ends:
-        if not -1 <= end < 2**63:
-            raise InputError(f"a row has the cell id {end}", remedy="ids are -1 (no cell) to 2^63 - 1")
-    return ids if is_torch(ids) else on(device, ids.astype(np.int64))
+        if ids.ndim != 1 or ids.is_floating_point() or ids.is_complex() or str(ids.dtype) == "torch.bool":
+            raise arguments.not_numbers(ids, "ids", "(N,) integers")
+        return ids.long()
+    ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
+    if len(ids):
+        cell_groups.require_ids(int(ids.min()), int(ids.max()))
+    return on(device, ids.astype(np.int64))

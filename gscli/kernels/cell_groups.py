@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..errors import InputError
 from . import marks, parallel, radix
 from .axis import Axis
 from .cell_keys import cells_in, compress, fits, gapped, lattice_index, pack, unpacked
@@ -55,6 +56,17 @@ def by_lattice(xyz: npt.NDArray[Any], size: float, origin: npt.NDArray[Any], axe
     keys = keys[order]
     starts = _starts(keys)
     return Groups(order.astype(row_type(n)), _offsets(starts, n), decode(keys[starts]))
+
+
+def require_ids(lowest: int, highest: int) -> None:
+    """Refuse cell ids by the least and the greatest of them.
+
+    Raises:
+        InputError: one is below -1, or 2^63 or more.
+    """
+    for end in (lowest, highest):
+        if not -1 <= end < 2**63:
+            raise InputError(f"a row has the cell id {end}", remedy="ids are -1 (no cell) to 2^63 - 1")
 
 
 def by_ids(ids: npt.NDArray[Any]) -> Groups:

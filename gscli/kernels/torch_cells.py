@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import device
-from . import launches
+from . import cell_groups, launches
 from .cell_groups import Groups
 from .cell_keys import Span, cut
 from .cell_names import CellNames, words_in_torch
@@ -46,7 +46,8 @@ def by_lattice(
             columns[0] += scene * math.prod(span.number)
     else:
         columns = [*([] if scene is None else [scene]), *_indices(xyz, lattice)]
-    order, offsets = _sorted(columns)
+    order, first = _sorted(columns)
+    offsets = torch.nonzero(first).squeeze(1)
     rows = order[offsets[:-1]]
     cells = _index(xyz[:, rows], lattice).T
     cells = cells.contiguous() if scene is None else torch.column_stack([scene[rows], cells])
@@ -54,15 +55,29 @@ def by_lattice(
 
 
 def by_ids(ids: Tensor, ends: Sequence[int] | None) -> Groups:
-    """As `cells.group_ids` of (N,) int64."""
+    """As `cells.group_ids` of (N,) int64, with one wait: for how many cells and rows, and what ids there are.
+
+    Raises:
+        InputError: ids below -1.
+    """
     import torch
 
-    rows = torch.nonzero(ids >= 0).squeeze(1)
-    columns = [ids[rows]] if ends is None else [_scene_of_row(ends, ids.device)[rows], ids[rows]]
-    place, offsets = _sorted(columns)
-    first = place[offsets[:-1]]
-    names = [column[first] for column in columns]
-    order = rows[place]
+    if not len(ids):
+        nothing = ids.new_zeros(1)
+        return Groups(ids.int(), nothing, ids if ends is None else ids.new_zeros((0, 2)))
+    columns = [ids]
+    if ends is not None:  # what has no cell comes first, whatever its scene
+        columns.insert(0, _scene_of_row(ends, ids.device).where(ids >= 0, -1))
+    order, first = _sorted(columns)
+    place = first.cumsum(0)
+    told = torch.stack([*torch.aminmax(ids), (ids < 0).sum(), place[-1]])
+    lowest, highest, left_out, number = told.cpu().tolist()
+    cell_groups.require_ids(lowest, highest)
+    begin = torch.arange(1 + (left_out > 0), number + 1, device=ids.device)
+    offsets = torch.searchsorted(place, begin) - left_out
+    order = order[left_out:]
+    rows = order[offsets[:-1]]
+    names = [column[rows] for column in columns]
     cells = names[0] if ends is None else torch.stack(names, dim=1)
     return Groups(order.int() if len(ids) < 2**31 else order, offsets, cells)
 
@@ -146,7 +161,10 @@ def _keys(xyz: Tensor, lattice: Tensor, span: Span, kind: Any) -> Tensor:
 
 
 def _sorted(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """(N,) int64 places by which columns ascend, the first foremost; (C + 1,) where what is equal begins."""
+    """(N,) int64 places by which columns ascend, the first foremost; (N + 1,) bool, where other values begin.
+
+    They do at the end, too.
+    """
     import torch
 
     order = None
@@ -154,12 +172,12 @@ def _sorted(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         ordered, by = torch.sort(column if order is None else column[order], stable=True)
         order = by if order is None else order[by]
     assert order is not None
-    first = torch.ones(len(order) + 1, dtype=torch.bool, device=order.device)  # the end begins too
+    first = torch.ones(len(order) + 1, dtype=torch.bool, device=order.device)
     torch.ne(ordered[1:], ordered[:-1], out=first[1:-1])
     for column in columns[1:]:
         ordered = column[order]
         first[1:-1] |= ordered[1:] != ordered[:-1]
-    return order, torch.nonzero(first).squeeze(1)
+    return order, first
 
 
 def _marked(xyz: Tensor, names: Sequence[CellNames], slots: int) -> list[int]:

@@ -9,13 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from gscli.errors import EngineUnavailable  # noqa: E402
+from gscli.errors import EngineUnavailable, InputError  # noqa: E402
 from gscli.grids import located  # noqa: E402
 from gscli.grids.voxel_grid import VoxelGrid  # noqa: E402
 from gscli.kernels import extent, launches, rung_counts, torch_cells  # noqa: E402
 from gscli.runtime.libraries import Trouble  # noqa: E402
 from gscli.training import GridSampler, collate  # noqa: E402
-from tests.counting_gpu import INTERPRETED, WHERE, counting_gpu  # noqa: E402
+from tests.counting_gpu import INTERPRETED, WHERE, counting_gpu, documented  # noqa: E402
 
 MANY = 20_000  # points, of which a part is looked at first
 ON_CPU = torch.device("cpu")
@@ -52,19 +52,24 @@ def same(found: VoxelGrid, expected: VoxelGrid) -> None:
         assert array.tolist() == getattr(expected, name).tolist(), name
 
 
-ASKED: dict[str, tuple[dict[str, Any], int, int]] = {  # with waits, and with launches by kernels and by torch
-    "a size": ({"voxel_size": 0.3}, 2, 20, 32),
-    "a corner": ({"voxel_size": 0.3, "origin": (0.1, -2.0, 0.3)}, 2, 20, 32),
-    "scenes": ({"voxel_size": 0.3, "offset": [7, 7, 200, MANY]}, 2, 28, 40),
-    "a size to be chosen": ({"points_per_cell": 18}, 5, 36, 170),
-    "a number of cells": ({"cells": 300, "origin": "min"}, 8, 58, 300),
+SIZED, CHOSEN = (
+    "a grid of a given cell size",
+    "a grid whose cell size is chosen, 20,000 points in cells of about 18",
+)
+ASKED: dict[str, tuple[dict[str, Any], Any]] = {  # with a row of the documentation, or waits and launches
+    "a size": ({"voxel_size": 0.3}, SIZED),
+    "a corner": ({"voxel_size": 0.3, "origin": (0.1, -2.0, 0.3)}, SIZED),
+    "scenes": ({"voxel_size": 0.3, "offset": [7, 7, 200, MANY]}, "a grid of a batch of scenes"),
+    "a size to be chosen": ({"points_per_cell": 18}, CHOSEN),
+    "a number of cells": ({"cells": 300, "origin": "min"}, {"triton": (8, 56), "torch": (8, 292)}),
 }
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_a_grid_waits_for_little(name: str, made_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU that is not there, the second of two."""
-    options, waits, *launched = ASKED[name]
+    options, row = ASKED[name]
+    waits, launched = documented(row, made_by) if isinstance(row, str) else row[made_by]
     xyz = points(MANY)
     expected = VoxelGrid.from_points(xyz, **options)
     with counting_gpu(monkeypatch) as gpu:
@@ -73,20 +78,55 @@ def test_a_grid_waits_for_little(name: str, made_by: str, monkeypatch: pytest.Mo
         gpu.clear()
         found = VoxelGrid.from_points(there, **options)
         assert gpu.waits.total() <= waits, gpu.waits
-        assert gpu.launches.total() <= launched[made_by == "torch"], gpu.launches
+        assert gpu.launches.total() <= launched, gpu.launches
         same(found, expected)
 
 
-def test_an_iteration_that_makes_its_grid_waits_four_times(
-    made_by: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("offset", [None, [0, 7, 7, MANY]])
+def test_a_grid_by_ids_waits_once(offset: Any, made_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the number of its cells, with which all else is told that the CPU has to know of ids."""
+    ids = np.random.default_rng(0).integers(-1, 900, MANY)
+    expected = VoxelGrid.from_ids(ids, offset=offset)
+    waits, launched = documented("a grid by given ids" + (", of a batch of scenes" if offset else ""))
+    with counting_gpu(monkeypatch) as gpu:
+        there = torch.from_numpy(ids).to(WHERE)
+        gpu.clear()
+        found = VoxelGrid.from_ids(there, offset=offset)
+        assert gpu.waits.total() <= waits == 1, gpu.waits
+        assert gpu.launches.total() <= launched, gpu.launches
+        same(found, expected)
+
+
+@pytest.mark.parametrize("ids", [[], [-1], [-1, -1, -1], [0], [5, 5, 5], [2**62, -1, 0]])
+@pytest.mark.parametrize("scenes", [1, 3])
+def test_few_ids_are_grouped_as_numpy_groups_them(ids: list[int], scenes: int) -> None:
+    given, offset = np.array(ids * scenes, np.int64), None
+    if scenes > 1:
+        offset = [len(ids) * (scene + 1) for scene in range(scenes)]
+    same(VoxelGrid.from_ids(torch.from_numpy(given), offset=offset), VoxelGrid.from_ids(given, offset=offset))
+
+
+@pytest.mark.parametrize("lowest", [-2, -(2**62)])
+def test_ids_that_mean_nothing_are_refused_on_a_device(lowest: int) -> None:
+    with pytest.raises(InputError, match=f"^a row has the cell id {lowest}; ids are -1"):
+        VoxelGrid.from_ids(torch.tensor([3, lowest, -1]))
+
+
+@pytest.mark.parametrize("by_ids", [False, True])
+def test_an_iteration_that_makes_its_grid_waits_for_sizes_alone(
+    by_ids: bool, made_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For the corners and the number of cells, the sizes of cells, and the sizes of all scenarios."""
+    """For corners of points, the number of cells, the sizes of cells, and the sizes of all scenarios."""
+    row = f"{'ids' if by_ids else 'points'} to a grid, a sampler, three scenarios and their batch"
+    (waits,) = documented(row, made_by)
     with counting_gpu(monkeypatch) as gpu:
         coord = torch.from_numpy(points(200)).to(WHERE)
+        ids = torch.arange(200).to(WHERE) // 9
         launches.trouble(WHERE)
         gpu.clear()
-        batch = collate(GridSampler.from_points(coord, voxel_size=0.5).scenarios(epoch=0), coord=coord)
-        assert gpu.waits.total() <= 4, gpu.waits
+        sampler = GridSampler.from_ids(ids) if by_ids else GridSampler.from_points(coord, voxel_size=0.5)
+        batch = collate(sampler.scenarios(epoch=0), coord=coord)
+        assert gpu.waits.total() <= waits, gpu.waits
         assert batch["coord"].device == batch["offset"].device == WHERE
 
 
@@ -104,7 +144,7 @@ def test_ids_and_scattered_points_are_grouped_alike(
         there = torch.from_numpy(given).to(WHERE)
         gpu.clear()
         found = make(there, offset=offset, **options)
-        assert gpu.waits.total() <= 3, gpu.waits
+        assert gpu.waits.total() <= (1 if on_ids else 2), gpu.waits
         same(found, expected)
 
 
