@@ -22,7 +22,8 @@ TESTS = {  # by what they are of, arguments of pytest
     "draws": ["tests/training/test_together.py", "-k", "not torch"],
     "pictures": [
         *("tests/rasterizers/test_rasterizers.py", "tests/simplifying/test_drawing.py"),
-        *("-k", "(triton or a_gpu) and not large"),
+        *("tests/rasterizers/test_on_a_gpu.py", "tests/kernels/test_less_memory.py"),
+        *("-k", "(triton or a_gpu or less_memory) and not large"),
     ],
     "an engine": [
         "tests/neighbors/test_engines.py",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..device import to_numpy
 from . import launches
-from .footprints import COLOR_CUT, XRAY_CUT, Footprints
+from .footprints import COLOR_CUT, FIELDS, XRAY_CUT, Footprints
 from .splatting import SHARE_UNIT
 from .tiles import Window, windows
 
@@ -20,11 +21,34 @@ SHARED_BLOCK, SHARED_WARPS = 8, 1
 
 
 class Drawn(NamedTuple):
-    """What a view shows, float32; see `gscli.kernels.splatting.Drawn`."""
+    """What a view shows, float32; see `gscli.kernels.splatting.Drawn`.
 
-    color: Tensor
-    alpha: Tensor
-    depth: Tensor
+    Attributes:
+        color: (H, W, 3), of an X-ray (0, W, 3). alpha: (H, W). depth: (H, W), or (0, W) where not asked for.
+        room: the memory of all three, which a GPU sends in one piece.
+    """
+
+    color: Any
+    alpha: Any
+    depth: Any
+    room: Any
+
+    @classmethod
+    def within(cls, room: Any, width: int, height: int, *, xray: bool) -> Drawn:
+        """A view in memory that has a number for each of its values."""
+        color = 0 if xray else 3 * height * width
+        alpha = color + height * width
+        return cls(
+            room[:color].reshape(-1, width, 3),
+            room[color:alpha].reshape(height, width),
+            room[alpha:].reshape(-1, width),
+            room,
+        )
+
+    def to_numpy(self) -> Drawn:
+        """The same as NumPy arrays, by one transfer."""
+        height, width = self.alpha.shape
+        return self.within(to_numpy(self.room), width, height, xray=not len(self.color))
 
 
 def composite(seen: Footprints, width: int, height: int, *, xray: bool, depth: bool) -> Drawn:
@@ -34,7 +58,7 @@ def composite(seen: Footprints, width: int, height: int, *, xray: bool, depth: b
         seen: of `footprints.footprints`. xray: whether they are added up.
         depth: whether to find the depths too; not of an X-ray.
     """
-    listed = windows(seen.records, width, height, XRAY_CUT if xray else COLOR_CUT, TILE)
+    listed = windows(seen, width, height, XRAY_CUT if xray else COLOR_CUT, TILE)
     return _drawn(seen, listed, width, height, xray=xray, depth=depth)
 
 
@@ -56,19 +80,19 @@ def share(
 
     from .gpu import composite as kernels
 
-    listed = [*windows(seen.records, width, height, COLOR_CUT, TILE)]
+    listed = [*windows(seen, width, height, COLOR_CUT, TILE)]
     drawn = _drawn(seen, listed, width, height, xray=False, depth=False)
     given = image(drawn)
     sums = torch.zeros((count, given.shape[2]), dtype=torch.int64, device=given.device)
     for window in listed:
         _launch(
             *(kernels.share, window, SHARED_BLOCK, SHARED_WARPS),
-            *(seen.records, seen.rows, window.footprints, window.starts, _longest(window), given, sums),
+            *(seen.records, window.footprints, window.starts, _longest(window), given, sums),
             *(width, height),
             CHANNELS=given.shape[2],
             UNIT=SHARE_UNIT,
             CUT=COLOR_CUT,
-            FIELDS=seen.records.shape[1],
+            FIELDS=FIELDS,
         )
     return drawn, sums.double() / SHARE_UNIT
 
@@ -79,27 +103,26 @@ def _drawn(
     from .gpu import composite as kernels
 
     records = seen.records
-    color = records.new_empty((0, width, 3) if xray else (height, width, 3))
-    through = records.new_empty((height, width))
-    deep = records.new_empty((height, width) if depth else (0, width))
+    room = records.new_empty(height * width * (1 if xray else 4 + depth))
+    drawn = Drawn.within(room, width, height, xray=xray)
     for window in listed:
         _launch(
             *(kernels.composite, window, BLOCK, WARPS),
-            *(records, window.footprints, window.starts, _longest(window), color, through, deep),
+            *(records, window.footprints, window.starts, _longest(window), *drawn[:3]),
             *(width, height),
             XRAY=xray,
             DEEP=depth,
             CUT=XRAY_CUT if xray else COLOR_CUT,
-            FIELDS=records.shape[1],
+            FIELDS=FIELDS,
         )
-    return Drawn(color, through if xray else 1 - through, deep)
+    return drawn
 
 
 def _longest(window: Window) -> Tensor:
     """The tiles of a window, those with the longest lists first."""
     import torch
 
-    return torch.sort(window.starts.diff(), descending=True, stable=True).indices.int()
+    return torch.sort(window.starts.diff(), descending=True, stable=True).indices
 
 
 def _launch(kernel: Any, window: Window, block: int, warps: int, *arguments: Any, **constants: Any) -> None:

@@ -1,4 +1,4 @@
-"""Torch operations and a Triton kernel: the engine for GPUs."""
+"""Kernels in Triton, and sorting by torch: the engine for GPUs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Drawable:
         splats, xray = self._splats, self._splats.xray
         with self._seen(camera) as seen:
             drawn = composite(seen, camera.width, camera.height, xray=xray, depth=depth and not xray)
-        color, alpha, deep = (devices.to_numpy(part) for part in drawn)
+            color, alpha, deep, _ = drawn.to_numpy()
         if xray:
             return Picture(xray=alpha)
         return Picture(None if splats.degree is None else color, alpha, deep if depth else None)
@@ -56,12 +56,13 @@ class Drawable:
         require_sharing(self._splats)
 
         def ones(drawn: Drawn) -> torch.Tensor:
-            return drawn.alpha.new_ones((*drawn.alpha.shape, 1))
+            made: torch.Tensor = drawn.alpha.new_ones((*drawn.alpha.shape, 1))
+            return made
 
         with self._seen(camera) as seen:
             drawn, sums = share(seen, camera.width, camera.height, len(self._splats), ones)
             weights = devices.to_numpy(sums)[:, 0]
-        return Picture(*map(devices.to_numpy, drawn[:2])), weights
+            return Picture(*drawn.to_numpy()[:2]), weights
 
     def share(self, camera: Camera, image: Callable[[Picture], Image]) -> tuple[Picture, Shares]:
         """What a camera sees, and an image shared out among splats; see `gscli.rasterizers.Drawable`."""
@@ -70,7 +71,7 @@ class Drawable:
 
         def there(drawn: Drawn) -> torch.Tensor:
             """The image on the device, its first channel alone where the others are empty."""
-            picture = Picture(*map(devices.to_numpy, drawn[:2]))
+            picture = Picture(*drawn.to_numpy()[:2])
             pictures.append(picture)
             given = splatting.shared(image(picture), (camera.height, camera.width))
             channels = splatting.SHARES if given[..., 1:].any() else 1
@@ -131,4 +132,4 @@ def _columns(splats: Splats, device: torch.device) -> Gaussians:
     return Gaussians(positions, table[0], table[1:4], table[4:8], colors)
 
 
-RASTERIZER = Rasterizer("triton", "torch and a Triton kernel, on a GPU", Drawable, gpu=True)
+RASTERIZER = Rasterizer("triton", "kernels in Triton, on a GPU", Drawable, gpu=True)

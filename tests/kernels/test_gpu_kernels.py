@@ -20,8 +20,9 @@ from triton.compiler import ASTSource  # noqa: E402
 import gscli  # noqa: E402
 from gscli.kernels import box_tree, gpu  # noqa: E402
 from gscli.kernels import walk as walks  # noqa: E402
+from gscli.kernels.footprints import NOWHERE  # noqa: E402
 from gscli.kernels.fused_draws import STRETCH, TILES  # noqa: E402
-from gscli.kernels.gpu import cells, composite, draws, trial, walk  # noqa: E402
+from gscli.kernels.gpu import cells, composite, draws, lists, project, trial, walk  # noqa: E402
 
 NUMBERS = {
     "points": "*fp32",
@@ -32,7 +33,9 @@ NUMBERS = {
     "cut": "*fp64",
     "lattices": "*fp64",
 }
-NUMBERS |= {name: "*fp32" for name in ("records", "color", "through", "deep", "image")}
+NUMBERS |= {name: "*fp32" for name in ("records", "color", "alpha", "deep", "image")}
+NUMBERS |= {name: "*fp32" for name in ("positions", "opacities", "scales", "rotations", "colors")}
+NUMBERS |= {"lens": "*fp64"}
 INT64 = [
     "order",
     "which",
@@ -45,6 +48,7 @@ INT64 = [
     "tallies",
     "rows",
     "sums",
+    "longest",
 ]  # others are int32
 WORDS = ("STREAM", "LOW", "WIDTH", "RATIO", "ROUND")  # 64 bits
 PACKETS = {"M": box_tree.LEAF, "BQ": walks.PACKET}
@@ -54,6 +58,9 @@ ONE, FOUR, MANY = (
 )
 ELSEWHERE = {**ONE, "ELSEWHERE": True}
 PICTURE = {"FIELDS": 10, "TILE": 16, "BLOCK": 16, "UNROLL": 4}
+LISTS = {"CUT": 1 / 255, "FIELDS": 10, "NOWHERE": NOWHERE, "TILE": 16, "B": 128}
+PROJECTED = {"RAW": True, "ANTIALIASED": False, "XRAY": False, "PARALLEL": False, "CUT": 1 / 255, "LOW": 0.3}
+PROJECTED |= {"DEGREE": 3, "NOWHERE": NOWHERE, "FIELDS": 10, "B": 128}
 COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "count_up": (trial.count_up, {}, 1),
     "descend": (walk.descend, {"BQ": 128}, 4),
@@ -75,6 +82,21 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     "tally": (draws.tally, {"B": STRETCH}, 4),
     "compact": (draws.compact, {"B": STRETCH}, 8),
     **{
+        f"project, degree {degree}": (project.project, {**PROJECTED, "DEGREE": degree}, 4)
+        for degree in (-1, 0, 3, 4)
+    },
+    "project, antialiased": (project.project, {**PROJECTED, "ANTIALIASED": True}, 4),
+    **{
+        f"project, X-rays in a {beam}": (
+            project.project,
+            {**PROJECTED, "DEGREE": -1, "XRAY": True, "PARALLEL": parallel, "CUT": 1e-5, "LOW": 0.0},
+            4,
+        )
+        for beam, parallel in (("cone", False), ("parallel beam", True))
+    },
+    "count": (lists.count, LISTS, 4),
+    "fill": (lists.fill, LISTS, 4),
+    **{
         f"composite, {name}": (composite.composite, {**PICTURE, "XRAY": xray, "DEEP": deep, "CUT": cut}, 4)
         for name, xray, deep, cut in (("X-ray", True, False, 1e-5), ("deep", False, True, 1 / 255))
     },
@@ -88,6 +110,7 @@ COMPILED = {  # a kernel, what it is compiled for, and how many warps run it
     },
     **{f"try_all, k={c['k']}": (walk.try_all, c, 1) for c in (ONE, FOUR, MANY)},
 }
+FLAT = (project.project, lists.count, lists.fill)
 FUSED = re.compile(r"\bfma\.\w+\.f(?:32|64)\b|\bmad\.\w+\.f(?:32|64)\b")
 
 
@@ -117,8 +140,10 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
         return NUMBERS[name]
     if name in ("marks", "tables"):
         return "*i8"
-    if name == "rows" and kernel in (walk.walk, walk.try_all):
+    if (name == "rows" and kernel in (walk.walk, walk.try_all)) or (name == "keys" and kernel in FLAT):
         return "*i32"
+    if name == "tiles":
+        return "*i16"
     return "*i64" if name in INT64 else "*i32"
 
 

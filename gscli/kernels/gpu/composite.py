@@ -12,7 +12,9 @@ MOST = tl.constexpr(3e38)  # of a sum: infinity is no picture
 def _block(longest, LEFT, TOP, WIDE, TILE: tl.constexpr, BLOCK: tl.constexpr):
     """The tile of a program, and the columns and lines of its pixels."""
     side: tl.constexpr = TILE // BLOCK
-    tile = tl.load(longest + tl.program_id(0) // (side * side))  # the longest lists first: none ends late
+    tile = tl.load(longest + tl.program_id(0) // (side * side)).to(
+        tl.int32
+    )  # the longest lists first: none ends late
     part, lane = tl.program_id(0) % (side * side), tl.arange(0, BLOCK * BLOCK)
     column = (LEFT + tile % WIDE) * TILE + part % side * BLOCK + lane % BLOCK
     line = (TOP + tile // WIDE) * TILE + part // side * BLOCK + lane // BLOCK
@@ -39,7 +41,7 @@ def _weighed(a, total, live):
 
 @triton.jit(do_not_specialize=["ACROSS", "DOWN", "LEFT", "TOP", "WIDE"])
 def composite(
-    records, footprints, starts, longest, color, through, deep, ACROSS, DOWN, LEFT, TOP, WIDE,
+    records, footprints, starts, longest, color, alpha, deep, ACROSS, DOWN, LEFT, TOP, WIDE,
     XRAY: tl.constexpr, DEEP: tl.constexpr, CUT: tl.constexpr, FIELDS: tl.constexpr,
     TILE: tl.constexpr, BLOCK: tl.constexpr, UNROLL: tl.constexpr,
 ):  # fmt: skip
@@ -53,7 +55,7 @@ def composite(
     while (k < end) & (busy > 0):
         for j in tl.static_range(UNROLL):
             here = k + j < end
-            r = records + tl.load(footprints + k + j, here, 0).to(tl.int64) * FIELDS
+            r = records + tl.load(footprints + tl.minimum(k + j, end - 1)).to(tl.int64) * FIELDS
             a = _given(r, column, line, here, CUT)
             if XRAY:
                 total = tl.minimum(total + a, MOST)
@@ -68,7 +70,7 @@ def composite(
         if not XRAY:
             busy = tl.max(live.to(tl.int32), 0)
     at = line.to(tl.int64) * ACROSS + column
-    tl.store(through + at, total, inside)
+    tl.store(alpha + at, total if XRAY else 1 - total, inside)
     if not XRAY:
         tl.store(color + at * 3, red, inside)
         tl.store(color + at * 3 + 1, green, inside)
@@ -79,11 +81,11 @@ def composite(
 
 @triton.jit(do_not_specialize=["ACROSS", "DOWN", "LEFT", "TOP", "WIDE"])
 def share(
-    records, rows, footprints, starts, longest, image, sums, ACROSS, DOWN, LEFT, TOP, WIDE,
+    records, footprints, starts, longest, image, sums, ACROSS, DOWN, LEFT, TOP, WIDE,
     CHANNELS: tl.constexpr, UNIT: tl.constexpr, CUT: tl.constexpr, FIELDS: tl.constexpr,
     TILE: tl.constexpr, BLOCK: tl.constexpr, UNROLL: tl.constexpr,
 ):  # fmt: skip
-    """Add an image of so many channels, in the weights of `composite`, to the sums of the rows of footprints.
+    """Add an image of so many channels, in the weights of `composite`, to the sums of footprints.
 
     Each product is cut to a whole part of UNIT: whole numbers come to the same in any order.
     """
@@ -96,15 +98,13 @@ def share(
     while (k < end) & (busy > 0):
         for j in tl.static_range(UNROLL):
             here = k + j < end
-            which = tl.load(footprints + k + j, here, 0).to(tl.int64)
+            which = tl.load(footprints + tl.minimum(k + j, end - 1)).to(tl.int64)
             weight, total, live = _weighed(
                 _given(records + which * FIELDS, column, line, here, CUT), total, live
             )
             for channel in tl.static_range(CHANNELS):
                 part = (weight * tl.load(shared + channel, inside, 0.0) * UNIT).to(tl.int32)
                 given = tl.sum(part, 0)
-                tl.atomic_add(
-                    sums + tl.load(rows + which) * CHANNELS + channel, given.to(tl.int64), given != 0
-                )
+                tl.atomic_add(sums + which * CHANNELS + channel, given.to(tl.int64), given != 0)
         k += UNROLL
         busy = tl.max(live.to(tl.int32), 0)
