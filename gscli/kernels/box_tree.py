@@ -80,8 +80,10 @@ def build(points: Tensor) -> BoxTree:
         nodes = filled[places].view(1 << level, -1, 3)
         axis = (nodes.amax(dim=1) - nodes.amin(dim=1)).argmax(dim=1)
         keys = nodes.gather(2, axis[:, None, None].expand(-1, nodes.shape[1], 1))[..., 0]
+        del nodes  # sorting needs the room
         places = places.view(1 << level, -1).gather(1, keys.argsort(dim=1, stable=True)).view(-1)
     leaves = filled[places].view(1 << depth, -1, 3)
+    del filled
     low, high = [leaves.amin(dim=1)], [leaves.amax(dim=1)]
     for _ in range(depth):
         low.insert(0, low[0].view(-1, 2, 3).amin(dim=1))
