@@ -79,8 +79,8 @@ def watch(
 
     Raises:
         UsageError: numbers that make no sense, no run, or more than two.
-        InputError: the reference cannot be read; a run is a file or holds several models; with `once`,
-            nothing to measure.
+        InputError: the reference or a run's folder cannot be read; a run is a file or holds several models;
+            with `once`, nothing to measure.
         EngineUnavailable: what the device or the rasterizer needs is missing.
         GscliError: `tensorboard` cannot be written to.
     """

@@ -35,7 +35,13 @@ _NAMES = {
 ALONE = {"means", "scales", "quats", "opacities"}  # what tells ``splats`` that nothing is around
 TAKEN = {*_NAMES, "features", "colors"}  # what `named` understands: no column of its own can be called so
 _RANK = re.compile(r"(.*(?:_rank|-rank=))(\d+)(\.[^.]+)")  # the latter in gaussian-splatting-lightning
+_WRAPPED = re.compile(r"(?<![^.])(?:module|_orig_mod)\.")  # by DistributedDataParallel, torch.compile
 _NERFSTUDIO = re.compile(r"_model\.(?:gauss_params\.)?([A-Za-z_]+)")
+
+
+def unwrapped(state: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A state by the names that its tensors have where no wrapper is around a part of the model."""
+    return {_WRAPPED.sub("", key) if isinstance(key, str) else key: value for key, value in state.items()}
 
 
 def named(path: Path, tensors: Mapping[str, Any]) -> Model:
@@ -126,7 +132,7 @@ def nerfstudio(path: Path, saved: Any) -> Model | None:
     if not isinstance(saved, dict) or not isinstance(saved.get("pipeline"), dict):
         return None
     tensors = {}
-    for key, tensor in saved["pipeline"].items():
+    for key, tensor in unwrapped(saved["pipeline"]).items():
         match = _NERFSTUDIO.fullmatch(key) if isinstance(key, str) else None
         if match and shape_of(tensor) and match[1] in _NAMES:
             tensors[match[1]] = tensor

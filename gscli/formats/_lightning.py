@@ -46,6 +46,7 @@ def is_checkpoint(saved: Any) -> bool:
     state = saved.get("state_dict")
     if type(saved.get("global_step")) is not int or not isinstance(state, dict):
         return False
+    state = _gsplat.unwrapped(state)
     held = {key: value for key, value in state.items() if _is_of(key, _MODEL) or _is_of(key, _FROZEN)}
     has_points = f"{_HELD}means" in held or f"{_MODEL}_xyz" in held
     return has_points and all(shape_of(value) is not None for value in held.values())
@@ -59,7 +60,7 @@ def lightning(path: Path, saved: Any) -> Model | None:
     """
     if not is_checkpoint(saved):
         return None
-    state = saved["state_dict"]
+    state = _gsplat.unwrapped(saved["state_dict"])
     tensors = _below(_HELD, state)
     active = state.get(f"{_MODEL}_active_sh_degree")
     degree = None if active is None else int(numbers(active))

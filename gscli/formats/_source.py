@@ -24,6 +24,10 @@ from ._identify import identify, of_head, told
 from ._zipped import Opened
 
 
+class _Level(str):
+    """A part that was asked for as a level."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A scene to be read, looked up once and handed on.
@@ -69,7 +73,7 @@ class Source:
             raise UsageError(f"`level` must be a whole number from 0 on, not {arguments.told(level)}")
         if self.part is not None:
             raise UsageError(f"`level` has no effect beside {PART}{self.part}", remedy="drop one")
-        return Source(f"{self.name}{PART}{level}", self.path, str(level))
+        return Source(f"{self.name}{PART}{level}", self.path, _Level(level))
 
     @property
     def standard(self) -> bool:
@@ -225,7 +229,8 @@ def _read(
     path, form, part = found.path, found.form, found.part
     form.require(path)
     if part is not None and "part" not in form.takes:
-        raise UsageError(f"holds one model ({form.name}), so {PART}{part} selects nothing", path=path)
+        asked = f"`level={part}`" if isinstance(part, _Level) else f"{PART}{part}"
+        raise UsageError(f"holds one model ({form.name}), so {asked} selects nothing", path=path)
     wanted: dict[str, Any] = {"part": part, "only": only, "trust_pickle": trust_pickle, "axes": axes}
     given = {name: value for name, value in wanted.items() if name in form.takes}
     with changes.held_still(path):

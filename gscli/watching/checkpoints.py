@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import require_readable
 
 # graphdeco and forks; gsplat; nerfstudio; gaussian-splatting-lightning.
 # A number in a folder's name counts for the file in it.
@@ -95,6 +96,22 @@ def checkpoints(run: str | os.PathLike[str]) -> dict[int, Checkpoint]:
             name = f"{files[0]}{PART}{part}" if part else str(files[0])
             found[step] = Checkpoint(step, name, files, most[kind] - len(files))
     return found
+
+
+def require_listed(run: str | os.PathLike[str]) -> None:
+    """Refuse a run's folder that is there and cannot be looked into.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    folder = os.fspath(run).partition(PART)[0]
+    try:
+        os.stat(folder)
+    except FileNotFoundError:
+        return
+    except OSError:  # which the next line tells
+        pass
+    require_readable(Path(folder))
 
 
 def _files(folder: Path, depth: int) -> Iterator[tuple[Path, str]]:

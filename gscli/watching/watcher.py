@@ -14,7 +14,7 @@ from .. import placing
 from ..errors import GscliError, InputError
 from ..results.documents import document
 from . import disagreement
-from .checkpoints import Checkpoint, checkpoints
+from .checkpoints import Checkpoint, checkpoints, require_listed
 from .drawing import Drawing
 from .reading import Model, read
 from .state import State
@@ -96,9 +96,14 @@ class Watcher:
         self.states = states
 
     def tell_start(self) -> None:
-        """Say what else would look like a watch that does nothing."""
+        """Say what else would look like a watch that does nothing.
+
+        Raises:
+            InputError: a run's folder cannot be read.
+        """
         for run, steps in zip(self.runs, self.steps, strict=True):
             if not steps:
+                require_listed(run)
                 self.say(f"{run} has no checkpoints yet")
         if self.memory.step is not None:
             self.say(

@@ -210,3 +210,7 @@ def test_a_closed_stdin_is_named(args):
 
 def test_the_demo_of_stdin_is_refused():
     refused(gscli("demo", "-", input="ply\n"), 2, "stdin can be read once", "name a file")
+
+
+def test_a_level_of_what_has_none_is_told_as_it_was_typed(scene):
+    refused(gscli("convert", "scene.ply", "o.ply", "--level", "2"), 2, "so --level 2 selects nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -140,8 +141,10 @@ def test_a_part_of_a_file_with_one_model_is_an_error(tmp_path, scene_file):
     path = trainers.save(tmp_path / "c.pth", trainers.graphdeco())
     with pytest.raises(InputError, match="drop ::gs1"):
         formats.read(f"{path}::gs1")
-    with pytest.raises(UsageError, match="selects nothing"):
+    with pytest.raises(UsageError, match="so ::gs1 selects nothing"):
         formats.read(f"{scene_file}::gs1")
+    with pytest.raises(UsageError, match="so level=2 selects nothing"):
+        formats.Source.of(scene_file).at(2).read()
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -191,6 +194,20 @@ def test_a_splatfacto_checkpoint_is_read_from_its_pipeline(tmp_path, old):
         columns(cloud, fields.SH_DC), trainers.values(saved["pipeline"][f"{key}features_dc"])
     )
     assert fields.sh_degree(cloud.fields) == 3
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_a_model_that_was_wrapped_to_be_trained_is_read_as_without(tmp_path, wrapper):
+    def around(state):
+        known = ("_model.", "gaussian_model.")
+        return {
+            re.sub(r"^(\w+\.)", rf"\1{wrapper}", k) if k.startswith(known) else k: state[k] for k in state
+        }
+
+    for saved, held in ((trainers.nerfstudio(), "pipeline"), (trainers.lightning(), "state_dict")):
+        plain = formats.read(trainers.save(tmp_path / "plain.ckpt", saved))
+        saved[held] = around(saved[held])
+        assert formats.read(trainers.save(tmp_path / "wrapped.ckpt", saved)) == plain
 
 
 def test_colour_of_splatfacto_at_degree_0_is_a_sigmoid(tmp_path):

@@ -1,9 +1,13 @@
 """Which files of a run's folder are checkpoints, and of which step."""
 
+import errno
+import os
+
 import pytest
 
+import gscli
 from gscli.errors import InputError
-from gscli.watching.checkpoints import checkpoints
+from gscli.watching.checkpoints import checkpoints, require_listed
 
 
 def touch(folder, *names):
@@ -12,6 +16,19 @@ def touch(folder, *names):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
     return folder
+
+
+def test_a_folder_that_cannot_be_read_is_not_told_as_one_without_checkpoints(tmp_path, monkeypatch):
+    require_listed(tmp_path)
+    require_listed(tmp_path / "not yet")
+
+    def refused(*arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refused)  # which root never sees
+    monkeypatch.setattr(os, "listdir", refused)
+    with pytest.raises(InputError, match="cannot be read; check its permissions"):
+        next(gscli.watch(tmp_path, every=0.01))
 
 
 @pytest.mark.parametrize(
