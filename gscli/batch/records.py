@@ -158,8 +158,8 @@ class Folder:
         return any(self.record(kind, task.id).exists() for kind in KINDS)
 
     def sweep(self, tasks: Sequence[Task]) -> int:
-        """Remove what interrupted writes of these tasks left behind; returns how many files."""
-        names: dict[str, set[str]] = {}
+        """Remove what interrupted writes of these tasks and of the plan left behind; returns how many."""
+        names: dict[str, set[str]] = {os.fspath(self.path): {self.manifest.name}}
         for task in tasks:
             records = [os.fspath(self.record(kind, task.id)) for kind in KINDS]
             for folder, name in map(outputs.split, [*task.outputs, *records]):

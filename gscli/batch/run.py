@@ -152,10 +152,13 @@ def opened(
         if not folder.same_manifest(tasks):
             folder.write_manifest(tasks)
         folder.forget_others(tasks, KINDS if work.anew else ("failed",))
-        folder.sweep(work.todo)
+        folder.sweep(work.tasks)
         for task in work.todo:
             folder.forget(task)
-        yield work, locks
+        try:
+            yield work, locks
+        finally:  # again: what a killed process was writing when it let go of the folder
+            folder.sweep(work.tasks)
 
 
 def run(

@@ -106,7 +106,7 @@ class _Commands(click.Group):
             raise _Failure(f"out of memory{told}; free some, or use a smaller input", 1) from None
         except KeyboardInterrupt:
             _interrupts.tell()
-            ctx.exit(_interrupts.STATUS)
+            ctx.exit(_interrupts.status())
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -140,4 +140,4 @@ def run(*arguments: str) -> None:
         main(arguments or None, prog_name="gscli")
     except KeyboardInterrupt:
         _interrupts.tell()
-        sys.exit(_interrupts.STATUS)
+        sys.exit(_interrupts.status())

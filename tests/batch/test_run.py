@@ -19,6 +19,7 @@ from gscli.batch.run import Stop, look_at, opened, run
 from gscli.batch.tasks import Task
 from gscli.batch.work import Part, Summary
 from gscli.errors import WriteRefused
+from gscli.files import temporaries
 from gscli.formats import ply
 
 
@@ -134,3 +135,23 @@ def test_a_summary_says_what_became_of_the_inputs_and_lists_none(tasks: list[Tas
     list(run(summary.work, in_turn, None, Stop(), summary))
     assert repr(summary) == "<Summary: inputs 4, done 4, missed 0, failed 0, unfinished 0>"
     assert summary.to_dict()["done"] == 4
+
+
+def test_nothing_is_left_of_a_killed_run_even_where_nothing_is_to_do(
+    tasks: list[Task], folder: Folder
+) -> None:
+    whole(tasks, folder)
+    places = (folder.record("done", tasks[0].id), Path(tasks[0].outputs[0]), folder.manifest)
+
+    def leave() -> None:
+        for place in places:
+            temporaries.beside(place).touch()
+
+    def left() -> list[Path]:
+        return list(folder.path.rglob(f".*{temporaries.SUFFIX}"))
+
+    leave()
+    with opened(tasks, look_at(tasks, folder, resume=True), folder):
+        assert left() == []
+        leave()  # what was still held, because its process lets go of one file after the other as it dies
+    assert left() == []

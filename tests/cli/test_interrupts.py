@@ -42,14 +42,16 @@ def start(folder: Path, args: list[str], **code: str) -> subprocess.Popen[bytes]
 
 
 @pytest.mark.parametrize(
-    ("args", "module", "function"),
+    ("args", "module", "function", "number"),
     [
-        pytest.param(["scene.ply", "out.ply"], "ply", "packed", id="file"),
-        pytest.param(["scene.ply", "out/"], "scenesplat", "npy.write", id="folder"),
+        pytest.param(["scene.ply", "out.ply"], "ply", "packed", signal.SIGINT, id="file"),
+        pytest.param(["scene.ply", "out/"], "scenesplat", "npy.write", signal.SIGINT, id="folder"),
+        pytest.param(["scene.ply", "out.ply"], "ply", "packed", signal.SIGTERM, id="stopped"),
+        pytest.param(["scene.ply", "out/"], "scenesplat", "npy.write", signal.SIGHUP, id="closed terminal"),
     ],
 )
 def test_native_code_does_not_hold_up_an_interrupt_nor_leave_half_a_file(
-    scene_file: Path, tmp_path: Path, args: list[str], module: str, function: str
+    scene_file: Path, tmp_path: Path, args: list[str], module: str, function: str, number: int
 ) -> None:
     (tmp_path / "scene.ply").write_bytes(scene_file.read_bytes())
     before = set(os.listdir(tmp_path))
@@ -57,8 +59,20 @@ def test_native_code_does_not_hold_up_an_interrupt_nor_leave_half_a_file(
     process = start(tmp_path, command, module=module, function=function)
     assert set(os.listdir(tmp_path)) > before  # what is being written
     sent = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert time.monotonic() - sent < 3  # half a second, on a machine with other things to do
-    assert (process.returncode, said) == (130, b"gscli: interrupted\n")
+    assert (process.returncode, said) == (128 + number, b"gscli: interrupted\n")
     assert set(os.listdir(tmp_path)) == before
+
+
+def test_a_command_that_outlives_its_terminal_goes_on(scene_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "scene.ply").write_bytes(scene_file.read_bytes())
+    code = (
+        "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); import gscli.formats.ply as ply\n"
+        "packed = ply.packed\n"
+        "ply.packed = lambda *args: (os.kill(os.getpid(), signal.SIGHUP), packed(*args))[1]\n"
+        "import gscli.cli; gscli.cli.run('convert', 'scene.ply', 'out.ply')"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "out.ply").exists()
