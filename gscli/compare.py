@@ -1,7 +1,4 @@
-"""How far two scenes disagree, exactly, and how alike they look: what ``gscli compare`` does.
-
-One module: the options of a comparison and the order of its steps are one contract.
-"""
+"""How far two scenes disagree, exactly, and how alike they look: what ``gscli compare`` does."""
 
 from __future__ import annotations
 
@@ -9,32 +6,28 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy.typing as npt
 
-from . import arguments, fields, given, placing
+from . import arguments, given, placing
 from . import device as devices
 from .aligning.judged import laid_on
-from .cloud import GaussianCloud
-from .comparing import budget, drawn, gates, options, paint, pairing, search, turned
+from .comparing import drawn, gates, options, paint, pairing
 from .comparing import m3c2_options as along_normals
-from .comparing.centers import compare_centers
+from .comparing.asked import Asked, thresholds
 from .comparing.clouds import with_clouds, write_distances
-from .comparing.paired import with_gaussians
+from .comparing.measured import measured
 from .comparing.result import Compared as Compared
 from .comparing.result import Evidence, Input
-from .errors import UsageError
+from .comparing.two import Two
 from .files import writing
 from .formats import Target
 from .given import Given
 from .kernels import registration
 from .motions.transform import Transform
 from .progress import Timings, Track, silent
-from .rendering.views import VIEWS, wanted
-
-if TYPE_CHECKING:
-    import torch
+from .rendering.views import VIEWS, Views, wanted
 
 __all__ = ["Compared", "Evidence", "Input", "compare"]
 
@@ -123,7 +116,7 @@ def compare(
     arguments.require_paths(optional=True, distances=distances)
     arguments.require_flags(gaussians=gaussians, colors=colors, overwrite=overwrite, allow_lossy=allow_lossy)
     arguments.require_flags(render=render)
-    asked = wanted(views, size, cameras, None, up, fov, near)
+    seen_from = wanted(views, size, cameras, None, up, fov, near)
     scenes = given.opened(source, target)
     output = None if distances is None else Target.of(distances, overwrite=overwrite, allow_lossy=allow_lossy)
     paint.check_options(
@@ -133,19 +126,20 @@ def compare(
         sampled=max_queries is not None,
         in_pieces=memory_limit is not None,
     )
-    written = [*also_written, *([] if output is None else [output.path])]
     index = None if pair is None else pairing.parse(pair).path
     read = given.paths(scenes)
     read += [Path(path) for path in (transform, index, cameras) if isinstance(path, (str, os.PathLike))]
+    written = [*also_written, *([] if output is None else [output.path])]
     writing.check_outputs(written, overwrite=overwrite, sources=read)
     moved = None if transform is None else Transform.of(transform)
     where = devices.resolve(device)
-    thresholds = [] if threshold is None else options.thresholds(threshold)
+    distinct = thresholds(threshold)
     memory = arguments.size(memory_limit, "memory_limit")
+    asked = Asked(distinct, pair, gaussians, max_queries, seed, engine, memory, axes)
     options.check_align(align, memory)
     required = arguments.several(require, "require", (str,), "a limit, or several")
     limits = gates.limits(min_fitness, max_rmse, required, min_psnr)
-    options.check(thresholds, pair, gaussians, max_queries, seed, engine, limits)
+    asked.check(limits)
     along = along_normals.asked(
         m3c2,
         m3c2_depth,
@@ -154,172 +148,70 @@ def compare(
         in_pieces=memory is not None,
         required=[limit.metric for limit in limits],
     )
-    options.check_render(render, asked, rasterizer, data_range, limits, memory)
-    if memory is not None:
-        budget.require_tiles(engine, where)
+    options.check_render(render, seen_from, rasterizer, data_range, limits, memory)
+    asked.require_tiles(where)
     timings = Timings()
     with timings.stage("read", track):
         (a, b), (name, other) = given.read(scenes, trust_pickle=trust_pickle, axes=axes)
-        clouds, names = (a, b), (name, other)
+        two = Two((a, b), (name, other), (scenes[0].bytes, scenes[1].bytes), moved)
         along_normals.require_normals(along, a, name)
-        drawings = (asked.count or VIEWS) * (len(a) + len(b)) if render else 0
+        drawings = (seen_from.count or VIEWS) * (len(a) + len(b)) if render else 0
         load = placing.Load(len(a) + len(b), drawings, (source, target), options.only_cpu(memory, engine))
         place = placing.settled(device, where, load)
-        where = place.device
     if align:
         with timings.stage("align"):
-            moved = _aligned(clouds, names, align == options.SCALED, moved, seed, track)
+            two = _aligned(two, align == options.SCALED, seed, track)
+    ready = None
     with timings.stage("read", track):
-        ready = (
-            drawn.prepare(clouds, names, asked, rasterizer, moved, data_range=data_range, where=where)
-            if render
-            else None
-        )
-    result = _compare(
-        clouds,
-        names,
-        (scenes[0].bytes, scenes[1].bytes),
-        thresholds=thresholds,
-        pair=pair,
-        gaussians=gaussians,
-        moved=moved,
-        axes=axes,
-        max_queries=max_queries,
-        seed=seed,
-        engine=engine,
-        memory_limit=memory,
-        where=where,
-        timings=timings,
-        track=track,
-    )
+        if render:
+            ready = drawn.prepare(
+                two.clouds,
+                two.names,
+                seen_from,
+                rasterizer,
+                two.moved,
+                data_range=data_range,
+                where=place.device,
+            )
+    result = measured(two, asked, where=place.device, timings=timings, track=track)
     result = replace(result, notes=(*result.notes, *place.notes))
     result.options.update(align=align, m3c2=None, render=None)
     if memory is None:
         result = with_clouds(result, along, track)
     if ready is not None:
-        told = {name: value for name, value in ready.views.to_dict().items() if name != "camera"}
-        result.options.update(render={**told, "rasterizer": rasterizer, "data_range": data_range})
-        with timings.stage("render"), track("rendering", len(ready.views.cameras), "views") as advance:
-            seen, worst = drawn.measure(ready, names, advance)
-        assert result.evidence is not None
-        result = replace(result, render=seen, evidence=replace(result.evidence, pictures=worst))
-    if align and moved is not None:
-        result = replace(
-            result, notes=(*result.notes, f"aligned: the source is {registration.told(moved.matrix)}")
-        )
+        result.options.update(render=_drawn_by(ready.views, rasterizer, data_range))
+        result = _with_looks(result, ready, track)
+    if align and two.moved is not None:
+        told = f"aligned: the source is {registration.told(two.moved.matrix)}"
+        result = replace(result, notes=(*result.notes, told))
     found = result.numbers()
     result = replace(result, gates=tuple(gates.check(limit, found) for limit in limits))
     if output is not None:
         with timings.stage("write", track):
-            write_distances(output, clouds[0], result, colors)
+            write_distances(output, a, result, colors)
     return result
 
 
-def _aligned(
-    clouds: tuple[GaussianCloud, GaussianCloud],
-    names: tuple[str, str],
-    scaled: bool,
-    start: Transform | None,
-    seed: int,
-    track: Track,
-) -> Transform:
-    """What moves the source onto the target."""
-    here, there = (search.positions(cloud, name) for cloud, name in zip(clouds, names, strict=True))
-    begun = None if start is None else start.matrix
-    found = laid_on(here, there, names, scaled=scaled, start=begun, seed=seed, track=track)
-    return Transform(found.motion.matrix)
+def _aligned(two: Two, scaled: bool, seed: int, track: Track) -> Two:
+    """The same scenes, the source moved onto the target, from where it is."""
+    start = None if two.moved is None else two.moved.matrix
+    found = laid_on(*two.stored(), two.names, scaled=scaled, start=start, seed=seed, track=track)
+    return replace(two, moved=Transform(found.motion.matrix))
 
 
-def _compare(
-    clouds: tuple[GaussianCloud, GaussianCloud],
-    names: tuple[str, str],
-    sizes: tuple[int | None, int | None],
-    *,
-    thresholds: Sequence[float | str],
-    pair: str | None,
-    gaussians: bool,
-    moved: Transform | None,
-    axes: str | None,
-    max_queries: int | None,
-    seed: int,
-    engine: str,
-    memory_limit: int | None,
-    where: torch.device | None,
-    timings: Timings,
-    track: Track,
-) -> Compared:
-    """`compare` of two clouds, once its options are checked; gates are left to it."""
-    source, target = clouds
-    cut = None
-    if memory_limit is not None:
-        cut = budget.pieces(
-            memory_limit,
-            clouds,
-            moved=moved is not None,
-            listed=(pair or "").startswith("index:"),
-            sampled=max_queries,
-        )
-    with timings.stage("read", track):
-        positions = [search.positions(c, name) for c, name in zip(clouds, names, strict=True)]
-        if moved is not None:
-            positions[0] = moved.apply(positions[0])
-    lacking = [name for c, name in zip(clouds, names, strict=True) if not fields.is_gaussian(c.fields)]
-    paired = gaussians and not lacking
-    similarity = moved.require_similarity() if paired and moved is not None else None
-    if lacking and pair is not None:
-        raise UsageError(f"`pair` has no effect: {lacking[0]} has no opacity, scales and rotation")
-    pairs_asked = pairing.parse(pair or "nearest") if paired else None
-    known = None
-    if pairs_asked is not None and pairs_asked.kind != "nearest":
-        known = pairing.given_pairs(pairs_asked, len(source), len(target))
-    searched = names if moved is None else (f"{names[0]} moved by {moved.path or 'transform'}", names[1])
-    centers, forth, back = compare_centers(
-        *positions,
-        thresholds=thresholds,
-        max_queries=max_queries,
-        seed=seed,
-        engine=engine,
-        where=where,
-        names=searched,
-        tile=None if cut is None else cut.tile,
-        timings=timings,
-        track=track,
-    )
-    notes = [*source.header.notes, *target.header.notes, *centers.notes]
-    first = centers.source_to_target.at[0]
-    if first.fitness < turned.FEW:
-        with timings.stage("search"):
-            tile = None if cut is None else cut.tile
-            share = turned.share_turned(positions[0], positions[1], first.threshold, seed=seed, tile=tile)
-        if share > turned.MOST:
-            notes.append(turned.note(share))
-    if lacking and gaussians:
-        notes.append(f"centres only: {lacking[0]} has no opacity, scales and rotation")
-    result = Compared(
-        Input(names[0], source.header.format, len(source), centers.spacings[0], sizes[0]),
-        Input(names[1], target.header.format, len(target), centers.spacings[1], sizes[1]),
-        centers,
-        pairing=None,
-        gaussians=None,
-        weighted=None,
-        mass=None,
-        device=devices.describe(where),
-        timings=timings,
-        notes=tuple(notes),
-        options={
-            "threshold": [str(t) for t in thresholds] or None,
-            "axes": axes,
-            "pair": None if pairs_asked is None else pair or "nearest",
-            "gaussians": gaussians,
-            "transform": None if moved is None else moved.matrix.tolist(),
-            "max_queries": max_queries,
-            "seed": seed,
-            "engine": engine,
-            "memory_limit": memory_limit,
-        },
-        evidence=Evidence((positions[0], positions[1]), forth, back, clouds),
-    )
-    if pairs_asked is not None:
-        with timings.stage("gaussians"):
-            return with_gaussians(result, clouds, pairs_asked, known, similarity, cut, track)
-    return result
+def _with_looks(result: Compared, ready: drawn.Ready, track: Track) -> Compared:
+    """A result with how alike both scenes look."""
+    assert result.evidence is not None
+    names = result.source.path, result.target.path
+    with (
+        result.timings.stage("render"),
+        track("rendering", len(ready.views.cameras), "views") as advance,
+    ):
+        seen, worst = drawn.measure(ready, names, advance)
+    return replace(result, render=seen, evidence=replace(result.evidence, pictures=worst))
+
+
+def _drawn_by(views: Views, rasterizer: str, data_range: float | None) -> dict[str, Any]:
+    """The options of renders, as reports hold them."""
+    told = {name: value for name, value in views.to_dict().items() if name != "camera"}
+    return {**told, "rasterizer": rasterizer, "data_range": data_range}

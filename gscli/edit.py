@@ -80,7 +80,7 @@ def edit(
             nothing.
         GscliError: with the exit code that fits; no output is left half written.
     """
-    arguments.require_paths(optional=True, output=output)
+    _require_output(output)
     arguments.require_flags(overwrite=overwrite, allow_lossy=allow_lossy)
     (first,) = given.opened(source)
     wanted = editing.actions(actions)
@@ -152,6 +152,14 @@ def edit(
         },
         returned=None if held is None else Returned(held),
     )
+
+
+def _require_output(output: object) -> None:
+    """Refuse what is no path, such as the actions, which follow it."""
+    if isinstance(output, (list, tuple)):
+        what = f"`output` must be a path, not {arguments.told(output)}"
+        raise UsageError(what, remedy="give actions by their name, as `actions=[('scale', 2)]`")
+    arguments.require_paths(optional=True, output=output)
 
 
 def _told(cloud: GaussianCloud, source: GaussianCloud, to: Target) -> GaussianCloud:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,26 @@ def test_an_edit_in_memory_is_that_of_its_file(
         write(tmp_path / "held.ply", held.cloud, overwrite=True)
         assert (tmp_path / "held.ply").read_bytes() == (tmp_path / "edited.ply").read_bytes()
     assert cloud.rows.tobytes() == before
+
+
+def test_actions_without_an_output_are_given_by_name(cloud: GaussianCloud) -> None:
+    actions: Any = [("scale", 2)]
+    with pytest.raises(UsageError, match=r"output must be a path, not list; give actions by their name"):
+        edit(cloud, actions)
+
+
+@pytest.mark.parametrize("tool", [resample, simplify], ids=lambda tool: tool.__name__)
+def test_a_share_is_a_percentage(tool: Callable[..., Any], cloud: GaussianCloud) -> None:
+    with pytest.raises(UsageError, match=r"target 0.25 is neither .*; write '25%'"):
+        tool(cloud, target=0.25)
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
+def test_results_are_copied_with_what_they_hold(way: Callable[[Any], Any], cloud: GaussianCloud) -> None:
+    made = resample(cloud, seed=2), edit(cloud, actions=[("scale", 2)]), simplify(cloud, target=9, views=0)
+    again = way(made)
+    assert again == made
+    assert [each.cloud for each in again] == [each.cloud for each in made]
 
 
 def test_rows_are_copied_only_where_they_change(cloud: GaussianCloud) -> None:

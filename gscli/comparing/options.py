@@ -3,55 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
-from typing import get_type_hints
 
-from .. import arguments, neighbors, rasterizers
+from .. import arguments, rasterizers
 from ..arguments import span
 from ..errors import UsageError
-from ..kernels import hashing
 from ..rendering.views import Wanted, refuse_unless
-from . import gates, pairing, search
-from .centers import Centers
+from . import gates
 from .drawn import refuse_in_pieces
 from .gates import Limit
-from .result import NUMBERS, OF_CENTERS, Compared
-from .spacing import parse_threshold
 
 SCALED = "scaled"  # of `align`: lengths may change too
-
-
-def thresholds(given: float | str | Sequence[float | str]) -> list[float | str]:
-    """The distances of one or several."""
-    found = arguments.several(given, "threshold", (str, Real), "a distance, or several")
-    if not found:
-        raise UsageError("`threshold` names no distance", remedy="leave it out for 2spacing")
-    return found
-
-
-def check(
-    distances: Sequence[float | str],
-    pair: str | None,
-    gaussians: bool,
-    max_queries: int | None,
-    seed: int,
-    engine: str,
-    limits: Sequence[Limit],
-) -> None:
-    """Refuse options that no two clouds could make sense of, before any is read."""
-    for threshold in distances:
-        parse_threshold(threshold)
-    if pair is not None:
-        if not gaussians:
-            raise UsageError("`pair` has no effect with `gaussians=False`")
-        pairing.parse(pair)
-    search.check_max_queries(max_queries)
-    hashing.require_seeds(seed=seed)
-    if engine != "auto":
-        neighbors.ENGINES.get(engine)
-    types = get_type_hints(Compared) | {name: get_type_hints(Centers)[name] for name in OF_CENTERS}
-    for limit in limits:
-        gates.require_number(limit.metric, {name: types[name] for name in NUMBERS}, len(distances) or 1)
 
 
 def only_cpu(memory: int | None, engine: str) -> str:

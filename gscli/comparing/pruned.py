@@ -39,7 +39,7 @@ class Pruned:
     output: str
     index: str | None
     rows: npt.NDArray[np.int64]
-    returned: Returned | None = None
+    returned: Returned | None = field(default=None, repr=False)
 
     @property
     def cloud(self) -> GaussianCloud:

@@ -37,7 +37,7 @@ class Edited:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-    returned: Returned | None = None
+    returned: Returned | None = field(default=None, repr=False, compare=False)
 
     @property
     def cloud(self) -> GaussianCloud:

@@ -122,9 +122,10 @@ def rows_wanted(target: str, points: int | None, name: str = "target") -> int:
     percent = target.endswith("%")
     spelling = r"\d{1,18}(\.\d{1,18})?%" if percent else r"\d{1,18}"
     if not re.fullmatch(spelling, target, re.ASCII):
+        share = re.fullmatch(r"0?\.\d{1,18}", target, re.ASCII) is not None
         raise UsageError(
             f"`{name}` {target} is neither a number of points nor a percentage",
-            remedy="write N or P%",
+            remedy=f"write '{float(target) * 100:g}%'" if share else "write N or P%",
         )
     from fractions import Fraction
 

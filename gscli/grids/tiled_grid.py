@@ -21,7 +21,7 @@ from ..kernels.cell_keys import lattice_span
 from ..kernels.cells import group_lattice
 from ..results.shown import counted
 from ..scratch import Place, Scratch
-from . import lattice
+from . import lattice, marking
 from .budget import Budget
 from .draw import Draw
 from .methods import Method
@@ -139,13 +139,13 @@ class TiledGrid:
             grid = self._read(tile)
             counts = None if shared is None else (shared.of(grid.lots(lots)), 0)
             keys = None if tile.keys is None else self._scratch.get(tile.keys)
-            forced += grid.mark(kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
+            forced += marking.mark(grid, kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
         return Draw(kept, forced)
 
     def weights(self, draw: Draw) -> tuple[npt.NDArray[np.float32], int]:
         """As of `VoxelGrid`."""
         found = np.zeros(self.rows, np.float32)
-        return found, sum(self._read(tile).weigh(draw.kept, found) for tile in self._tiles)
+        return found, sum(marking.weigh(self._read(tile), draw.kept, found) for tile in self._tiles)
 
     def _read(self, tile: _Tile) -> VoxelGrid:
         order, offsets, cells = (self._scratch.get(place) for place in tile[:3])

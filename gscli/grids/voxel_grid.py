@@ -16,10 +16,10 @@ import numpy.typing as npt
 from ..cloud import GaussianCloud
 from ..device import enough_memory, is_torch, to_numpy
 from ..errors import UsageError
-from ..kernels import hashing, picks
+from ..kernels import hashing
 from ..kernels.cells import group_ids, group_lattice
 from ..results import shown
-from . import lattice, picking, scenes
+from . import lattice, marking, picking, scenes
 from .draw import Draw, like, none_kept, on, rows_of
 from .located import identified, located
 from .methods import Method, method
@@ -258,32 +258,8 @@ class VoxelGrid:
             if keys is not None:
                 keys = keys[to_numpy(self.order)]
         kept = none_kept(self.order, self.rows)
-        forced = self.mark(kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
+        forced = marking.mark(self, kept, how, seed=seed, epoch=epoch, keys=keys, counts=counts)
         return Draw(rows_of(kept), forced)
-
-    def mark(
-        self, kept: Any, how: Method, *, seed: int, epoch: int, keys: Any, counts: tuple[Any, int] | None
-    ) -> int:
-        """Mark the rows of `draw` in (rows,) bool `kept`; the number of forced cells.
-
-        Args:
-            kept: of the kind of the grid's arrays; what is marked already stays.
-            how, seed, epoch, counts: as of `draw`.
-            keys: (M,) NumPy keys in sorted-row order; None where there are none.
-        """
-        if not how.picks:
-            kept[self.order.long() if is_torch(kept) else self.order] = True
-            return 0
-        stream = hashing.stream(seed, epoch, how.name, hashing.KEY)
-        if how.rule.single and how.target is None and how.pick.uniform:
-            position = picks.one_per_cell(self.offsets, hashing.cell_uniforms(self.cells, stream))
-            rows = self.order[position]
-            kept[rows.long() if is_torch(kept) else rows] = True
-            return 0
-        k, forced = self.wanted(how, seed=seed, epoch=epoch) if counts is None else counts
-        drawn = stream if how.pick.uniform else like(self.order, how.pick.keys(self.order, keys, stream))
-        picks.keep(kept, self.order, self.offsets, k, drawn)
-        return forced
 
     def weights(self, draw: Draw) -> tuple[npt.NDArray[np.float32], int]:
         """For how many rows of its cell each row of a draw stands; see `gscli.kernels.compensation`.
@@ -293,13 +269,7 @@ class VoxelGrid:
         """
         kept, found = np.zeros(self.rows, bool), np.zeros(self.rows, np.float32)
         kept[draw.kept] = True
-        return found, self.weigh(kept, found)
-
-    def weigh(self, kept: npt.NDArray[np.bool_], found: npt.NDArray[Any]) -> int:
-        """Write the `weights` of the rows that (rows,) `kept` marks, and say how many none stands for."""
-        from ..kernels import compensation
-
-        return compensation.weights(kept, to_numpy(self.order), to_numpy(self.offsets), found)
+        return found, marking.weigh(self, kept, found)
 
     def pick_keys(self, cloud: GaussianCloud, pick: Pick | str) -> npt.NDArray[np.uint32] | None:
         """(rows,) uint32 keys that a pick has for every draw of a cloud; None where all is chance.

@@ -58,7 +58,7 @@ class Output:
     index: str | None = None
     render: Looks | None = None
     compensated: Compensated | None = None
-    returned: Returned | None = field(default=None, repr=False)
+    returned: Returned | None = field(default=None, repr=False, compare=False)
 
     @property
     def cloud(self) -> GaussianCloud:

@@ -106,7 +106,7 @@ class Simplified:
     timings: Timings
     notes: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-    returned: Returned | None = field(default=None, repr=False)
+    returned: Returned | None = field(default=None, repr=False, compare=False)
 
     @property
     def cloud(self) -> GaussianCloud:
