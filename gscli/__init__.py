@@ -3,6 +3,15 @@
 >>> import gscli
 >>> half = gscli.resample("scene.ply", "half.ply", seed=1)  # doctest: +SKIP
 
+A scene is a path, or in memory: a cloud, an (N, 3) array or tensor, a structured array, or a table of
+columns by name (a mapping or a data frame). Without a path to write to, what is made stays in memory, too,
+and is what would be read of the file:
+
+>>> points = gscli.GaussianCloud.from_columns(x=[0.1, 0.2, 5], y=[0, 0, 0], z=[0, 0, 1], label=[7, 8, 9])
+>>> one = gscli.resample(points, method="one-per-grid", voxel_size=1)
+>>> one.cloud, one.outputs[0].rows
+(<GaussianCloud: 2 rows, 4 columns (ply)>, array([0, 2]))
+
 Each command is a function of its name; `gscli.training` is for use inside a training loop. Everything
 resolves on first use (PEP 562), so that ``import gscli`` imports nothing heavy.
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .cloud import GaussianCloud
-from .device import to_numpy
+from .cloud import GaussianCloud, array_of
 from .errors import UsageError
 
 PATH = (str, os.PathLike)
@@ -31,7 +30,7 @@ def array(values: Any, name: str, kinds: str, wanted: str, shape: tuple[int, ...
     """
     if isinstance(values, GaussianCloud):
         raise UsageError(f"`{name}` must be {wanted}, not a cloud", remedy="give its .xyz, or a column")
-    found: npt.NDArray[Any] = np.asarray(to_numpy(values))
+    found = array_of(values, f"`{name}`")
     if found.ndim == 0 or found.shape[1:] != shape or found.dtype.kind not in kinds:
         raise not_numbers(found if isinstance(values, (list, tuple)) else values, name, wanted)
     return found
@@ -40,6 +39,7 @@ def array(values: Any, name: str, kinds: str, wanted: str, shape: tuple[int, ...
 def not_numbers(found: Any, name: str, wanted: str) -> UsageError:
     """The refusal of what is no array of numbers, or one of another type or shape than is wanted."""
     held = [part for part in ("xyz", "vertices", "points") if np.ndim(getattr(found, part, 0)) == 2]
+    held += ["cloud"] if isinstance(getattr(found, "cloud", None), GaussianCloud) else []
     remedy = f"give its .{held[0]}" if held else None
     return UsageError(f"`{name}` must be {wanted}, not {told(found)}", remedy=remedy)
 

@@ -100,10 +100,13 @@ class GaussianCloud:
         <GaussianCloud: 2 rows, 4 columns (ply)>
 
         Raises:
-            UsageError: columns of different lengths.
+            UsageError: columns of different lengths, or single values alone.
         """
         given = _arrays(columns, more)
-        count = max((len(values) for values in given.values() if values.ndim), default=0)
+        lengths = [len(values) for values in given.values() if values.ndim]
+        if given and not lengths:
+            raise UsageError(f"column {next(iter(given))} is one value", remedy="give arrays of (N,) values")
+        count = max(lengths, default=0)
         return cls(structured.with_columns(np.empty(count, []), given))
 
     def __repr__(self) -> str:
@@ -290,4 +293,19 @@ def _arrays(
     columns: Mapping[str, npt.ArrayLike] | None, more: Mapping[str, npt.ArrayLike]
 ) -> dict[str, npt.NDArray[Any]]:
     given = {**({} if columns is None else columns), **more}  # a data frame is neither true nor false
-    return {name: np.asarray(to_numpy(values)) for name, values in given.items()}
+    return {name: array_of(values, f"column {name}") for name, values in given.items()}
+
+
+def array_of(values: Any, called: str) -> npt.NDArray[Any]:
+    """What is given as an array, NumPy or torch, as a NumPy array.
+
+    Args:
+        called: what messages call it, as ``column x``.
+
+    Raises:
+        UsageError: lists within it are of different lengths, or see `gscli.device.to_numpy`.
+    """
+    try:
+        return np.asarray(to_numpy(values))
+    except ValueError:
+        raise UsageError(f"{called} holds lists of different lengths") from None

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import arguments, fields
-from .cloud import GaussianCloud, Header
-from .device import to_numpy
+from .cloud import GaussianCloud, Header, array_of
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def as_cloud(
     table = _table(points)
     if table is not None:
         return GaussianCloud(GaussianCloud.from_columns(table).rows, Header("npy", native=1))
-    array = np.asarray(to_numpy(points))
+    array = array_of(points, f"`{name}`")
     if array.dtype.names is not None and array.ndim == 1:
         return GaussianCloud(array, Header("npy", native=1))
     if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "biuf":

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from . import arguments, fields, flaws, given
 from .cloud import GaussianCloud
 from .comparing.spacing import median_spacing
-from .errors import InputError
+from .errors import InputError, naming
 from .files import writing
 from .given import Given
 from .grids import lattice
@@ -166,16 +166,17 @@ def info(
     writing.check_outputs(also_written, overwrite=overwrite, sources=given.paths([scene]))
     with track("reading", None):
         (cloud,), (name,) = given.read([scene], trust_pickle=trust_pickle, axes=axes)
-    return describe(
-        cloud,
-        path=name,
-        size=scene.bytes,
-        stats=stats,
-        voxel_size=voxel_size,
-        glance=glance,
-        up=up,
-        track=track,
-    )
+    with naming(name):
+        return describe(
+            cloud,
+            path=name,
+            size=scene.bytes,
+            stats=stats,
+            voxel_size=voxel_size,
+            glance=glance,
+            up=up,
+            track=track,
+        )
 
 
 def describe(

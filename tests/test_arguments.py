@@ -84,9 +84,9 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
             "path must be a path, not rows of named columns of shape",
         ),
         (lambda a, b: gscli.write(None, gscli.read(a)), "path must be a path, not None"),
-        (lambda a, b: gscli.info(gscli.read(a)), "source must be a path, not GaussianCloud"),
+        (lambda a, b: gscli.read(gscli.read(a)), "path must be a path, not GaussianCloud"),
         (
-            lambda a, b: gscli.resample(gscli.read(a), b),
+            lambda a, b: gscli.convert(gscli.read(a), b),
             "source must be a path, not GaussianCloud; write it first",
         ),
         (lambda a, b: gscli.VoxelGrid.from_points(None), r"xyz must be \(N, 3\) numbers, not None"),

@@ -13,7 +13,7 @@ import pytest
 
 from gscli import coprune, edit, info, read, resample, scene, simplify, write
 from gscli.cloud import GaussianCloud
-from gscli.errors import UsageError
+from gscli.errors import GscliError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,28 @@ def test_results_are_copied_with_what_they_hold(way: Callable[[Any], Any], cloud
     again = way(made)
     assert again == made
     assert [each.cloud for each in again] == [each.cloud for each in made]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ([[1.0, 2, 3], [1, 2]], "source holds lists of different lengths"),
+        ({"x": [1.0, [2]], "y": [2.0, 3], "z": [3.0, 2]}, "column x holds lists of different lengths"),
+        ({"x": 1.0, "y": 2.0, "z": 3.0}, r"column x is one value; give arrays of \(N,\) values"),
+        ({"xyz": np.zeros((5, 3))}, "source: no x, y, z column among xyz"),
+    ],
+    ids=["ragged", "ragged column", "one value", "no position"],
+)
+def test_tables_that_are_no_scene_are_refused_in_a_line(wrong: Any, line: str) -> None:
+    for tool in (resample, info):
+        with pytest.raises(GscliError, match=f"^{line}"):
+            tool(wrong)
+
+
+def test_a_result_is_no_scene_but_holds_one(cloud: GaussianCloud) -> None:
+    made: Any = resample(cloud)
+    with pytest.raises(UsageError, match=r"not Resampled; give its \.cloud"):
+        info(made)
 
 
 def test_rows_are_copied_only_where_they_change(cloud: GaussianCloud) -> None:
