@@ -25,7 +25,7 @@ static inline double of_bits(uint64_t bits)
     return value;
 }
 
-static void exponentials(const double *restrict x, double *restrict out)
+static void exponentials_of_line(const double *restrict x, double *restrict out)
 {
     double rest[LINE], power[LINE];
     for (int i = 0; i < LINE; i++) {
@@ -45,7 +45,7 @@ static void exponentials(const double *restrict x, double *restrict out)
 }
 
 // Of positive normal numbers.
-static void logarithms(const double *restrict x, double *restrict out)
+static void logarithms_of_line(const double *restrict x, double *restrict out)
 {
     double s[LINE], square[LINE], exponent[LINE];
     for (int i = 0; i < LINE; i++) {
@@ -79,7 +79,7 @@ void exp_f32(const float *logs, int64_t count, float *out)
         int64_t some = line_at(first, count);
         for (int64_t i = 0; i < some; i++)
             x[i] = logs[first + i];
-        exponentials(x, y);
+        exponentials_of_line(x, y);
         for (int64_t i = 0; i < some; i++)
             out[first + i] = (float)y[i];
     }
@@ -92,7 +92,7 @@ void sigmoid_f32(const float *logits, int64_t count, float *out)
         int64_t some = line_at(first, count);
         for (int64_t i = 0; i < some; i++)
             x[i] = -fabs((double)logits[first + i]);
-        exponentials(x, y);
+        exponentials_of_line(x, y);
         for (int64_t i = 0; i < some; i++) {
             double small = isinf(x[i]) ? 0.0 : y[i];
             out[first + i] = (float)((logits[first + i] >= 0 ? 1.0 : small) / (1.0 + small));
@@ -109,7 +109,7 @@ void log_f32(const float *lengths, int64_t count, double low, float *out)
         int64_t some = line_at(first, count);
         for (int64_t i = 0; i < some; i++)
             x[i] = lengths[first + i] > low ? lengths[first + i] : low;
-        logarithms(x, y);
+        logarithms_of_line(x, y);
         for (int64_t i = 0; i < some; i++)
             out[first + i] = (float)y[i];
     }
@@ -127,8 +127,8 @@ void logit_f32(const float *shares, int64_t count, double low, double high, floa
             x[i] = x[i] < high ? x[i] : high;
             others[i] = 1.0 - x[i];
         }
-        logarithms(x, y);
-        logarithms(others, z);
+        logarithms_of_line(x, y);
+        logarithms_of_line(others, z);
         for (int64_t i = 0; i < some; i++)
             out[first + i] = (float)(y[i] - z[i]);
     }
