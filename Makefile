@@ -47,8 +47,8 @@ oldest newest: $(VENV)/dev
 sanitized: $(VENV)/dev
 	rm -rf $(CHECKED)
 	mkdir -p $(CHECKED)
-	cp -R gscli tests pyproject.toml README.md LICENSE Makefile $(CHECKED)
-	rm -f $(CHECKED)/gscli/_core/*.so
+	tar --exclude=__pycache__ --exclude='*.so' -cf - gscli tests pyproject.toml README.md LICENSE Makefile | \
+		tar -xf - -C $(CHECKED)
 	cd $(CHECKED) && CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" \
 		$(CURDIR)/$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet build_ext --inplace
 	cd $(CHECKED) && export CI= ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" && \
