@@ -20,6 +20,7 @@ from pathlib import Path
 from ..errors import GscliError
 from ..kernels import parallel
 from ..runtime import processes
+from .ahead import read_ahead
 from .execute import lost
 from .records import Folder, Record
 from .run import FINISH, NOW, Stop
@@ -66,6 +67,8 @@ class Local:
                     for worker in crew:
                         if worker.idle and waiting and stop.level < FINISH and worker.give(waiting[0]):
                             waiting.popleft()
+                            if waiting:
+                                read_ahead(waiting[0])
                     for key, _ in listening.select(POLL_SECONDS):
                         worker = key.data
                         data = os.read(key.fd, 1 << 16)
