@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -82,7 +83,8 @@ def collate(
     )
     out["offset"] = offset
     out["scenario_offset"] = before[1:].clone()
-    out["cell"] = torch.cat([view.cells for view in drawn])
+    cells = [view.cells for view in drawn]
+    out["cell"] = torch.cat(cells, out=_room(cells[0], sum(rows)))
     return out
 
 
@@ -126,10 +128,22 @@ def _gathered(tensor: torch.Tensor, views: list[Scenario]) -> torch.Tensor:
     if tensor.requires_grad:
         return tensor.index_select(0, torch.cat([view.rows for view in views]))
     rows = [len(view.rows) for view in views]
-    out = tensor.new_empty((sum(rows), *tensor.shape[1:]))
+    out = _room(tensor, sum(rows))
     for view, part in zip(views, torch.split(out, rows), strict=True):
         if len(part) == len(tensor):  # as they are all different and ascend
             part.copy_(tensor)
         else:
             torch.index_select(tensor, 0, view.rows, out=part)
     return out
+
+
+def _room(like: torch.Tensor, rows: int) -> torch.Tensor:
+    """So many rows of a tensor's kind, to be written.
+
+    On a CPU NumPy's memory, which the system gives in large pages: that is most of what it costs.
+    """
+    shape = (rows, *like.shape[1:])
+    if not like.is_cpu or 0 in shape:
+        return like.new_empty(shape)
+    count = math.prod(shape) * like.element_size()
+    return torch.from_numpy(np.empty(count, np.uint8)).view(like.dtype).view(shape)

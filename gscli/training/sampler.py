@@ -234,7 +234,7 @@ class GridSampler:
             else:
                 draw = self.grid.draw(how, seed=seed, epoch=epoch)
                 rows, cells, forced = draw.rows, self._cell_of_row[draw.rows], draw.forced_cells
-            found.append((torch.from_numpy(rows), torch.from_numpy(cells).long(), forced))
+            found.append((torch.from_numpy(rows), torch.from_numpy(cells.astype(np.int64)), forced))
         return found
 
     def _ends_among(self, rows: torch.Tensor) -> torch.Tensor:

@@ -78,7 +78,9 @@ def test_a_tensor_of_another_length_is_an_error_that_names_it(length):
         collate(views, coord=coord, prototypes=torch.zeros(length, 4))
 
 
-@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.float16])
+@pytest.mark.parametrize(
+    "kind", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.float16, torch.bfloat16]
+)
 def test_labels_of_any_type_are_gathered(kind):
     _, views = scene()
     segment = (torch.arange(400) % 256).to(kind)
@@ -86,6 +88,15 @@ def test_labels_of_any_type_are_gathered(kind):
     rows = torch.cat([view.rows for view in views.values()])
     assert gathered.dtype == kind
     assert torch.equal(gathered.long(), rows % 256)
+
+
+def test_what_a_cpu_gathers_is_in_memory_of_large_pages():
+    """NumPy's, which asks for them; the storage of torch's own memory can be resized."""
+    coord, views = scene()
+    batch = collate(views, coord=coord, empty=coord[:, :0])
+    assert batch["empty"].shape == (len(batch["coord"]), 0)
+    for name in ("coord", "cell"):
+        assert not batch[name].untyped_storage().resizable()
 
 
 def test_a_sparse_tensor_cannot_be_gathered():
