@@ -115,11 +115,12 @@ def pieces(file: Gltf, one: Placed, degree: int | None) -> Iterator[Piece]:
     count = file.count(attributes["POSITION"])
 
     def held(name: str, width: int | None = None) -> Accessor:
-        accessor = file.accessor(attributes[name])
-        if len(accessor.stored) != count or (width is not None and accessor.stored.shape[1] != width):
-            what = f"has {name:.60} of shape {list(accessor.stored.shape)} for {count:,} positions"
+        entry = file.item("accessors", attributes[name])
+        claimed = [natural(entry, "count"), WIDTHS[entry["type"]]]
+        if claimed[0] != count or width not in (None, claimed[1]):  # before a sparse one is made
+            what = f"has {name:.60} of shape {claimed} for {count:,} positions"
             raise InputError(what, path=file.path)
-        return accessor
+        return file.accessor(attributes[name])
 
     yield fields.POSITION, held("POSITION", 3), _same
     if one.splats is not None:

@@ -28,7 +28,7 @@ MODELS = {render_modes.MIP: "antialiased", render_modes.FLAT: "2dgs"}  # what me
 PALETTE_WIDTH = 64  # palette entries in each row of pixels
 BOOK, PALETTE = 256, 1 << 16  # values of a book, entries of a palette: at most
 MOST = 16_383  # pixels of a side, in WebP
-EFFORT = 4  # of 6, to pack a picture: more takes several times as long for a percent
+EFFORT = 3  # of 6, to pack a picture: 4 takes twice as long for a thousandth of the bytes, if any
 
 
 def members(

@@ -211,7 +211,7 @@ def _picture(path: Path, packed: bytes, count: int, exact: int | None = None) ->
 @contextmanager
 def _opened(path: Path, packed: bytes) -> Iterator[Any]:
     """A picture whose size is known and whose pixels are not decoded yet."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -220,6 +220,8 @@ def _opened(path: Path, packed: bytes) -> Iterator[Any]:
                 yield picture
         except Image.DecompressionBombError as error:
             raise InputError(f"has a picture that is not read ({error})", path=path) from None
+        except UnidentifiedImageError:
+            raise InputError("has a picture that is no WebP", path=path, remedy="it is damaged") from None
 
 
 def _decode(

@@ -568,6 +568,10 @@ def spoiled(maker: Maker, how: str) -> None:
         position["count"] = 10**15
     elif how == "another count":
         scale["count"] = 3
+    elif how == "a sparse count":
+        sparse = {"bufferView": maker.view(bytes(12)), "componentType": 5125}
+        scale |= {"count": 10**10, "sparse": {"count": 1, "indices": sparse, "values": sparse}}
+        del scale["bufferView"]
     elif how == "another width":
         scale["type"] = "VEC2"
     elif how == "a type":
@@ -614,6 +618,7 @@ REFUSED = {
     "beyond the view": "ends after 600 bytes where 604",
     "a count": "which no scene does",
     "another count": r"SCALE of shape \[3, 3\] for 50 positions",
+    "a sparse count": r"SCALE of shape \[10000000000, 3\] for 50 positions",
     "another width": r"SCALE of shape \[50, 2\] for 50 positions",
     "a type": "cannot be read as glTF .5124",
     "no scale": "primitive 0 of mesh 0 has no KHR_gaussian_splatting:SCALE",

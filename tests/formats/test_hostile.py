@@ -300,6 +300,17 @@ def test_a_sog_cannot_name_files_outside_of_its_folder(tmp_path):
     refused(tmp_path / "meta.json", "outside of its folder")
 
 
+def test_a_sog_of_other_pictures_is_one_line(tmp_path, make_scene):
+    image = pytest.importorskip("PIL.Image")
+    formats.write(tmp_path / "scene.sog", make_scene(40, 1), allow_lossy=True)
+    picture = io.BytesIO()
+    image.new("RGBA", (8, 8)).save(picture, "PNG")
+    with zipfile.ZipFile(tmp_path / "scene.sog") as good, zipfile.ZipFile(tmp_path / "x.sog", "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, picture.getvalue() if name.startswith("quats") else good.read(name))
+    refused(tmp_path / "x.sog", "has a picture that is no WebP")
+
+
 COST = """
 import resource, sys, time
 from gscli import formats
