@@ -29,6 +29,7 @@ from ..results.shown import counted
 
 # Real scenes compress at most about threefold: a file that claims a hundredfold is not one.
 MAX_RATIO = 100
+_PACKED_AT_ONCE = 1 << 16  # bytes
 SMALL = 32 << 20  # bytes that may be unpacked whatever the ratio
 SMALL_SCENE = 128 << 20  # bytes of rows that may be made whatever the ratio
 
@@ -218,20 +219,24 @@ def check_scene(path: Path, packed: int, points: int, degree: int) -> None:
         )
 
 
-def gunzip(data: npt.NDArray[np.uint8], limit: int, path: Path) -> bytes:
-    """Unpack a gzip stream of at most `limit` bytes.
+def gunzip(data: npt.NDArray[np.uint8], limit: int, path: Path) -> npt.NDArray[np.uint8]:
+    """Unpack a gzip stream of at most `limit` bytes, holding little besides them.
 
     Raises:
         InputError: it is damaged, goes on beyond `limit`, or something follows it.
     """
     with malformed(path, "gzip data"):
         unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        out = unpacker.decompress(data.data, limit)
-        # A stream that ends exactly at the limit still has its trailer to read.
-        if not unpacker.eof and unpacker.decompress(unpacker.unconsumed_tail, 1):
-            raise ValueError(f"more than the {limit:,} bytes its header implies")
+        out, filled, at = np.empty(limit, np.uint8), 0, 0
+        while at < len(data) and not unpacker.eof:
+            packed = data[at : at + _PACKED_AT_ONCE]
+            piece = unpacker.decompress(packed.data, limit - filled + 1)
+            if filled + len(piece) > limit:
+                raise ValueError(f"more than the {limit:,} bytes its header implies")
+            out[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+            filled, at = filled + len(piece), at + len(packed)
         if not unpacker.eof:
-            raise EOFError(f"cut short after {len(out):,} unpacked bytes")
-        if unpacker.unused_data:
-            raise ValueError(f"{len(unpacker.unused_data):,} bytes follow its end")
-        return out
+            raise EOFError(f"cut short after {filled:,} unpacked bytes")
+        if left := len(unpacker.unused_data) + len(data) - at:
+            raise ValueError(f"{left:,} bytes follow its end")
+        return out[:filled]

@@ -87,7 +87,7 @@ def decoded(
             body = data
             if data[:4].tobytes() != MAGIC:
                 whole = 16 + header.points * sum(widths) + _LEGACY_TAIL
-                body = np.frombuffer(gunzip(data, whole, path), np.uint8)
+                body = gunzip(data, whole, path)
             streams, at = [], 16
             for width in widths:
                 streams.append(table(body, "u1", header.points * width, at, path, "bytes"))
