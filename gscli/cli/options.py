@@ -254,7 +254,7 @@ quality = click.option(
     "--quality",
     type=click.Choice(qualities.NAMES),
     help="For writing SPZ: compact keeps 12 fractional bits of positions and 4 or 5 bits of a harmonic, and "
-    "packs to two thirds of the size.  [default: full]",
+    "the file has half to nine tenths of the size.  [default: full]",
 )
 as_json = click.option(
     "--json", "as_json", cls=ToStdout, is_flag=True, help="Print one JSON document to stdout."
