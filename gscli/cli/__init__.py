@@ -89,8 +89,12 @@ class _Commands(click.Group):
         return super().parse_args(ctx, [*args[:1], *map(paths.unlike_options, args[1:])])
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with _one_line(lambda: self):
-            return super().make_context(*args, **extra)
+        try:
+            with _one_line(lambda: self):
+                return super().make_context(*args, **extra)
+        except KeyboardInterrupt:  # which Click ends in another status
+            _interrupts.tell()
+            raise click.exceptions.Exit(_interrupts.status()) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -66,6 +66,17 @@ def test_native_code_does_not_hold_up_an_interrupt_nor_leave_half_a_file(
     assert set(os.listdir(tmp_path)) == before
 
 
+def test_an_interrupt_among_the_options_is_told_as_any_other() -> None:
+    code = (
+        "import os, signal, gscli.cli as cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "cli.paths.unlike_options = lambda arg: os.kill(os.getpid(), signal.SIGINT)\n"
+        "cli.run('info', 'scene.ply')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, b"gscli: interrupted\n")
+
+
 def test_a_command_that_outlives_its_terminal_goes_on(scene_file: Path, tmp_path: Path) -> None:
     (tmp_path / "scene.ply").write_bytes(scene_file.read_bytes())
     code = (
