@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,12 +46,18 @@ def replacing(
                 yield new
             changes.refuse()
             try:
-                if overwrite and target.exists():
-                    temporaries.pass_on_accesses(target, new)
-                    target.rename(old)
-                    refuse(old, new)
-                with writing.newcomer_refused(path):
-                    temporaries.take_free_place(new, target)
+                while True:
+                    if overwrite and _moved(target, old, new):
+                        refuse(old, new)
+                    try:
+                        with writing.newcomer_refused(path):
+                            temporaries.take_free_place(new, target)
+                        break
+                    except WriteRefused:
+                        if not overwrite:
+                            raise
+                        refuse(target, new)  # of another run: it may go, as what it took the place of
+                        shutil.rmtree(old, ignore_errors=True)
             except BaseException:
                 if old.exists() and os.path.lexists(target):
                     kept = old.rename(temporaries.beside(target, ".old"))
@@ -61,6 +68,16 @@ def replacing(
                 raise
     except OSError as error:
         raise writing.unwritable(path, error) from None
+
+
+def _moved(target: Path, old: Path, new: Path) -> bool:
+    """Move what is at `target` away, its permissions passed on; False where nothing is by then."""
+    try:
+        temporaries.pass_on_accesses(target, new)
+        target.rename(old)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextmanager

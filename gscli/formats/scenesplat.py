@@ -87,8 +87,9 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool, sources: S
     target = Path(path)
     if target.exists() and not target.is_dir():
         raise WriteRefused("is a file", path=path, remedy="name a folder")
-    if target.is_dir() and any(target.iterdir()):
-        if not (target / "coord.npy").is_file():
+    held = os.listdir(target) if target.is_dir() else []  # at once: another run may take its place
+    if held:
+        if "coord.npy" not in held or (target / "coord.npy").is_dir():
             raise WriteRefused("is a folder, but no scene folder: it is not replaced", path=path)
         if not overwrite:
             raise WriteRefused("exists already", path=path, remedy="add `overwrite=True` to replace it")

@@ -155,6 +155,27 @@ def test_no_format_replaces_what_appears(
     assert os.listdir(tmp_path) == [path.name]
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["replaced", "new"])
+def test_the_last_of_several_runs_that_may_replace_a_folder_does(
+    scene: GaussianCloud, tmp_path: Path, meanwhile: Callable[..., None], before: bool
+) -> None:
+    others = [scene[:10], scene[:20]]
+    for number, other in enumerate(others):
+        formats.write(f"{tmp_path}/other{number}/", other, allow_lossy=True)
+    if before:
+        formats.write(f"{tmp_path}/out/", scene[:5], allow_lossy=True)
+    waiting = iter([tmp_path / "other0", tmp_path / "other1"])
+
+    def be_quicker(target: Path) -> None:
+        if (other := next(waiting, None)) is not None:
+            other.rename(target)
+
+    meanwhile(be_quicker)
+    formats.write(f"{tmp_path}/out/", scene[:30], allow_lossy=True, overwrite=True)
+    assert len(formats.read(tmp_path / "out")) == 30
+    assert os.listdir(tmp_path) == ["out"]
+
+
 def test_a_command_that_was_forestalled_exits_with_4(
     scene_file: Path, meanwhile: Callable[..., None]
 ) -> None:
