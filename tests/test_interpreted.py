@@ -16,7 +16,7 @@ import pytest
 from .update_docs import ROOT
 
 TESTS = {  # by what they are of, arguments of pytest
-    "the walk": ["tests/neighbors/test_triton_walk_engine.py"],
+    "the walk": ["tests/neighbors/test_triton_walk_engine.py", "--each-value", "1"],  # all on a GPU
     "counted cells": ["tests/kernels/test_cellsize.py", "-k", "torch_has_the_words"],
     "grids": ["tests/kernels/test_torch_cells.py", "-k", "triton"],
     "draws": ["tests/training/test_together.py", "-k", "not torch"],

@@ -229,7 +229,7 @@ def test_a_palette_is_found_in_little_more_memory_than_its_harmonics(tmp_path, m
     tracemalloc.start()
     try:
         formats.write(tmp_path / "x.sog", cloud, allow_lossy=True)
-        tables = 60_000_000  # of distances and entries, whatever the rows
+        tables = 32_000_000  # of distances and entries, for so many rows
         assert tracemalloc.get_traced_memory()[1] < 1.5 * cloud.rows.nbytes + tables
     finally:
         tracemalloc.stop()
