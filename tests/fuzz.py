@@ -22,7 +22,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 from pathlib import Path
@@ -86,7 +85,7 @@ def fault(path: Path, whole: bytes | None = None) -> str:
         path: the damaged file.
         whole: the rows that any cloud read from it must have, if that is known.
     """
-    signal.setitimer(signal.ITIMER_REAL, 5 * SECONDS)  # its default action ends the process
+    signal.setitimer(signal.ITIMER_REAL, 30 * SECONDS)  # its default action ends the process
     start = sum(os.times()[:4])  # of this process and its children: others may keep them waiting
     try:
         cloud = formats.read(path)
@@ -111,12 +110,12 @@ def cache_fault(path: Path) -> str:
         store = GridCache(Path(folder))
         store.store(KEY, GRID)
         shutil.copyfile(path, store.path(KEY))
-        start = time.perf_counter()
+        start = sum(os.times()[:4])
         try:
             found = store.load(KEY, GRID.rows)
         except Exception as error:  # noqa: BLE001 - none is expected
             return "".join(traceback.format_exception(error)[-6:])
-        if time.perf_counter() - start > SECONDS:
+        if sum(os.times()[:4]) - start > SECONDS:
             return f"took more than {SECONDS} s"
         if found is None:
             told = [w.category for w in caught] == [CacheWarning] and "\n" not in str(caught[0].message)
