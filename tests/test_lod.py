@@ -210,7 +210,14 @@ def test_points_are_refused_and_leave_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("kernels")
-@pytest.mark.parametrize(("box", "file"), [(1000, 1000), (60, 1000), (60, 150), (1, 1)])
+@pytest.mark.parametrize(
+    ("kernels", "box", "file"),
+    [
+        *(("compiled", *sizes) for sizes in ((1000, 1000), (60, 1000), (60, 150), (1, 1))),
+        ("without", 60, 150),  # which make rows, and know of no files
+    ],
+    indirect=["kernels"],
+)
 def test_levels_are_streamed_as_viewers_read_them(
     scene: Path, tmp_path: Path, box: int, file: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
