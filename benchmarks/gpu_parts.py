@@ -17,6 +17,7 @@ import torch
 
 from gscli import VoxelGrid, compare, device, neighbors, rasterizers, resample, scene
 from gscli.cameras import orbit
+from gscli.errors import EngineUnavailable
 from gscli.simplifying import look
 from gscli.splats import Splats
 from gscli.training import GridSampler
@@ -92,9 +93,46 @@ def files(run: Run) -> Found:
 
 
 def searches(run: Run) -> Found:
-    """One way, tree and search, of float32 and float64; a ready tree; several neighbours; memory."""
+    """One way, tree and search, of float32 and float64; a ready tree; several neighbours; memory; others."""
     for points in run.sizes(50_000, 200_000, 1_000_000, 4_000_000, 10_000_000):
         yield from _searched(run, points)
+    for points in run.sizes(50_000):
+        yield from _by_others(run, points)
+        yield from _in_a_shell(run, 2 * points)
+
+
+def _by_others(run: Run, points: int) -> Found:
+    """The engines that `auto` does not take, and torch's own distances, which are not exact."""
+    targets, queries = (run.on(np.random.default_rng(s).random((points, 3), np.float32)) for s in range(2))
+    calls: dict[str, Callable[[], object]] = {
+        "torch.cdist": lambda: [torch.cdist(part, targets).min(1) for part in queries.split(10_000)]
+    }
+    for name in ("torch-tree", "faiss"):
+        engine = neighbors.ENGINES.get(name)
+        try:
+            engine.index(targets, device=run.where)
+        except EngineUnavailable as missing:
+            yield {name: f"left out: {missing}"}
+            continue
+        calls[name] = partial(lambda e: e.index(targets, device=run.where).nearest(queries), engine)
+    kdtree = neighbors.ENGINES.get("kdtree").index
+    here = [device.to_numpy(each) for each in (targets, queries)]
+    on_cpu = {"kdtree": lambda: kdtree(here[0]).nearest(here[1])}
+    yield run.measure(f"nearest of {points:,} points by others, one way", on_cpu, calls, points=points)
+
+
+def _in_a_shell(run: Run, points: int) -> Found:
+    """What defeats every tree: from the middle of a sphere all of it is equally far."""
+    sphere = np.random.default_rng(0).normal(size=(points, 3))
+    sphere /= np.linalg.norm(sphere, axis=1)[:, None]
+    middle = np.random.default_rng(1).normal(size=(points // 10, 3)) * 1e-9
+    chosen, _ = neighbors.choose(len(middle), points, run.where)
+    engines = [neighbors.ENGINES.get(name).index for name in ("kdtree", chosen)]
+    pairs = (sphere, middle), (run.on(sphere), run.on(middle))
+    calls = [partial(lambda e, p: e(p[0]).nearest(p[1]), *each) for each in zip(engines, pairs, strict=True)]
+    found, expected = calls[1](), calls[0]()
+    same(found.rows, expected.rows)
+    yield run.both(f"nearest of {points:,} points of a sphere, from its middle", *calls[:2], points)
 
 
 def _searched(run: Run, points: int) -> Found:
@@ -136,6 +174,23 @@ def grids(run: Run) -> Found:
     """Grids of chosen and given sizes, samplers, each scenario alone and all three, gathered and rebuilt."""
     for points in run.sizes(1_000_000, 4_000_000):
         yield from _drawn(run, points)
+    yield from _in_large_cells(run)
+
+
+def _in_large_cells(run: Run) -> Found:
+    """Grids by ids and their scenarios, in cells that one program, several warps or a sort takes."""
+    for points in run.sizes(1_000_000):
+        for cells in (points // 400, 40):
+            ids = np.random.default_rng(0).integers(0, cells, points)
+            pair = torch.from_numpy(ids), run.on(ids)
+            samplers = [GridSampler.from_ids(each) for each in pair]
+            for found, expected in zip(*(s.scenarios(epoch=3).values() for s in samplers[::-1]), strict=True):
+                same(found.rows, expected.rows)
+            among = f"{points:,} points in {cells:,} cells"
+            yield run.both(
+                f"a grid by ids, {among}", *(partial(GridSampler.from_ids, each) for each in pair), points
+            )
+            yield run.both(f"three scenarios, {among}", *(each.scenarios for each in samplers), points)
 
 
 def _drawn(run: Run, points: int) -> Found:
