@@ -89,7 +89,8 @@ class GridAwareSampler:
         if batch is not None:
             offset = None  # which says the same
         sampler = GridSampler.from_ids(point_to_grid, batch=batch, offset=offset, seed=self.seed)
-        asked = {name: self.half if name == "half" else name for name in scenarios}
+        names = [scenarios] if isinstance(scenarios, str) else scenarios
+        asked = {name: self.half if name == "half" else name for name in names}
         views = sampler.scenarios(asked, epoch=self.epoch)
         self.epoch += 1
         tensors = {"coord": coord, "feat": feat, "point_to_grid": point_to_grid}
@@ -124,6 +125,8 @@ class DensityConsistencyLoss(nn.Module):
 
     def __init__(self, consistency_type="mse", temperature=0.5, use_grid_features=True):
         super().__init__()
+        if consistency_type not in KINDS:
+            raise ValueError(f"consistency_type {consistency_type!r}: choose from {', '.join(KINDS)}")
         self.kind, self.temperature = KINDS[consistency_type], temperature
 
     def forward(self, outputs, inputs):

@@ -116,6 +116,14 @@ def test_a_tensor_of_another_length_and_an_unknown_scenario_are_refused():
         sampler.sample_scenarios(**given, scenarios=["quarter"])
 
 
+def test_one_scenario_may_be_named_alone_and_an_unknown_loss_is_refused():
+    coord, feat, ids = torch.rand(30, 3), torch.rand(30, 2), torch.arange(30) // 5
+    (sample,) = pointcept.GridAwareSampler(seed=1).sample_scenarios(coord, feat, ids, scenarios="half")
+    assert sample["scenario"] == "half_density"
+    with pytest.raises(ValueError, match="consistency_type 'l2': choose from mse, cosine, kl"):
+        pointcept.DensityConsistencyLoss("l2")
+
+
 def test_a_scene_without_cells_has_empty_samples():
     given, _ = scenes()
     given["point_to_grid"] = torch.full_like(given["point_to_grid"], -1)
