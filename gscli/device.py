@@ -50,19 +50,31 @@ def resolve(name: Any) -> torch.device | None:
 
     if name == "torch-cpu":
         return torch.device("cpu")
+    found = torch.device(name)
+    require_there(found)
+    return found
+
+
+def require_there(device: torch.device) -> None:
+    """Refuse a GPU that is not there.
+
+    Raises:
+        EngineUnavailable: torch sees no usable GPU, or none of that number.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return
     if not torch.cuda.is_available():
         raise EngineUnavailable(
-            f"`device={name!r}`: torch sees no usable GPU",
+            f"`device='{device}'`: torch sees no usable GPU",
             remedy="check the driver and that torch is a CUDA build, or use `device='cpu'`",
         )
-    if is_numbered(name) and int(name.partition(":")[2]) >= (count := torch.cuda.device_count()):
-        have = (
-            "there is one GPU, cuda:0"
-            if count == 1
-            else f"there are {count} GPUs, cuda:0 to cuda:{count - 1}"
-        )
-        raise EngineUnavailable(f"`device={name!r}`: {have}", remedy="name one of those")
-    return torch.device(name)
+    if (device.index or 0) >= (count := torch.cuda.device_count()):
+        have = "there is one GPU, cuda:0"
+        if count > 1:
+            have = f"there are {count} GPUs, cuda:0 to cuda:{count - 1}"
+        raise EngineUnavailable(f"`device='{device}'`: {have}", remedy="name one of those")
 
 
 def is_numbered(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..device import is_torch, sent, to_numpy
+from ..device import is_torch, require_there, sent, to_numpy
 from ..kernels import marks
 from ..results import shown
 
@@ -63,10 +63,18 @@ def rows_of(kept: Any) -> Any:
 
 
 def on(device: torch.device | None, array: Any) -> Any:
-    """An array as a tensor on a torch device; unchanged for None."""
+    """An array as a tensor on a torch device; unchanged for None.
+
+    Raises:
+        EngineUnavailable: the device is a GPU that is not there.
+    """
     if device is None:
         return array
-    return array.to(device) if is_torch(array) else sent(array, device)
+    try:
+        return array.to(device) if is_torch(array) else sent(array, device)
+    except (AssertionError, RuntimeError):
+        require_there(device)
+        raise
 
 
 def like(reference: Any, array: Any) -> Any:

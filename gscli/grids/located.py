@@ -67,10 +67,7 @@ def located(xyz: Any, device: torch.device | None, *, drop_invalid: bool, some: 
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
     if device is not None:
-        import torch
-
-        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device)
-        return _on_device(tensor, drop_invalid, some)
+        return _on_device(on(device, np.ascontiguousarray(array)), drop_invalid, some)
     columns, kept = np.ascontiguousarray(array.T), None
     valid = finite_rows(columns)
     if valid is not None:

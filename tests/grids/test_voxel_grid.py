@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gscli.cloud import GaussianCloud
-from gscli.errors import InputError, UsageError
+from gscli.errors import EngineUnavailable, InputError, UsageError
 from gscli.grids.methods import method
 from gscli.grids.picking import PICKS
 from gscli.grids.voxel_grid import VoxelGrid
@@ -402,3 +402,20 @@ def test_small_cells_keep_the_shares_that_the_documents_tell(least):
 def test_a_number_of_cells_that_cannot_be_is_refused_by_its_name(cells, said):
     with pytest.raises(UsageError, match=f"^cells {cells} .*{said}"):
         VoxelGrid.from_points(XYZ, cells=cells)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:7"])
+@pytest.mark.parametrize("kind", ["points", "ids", "a grid", "a tensor"])
+def test_a_gpu_that_is_not_there_is_named(name: str, kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("a GPU here")
+    gone, grid = torch.device(name), VoxelGrid.from_ids(np.arange(3))
+    work = {
+        "points": lambda: VoxelGrid.from_points(np.eye(3), voxel_size=1.0, device=gone),
+        "ids": lambda: VoxelGrid.from_ids(np.arange(3), device=gone),
+        "a grid": lambda: grid.to(gone),
+        "a tensor": lambda: grid.to(torch.device("cpu")).to(gone),
+    }[kind]
+    with pytest.raises(EngineUnavailable, match=f"^device='{name}': torch sees no usable GPU; check"):
+        work()
