@@ -106,7 +106,7 @@ def lod(
     gaussians = Gaussians.of(cloud, read.name)
     counts = asked.counts(len(cloud))
     with naming(read.name):
-        sparing = budget.sparing(memory, cloud, max(counts[1:], default=1), views=views)
+        sparing = budget.sparing(memory, cloud, max(counts[1:], default=1), views=views, several=True)
     looked_from = look.from_where(cloud, given, views, 1)
     engine, placed = drawing.settled(device, where, cloud, looked_from, memory)
     seen = look.taken(cloud, read.name, looked_from, engine, timings, track)

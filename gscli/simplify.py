@@ -133,7 +133,9 @@ def simplify(
         count = 1 if target is None else rows_wanted(str(target), len(cloud))
         gaussians = Gaussians.of(cloud, name)
         most = count if min_psnr is None else len(cloud)
-        sparing = budget.sparing(memory, cloud, most, views=views, held=1 if min_psnr is None else 2)
+        several = min_psnr is not None
+        held = 2 if several else 1
+        sparing = budget.sparing(memory, cloud, most, views=views, held=held, several=several)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
     grid = None
@@ -164,7 +166,7 @@ def simplify(
     else:
         judged_from = judging.from_where(cloud, name, asked)
         with timings.stage("judge"):
-            judge = judging.Judge(cloud, name, judged_from, engine, several=min_psnr is not None)
+            judge = judging.Judge(cloud, name, judged_from, engine, several=several)
         if min_psnr is None:
             made, judged = make(count)
         else:

@@ -23,6 +23,7 @@ from ._sections import Command
 @click.option(
     "--ratio",
     type=float,
+    metavar="R",
     default=0.5,
     show_default=True,
     help="The size of a level, as a share of the one before.",

@@ -30,8 +30,8 @@ TILE = (32, 16)  # pixels, across and down
 CHUNK = 1 << 15  # rows that a thread projects at a time
 TILES = 16  # that a thread draws at a time
 PAIRS = 1 << 26  # of a tile and a Gaussian in it, listed at a time
-KEPT_PAIRS = 1 << 23  # of them, where the lists are kept for the next view
-SHARED = 1 << 21  # of them, among which an image is shared out at a time
+KEPT_PAIRS = 1 << 21  # of them, where the lists are kept for the next view
+SHARED = 1 << 19  # of them, among which an image is shared out at a time
 SHARES = 4  # channels of an image that is shared out
 SHARE_UNIT = 1 << 22  # a share of one in an image of ones
 

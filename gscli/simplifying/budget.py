@@ -15,7 +15,8 @@ from .hierarchy import BOX
 from .methods import CELLS
 
 BASE = 48 << 20  # bytes of Python and NumPy
-PICTURES = 48 << 20  # of the scene, beside which others are judged, and larger ones of a look
+PICTURES = 24 << 20  # a view of the scene and of what is left of it, and larger ones of a look
+KEPT_PICTURES = 32 << 20  # of the scene, beside which several others are judged
 PICTURE = 16 * look.SIDE**2  # of a look
 TILES = 450  # of the largest picture, each of which may list every row
 THREAD = 12 << 20  # of a block of rows in flight, for each thread
@@ -24,13 +25,22 @@ BOXED = 300  # of a row that is merged, beside its colours
 KEPT = 240  # of a row that is left, beside what it holds
 
 
-def sparing(limit: int | None, cloud: GaussianCloud, most: int, *, views: int | None, held: int = 1) -> bool:
+def sparing(
+    limit: int | None,
+    cloud: GaussianCloud,
+    most: int,
+    *,
+    views: int | None,
+    held: int = 1,
+    several: bool = False,
+) -> bool:
     """Whether a scene has to be merged box by box; then its pages are let go of wherever they were read.
 
     Args:
         limit: bytes, of the whole process; None for any number.
         most: how many rows are left at most. held: how many scenes of so many there are at a time.
         views: from how many cameras the scene is looked at; None for as many as it takes.
+        several: whether several scenes are judged.
 
     Raises:
         UsageError: even so it takes more than the limit.
@@ -48,7 +58,12 @@ def sparing(limit: int | None, cloud: GaussianCloud, most: int, *, views: int | 
     if looked:
         pairs = TILES * count
         lists = 4 * min(pairs, splatting.KEPT_PAIRS) + 4 * splatting.SHARES * min(pairs, splatting.SHARED)
-        kept += PICTURES + PICTURE * (look.FROM_FILE if views is None else views) + lists * 9 // 8
+        kept += (
+            PICTURES
+            + several * KEPT_PICTURES
+            + PICTURE * (look.FROM_FILE if views is None else views)
+            + lists * 9 // 8
+        )
     box = min(count, BOX) * (BOXED + 4 * merging.LANES * -(-len(colors) // merging.LANES))
     made = most * (KEPT + held * size)
     if limit < (needed := kept + max(box, made)):

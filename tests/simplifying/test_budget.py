@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hierarchy, "BOX", 100)
     monkeypatch.setattr(budget, "BOX", 100)
     monkeypatch.setattr(hierarchy, "LEFT", 30)
-    for name in ("BASE", "THREAD", "PICTURES"):
+    for name in ("BASE", "THREAD", "PICTURES", "KEPT_PICTURES"):
         monkeypatch.setattr(budget, name, 0)
 
 
