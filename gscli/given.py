@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from . import arguments, formats
 from .cloud import GaussianCloud
@@ -56,6 +56,13 @@ def opened(*scenes: Given, roles: Sequence[str] = ROLES) -> tuple[Opened, ...]:
     if sum(scene.standard for scene in found) > 1:
         raise UsageError("stdin can be one of the two scenes, not both")
     return found
+
+
+def several(scenes: Given | Iterable[Given]) -> list[Given]:
+    """What was given as one scene or several, as several; an array or a table is one."""
+    one = isinstance(scenes, (*arguments.PATH, GaussianCloud, Mapping)) or not isinstance(scenes, Iterable)
+    whole = one or hasattr(scenes, "shape") or hasattr(scenes, "columns")
+    return [cast("Given", scenes)] if whole else [*cast("Iterable[Given]", scenes)]
 
 
 def _opened(scene: Given, role: str) -> Opened:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import arguments, files
+from . import arguments, files, given
 from .cameras import files as camera_files
 from .cloud import GaussianCloud
 from .errors import GateMissed, UsageError
 from .files import writing
-from .formats import Source
+from .given import Given
 from .grids import grid_files
 from .grids.voxel_grid import VoxelGrid
 from .kernels import statistics
@@ -107,8 +107,8 @@ class Verified:
 
 
 def verify(
-    source: str | os.PathLike[str],
-    draws: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    source: Given,
+    draws: Given | Sequence[Given],
     *,
     expect: str | os.PathLike[str] | None = None,
     grid_file: str | None = None,
@@ -143,9 +143,9 @@ def verify(
     its comment says the same (``comment``). Of levels in SOG rows are not compared.
 
     Args:
-        source: the scene.
-        draws: one file or several that ``gscli resample`` or ``gscli simplify`` made of it, or folders that
-            ``gscli lod`` made.
+        source: the scene, a file, ``-`` for stdin, or a cloud.
+        draws: one or several that `gscli.resample` or `gscli.simplify` made of it, files or clouds, or
+            folders that `gscli.lod` made.
         expect: the report of the run that made them, or it; without it their comment lines are believed.
         grid_file: the mapping that draws without a lattice were made with; by default the one in
             the scene's folder, see `gscli.grids.grid_files`.
@@ -161,42 +161,43 @@ def verify(
         InputError: a file is missing or malformed, or does not say how it was drawn, or says what
             cannot be.
     """
-    arguments.require_paths(source=source)
     arguments.require_paths(optional=True, expect=expect, grid_file=grid_file, rows=rows, cameras=cameras)
-    draws = arguments.several(draws, "draws", arguments.PATH, "a path, or several")
-    if not draws:
+    several = given.several(draws)
+    if not several:
         raise UsageError("there is no draw to verify")
-    scene, drawings = Source.of(source), [Source.of(path) for path in draws]
+    (scene,) = given.opened(source)
+    drawings = [given.opened(draw, roles=["draws"])[0] for draw in several]
+    whole = os.fspath(source) if isinstance(source, arguments.PATH) else scene.name
     if (
         sum(each.standard for each in (scene, *drawings)) + (expect is not None and files.is_standard(expect))
         > 1
     ):
         raise UsageError("stdin can be read once")
-    read = [found.path for found in (scene, *drawings)]
+    read = given.paths([scene, *drawings])
     read += [Path(path) for path in (expect, grid_file, rows, cameras) if path is not None]
     writing.check_outputs(also_written, overwrite=overwrite, sources=read)
     timings = Timings()
     with timings.stage("read", track):
-        cloud = scene.read(trust_pickle=trust_pickle, axes=axes)
+        (cloud,), _ = given.read([scene], trust_pickle=trust_pickle, axes=axes)
         said = None if expect is None else claims.read_report(expect)
     grids: dict[Any, VoxelGrid] = {}
     groups: dict[Any, dict[tuple[int, int], npt.NDArray[Any]]] = {}
     found: list[tuple[str, Claim | Simplification | Listed, tuple[Check, ...]]] = []
     looked = None if cameras is None else camera_files.read(cameras)
     notes: list[str] = [*cloud.header.notes]
-    for draw, drawing in zip(draws, drawings, strict=True):
-        path = os.fspath(draw)
-        if levels.is_folder(drawing.path):
+    for number, (draw, drawing) in enumerate(zip(several, drawings, strict=True)):
+        path = "draws" if len(several) == 1 else f"draws[{number}]"
+        path = os.fspath(draw) if isinstance(draw, arguments.PATH) else path
+        if drawing.path is not None and levels.is_folder(drawing.path):
             idle_here = (("expect", expect), ("grid_file", grid_file), ("rows", rows))
             if name := next((name for name, value in idle_here if value is not None), None):
                 raise _idle(name, path, "a folder of levels")
-            whole = (cloud, os.fspath(source), path)
-            leveled = levels.check(*whole, cameras=looked, timings=timings, track=track)
+            leveled = levels.check(cloud, whole, path, cameras=looked, timings=timings, track=track)
             found += leveled.draws
             notes += leveled.notes
             continue
         with timings.stage("read", track):
-            drawn = drawing.read()
+            (drawn,), _ = given.read([drawing])
         notes += drawn.header.notes
         if said is None:
             simplified = simplifications.claim(drawn, path)
@@ -210,12 +211,12 @@ def verify(
                     raise UsageError(
                         f"`{name}` is about one simplified scene", remedy="verify each by itself"
                     )
-            given = (cloud, drawn, simplified, os.fspath(source), path)
+            both = (cloud, drawn, simplified, whole, path)
             tested, more, redone = merged.check(
-                *given, rows=rows, cameras=looked, timings=timings, track=track
+                *both, rows=rows, cameras=looked, timings=timings, track=track
             )
             if redone is not None and simplified.report is not None:
-                about = simplified, redone, len(drawn), scene.bytes, os.fspath(source)
+                about = simplified, redone, len(drawn), scene.bytes, whole
                 tested.append(simplify_reports.check_report(*about, timings, track))
             if simplified.report is not None:
                 tested += filter(None, [simplify_reports.check_comment(simplified, drawn, path)])
@@ -228,11 +229,11 @@ def verify(
             if expect is None or said is None:
                 claim = claims.from_comment(drawn, path)
             else:
-                claim = claims.from_report(said, files.display(expect), path, alone=len(draws) == 1)
+                claim = claims.from_report(said, files.display(expect), path, alone=len(several) == 1)
             lattice = (claim.voxel_size, claim.origin, claim.drop)
             with timings.stage("grid", track):
                 if lattice not in grids:
-                    grids[lattice] = _grid(cloud, claim, os.fspath(source), grid_file, path)
+                    grids[lattice] = _grid(cloud, claim, scene.path, grid_file, path)
             with timings.stage("check"):
                 checked = check_draw(cloud, drawn, claim, grids[lattice], path, advance)
                 checks = [*checked.checks]
@@ -257,7 +258,7 @@ def verify(
                     uniformity.append(replace(test, name=name))
     odd = tuple(_unlikely(test) for test in uniformity if test.p < LEAST_P)
     return Verified(
-        path=os.fspath(source),
+        path=whole,
         points=len(cloud),
         draws=tuple(found),
         uniformity=tuple(uniformity),
@@ -271,7 +272,9 @@ def _idle(option: str, path: str, what: str) -> UsageError:
     return UsageError(f"`{option}` has no effect: {path} is {what}", remedy=f"drop `{option}`")
 
 
-def _grid(cloud: GaussianCloud, claim: Claim, source: str, grid_file: str | None, path: str) -> VoxelGrid:
+def _grid(
+    cloud: GaussianCloud, claim: Claim, source: Path | None, grid_file: str | None, path: str
+) -> VoxelGrid:
     if claim.voxel_size is None:
         found = grid_files.find_mapping(source, grid_file)
         return VoxelGrid.from_ids(grid_files.read_mapping(found, len(cloud), scene=source))

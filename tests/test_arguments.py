@@ -48,8 +48,11 @@ def test_one_limit_is_asked_for_like_a_list_of_one(scenes):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda a, b: gscli.verify(a, 3), "draws must be a path, or several, not 3"),
-        (lambda a, b: gscli.verify(a, [b, None]), "draws must be a path, or several, not None"),
+        (lambda a, b: gscli.verify(a, 3), r"draws must be a path, a cloud or \(N, 3\) numbers, not 3"),
+        (
+            lambda a, b: gscli.verify(a, [b, None]),
+            r"draws must be a path, a cloud or \(N, 3\) numbers, not None",
+        ),
         (lambda a, b: list(gscli.watch(3)), "runs must be one folder or two, not 3"),
         (lambda a, b: gscli.compare(a, b, require=3), "require must be a limit, or several, not 3"),
         (
@@ -105,7 +108,7 @@ def test_what_is_neither_one_nor_several_is_refused_by_its_name(scenes, call, sa
         (lambda a, b: gscli.resample(a, b, overwrite="no"), "overwrite must be True or False, not 'no'"),
         (lambda a, b: gscli.convert(1, 2), "source must be a path, not 1"),
         (lambda a, b: gscli.coprune(a, b, threshold=1, out_dir=1), "out_dir must be a path, not 1"),
-        (lambda a, b: gscli.verify(1, b), "source must be a path, not 1"),
+        (lambda a, b: gscli.verify(1, b), "source must be a path, a cloud or .*, not 1"),
         (lambda a, b: gscli.compare(a, 3), r"target must be a path, a cloud or \(N, 3\) numbers, not 3"),
         (lambda a, b: gscli.compare(np.zeros(3), b), r"source must be .*, not float64 of shape \(3,\)"),
         (lambda a, b: gscli.compare(a, b, gaussians="yes"), "gaussians must be True or False, not 'yes'"),

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gscli import coprune, edit, info, read, resample, scene, simplify, write
+from gscli import coprune, edit, info, read, resample, scene, simplify, verify, write
 from gscli.cloud import GaussianCloud
-from gscli.errors import GscliError, UsageError
+from gscli.errors import GateMissed, GscliError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +169,20 @@ def test_a_result_is_no_scene_but_holds_one(cloud: GaussianCloud) -> None:
     made: Any = resample(cloud)
     with pytest.raises(UsageError, match=r"not Resampled; give its \.cloud"):
         info(made)
+
+
+def test_what_is_drawn_in_memory_is_verified_there(cloud: GaussianCloud, source: Path) -> None:
+    draws = [resample(cloud, seed=seed).cloud for seed in (1, 2, 3)]
+    found = verify(cloud, draws)
+    found.require()
+    assert [path for path, _, _ in found.draws] == ["draws[0]", "draws[1]", "draws[2]"]
+    assert found.path == "source"
+    assert verify(source, draws).uniformity == found.uniformity != ()
+    assert verify(cloud, iter(draws)).draws == found.draws
+    verify(cloud, simplify(cloud, target="25%", views=0).cloud).require()
+    moved = draws[0].with_columns(x=draws[0]["x"] + 1)
+    with pytest.raises(GateMissed, match=r"^draws: row 0"):
+        verify(cloud, moved).require()
 
 
 def test_rows_are_copied_only_where_they_change(cloud: GaussianCloud) -> None:

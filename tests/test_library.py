@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import doctest
+import sys
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch", reason="gscli.training needs torch")
 
 from .update_library import (
     PAGE,
+    ROOT,
     Public,
     disagreements,
     documented,
@@ -33,6 +39,16 @@ def test_the_page_is_what_make_docs_writes() -> None:
 def test_every_tool_is_public() -> None:
     tools = ("compare", "convert", "coprune", "info", "resample", "verify", "watch")
     assert {f"gscli.{name}.{name}" for name in tools} <= set(ITEMS)
+
+
+SHOWING = [path for path in sorted((ROOT / "gscli").rglob("*.py")) if ">>> " in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", SHOWING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_of_docstrings_give_what_they_show(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    import_module(name)
+    assert doctest.testmod(sys.modules[name]).failed == 0
 
 
 @pytest.mark.parametrize("name", ITEMS)
