@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import _core, files, formats, scene
 from .compare import Compared, compare
 from .errors import InputError, UsageError
-from .files import writing
+from .files import room, writing
 from .progress import Track, silent
 from .resample import Resampled, resample
 from .simplify import simplify
@@ -72,7 +73,9 @@ def demo(
             "stdin can be read once, and the demo reads a scene several times", remedy="name a file"
         )
     if out_dir is None:
-        folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
+        with room.sought("cannot make a folder in"):
+            folder = Path(tempfile.mkdtemp(prefix="gscli-demo-"))
+        new = True
     else:
         folder = Path(out_dir)
         read = [] if source is None else [formats.Source.of(source).path]
@@ -89,7 +92,19 @@ def demo(
             will_be_made=[folder],
             sources=read,
         )
+        new = not folder.exists()
         writing.make_folder(folder)
+    try:
+        return _made(source, folder, overwrite, track)
+    except BaseException:
+        if new:
+            with suppress(OSError):  # something was written already
+                folder.rmdir()
+        raise
+
+
+def _made(source: str | os.PathLike[str] | None, folder: Path, overwrite: bool, track: Track) -> Demo:
+    """The demo in a folder that is there."""
     made = source is None
     if source is None:
         source = folder / "scene.ply"

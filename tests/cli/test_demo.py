@@ -3,20 +3,34 @@
 import json
 import re
 import shlex
+import tempfile
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import gscli
-from gscli import _core, doctor
+from gscli import _core, doctor, formats
 from gscli.cli import main
-from gscli.errors import EngineUnavailable
+from gscli.errors import EngineUnavailable, GscliError
 from gscli.simplifying import judging
 
 
 def run(*args):
     return CliRunner().invoke(main, args, catch_exceptions=False)
+
+
+def test_a_demo_that_finds_no_room_leaves_no_folder(tmp_path, monkeypatch):
+    def full(*args, **settings):
+        raise GscliError("cannot be written")
+
+    monkeypatch.setattr(formats, "write", full)
+    (tmp_path / "mine").mkdir()
+    for name in ("new", "mine"):
+        assert CliRunner().invoke(main, ["demo", "--out-dir", str(tmp_path / name)]).exit_code == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert CliRunner().invoke(main, ["demo"]).exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.mark.once
