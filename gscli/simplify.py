@@ -134,8 +134,7 @@ def simplify(
         gaussians = Gaussians.of(cloud, name)
         most = count if min_psnr is None else len(cloud)
         several = min_psnr is not None
-        held = 2 if several else 1
-        sparing = budget.sparing(memory, cloud, most, views=views, held=held, several=several)
+        sparing = budget.sparing(memory, cloud, most, views=views, held=2 if several else 1, several=several)
     if count < 1:
         raise UsageError(f"`target` {target} leaves nothing of {len(cloud):,}", remedy="ask for 1 at least")
     grid = None
