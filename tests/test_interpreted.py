@@ -15,11 +15,12 @@ import pytest
 
 from .update_docs import ROOT
 
+ONCE = ("--each-value", "1")  # of products, each value; a GPU tries them all
 TESTS = {  # by what they are of, arguments of pytest
-    "the walk": ["tests/neighbors/test_triton_walk_engine.py", "--each-value", "1"],  # all on a GPU
+    "the walk": ["tests/neighbors/test_triton_walk_engine.py", *ONCE],
     "counted cells": ["tests/kernels/test_cellsize.py", "-k", "torch_has_the_words"],
     "grids": ["tests/kernels/test_torch_cells.py", "-k", "triton"],
-    "draws": ["tests/training/test_together.py", "-k", "not torch"],
+    "draws": ["tests/training/test_together.py", "-k", "not torch", *ONCE],
     "pictures": [
         *("tests/rasterizers/test_rasterizers.py", "tests/simplifying/test_drawing.py"),
         *("tests/rasterizers/test_on_a_gpu.py", "tests/kernels/test_less_memory.py"),
