@@ -15,7 +15,7 @@ from tests.drawn import as_splats, look
 torch = pytest.importorskip("torch")
 
 WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-POINTS = 3_000
+POINTS = 300
 CAMERA = look((3.2, -2.4, 1.6), (0, 0, 0.5), width=200, height=120)
 
 pytestmark = [
@@ -73,11 +73,12 @@ def test_tiles_are_listed_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_windows_hold_so_many_pairs_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     found = seen()
     expected = lists(found)
-    monkeypatch.setattr(tiles, "PAIRS", 1_000)
+    most = sum(map(len, expected.values())) // 3
+    monkeypatch.setattr(tiles, "PAIRS", most)
     windows = [*tiles.windows(found, CAMERA.width, CAMERA.height, COLOR_CUT, 16)]
     assert lists(found) == expected
     assert len(windows) > 2
-    assert all(len(w.footprints) <= 1_000 or w.columns * w.rows == 1 for w in windows)
+    assert all(len(w.footprints) <= most or w.columns * w.rows == 1 for w in windows)
 
 
 def test_without_memory_for_the_least_the_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
