@@ -12,6 +12,7 @@ from .. import fields
 from ..cloud import GaussianCloud
 from ..errors import InputError
 from ..kernels import quaternions
+from ..motions.algebra import applied, cofactors
 
 __all__ = ["Normals"]
 
@@ -76,8 +77,9 @@ def own(cloud: GaussianCloud, rows: Array | None, matrix: Array, toward: Array) 
         if axes:
             part[:, lacking] = _shortest(some[len(names) - len(axes) :, lacking], len(scales))
             counts[1] += int(np.count_nonzero(~np.isnan(part[0, lacking])))
-    found = _unit(_times(_cofactors(matrix), found))
-    found *= np.where(_times(toward[None], found)[0] < 0, -1.0, 1.0)
+    with np.errstate(all="ignore"):
+        found = _unit(applied(cofactors(matrix), found))
+        found *= np.where(applied(toward[None], found)[0] < 0, -1.0, 1.0)
     return found, Normals(stored=counts[0], shortest_axis=counts[1])
 
 
@@ -106,16 +108,3 @@ def _unit(vectors: Array) -> Array:
         found: Array = scaled / np.sqrt(x * x + y * y + z * z)
     found[:, ~np.isfinite(found).all(0)] = np.nan
     return found
-
-
-def _times(matrix: Array, vectors: Array) -> Array:
-    """(R, 3) times (3, K), each number summed in the order x, y, z."""
-    x, y, z = vectors
-    with np.errstate(all="ignore"):
-        return np.stack([(a * x + b * y) + c * z for a, b, c in matrix])
-
-
-def _cofactors(matrix: Array) -> Array:
-    """(3, 3) what the normals of planes are multiplied by where points are by `matrix`."""
-    a, b, c = matrix
-    return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
