@@ -10,7 +10,9 @@ as the first, within that rounding, for as many as it takes to choose among them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,25 @@ from ..kernels.distances import squared_distances
 from ..runtime import libraries
 from ._after_fork import safe_after_fork
 
+WAITING = "OMP_WAIT_POLICY"  # read by OpenMP as it is loaded
 BLOCK = 1 << 16  # queries at a time; about 130 bytes of temporaries each
 LEAF = 16  # points per leaf
 CANDIDATES = 1 << 18  # how many to hold at a time where ties are settled
 MOST_TIED = 128  # beyond this many equally near targets, try them all
 ROUNDING = 1e-12  # relative, of a squared box distance: at most 10 * 2^-53 per level, here for 900 levels
 TINY = 1e-300  # below this, squares lose digits to underflow
+
+
+@contextmanager
+def _idle_threads_asleep() -> Iterator[None]:
+    """For the import of pykdtree: idle threads of its OpenMP would use a core up between small searches."""
+    given = os.environ.get(WAITING)
+    os.environ.setdefault(WAITING, "PASSIVE")
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[WAITING]
 
 
 class Tree:
@@ -37,8 +52,9 @@ class Tree:
 
     @safe_after_fork
     def __init__(self, points: npt.NDArray[Any]) -> None:
-        libraries.require("pykdtree.kdtree", "the kdtree engine", instead="choose another engine")
-        from pykdtree.kdtree import KDTree
+        with _idle_threads_asleep():
+            libraries.require("pykdtree.kdtree", "the kdtree engine", instead="choose another engine")
+            from pykdtree.kdtree import KDTree
 
         self._points, self._rows = morton.distinct(points)
         self._tree = KDTree(self._points, leafsize=LEAF)
