@@ -13,7 +13,6 @@ import numpy.typing as npt
 from . import arguments, given
 from .aligning.judged import Judged, Match, laid_on
 from .aligning.search import Laid
-from .comparing import search
 from .errors import UsageError
 from .files import writing
 from .given import Given
@@ -42,6 +41,7 @@ class Aligned:
         threshold: in scene units, twice the target's spacing.
         before, after: source to target, and target to source.
         steps: of the refinement.
+        colors: the correlation of the colours of counterparts; None where they were not gone by.
         rival: degrees by which another pose that fits nearly as well is turned from it; None without one.
         output: where the matrix was written.
     """
@@ -56,6 +56,7 @@ class Aligned:
     before: tuple[Match, Match]
     after: tuple[Match, Match]
     steps: int
+    colors: float | None
     rival: float | None
     output: str | None
     notes: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class Aligned:
             before=dict(zip(ways, map(asdict, self.before), strict=True)),
             after=dict(zip(ways, map(asdict, self.after), strict=True)),
             steps=self.steps,
+            colors=self.colors,
             rival=self.rival,
             output=self.output,
             notes=self.notes,
@@ -93,6 +95,7 @@ def align(
     *,
     out: str | os.PathLike[str] | None = None,
     scaled: bool = False,
+    colors: bool = True,
     overlap: float = OVERLAP,
     start: str | os.PathLike[str] | npt.ArrayLike | None = None,
     seed: int = 0,
@@ -102,16 +105,17 @@ def align(
     also_written: Sequence[str] = (),
     track: Track = silent,
 ) -> Aligned:
-    """Find where a scene has to be moved to lie on another, by the positions of its points alone.
+    """Find where a scene has to be moved to lie on another, by what it looks like around its points.
 
-    Poses that lay the one roughly on the other are tried: as they are, turned by right angles, principal axes
-    on each other, and where both overlap most. The best are refined by iterated closest points, both ways. A
-    third of either may often be missing.
+    Places that look alike, by shape and, where both have them, by colours, are laid on each other, and so are
+    boxes and axes. The best poses are refined by iterated closest points, both ways. Less than a half of
+    either may be in the other, where `overlap` says so.
 
     Args:
         source, target: files, ``-`` for stdin, clouds, or arrays of points. The target stays where it is.
         out: a JSON file for the matrix, four rows of four, as `gscli.compare` takes it as ``transform``.
         scaled: whether lengths may change, by one factor. Reflections are never tried.
+        colors: whether the colours of both, where they have them, help to find it, and have to agree.
         overlap: the share of each scene that has a counterpart in the other, at most. What share has
             one, from half of that on, is found, and what is farthest is left out.
         start: a matrix, or a JSON file of one, to refine instead of searching.
@@ -121,11 +125,12 @@ def align(
 
     Raises:
         InputError: unreadable scenes, positions that are not finite, a scene that is a point or a line.
-        GateMissed: less than half of what should have a counterpart has one within two spacings.
+        GateMissed: less than half of what should have a counterpart has one within two spacings, both cross,
+            colours disagree, or of a small overlap another pose fits nearly as well.
         UsageError: an option that cannot be honoured.
     """
     arguments.require_paths(optional=True, out=out)
-    arguments.require_flags(scaled=scaled, overwrite=overwrite)
+    arguments.require_flags(scaled=scaled, colors=colors, overwrite=overwrite)
     if not (arguments.is_number(overlap) and 0 < overlap <= 1):
         raise UsageError(f"`overlap` must be above 0 and at most 1, not {arguments.told(overlap)}")
     hashing.require_seeds(seed=seed)
@@ -138,12 +143,12 @@ def align(
     timings = Timings()
     with timings.stage("read", track):
         (a, b), (name, other) = given.read(scenes, trust_pickle=trust_pickle, axes=axes)
-        here, there = search.positions(a, name), search.positions(b, other)
     with timings.stage("align"):
         found = laid_on(
-            here,
-            there,
+            a,
+            b,
             (name, other),
+            colors=colors,
             scaled=scaled,
             overlap=overlap,
             start=None if begun is None else begun.matrix,
@@ -165,12 +170,14 @@ def align(
         found.before,
         found.after,
         found.motion.steps,
+        found.motion.colors,
         found.motion.rival,
         None if out is None else os.fspath(out),
         (*a.header.notes, *b.header.notes, *_notes(found.motion)),
         timings,
         {
             "scaled": scaled,
+            "colors": colors,
             "overlap": overlap,
             "start": None if begun is None else begun.matrix.tolist(),
             "seed": seed,

@@ -195,7 +195,7 @@ def compare(
 def _aligned(two: Two, scaled: bool, seed: int, track: Track) -> Two:
     """The same scenes, the source moved onto the target, from where it is."""
     start = None if two.moved is None else two.moved.matrix
-    found = laid_on(*two.stored(), two.names, scaled=scaled, start=start, seed=seed, track=track)
+    found = laid_on(*two.clouds, two.names, scaled=scaled, start=start, seed=seed, track=track)
     return replace(two, moved=Transform(found.motion.matrix))
 
 

@@ -25,7 +25,18 @@ FLOORS = (
         "runtime",
     ),  # the ground
     ("_core", "kernels", "containers"),
-    ("cloud", "in_memory", "scratch", "arguments", "positions", "flaws", "cameras", "splats", "motions"),
+    (
+        "cloud",
+        "colors",
+        "in_memory",
+        "scratch",
+        "arguments",
+        "positions",
+        "flaws",
+        "cameras",
+        "splats",
+        "motions",
+    ),
     ("formats", "neighbors", "grids", "rasterizers"),
     (
         "aligning",

@@ -16,6 +16,7 @@ Array = npt.NDArray[Any]
 
 STILL = 1e-5
 LEAST = 0.5  # of what has a counterpart at most, what has one at least
+FEWEST = 30  # points that are drawn, however far they are
 POWER = 3  # of the share of the matched, by which their mean squared distance is divided
 
 
@@ -29,8 +30,8 @@ class Sample(NamedTuple):
 class Matched(NamedTuple):
     """Points and what is nearest to each, and the share of them of which that is the counterpart.
 
-    The share is where the mean squared distance up to it, divided by its third power, is least; the error is
-    the root of that (Chetverikov et al., 2002).
+    The share is where the mean squared distance up to it, divided by its third power, is least: Chetverikov
+    et al., 2002.
 
     distances (N,) and rows (N,).
     """
@@ -38,7 +39,6 @@ class Matched(NamedTuple):
     distances: Array
     rows: Array
     share: float
-    error: float
 
     @classmethod
     def of(cls, distances: Array, rows: Array, most: float) -> Matched:
@@ -48,11 +48,12 @@ class Matched(NamedTuple):
         errors = np.cumsum(np.square(np.sort(distances))) / (count * shares ** (1 + POWER))
         first, last = max(1, round(LEAST * most * count)) - 1, max(1, round(most * count))
         at = first + int(np.argmin(errors[first:last]))
-        return cls(distances, rows, float(shares[at]), float(np.sqrt(errors[at])))
+        return cls(distances, rows, float(shares[at]))
 
-    def nearest(self, share: float) -> Array:
-        """Which are the nearest, of the matched ones this share."""
-        near: Array = self.distances <= np.quantile(self.distances, share * self.share)
+    def nearest(self, share: float, reach: float) -> Array:
+        """Which are the nearest, of the matched this share, and within `reach`, or the nearest few."""
+        limits = np.quantile(self.distances, [share * self.share, min(1.0, FEWEST / len(self.distances))])
+        near: Array = self.distances <= max(min(limits[0], reach), limits[1])
         return near
 
 
@@ -62,12 +63,10 @@ class Fitted:
 
     Attributes:
         matrix: (4, 4).
-        error: how far matched points are apart, and how few are, see `Matcher.error`.
         steps: that were taken. rested: whether the last one moved nothing any more.
     """
 
     matrix: Array
-    error: float
     steps: int = 0
     rested: bool = False
 
@@ -94,33 +93,37 @@ class Matcher:
         source, target = (cloud[metrics.sample(len(cloud), count, seed)] for cloud in self._clouds)
         return Sample(source.astype(np.float64), target.astype(np.float64))
 
-    def error(self, matrix: Array, some: Sample) -> float:
-        """How far the matched ones of these are apart, in the target's units, more where they are few."""
-        return float(np.mean([each.error for each in self._matched(matrix, some)]))
-
     def fitted(
-        self, matrix: Array, some: Sample, *, steps: int, still: float = STILL, share: float = 1.0
+        self,
+        matrix: Array,
+        some: Sample,
+        *,
+        steps: int,
+        still: float = STILL,
+        share: float = 1.0,
+        reach: float = np.inf,
     ) -> Fitted:
         """The pose once these have been drawn to what they are nearest to, again and again, until at rest.
 
         Args:
             still: of the target's size: what moves no point farther has come to rest.
             share: of the matched ones, the nearest that are drawn.
+            reach: how far those are drawn.
         """
         taken, rested = 0, False
         while taken < steps and not rested:
             taken += 1
-            here, there = self._pairs(matrix, some, share)
+            here, there = self._pairs(matrix, some, share, reach)
             before, matrix = matrix, motion(here, there, scaled=self._scaled)
             moved = np.square(moved_by(matrix - before + np.eye(4), some.source) - some.source).sum(1)
             rested = bool(moved.max() < still * still)
-        return Fitted(matrix, self.error(matrix, some), taken, rested)
+        return Fitted(matrix, taken, rested)
 
-    def _pairs(self, matrix: Array, some: Sample, share: float) -> tuple[Array, Array]:
+    def _pairs(self, matrix: Array, some: Sample, share: float, reach: float) -> tuple[Array, Array]:
         """Points of the source, and those of the target that they are drawn to, (K, 3) each."""
         source, target = self._clouds
         forth, back = self._matched(matrix, some)
-        here, there = forth.nearest(share), back.nearest(share)
+        here, there = forth.nearest(share, reach), back.nearest(share, reach)
         return (
             np.concatenate([some.source[here], source[back.rows[there]]]),
             np.concatenate([target[forth.rows[here]], some.target[there]]),

@@ -17,6 +17,12 @@ from ._sections import Command
 @click.option(
     "--out", type=paths.DATA, metavar="FILE.json", help="Write the matrix, as compare --transform takes it."
 )
+@click.option(
+    "--colors/--no-colors",
+    default=True,
+    show_default=True,
+    help="Go by colours too, where both have some.",
+)
 @click.option("--scaled", is_flag=True, help="Find a change of size, too.")
 @click.option(
     "--overlap",
@@ -43,17 +49,17 @@ from ._sections import Command
 def command(answer: Answer, source: str, target: str, **settings: Any) -> None:
     """Find where SOURCE has to be moved to lie on TARGET, which stays.
 
-    By the positions of points alone: poses that lay the one roughly on the other are tried, right angles,
-    principal axes and where both overlap most; the best are refined by iterated closest points, both ways. A
-    third of either may often be missing. Where less than half of what should have a counterpart has one
-    within two spacings, or where the two cross, it says so and ends with status 6.
+    Places that look alike, by shape and by colours, are laid on each other, and so are boxes and axes; the
+    best poses are refined by iterated closest points, both ways. Where little of each scene is in the other,
+    say how much by --overlap. Where less than half of that has a counterpart within two spacings, where both
+    cross, where colours disagree or where another pose fits as well, it says so and ends with status 6.
     SOURCE or TARGET may be - for stdin.
 
     \b
     Examples:
       gscli align new.ply ref.ply --out pose.json
       gscli compare new.ply ref.ply --transform pose.json
-      gscli align new.ply ref.ply --scaled --overlap 60% --json
+      gscli align new.ply ref.ply --scaled --overlap 40% --json
     """
     from ..align import align
     from ..report import align as report_align

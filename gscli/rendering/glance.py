@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import fields, rasterizers
+from .. import colors, fields, rasterizers
 from ..cameras import Camera, turntable, upright
 from ..cameras.orbit import FRONT, stride
 from ..cameras.upright import Up
@@ -131,7 +131,7 @@ def _of_gaussians(cloud: GaussianCloud) -> Callable[[Camera], Array]:
 def _of_points(cloud: GaussianCloud) -> Callable[[Camera], Array]:
     """What gives the picture of a camera, (H, W, 3) on black, 0 to 1: of each pixel the nearest point."""
     xyz = cloud.columns(fields.POSITION).astype(np.float64)
-    colours = _colours(cloud)
+    colours = colors.of_rows(cloud)
 
     def draw(camera: Camera) -> Array:
         pose = camera.world_to_camera[:3]
@@ -148,21 +148,6 @@ def _of_points(cloud: GaussianCloud) -> Callable[[Camera], Array]:
         return image
 
     return draw
-
-
-def _colours(cloud: GaussianCloud) -> Callable[[Array], Array] | None:
-    """What gives the (K, 3) colours of rows, 0 to 1; None where they have none."""
-    names = set(cloud.fields)
-    if set(fields.SH_DC) <= names:
-        dc = cloud.columns(fields.SH_DC)
-        return lambda rows: np.nan_to_num(fields.rgb_from_dc(dc[:, rows]).clip(0, 1)).T
-    if not set(fields.RGB) <= names:
-        return None
-    rgb = cloud.columns(fields.RGB)
-    whole = all(cloud.rows.dtype[name].kind in "iu" for name in fields.RGB)
-    most = rgb.max() if whole else 1.0
-    full = most if most <= 1 else 255 if most <= 255 else 65_535  # of 16 bits, where all fit into 8
-    return lambda rows: np.nan_to_num((rgb[:, rows] / full).clip(0, 1)).T
 
 
 def _shaded(depth: Array, rows: Array) -> Array:

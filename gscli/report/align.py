@@ -19,6 +19,8 @@ def summary(result: Aligned, *, verbose: bool = False) -> list[str]:
         f"before   {_told(result.before, result.threshold)}",
         f"after    {_told(result.after, result.threshold)}",
     ]
+    if result.colors is not None:
+        lines.append(f"colours  correlation {result.colors:.2f} of points and their counterparts")
     cells = [[f"{value:.6g}" for value in row] for row in result.matrix]
     width = max(len(cell) for row in cells for cell in row)
     for head, row in zip(("matrix", "", "", ""), cells, strict=True):

@@ -13,10 +13,16 @@ import gscli
 from gscli import scene
 from gscli.align import align
 from gscli.aligning import judged
+from gscli.aligning.consensus import Recognised
 from gscli.aligning.icp import moved_by
+from gscli.aligning.landmarks import Landmarks, cell_of, unlike
+from gscli.aligning.likeness import Likeness
 from gscli.aligning.poses import frame, right_angles
 from gscli.aligning.search import Laid
+from gscli.cloud import GaussianCloud
+from gscli.colors import of_both
 from gscli.errors import GateMissed, InputError, UsageError
+from gscli.in_memory import as_cloud
 from gscli.kernels.registration import pose
 from gscli.report.align import summary
 from tests.turning import turn
@@ -72,6 +78,101 @@ def test_a_third_may_be_missing_of_either(lacks: str) -> None:
     else:
         found = align(other, moved_by(wanted, part), overlap=0.7)
     assert off(found.matrix, wanted) < 1e-2
+
+
+BIG = scene.make(12_000, sh_degree=0)
+
+
+def crops(overlap: float) -> tuple[GaussianCloud, GaussianCloud]:
+    """Either end of a scene; of each the other has that share, and none of the same rows."""
+    along = BIG.xyz @ SLANTED
+    share = 1 / (2 - overlap)
+    rows = np.arange(len(along))
+    low, high = along <= np.quantile(along, share), along >= np.quantile(along, 1 - share)
+    return BIG.take(rows[(rows % 2 == 0) & low]), BIG.take(rows[(rows % 2 == 1) & high])
+
+
+def placed(cloud: GaussianCloud, matrix: np.ndarray) -> GaussianCloud:
+    rows = cloud.rows.copy()
+    for name, values in zip("xyz", moved_by(matrix, cloud.xyz).T, strict=True):
+        rows[name] = values
+    return GaussianCloud(rows, cloud.header)
+
+
+def test_a_half_may_be_all_that_two_crops_have_in_common() -> None:
+    one, other = crops(0.5)
+    wanted = pose(turn(SLANTED, 130), 1, np.zeros(3), SHIFT)
+    found = align(one, placed(other, wanted), overlap=0.55)
+    assert off(found.matrix, wanted) < 5e-2
+    assert found.colors is not None
+    assert any(line.startswith("colours") for line in summary(found))
+
+
+def test_colours_have_to_agree_where_they_are_gone_by() -> None:
+    one, other = BIG.take(np.arange(0, 12_000, 2)), BIG.take(np.arange(1, 12_000, 2))
+    rows = other.rows.copy()
+    rng = np.random.default_rng(0)
+    for name in ("f_dc_0", "f_dc_1", "f_dc_2"):
+        rows[name] = rng.permutation(rows[name])
+    mixed = GaussianCloud(rows, other.header)
+    with pytest.raises(GateMissed, match="colours disagree, by a correlation of"):
+        align(one, mixed)
+    assert off(align(one, mixed, colors=False).matrix, np.eye(4)) < 1e-2
+
+
+def test_of_a_small_overlap_one_of_several_poses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    clouds = [as_cloud(WHOLE.astype(np.float64), "points", "")] * 2
+    found = Laid(np.eye(4), steps=1, rested=True, rival=90.0)
+    monkeypatch.setattr(judged, "find", lambda *_, **__: found)
+    with pytest.raises(
+        GateMissed, match="another pose, turned by 90 degrees from the best one, fits nearly as well"
+    ):
+        judged.laid_on(*clouds, ("one", "other"), overlap=0.5)
+    assert judged.laid_on(*clouds, ("one", "other"), overlap=0.9).motion.rival == 90
+
+
+def test_places_look_alike_however_they_are_turned() -> None:
+    xyz = BIG.xyz.astype(np.float64)
+    cell = cell_of(xyz, 400)
+    quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # of which cells stay cells
+    one = Landmarks.of(xyz, None, cell)
+    other = Landmarks.of(xyz @ quarter.T + cell * np.array([3, 5, -2]), None, cell)
+    assert 200 < len(one.places) <= 400
+    apart = unlike(one, other)
+    assert np.array_equal(apart, np.rint(apart))
+    itself = (
+        np.square(one.places @ quarter.T + cell * np.array([3, 5, -2]) - other.places[:, None])
+        .sum(2)
+        .argmin(1)
+    )
+    alike = apart[itself, np.arange(len(itself))]
+    assert np.median(alike) < 0.1 * np.median(apart)
+
+
+def test_of_matches_most_of_which_are_wrong_those_that_agree_make_poses() -> None:
+    one, other = crops(1.0)
+    wanted = pose(turn(SLANTED, 130), 1, np.zeros(3), np.array([1.0, 2, 3]))
+    here, there = one.xyz.astype(np.float64), moved_by(wanted, other.xyz.astype(np.float64))
+    hues = [of_both(cloud, cloud)[0] for cloud in (one, other)]
+    cell = cell_of(there, 1000)
+    both = Recognised(Landmarks.of(here, hues[0], cell), Landmarks.of(there, hues[1], cell), cell)
+    ratings = [(both.rated(matrix, 1.0), off(matrix, wanted)) for matrix in both.poses()]
+    assert max(ratings)[1] < 0.3
+    assert both.rated(np.eye(4), 1.0) < max(ratings)[0] / 2
+
+
+def test_no_more_counts_as_near_than_may_be() -> None:
+    xyz = WHOLE.astype(np.float32)
+    rng = np.random.default_rng(1)
+    hues = rng.random((len(xyz), 3))
+    alike = Likeness((xyz, xyz), (hues, hues), seed=0).of(np.eye(4))
+    assert alike == (1, 1, pytest.approx(1))
+    assert alike.total(0.4) == pytest.approx(0.4)
+    other = Likeness((xyz, xyz), (hues, rng.permutation(hues)), seed=0).of(np.eye(4))
+    assert other.colors is not None
+    assert abs(other.colors) < 0.05
+    grey = np.full_like(hues, 0.5)
+    assert Likeness((xyz, xyz), (hues, grey), seed=0).of(np.eye(4)).colors is None
 
 
 @pytest.mark.parametrize("far", [1e7, 1e-7])
@@ -134,6 +235,13 @@ def test_other_scenes_are_refused_and_nothing_is_written(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_matrix_that_was_given_is_not_asked_for() -> None:
+    away = pose(np.eye(3), 1, np.zeros(3), np.array([900.0, 0, 0]))
+    with pytest.raises(GateMissed) as refused:
+        align(WHOLE, WHOLE, start=away, overlap=1.0)
+    assert str(refused.value.remedy).startswith("give a matrix that is nearer")
+
+
 @pytest.mark.parametrize(("apart", "crosses"), [(0.0, False), (0.5, True)])
 def test_surfaces_that_cross_do_not_lie_on_each_other(
     apart: float, crosses: bool, monkeypatch: pytest.MonkeyPatch
@@ -142,14 +250,15 @@ def test_surfaces_that_cross_do_not_lie_on_each_other(
     rng = np.random.default_rng(1)
     ball = rng.normal(size=(2, 600, 3))
     ball /= np.linalg.norm(ball, axis=2)[..., None]
+    clouds = [as_cloud(points, "points", "") for points in ball]
     matrix = np.eye(4)
     matrix[0, 3] = apart
     monkeypatch.setattr(judged, "find", lambda *_, **__: Laid(matrix, steps=1, rested=True, rival=None))
     if crosses:
         with pytest.raises(GateMissed, match="in the best pose found both cross: of its points within"):
-            judged.laid_on(*ball, ("one", "other"), overlap=0.2)
+            judged.laid_on(*clouds, ("one", "other"), overlap=0.2)
     else:
-        judged.laid_on(*ball, ("one", "other"), overlap=0.2)
+        judged.laid_on(*clouds, ("one", "other"), overlap=0.2)
 
 
 def test_another_pose_that_fits_as_well_is_told_of() -> None:
