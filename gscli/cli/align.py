@@ -18,10 +18,11 @@ from ._sections import Command
     "--out", type=paths.DATA, metavar="FILE.json", help="Write the matrix, as compare --transform takes it."
 )
 @click.option(
-    "--colors/--no-colors",
+    "--no-colors",
+    "colors",
+    flag_value=False,
     default=True,
-    show_default=True,
-    help="Go by colours too, where both have some.",
+    help="Go by positions alone, where both have colours too.",
 )
 @click.option("--scaled", is_flag=True, help="Find a change of size, too.")
 @click.option(
