@@ -111,7 +111,7 @@ void log_f32(const float *lengths, int64_t count, double low, float *out)
             x[i] = lengths[first + i] > low ? lengths[first + i] : low;
         logarithms_of_line(x, y);
         for (int64_t i = 0; i < some; i++)
-            out[first + i] = (float)y[i];
+            out[first + i] = (float)(isinf(x[i]) ? x[i] : y[i]);
     }
 }
 

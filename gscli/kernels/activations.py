@@ -39,10 +39,12 @@ def sigmoid(x: Array) -> Floats:
 
 
 def log(x: Array, low: float) -> Floats:
-    """The logarithm of numbers of any shape, those below `low`, which is above 0, as of that."""
+    """The logarithm of numbers of any shape, none NaN, those below `low`, which is above 0, as of that."""
     if _is_compiled(x):
         return _each(_LOG, x, low)
-    return _narrow(elementary.log(np.maximum(x, low, dtype=np.float64)))
+    bounded = np.maximum(x, low, dtype=np.float64)
+    endless = np.isinf(bounded)
+    return _narrow(np.where(endless, np.inf, elementary.log(np.where(endless, 1.0, bounded))))
 
 
 def logit(x: Array, low: float, high: float) -> Floats:
