@@ -84,7 +84,7 @@ void FOR(axes_of_covariances)(const double *covariances, int64_t count, double *
                 }
             }
         for (int i = 0; i < 3; i++)
-            FOR(write)(variances + i * count, at, count, most_doubles(m[i][i], zero));
+            FOR(write)(variances + i * count, at, count, most_doubles(zero, m[i][i])); // NaN stays
         // The quaternion of this rotation, by whichever component is largest (Shepperd 1978).
         const doubles a = t[0][0], b = t[0][1], c = t[0][2], d = t[1][0], e = t[1][1], f = t[1][2], g = t[2][0], h = t[2][1], i = t[2][2];
         const doubles squares[4] = {1 + a + e + i, 1 + a - e - i, 1 - a + e - i, 1 - a - e + i};

@@ -29,9 +29,10 @@ def of_axes(scales: Array, rotations: Array) -> Array:
     Args:
         scales: (3, N) standard deviations. rotations: (4, N) w x y z, of any length but zero.
     """
+    scales, rotations = np.asarray(scales, np.float64), np.asarray(rotations, np.float64)
     if _core.available():
         out = np.empty((6, scales.shape[1]))
-        _OF_AXES(*(_core.laid_out(np.asarray(x, np.float64)) for x in (scales, rotations)), out.shape[1], out)
+        _OF_AXES(_core.laid_out(scales), _core.laid_out(rotations), out.shape[1], out)
         return out
     turns = quaternions.rows(*(rotations / np.sqrt((rotations * rotations).sum(0))))
     a = [[turn * scale for turn, scale in zip(row, scales, strict=True)] for row in turns]
@@ -62,7 +63,7 @@ def axes(covariances: Array) -> tuple[Array, Array]:
     """The variances along the axes of Gaussians, and their rotations.
 
     Returns:
-        (3, N) variances, 0 at least; (4, N) unit quaternions, w first.
+        (3, N) variances, 0 at least, but of what is not finite; (4, N) unit quaternions, w first.
     """
     if _core.available():
         variances, rotations = (np.empty((rows, covariances.shape[1])) for rows in (3, 4))

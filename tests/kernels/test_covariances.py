@@ -64,9 +64,17 @@ def test_compiled_kernels_give_the_same_bits(count: int, monkeypatch: pytest.Mon
     scales[:, ::7], scales[2, ::5] = scales[0, ::7], 1e-30  # spheres, and discs
     turns[1:, ::11] = 0
     odd = np.array([[0] * 6, [1] * 6, [4, 0, 0, 1, 0, 0], [1e60, 3e59, 0, 1, 0, 1e-14]], np.float64).T
+    wrong = np.array([[np.nan] * 6, [1, 0, 0, np.inf, 0, 1], [1, 0, np.nan, 1, 0, 1]]).T
     six = covariances.of_axes(scales, turns)
-    compiled = [six, *covariances.axes(six), *covariances.axes(odd)]
-    monkeypatch.setattr(_core, "available", lambda: False)
-    plain = [covariances.of_axes(scales, turns), *covariances.axes(six), *covariances.axes(odd)]
+
+    def everything() -> list[npt.NDArray[np.float64]]:
+        made = [covariances.of_axes(scales.astype(kind), turns.astype(kind)) for kind in (float, np.float32)]
+        return [*made, *(part for given in (six, odd, wrong) for part in covariances.axes(given))]
+
+    with np.errstate(all="ignore"):
+        compiled = everything()
+        monkeypatch.setattr(_core, "available", lambda: False)
+        plain = everything()
+    assert not np.isfinite(compiled[-2]).all(axis=0).any()
     for one, other in zip(compiled, plain, strict=True):
         np.testing.assert_array_equal(one, other)
