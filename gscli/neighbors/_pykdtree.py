@@ -11,6 +11,7 @@ as the first, within that rounding, for as many as it takes to choose among them
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,14 +35,18 @@ TINY = 1e-300  # below this, squares lose digits to underflow
 
 @contextmanager
 def _idle_threads_asleep() -> Iterator[None]:
-    """For the import of pykdtree: idle threads of its OpenMP would use a core up between small searches."""
-    given = os.environ.get(WAITING)
-    os.environ.setdefault(WAITING, "PASSIVE")
+    """For the import of pykdtree: idle threads of its OpenMP would use a core up between small searches.
+
+    Threads that import it at a time may each find that it is to be set, and one of them that it is gone.
+    """
+    if "pykdtree.kdtree" in sys.modules or WAITING in os.environ:
+        yield
+        return
+    os.environ[WAITING] = "PASSIVE"
     try:
         yield
     finally:
-        if given is None:
-            del os.environ[WAITING]
+        os.environ.pop(WAITING, None)
 
 
 class Tree:

@@ -1,3 +1,9 @@
+import os
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -142,3 +148,49 @@ def test_a_gpu_is_refused_rather_than_ignored():
     torch = pytest.importorskip("torch")
     with pytest.raises(UsageError, match="CPU only"):
         kdtree.Index(np.eye(3), device=torch.device("cuda"))
+
+
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_pykdtree_is_told_as_it_is_imported_that_idle_threads_sleep(given):
+    code = (
+        "import os, sys\nfrom gscli.neighbors import _pykdtree\nfrom gscli.runtime import libraries\n"
+        "told, require = [], libraries.require\n"
+        "note = lambda: told.append(os.environ.get('OMP_WAIT_POLICY'))\n"
+        "libraries.require = lambda *a, **b: (note(), require(*a, **b))\n"
+        "import numpy as np; [_pykdtree.Tree(np.eye(3)) for _ in range(2)]\n"
+        "print(*told, os.environ.get('OMP_WAIT_POLICY'))"
+    )
+    env = {name: value for name, value in os.environ.items() if name != _pykdtree.WAITING}
+    if given is not None:
+        env[_pykdtree.WAITING] = given
+    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == (["PASSIVE", "None", "None"] if given is None else [given] * 3)
+
+
+def test_trees_are_made_in_several_threads_at_a_time(monkeypatch):
+    """Of which one would take out of the environment what another has put there."""
+    both = threading.Barrier(2, timeout=60)
+
+    class Environment(dict):
+        def __contains__(self, name):
+            found = super().__contains__(name)
+            both.wait()
+            return found
+
+    environment, wrong = Environment(), []
+
+    def make():
+        try:
+            _pykdtree.Tree(np.eye(3))
+        except Exception as error:  # noqa: BLE001  told below
+            wrong.append(error)
+
+    monkeypatch.setattr(_pykdtree, "os", SimpleNamespace(environ=environment))
+    monkeypatch.setattr(_pykdtree, "sys", SimpleNamespace(modules={}))  # nothing is imported yet
+    threads = [threading.Thread(target=make) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert not list(environment)
