@@ -3,8 +3,6 @@
 
 #include "core.h"
 
-#define NEAREST 6755399441055744.0 // 1.5 * 2^52: added to a small number and taken away again, it leaves a whole one
-
 void quantise(const uint8_t *rows, int64_t count, int64_t stride, const int64_t *offsets, const double *numbers,
               int64_t columns, int64_t down, uint8_t *bytes, uint32_t *odd)
 {
@@ -19,7 +17,7 @@ void quantise(const uint8_t *rows, int64_t count, int64_t stride, const int64_t 
             double value = (stored * numbers[3 * c] + numbers[3 * c + 1]) * numbers[3 * c + 2];
             value = value > 0.0 ? value : 0.0; // of NaN too, which is told by odd
             value = value < 255.0 ? value : 255.0;
-            bytes[i * columns + c] = (uint8_t)(int32_t)(down ? value : value + NEAREST - NEAREST);
+            bytes[i * columns + c] = (uint8_t)(int32_t)(down ? value : value + ROUNDER - ROUNDER);
         }
     *odd = beyond >> 31;
 }

@@ -21,6 +21,7 @@
 typedef float coord_f32;
 typedef double coord_f64;
 
+#define ROUNDER 0x1.8p52 // added to a small double it has its nearest integer in its low bits, and leaves it when taken away
 #define BEYOND(word) (((word) & 0x7f800000u) + 0x00800000u) // of a float: its highest bit tells of what is not finite
 
 // Whether this processor has AVX2; kernels that gain by it exist twice, as name_avx2 and name_plain of a TYPE.

@@ -7,7 +7,6 @@
 #define LN2_LOW 0x1.a39ef35793c76p-33
 #define ROOT_HALF 0.70710678118654757
 #define LARGEST 700.0 // an exponent
-#define ROUNDER 0x1.8p52 // what is added to it becomes an integer in its low bits
 #endif
 
 // Natural logarithms of positive normal numbers.
