@@ -168,11 +168,14 @@ def test_a_processor_without_avx2_draws_the_same_bits() -> None:
     code = (
         "import hashlib; from tests.drawn import SCENES, XRAYS, as_splats; from gscli import _core; "
         "from gscli.rasterizers import core\n"
+        "image = lambda seen: seen.color.repeat(2, 2)[..., :4] % 1\n"
         "found = hashlib.sha256()\n"
         "for scenes, xray in ((SCENES, False), (XRAYS, True)):\n"
         "    for scene, camera in scenes.values():\n"
-        "        drawn = core.Drawable(as_splats(scene, xray=xray)).draw(camera, depth=not xray)\n"
-        "        for part in vars(drawn).values():\n"
+        "        scene = core.Drawable(as_splats(scene, xray=xray))\n"
+        "        shown = vars(scene.draw(camera, depth=not xray)).values()\n"
+        "        shares = [] if xray else [scene.weigh(camera)[1], scene.share(camera, image)[1]]\n"
+        "        for part in (*shown, *shares):\n"
         "            found.update(b'' if part is None else part.tobytes())\n"
         "print(_core.instructions(), found.hexdigest())"
     )
