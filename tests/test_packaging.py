@@ -72,7 +72,7 @@ def test_compiled_kernels_are_built_where_there_is_a_compiler(compiler: str, tmp
         {"CC": "no-compiler"} if compiler == "missing" else {}
     )
     run = partial(
-        subprocess.run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=120
+        subprocess.run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=600
     )
     build = "import setuptools; setuptools.setup()"
     done = run([sys.executable, "-c", build, "build_ext", "--inplace"])
