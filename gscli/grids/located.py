@@ -110,16 +110,19 @@ def _on_device(xyz: torch.Tensor, drop_invalid: bool, some: bool) -> Located:
 
 
 def identified(ids: Any, device: torch.device | None) -> Any:
-    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor, not looked into yet.
+    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor, looked into if it is of uint64 alone.
 
     Raises:
-        InputError: ids of an array below -1, or of 2^63 and more. UsageError: no (N,) integers.
+        InputError: ids of an array below -1, or of 2^63 and more, of a tensor the latter. UsageError: no (N,) integers.
     """
     if is_torch(ids):
         devices.require_numbers(ids)
         if ids.ndim != 1 or ids.is_floating_point() or ids.is_complex() or str(ids.dtype) == "torch.bool":
             raise arguments.not_numbers(ids, "ids", "(N,) integers")
-        return ids.long()
+        found = ids.long()
+        if str(ids.dtype) == "torch.uint64" and len(beyond := found[found < 0]):  # -1 would be no cell
+            cell_groups.require_ids(0, int(beyond.max()) + 2**64)
+        return found
     ids = arguments.array(ids, "ids", "iu", "(N,) integers", ())
     if len(ids):
         cell_groups.require_ids(int(ids.min()), int(ids.max()))

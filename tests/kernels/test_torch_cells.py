@@ -112,6 +112,14 @@ def test_ids_that_mean_nothing_are_refused_on_a_device(lowest: int) -> None:
         VoxelGrid.from_ids(torch.tensor([3, lowest, -1]))
 
 
+def test_ids_beyond_int64_are_no_missing_cells() -> None:
+    given = np.array([2**63 + 5, 7, 2**64 - 1], np.uint64)
+    for ids in (given, torch.from_numpy(given)):
+        with pytest.raises(InputError, match=f"^a row has the cell id {2**64 - 1}; ids are -1"):
+            VoxelGrid.from_ids(ids)
+    same(VoxelGrid.from_ids(torch.from_numpy(given[1:2])), VoxelGrid.from_ids(given[1:2]))
+
+
 @pytest.mark.parametrize("by_ids", [False, True])
 def test_an_iteration_that_makes_its_grid_waits_for_sizes_alone(
     by_ids: bool, made_by: str, monkeypatch: pytest.MonkeyPatch
