@@ -21,7 +21,7 @@ from .editing.state import Means, Scene
 from .errors import UsageError, naming
 from .files import upwards
 from .formats import Target
-from .given import Given
+from .given import Given, Held
 from .in_memory import Returned
 from .progress import Timings, Track, silent
 from .resampling.draws import dangling
@@ -129,8 +129,8 @@ def edit(
             told, kept_rows = scene.cloud, scene.kept
             if isinstance(to, Target):
                 told = _told(told, cloud, to)
-            elif kept_rows is None and told.rows is not cloud.rows:
-                kept_rows = np.ones(len(told), bool)  # out of the temporary file
+            elif kept_rows is None and (isinstance(first, Held) or told.rows is not cloud.rows):
+                kept_rows = np.ones(len(told), bool)  # off what was given, or out of the temporary file
             held = to.write(told, index=kept_rows, made_by=made_by, advance=advance)
     return Edited(
         path=name,
