@@ -13,6 +13,7 @@ import signal
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from ..errors import GscliError, InputError
@@ -28,7 +29,8 @@ class _Map(NamedTuple):
 
 
 _maps: weakref.WeakKeyDictionary[mmap.mmap, _Map] = weakref.WeakKeyDictionary()
-_seen: dict[str, os.stat_result] | None = None  # files as they were when they were mapped
+_Seen = dict[str, os.stat_result]  # files as they were when they were mapped
+_seen: ContextVar[_Seen | None] = ContextVar("seen", default=None)  # threads may read different scenes
 _torn: set[str] = set()  # files of which zeros were read
 _handlers: list[Any] = []  # kept, for C calls them
 
@@ -74,15 +76,14 @@ def held_still(path: str | os.PathLike[str]) -> Iterator[None]:
 @contextmanager
 def noticed() -> Iterator[None]:
     """Remember the files that are mapped in a block, for `refuse`, which is why it fails if it does."""
-    global _seen
-    outer, _seen = _seen, {}
+    outer = _seen.set({})
     try:
         yield
     except GscliError:
         refuse()
         raise
     finally:
-        _seen = outer
+        _seen.reset(outer)
 
 
 def refuse() -> None:
@@ -91,7 +92,7 @@ def refuse() -> None:
     Raises:
         InputError: one of those that were mapped in the block of `noticed` that this is called in was.
     """
-    for path, before in (_seen or {}).items():
+    for path, before in [*(_seen.get() or {}).items()]:
         if path in _torn or changed(before, path):
             _torn.discard(path)
             raise error(path)
@@ -105,8 +106,9 @@ def note(mapping: mmap.mmap, address: int, path: str | os.PathLike[str], number:
     """
     path = os.fspath(path)
     _maps[mapping] = _Map(path, address, len(mapping))
-    if _seen is not None:
-        _seen.setdefault(path, os.fstat(number))
+    seen, about = _seen.get(), os.fstat(number)
+    if seen is not None and about.st_nlink:  # a temporary file is ours, and the next may have its number
+        seen.setdefault(path, about)
 
 
 def guard() -> None:
@@ -142,7 +144,7 @@ def _zero(library: ctypes.CDLL) -> bool:
             continue
         if there < size:
             how = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _FIXED
-            library.mmap(address + there, size - there, mmap.PROT_READ, how, -1, 0)
+            put = library.mmap(address + there, size - there, mmap.PROT_READ, how, -1, 0)
             _torn.add(path)
-            found = True
+            found |= put == address + there  # or else there is no room for another map
     return found

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from contextvars import copy_context
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -106,7 +107,7 @@ def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[
     ahead: deque[Future[Result]] = deque()
     try:
         for part in todo:
-            ahead.append(pool.submit(work, part))
+            ahead.append(pool.submit(copy_context().run, work, part))
             if len(ahead) > 2 * workers:
                 yield ahead.popleft().result()
         while ahead:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import numpy as np
@@ -16,6 +21,7 @@ import gscli
 from gscli import files, formats, scene
 from gscli.errors import InputError
 from gscli.files import changes, writing
+from gscli.kernels import parallel
 from gscli.watching import reading
 
 MAPPED = pytest.mark.skipif(
@@ -165,3 +171,72 @@ def test_outputs_that_others_write_to_later_are_nobodys_inputs(folder: Path) -> 
     (folder / "scene.ply").write_bytes((folder / "scene.ply").read_bytes())
     with writing.replacing(folder / "note.txt", overwrite=False) as stream:  # of no block that read it
         stream.write(np.arange(3).tobytes())
+
+
+def test_threads_notice_what_each_of_them_reads(folder: Path) -> None:
+    """The block of one ends before that of another, which began later."""
+    path = folder / "scene.ply"
+    began, ended = threading.Barrier(2), threading.Event()
+
+    def first() -> None:
+        with changes.noticed():
+            began.wait()
+            began.wait()
+        ended.set()
+
+    def second() -> str:
+        began.wait()
+        with changes.noticed():
+            began.wait()
+            ended.wait()
+            formats.read(path)
+            path.write_bytes(path.read_bytes())
+            with pytest.raises(InputError, match="changed while it was read"):
+                changes.refuse()
+        formats.read(path)
+        path.write_bytes(path.read_bytes())
+        changes.refuse()
+        return "done"
+
+    with ThreadPoolExecutor(2) as threads:
+        found = threads.submit(second)
+        threads.submit(first).result()
+        assert found.result() == "done"
+    formats.read(path)
+    path.write_bytes(path.read_bytes())
+    changes.refuse()  # of no block
+
+
+def test_what_is_written_by_a_thread_of_a_block_is_of_that_block(folder: Path) -> None:
+    path = folder / "scene.ply"
+    with changes.noticed():
+        formats.read(path)
+        path.write_bytes(path.read_bytes())
+
+        def save(name: str) -> None:
+            with writing.replacing(folder / name, overwrite=False) as stream:
+                stream.write(b"1")
+
+        with pytest.raises(InputError, match="changed while it was read"):
+            list(parallel.in_order(save, ["a", "b", "c"]))
+    assert not {"a", "b", "c"} & set(os.listdir(folder))
+
+
+@MAPPED
+def test_what_takes_the_number_of_a_spool_is_not_that_spool(folder: Path) -> None:
+    with changes.noticed(), tempfile.TemporaryFile() as spool:
+        spool.write((folder / "scene.ply").read_bytes())
+        spool.flush()
+        formats.read(f"/dev/fd/{spool.fileno()}")
+        spool.truncate(10)  # as the next file without a name, which the system may give the same numbers
+        changes.refuse()
+
+
+@MAPPED
+def test_zeros_for_which_there_is_no_room_are_no_remedy(folder: Path) -> None:
+    cloud = formats.read(folder / "scene.ply")
+    os.truncate(folder / "scene.ply", 4096)
+    failed = ctypes.c_void_p(-1).value
+    assert not changes._zero(SimpleNamespace(mmap=lambda *_: failed))  # type: ignore[arg-type]
+    assert changes._zero(SimpleNamespace(mmap=lambda address, *_: address))  # type: ignore[arg-type]
+    assert len(cloud) == 3000
