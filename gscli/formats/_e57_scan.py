@@ -156,7 +156,7 @@ class Scan:
             if column in (rows.dtype.names or ()):
                 rows[column] = self._coloured(name, self._values(stored, name), rows.dtype[column])
         if self.place is not None:
-            self.place.put(rows, None)
+            self.place.put(rows, None, normals=fields.NORMAL[0] in (rows.dtype.names or ()))
 
     def _values(self, stored: Array, name: str) -> Array:
         return self.fields[name].values(stored[name])

@@ -77,12 +77,14 @@ class Place:
         """Where columns go, and their signs, if but for a shift it reverses axes and no more; else None.
 
         Args:
-            columns: their names, of splats of an SH degree, or of points where that is None.
+            columns: their names, of splats of an SH degree, or of points where that is None. Of normals they
+                are those of all three; one alone is a number that happens to be called so.
         """
         if self.signs is None:
             return None
         to = {name: (name, sign) for name, sign in zip(fields.POSITION, self.signs, strict=True)}
-        to |= {name: (name, sign) for name, sign in zip(fields.NORMAL, self.signs, strict=True)}
+        if tuple(columns) == fields.NORMAL:
+            to |= {name: (name, sign) for name, sign in zip(fields.NORMAL, self.signs, strict=True)}
         if degree is not None:
             order, factors = half_turn(self.signs)
             for place, old in enumerate(order):
@@ -91,12 +93,13 @@ class Place:
             to |= {name: (name, sign) for name, sign in zip(fields.sh_rest(degree), signs, strict=True)}
         return [to.get(name, (name, 1.0)) for name in columns]
 
-    def put(self, rows: Array, degree: int | None) -> None:
+    def put(self, rows: Array, degree: int | None, *, normals: bool) -> None:
         """Move new rows in place, whose axes are reversed already if that and a shift is all.
 
         Args:
             rows: of splats of an SH degree, or of points where that is None; positions, rotations and so on
                 are neighbouring columns.
+            normals: whether nx, ny and nz are directions, and turn.
         """
         xyz = columns_of(rows, fields.POSITION)
         if self.signs is not None:
@@ -104,11 +107,11 @@ class Place:
                 xyz[...] += self.shift
             return
         xyz[...] = _applied(self.linear, xyz) + self.shift
-        if fields.NORMAL[0] in (rows.dtype.names or ()):
-            normals = columns_of(rows, fields.NORMAL)
-            turned = _applied(self.turn / self.scales, normals)
+        if normals:
+            directions = columns_of(rows, fields.NORMAL)
+            turned = _applied(self.turn / self.scales, directions)
             lengths = np.sqrt((turned * turned).sum(axis=1, keepdims=True))
-            normals[...] = turned / np.where(lengths > 0, lengths, 1.0)
+            directions[...] = turned / np.where(lengths > 0, lengths, 1.0)
         if degree is not None:
             self._put_splats(rows, degree)
 

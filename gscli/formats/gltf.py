@@ -137,6 +137,7 @@ def _decoder(
     targets = [place.reversed(columns, degree) or [(name, 1.0) for name in columns] for columns, *_ in filled]
 
     put = interleaver(kind, targets)
+    normals = any(columns == fields.NORMAL for columns, *_ in filled)
 
     def decode(part: slice, rows: Array) -> None:
         for name in empty:
@@ -145,7 +146,7 @@ def _decoder(
         if part.stop // BLOCK % _LET_GO == 0 or part.stop == count:
             for _, accessor, _ in filled:
                 release_pages(accessor.stored[max(0, part.stop - _LET_GO * BLOCK) : part.stop])
-        place.put(rows, degree)
+        place.put(rows, degree, normals=normals)
 
     return decode
 

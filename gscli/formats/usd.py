@@ -184,7 +184,7 @@ def _fill(one: _Prim, path: Path, degree: int | None, rows: Array) -> None:
         block = rows[part]
         tables = (_converted(path, one, columns, stored[part]) for columns, stored in one.pieces.items())
         interleave(block, zip(tables, targets, strict=True))
-        one.place.put(block, degree)
+        one.place.put(block, degree, normals=fields.NORMAL in one.pieces)
         for array in one.maps:
             release_pages(array[part])
 

@@ -383,6 +383,23 @@ def test_normals_that_are_no_directions_are_attributes_of_their_own(tmp_path, ma
     assert not gscli.read(tmp_path / "x.glb")["nx"].any()
 
 
+@pytest.mark.parametrize("above", [None, [0, 0, 0.6, 0.8]], ids=["as written", "turned"])
+@pytest.mark.parametrize("kind", ["f4", "i2"])
+@pytest.mark.parametrize("names", [fields.NORMAL, ("nx",)], ids=len)
+def test_attributes_of_ones_own_stay_as_they_are_whatever_they_are_called(tmp_path, names, kind, above):
+    columns = {name: np.arange(2 + i, 6 + i).astype(kind) for i, name in enumerate(names)}
+    cloud = GaussianCloud.from_columns({axis: np.arange(4, dtype="f4") for axis in "xyz"}, **columns)
+    gscli.write(tmp_path / "x.gltf", cloud)
+    document = json.loads((tmp_path / "x.gltf").read_text())
+    if above is not None:
+        document["nodes"][0]["rotation"] = above
+    (tmp_path / "x.gltf").write_text(json.dumps(document))
+    found = gscli.read(tmp_path / "x.gltf")
+    assert np.array_equal(found.xyz, cloud.xyz) == (above is None)
+    for name in names:
+        assert np.array_equal(found[name], cloud[name]), name
+
+
 def test_comments_and_how_splats_are_rendered_are_kept(tmp_path, scene):
     maker = Maker()
     about = {**SPLATS, "colorSpace": "lin_rec709_display", "sortingMethod": "depth"}

@@ -356,3 +356,13 @@ def test_a_process_that_ends_well_and_tells_nothing_has_read_nothing(tmp_path, m
     monkeypatch.setattr(processes, "run", lambda *_: 0)
     with pytest.raises(InputError, match=r"x\.usda: has damaged USD data"):
         gscli.read(tmp_path / "x.usda")
+
+
+@pytest.mark.parametrize("kind", ["f4", "i4"])
+def test_primvars_stay_as_they_are_whatever_they_are_called(tmp_path, kind):
+    columns = {name: np.arange(2 + i, 6 + i).astype(kind) for i, name in enumerate(fields.NORMAL)}
+    cloud = GaussianCloud.from_columns({axis: np.arange(4, dtype="f4") for axis in "xyz"}, **columns)
+    gscli.write(tmp_path / "x.usdc", cloud)
+    found = gscli.read(tmp_path / "x.usdc")
+    for name in cloud.fields:
+        assert np.array_equal(found[name], cloud[name]), name
