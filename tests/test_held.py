@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from gscli import coprune, edit, info, read, resample, scene, simplify, verify, write
-from gscli.cloud import GaussianCloud
+from gscli.cloud import GaussianCloud, Header
 from gscli.errors import GateMissed, GscliError, UsageError
 
 
@@ -198,6 +199,37 @@ def test_an_edit_in_memory_shares_nothing_with_what_was_given(
         found = edit(given, actions=[action]).cloud.rows
         assert found.flags.writeable
         assert not np.shares_memory(found, shared)
+
+
+@pytest.mark.parametrize("suffix", [".spz", ".glb", ".splat", ".compressed.ply"])
+@pytest.mark.parametrize("options", [{}, {"compensate": "opacity"}], ids=str)
+def test_what_is_drawn_in_memory_of_a_format_that_rounds_is_not_held_to_it(
+    suffix: str, options: dict[str, Any], cloud: GaussianCloud, tmp_path: Path
+) -> None:
+    write(tmp_path / f"scene{suffix}", cloud, allow_lossy=True)
+    whole = edit(tmp_path / f"scene{suffix}", actions=[("rotate", (10, 20, 30))]).cloud
+    whole = whole.with_columns(label=np.arange(len(whole), dtype="i4"))
+    draw = resample(whole, seed=1, **options).cloud
+    found = verify(whole, draw)
+    found.require()
+    assert not any("rounds" in note or "cannot hold" in note for note in found.notes)
+    moved = np.arange(len(draw)) == 5
+    with pytest.raises(GateMissed, match=r"^draws: row 5 is no row of the scene.*, and 2 more$"):
+        verify(whole, draw.with_columns(x=draw["x"] + moved)).require()
+    written = resample(whole, tmp_path / f"draw{suffix}", seed=1, allow_lossy=True, **options)
+    (tmp_path / "report.json").write_text(json.dumps(written.to_dict()))
+    verify(whole, read(tmp_path / f"draw{suffix}"), expect=tmp_path / "report.json").require()
+
+
+def test_a_cloud_may_be_of_no_format(cloud: GaussianCloud, tmp_path: Path) -> None:
+    own = GaussianCloud(cloud.rows, Header("simulated"))
+    held = resample(own, seed=1).cloud
+    assert np.array_equal(held.rows, resample(cloud, seed=1).cloud.rows)
+    resample(own, tmp_path / "draw.ply", seed=1)
+    assert np.array_equal(held.rows, read(tmp_path / "draw.ply").rows)
+    assert len(edit(own, actions=[("where", "x < 0")]).cloud) < len(cloud)
+    assert info(own).format == "simulated"
+    verify(own, held).require()
 
 
 def test_scenes_in_memory_are_merged(cloud: GaussianCloud, source: Path) -> None:

@@ -50,7 +50,8 @@ class Memory(NamedTuple):
 
     def references_rows(self, cloud: GaussianCloud) -> list[str]:
         """What is kept of the cloud as it is, and numbers rows."""
-        writer = FORMATS.get(cloud.header.format).writer
+        held = cloud.header.format
+        writer = FORMATS.get(held).writer if held in FORMATS else None  # a cloud may be of no file
         return [] if writer is None else [*writer.references_rows(cloud)]
 
 
