@@ -10,9 +10,10 @@ import ctypes
 import mmap
 import os
 import signal
+import stat
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -55,6 +56,9 @@ def error(path: str | os.PathLike[str]) -> InputError:
 def held_still(path: str | os.PathLike[str]) -> Iterator[None]:
     """Refuse what a block read from a file, or say why it failed, if that was written to meanwhile.
 
+    Of a folder that means the files that were mapped, and another folder in its place; files that are put
+    there do not matter.
+
     Raises:
         InputError: it was.
     """
@@ -63,14 +67,35 @@ def held_still(path: str | os.PathLike[str]) -> Iterator[None]:
     except (OSError, ValueError):  # whoever opens it tells
         yield
         return
+    moved = _another_in_place_of if stat.S_ISDIR(before.st_mode) else changed
+    with _noticed_too() if stat.S_ISDIR(before.st_mode) else nullcontext():
+        try:
+            yield
+        except GscliError:
+            if moved(before, path):
+                raise error(path) from None
+            raise
+        if moved(before, path):
+            raise error(path)
+
+
+def _another_in_place_of(before: os.stat_result, path: str | os.PathLike[str]) -> bool:
+    """Whether a folder has been replaced, so that some files may be of the one and some of the other."""
     try:
+        return not os.path.samestat(before, os.stat(path))
+    except OSError:
+        return False
+
+
+@contextmanager
+def _noticed_too() -> Iterator[None]:
+    """What is mapped in a block has not changed by its end, and is noticed by the block around it as well."""
+    outer = _seen.get()
+    with noticed():
         yield
-    except GscliError:
-        if changed(before, path):
-            raise error(path) from None
-        raise
-    if changed(before, path):
-        raise error(path)
+        refuse()
+        if outer is not None:
+            outer |= (_seen.get() or {}) | outer
 
 
 @contextmanager

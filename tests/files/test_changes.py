@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import BinaryIO
@@ -240,3 +241,43 @@ def test_zeros_for_which_there_is_no_room_are_no_remedy(folder: Path) -> None:
     assert not changes._zero(SimpleNamespace(mmap=lambda *_: failed))  # type: ignore[arg-type]
     assert changes._zero(SimpleNamespace(mmap=lambda address, *_: address))  # type: ignore[arg-type]
     assert len(cloud) == 3000
+
+
+@MAPPED
+@pytest.mark.parametrize("how", ["beside", "within", "replaced", "gone"])
+def test_a_folder_is_what_is_read_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, how: str, tmp_path: Path
+) -> None:
+    held, other = tmp_path / "held", tmp_path / "other"
+    for place in (held, other):
+        gscli.write(f"{place}/", formats.read(folder / "scene.ply"), allow_lossy=True)
+    form = formats.FORMATS.get("scenesplat")
+
+    def read(path: Path) -> object:
+        cloud = form.read(path)
+        if how == "beside":
+            (held / "draw.ply").write_bytes(b"ply")
+        elif how == "within":
+            (held / "coord.npy").write_bytes((held / "coord.npy").read_bytes())
+        else:
+            held.rename(tmp_path / "was")
+            if how == "replaced":
+                other.rename(held)
+        return cloud
+
+    monkeypatch.setattr(formats.Source, "format", replace(form, read=read))
+    if how in ("beside", "gone"):
+        assert len(formats.read(held)) == 3000
+        return
+    with pytest.raises(InputError, match="changed while it was read"):
+        formats.read(held)
+
+
+@MAPPED
+def test_what_is_read_of_a_folder_is_noticed_until_the_end(folder: Path) -> None:
+    gscli.write(f"{folder}/held/", formats.read(folder / "scene.ply"), allow_lossy=True)
+    with changes.noticed():
+        formats.read(folder / "held")
+        (folder / "held" / "coord.npy").write_bytes((folder / "held" / "coord.npy").read_bytes())
+        with pytest.raises(InputError, match=r"coord\.npy: changed while it was read"):
+            changes.refuse()
