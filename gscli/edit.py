@@ -47,8 +47,9 @@ def edit(
     """Read a scene, do one action after the other to it, and write what comes of it.
 
     Rows go through a block at a time, and are copied as bytes unless an action changes them. What rows
-    become, and those of a file that have to be decoded, are kept in files without a name until the end,
-    beside the output, or else among temporary files.
+    become is kept in a file without a name until the end, beside the output, or else among temporary files;
+    where there is an output, rows of a file that have to be decoded are, too. Without one what comes of it
+    shares no memory with what was given.
 
     Args:
         source: a scene file or folder, ``-`` for stdin, a cloud, or what `gscli.in_memory.as_cloud` makes one
