@@ -34,6 +34,7 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 def write_at(stream: BinaryIO, at: int, array: npt.NDArray[Any]) -> None:
     """Write a C-contiguous array at a place, past the buffer of a stream, which has to seek afterwards."""
+    stream.flush()  # or what waits there would be written behind the array
     raw: Any = getattr(stream, "raw", stream)
     raw.seek(at)
     left = array.data.cast("B") if array.size else memoryview(b"")
