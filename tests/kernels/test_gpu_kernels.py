@@ -148,7 +148,7 @@ def _type(kernel: Any, name: str, constants: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "capability"), zip(COMPILED, itertools.cycle([80, 90]), strict=False), ids=str
+    ("name", "capability"), list(zip(COMPILED, itertools.cycle([80, 90]), strict=False)), ids=str
 )
 def test_no_product_is_fused_with_a_sum(name: str, capability: int) -> None:
     assert FUSED.findall(compiled(name, capability, enable_fp_fusion=False)) == []
