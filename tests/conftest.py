@@ -60,13 +60,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)  # once -k and -m have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out cases of which every value is in enough others, chosen evenly and always the same."""
+    """Leave out cases of which every value is in enough others, chosen evenly and always the same.
+
+    Those that lack compiled kernels come last: they are skipped, and try no value.
+    """
     if (times := config.getoption("each_value")) is None:
         return
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        skipped = item.get_closest_marker("compiled") is not None and not _core.available()
+        return skipped, crc32(item.nodeid.encode())
+
     counts: Counter[tuple[str, str, int]] = Counter()
     kept = set()
-    for item in sorted(items, key=lambda item: crc32(item.nodeid.encode())):
+    for item in sorted(items, key=place):
         values = item.callspec.params if hasattr(item, "callspec") else {}
         keys = [(item.nodeid.partition("[")[0], name, id(value)) for name, value in values.items()]
         if not keys or min(counts[key] for key in keys) < times:
@@ -111,13 +120,16 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture(params=["compiled", pytest.param("without", marks=pytest.mark.uncompiled)])
+@pytest.fixture(
+    params=[
+        pytest.param("compiled", marks=pytest.mark.compiled),
+        pytest.param("without", marks=pytest.mark.uncompiled),
+    ]
+)
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Makes a test run twice: with compiled kernels, and as where there are none."""
     if request.param == "without":
         monkeypatch.setattr(_core, "available", lambda: False)
-    else:
-        require_kernels()
     return str(request.param)
 
 

@@ -61,7 +61,7 @@ def test_what_is_missing_fails_in_ci_and_is_skipped_elsewhere(in_ci: bool, tmp_p
 PRODUCT = """
 import pytest
 
-@pytest.fixture(params=["x", "y"])
+@pytest.fixture(params=[pytest.param("x", marks=pytest.mark.compiled), "y"])
 def letter(request):
     return request.param
 
@@ -78,28 +78,40 @@ def test_alone():
 """
 
 
-@pytest.mark.parametrize(("times", "most"), [(1, 11), (2, 20)])
-def test_each_value_of_a_product_is_tried_as_often_as_asked_for(
-    times: int, most: int, tmp_path: Path
-) -> None:
-    (tmp_path / "conftest.py").write_text(
-        "from tests.conftest import pytest_addoption, pytest_collection_modifyitems\n"
+def tried(folder: Path, *args: str, **env: str) -> list[str]:
+    """The cases that pass, of the tests above."""
+    (folder / "conftest.py").write_text(
+        "from tests.conftest import pytest_addoption, pytest_collection_modifyitems, pytest_runtest_setup\n"
     )
-    (tmp_path / "test_some.py").write_text(PRODUCT)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = compiled")
+    (folder / "test_some.py").write_text(PRODUCT)
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v"),
-            *("--each-value", str(times), f"--rootdir={tmp_path}", str(tmp_path)),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", f"--rootdir={folder}", *args],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,
         check=False,
     )
-    tried = re.findall(r"test_products\[(\w)-(\d)\] PASSED", done.stdout)
-    assert {number for _, number in tried} == set("0123456789")
-    assert {letter for letter, _ in tried} == {"x", "y"}
-    assert 10 * times <= len(tried) <= most
-    assert len(re.findall(r"test_lists\[\d\] PASSED", done.stdout)) == 3
-    assert "test_alone PASSED" in done.stdout
+    return re.findall(r"::test_(\S+) PASSED", done.stdout)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("times", "most"), [(1, 11), (2, 20)])
+def test_each_value_of_a_product_is_tried_as_often_as_asked_for(
+    times: int, most: int, tmp_path: Path
+) -> None:
+    passed = tried(tmp_path, "--each-value", str(times))
+    products = [re.findall(r"products\[(\w)-(\d)\]", name)[0] for name in passed if "products" in name]
+    assert {number for _, number in products} == set("0123456789")
+    assert {letter for letter, _ in products} == {"x", "y"}
+    assert 10 * times <= len(products) <= most
+    assert {"lists[0]", "lists[1]", "lists[2]", "alone"} < {*passed}
+
+
+@pytest.mark.parametrize(
+    ("args", "env"), [(["-k", "not x"], {}), ([], {"GSCLI_CORE": "0"})], ids=["chosen", "without kernels"]
+)
+def test_what_does_not_run_tries_no_value(args: list[str], env: dict[str, str], tmp_path: Path) -> None:
+    passed = tried(tmp_path, "--each-value", "1", *args, **env)
+    assert {f"products[y-{number}]" for number in range(10)} < {*passed}
