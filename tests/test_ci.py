@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,45 @@ def test_each_value_of_a_product_is_tried_as_often_as_asked_for(
 def test_what_does_not_run_tries_no_value(args: list[str], env: dict[str, str], tmp_path: Path) -> None:
     passed = tried(tmp_path, "--each-value", "1", *args, **env)
     assert {f"products[y-{number}]" for number in range(10)} < {*passed}
+
+
+MAKE = """#!/usr/bin/env bash
+for target in "${@:2}"; do
+    case $target in
+        "$FAILING") echo "$target failed"; exit 2 ;;
+        sanitized) echo $$ >beside; sleep "$AT_WORK" ;;
+        oldest) until [ "$AT_WORK" = 0 ] || [ -s beside ]; do sleep 0.01; done ;;
+    esac
+done
+echo "${*:2} passed"
+"""
+
+
+def checked(folder: Path, failing: str, at_work: int) -> subprocess.CompletedProcess[str]:
+    """`.ci/run` of a make that fails at one target, with another one at work beside it for some seconds."""
+    (folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
+    for name, text in {"make": MAKE, "id": "#!/bin/sh\necho 1000\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [folder / ".ci" / "run"],
+        env={**os.environ, "PATH": path, "FAILING": failing, "AT_WORK": str(at_work)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("failing", ["lint", "sanitized", "newest", "test", ""])
+def test_a_run_fails_with_any_of_its_checks_and_ends_with_the_tests(failing: str, tmp_path: Path) -> None:
+    done = checked(tmp_path, failing, at_work=0)
+    passed = done.stdout.splitlines()[-1] == "test passed"
+    assert (done.returncode, passed) == ((2, False) if failing else (0, True))
+
+
+def test_no_check_outlives_a_run_that_failed(tmp_path: Path) -> None:
+    """Its stdout, which ends with whoever may write to it, would be waited for in vain."""
+    assert checked(tmp_path, "newest", at_work=90).returncode == 2
