@@ -21,7 +21,7 @@ ARGS ?=
 TWO_CORES := -n 2 --dist worksteal # tests of a file stay together, and with them what they share
 CHECKED := build/sanitized
 COMPILED := tests/_core tests/neighbors/test_kdtree_engine.py tests/neighbors/test_several.py \
-	tests/rasterizers $(foreach name,activations cells cellsize columns images kd_tree marks merging picks quantising radix splatting,tests/kernels/test_$(name).py)
+	tests/rasterizers $(foreach name,activations cells cellsize columns covariances elementary images kd_tree marks merging picks quantising radix splatting,tests/kernels/test_$(name).py)
 VERSIONED := tests/formats tests/kernels tests/neighbors tests/grids tests/test_cloud.py tests/test_resample.py tests/cli
 
 # Tests start some thousand processes, of which each would compile what it imports.

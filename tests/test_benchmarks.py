@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from benchmarks import tables
-from gscli import _core
 from gscli.bench.timing import Group, Row
 
+from .conftest import require_kernels
 from .update_docs import ROOT
 
 FOLDER = ROOT / "benchmarks"
@@ -27,8 +27,8 @@ SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in SHARED)
 def test_a_benchmark_prints_tables_of_what_is_installed(name: str) -> None:
     if name in ("draws", "search"):
         pytest.importorskip("torch")
-    if name in ("renders", "simplify") and not _core.available():
-        pytest.skip("compiled kernels are not available")
+    if name in ("renders", "simplify"):
+        require_kernels()
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick"],
         cwd=ROOT,

@@ -36,6 +36,14 @@ def test_every_target_of_make_is_explained() -> None:
     assert [target for target in targets if f"make {target}" not in text] == []
 
 
+def test_every_kernel_is_run_sanitized() -> None:
+    names = re.search(r"foreach name,([^,]*),tests/kernels/", (ROOT / "Makefile").read_text("utf-8"))
+    assert names is not None
+    tests = {path.stem: path.read_text("utf-8") for path in (ROOT / "tests" / "kernels").glob("test_*.py")}
+    compiled = {name for name, text in tests.items() if re.search(r"mark\.compiled|\bkernels: str\b", text)}
+    assert compiled - {f"test_{name}" for name in names[1].split()} == set()
+
+
 def test_the_picture_of_the_house_has_its_floors() -> None:
     text = (ROOT / "docs/design.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d) \| ([^|]*) \|", text, re.MULTILINE)

@@ -46,11 +46,9 @@ QUATERNIONS[:4] = (0, 0, 0, 0), (-0.0, 0, -0.0, 0), (0.5, 0.5, 0.5, 0.50000003),
 FLIPS = np.array([1, -1, 1, -1], np.float32)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 114, 1000])
 def test_compiled_kernels_give_the_bits_that_numpy_gives(monkeypatch, count):
-    if not _core.available():
-        pytest.skip("compiled kernels are not here")
-
     def everything():
         x, p = numbers(count), shares(count)
         yield activations.exp(x)

@@ -57,7 +57,7 @@ def test_a_footprint_is_what_one_sees_of_a_gaussian_from_all_sides() -> None:
     np.testing.assert_allclose(covariances.footprint(six), np.sqrt(seen.mean(1)), rtol=0.01)
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 1001])
 def test_compiled_kernels_give_the_same_bits(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     scales, turns = some(count, 3.0)

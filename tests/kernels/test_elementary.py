@@ -36,7 +36,7 @@ def test_sines_and_cosines_are_some() -> None:
     assert np.isnan(elementary.sine_and_cosine([np.nan, np.inf])).all()
 
 
-@pytest.mark.skipif(not _core.available(), reason="compiled kernels are not available")
+@pytest.mark.compiled
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 1001])
 def test_compiled_kernels_give_the_same_bits(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = [np.nan, np.inf, -np.inf, 0.0, -0.0, 700.0, -700.0, 1e300, 5e-324]
