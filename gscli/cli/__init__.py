@@ -137,7 +137,7 @@ def main() -> None:
 
 
 def run(*arguments: str) -> None:
-    """The installed program: `main`, which an interrupt at any moment ends in status 130, and soon."""
+    """The installed program: `main`, which an interrupt at any moment ends soon, in a status of its own."""
     try:
         _interrupts.end_soon()
         changes.guard()
