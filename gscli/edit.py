@@ -68,8 +68,8 @@ def edit(
             - ``sh_degree``: leave harmonics beyond a degree out;
             - ``drop_floaters`` share, size: drop what is in groups of touching cells that hold less than this
               share of all points, by default 1 %; of cells of a size, or else of about 20 points each;
-            - ``drop_outliers`` k, s: drop points whose mean distance to their k nearest is more than s
-              standard deviations above the mean of all;
+            - ``drop_outliers`` k, s: drop points whose mean distance to their k nearest, up to 100, is more
+              than s standard deviations above the mean of all;
             - ``merge``: put the rows of another scene, as of `source`, behind those that are left; ``dedupe``
               behind it leaves out those no farther than a distance from one that is there.
         overwrite, allow_lossy, quality: see `gscli.formats.write`.

@@ -128,6 +128,7 @@ EXPORT void ssim_sums(const float *a, const float *b, int64_t first, int64_t las
 
 // ---- kdtree.c: see kernels/kd_tree.py for what the arrays hold
 #define LEAF 16 // points in a leaf at most, and queries in a packet
+#define SEVERAL 100 // neighbours of a query at most
 
 typedef struct { float x, y, z; uint32_t row; } point_f32;
 typedef struct { double x, y, z; uint64_t row; } point_f64;

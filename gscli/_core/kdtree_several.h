@@ -2,8 +2,8 @@
 // the mean distance to them.
 
 typedef struct {
-    double squared[LEAF];
-    int64_t row[LEAF];
+    double squared[SEVERAL];
+    int64_t row[SEVERAL];
     int64_t k;
 } T(several);
 

@@ -61,8 +61,8 @@ from ._sections import Command
     "--drop-outliers",
     cls=Action,
     metavar="K,S",
-    help="Drop points whose mean distance to their K nearest is over S standard deviations above "
-    "the average.",
+    help="Drop points whose mean distance to their K nearest, up to 100, is over S standard deviations "
+    "above the average.",
 )
 @click.option(
     "--merge",

@@ -18,7 +18,7 @@ from .. import arguments, fields, files, given
 from ..errors import UsageError, did_you_mean
 from ..files import upwards
 from ..given import Held, Opened
-from ..kernels.kd_tree import LEAF
+from ..kernels.kd_tree import SEVERAL
 from ..motions import transform
 from ..motions.motion import Motion
 from . import cleaning
@@ -244,8 +244,8 @@ def _drop_floaters(name: str, value: Any) -> Apart:
 
 def _drop_outliers(name: str, value: Any) -> Apart:
     k, deviations = _numbers(name, value, 2, "K,S: neighbours, and standard deviations above the mean")
-    if not (k.is_integer() and 1 <= k <= LEAF) or deviations < 0:
-        remedy = f"give 1 to {LEAF} neighbours and no negative number of deviations, as 8,2"
+    if not (k.is_integer() and 1 <= k <= SEVERAL) or deviations < 0:
+        remedy = f"give 1 to {SEVERAL} neighbours and no negative number of deviations, as 8,2"
         raise UsageError(f"`{name}` cannot be {_told([k, deviations])}", remedy=remedy)
     return Apart(name, [int(k), deviations], lambda xyz: cleaning.outliers(xyz, int(k), deviations))
 

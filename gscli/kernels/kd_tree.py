@@ -18,7 +18,8 @@ import numpy.typing as npt
 from .._core import for_each_type
 from . import parallel
 
-LEAF = 16  # points in a leaf at most, and neighbours of a query
+LEAF = 16  # points in a leaf at most
+SEVERAL = 100  # neighbours of a query at most
 MOST = 1 << 31  # points: what a leaf's number times LEAF has room for in an int32
 PACKETS = 1 << 10  # searched at a time, by one thread
 SPLITS = 6  # levels at most that are cut by one node a task: below are subtrees enough for 64 threads
@@ -188,7 +189,7 @@ def several(
 
     Args:
         tree, queries: of one kind.
-        k: 1 to `LEAF`.
+        k: 1 to `SEVERAL`.
         others: leave out the point that has a query's own row: both trees are over the same points.
 
     Returns:
@@ -213,7 +214,7 @@ def mean(tree: Tree, k: int, *, squared: bool = False) -> npt.NDArray[np.float64
     """The mean distance of each point to its k nearest others, or the mean of squared distances.
 
     Args:
-        k: 1 to `LEAF`, and fewer than there are points.
+        k: 1 to `SEVERAL`, and fewer than there are points.
 
     Returns:
         (N,) float64: of what `several` finds, added up nearest first, without room for all of that.
@@ -232,5 +233,5 @@ def mean(tree: Tree, k: int, *, squared: bool = False) -> npt.NDArray[np.float64
 
 
 def _require_few(k: int) -> None:
-    if not 1 <= k <= LEAF:
-        raise ValueError(f"between 1 and {LEAF} neighbours are found, not {k}")
+    if not 1 <= k <= SEVERAL:
+        raise ValueError(f"between 1 and {SEVERAL} neighbours are found, not {k}")

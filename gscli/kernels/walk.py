@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PACKET = 32  # queries, by one warp
+SEVERAL = 16  # neighbours of a query at most, which are in registers
 VISITS = 2000  # of boxes by a packet, before it is defeated
 MOST = (1 << 31) - 64  # points: their rows are int32, and some beyond name nobody
 PIECE = 1 << 20  # queries at a time
@@ -108,6 +109,7 @@ def nearest(
 
     Args:
         queries: (Q, 3) float32 or float64 on the device of the tree, 0 < Q <= `MOST`.
+        k: 1 to `SEVERAL`.
         others: leave out the point that has a query's own row: the tree is over the queries.
         elsewhere: leave out points at a query's own position.
         visits: of boxes by a packet, before it is defeated.

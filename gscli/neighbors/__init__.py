@@ -86,8 +86,8 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
 
     Args:
         points: (N, 3) float32 or float64, NumPy or torch. Tensors on a GPU are searched there by Triton, or
-            on the CPU where it is missing.
-        k: 1 to 16.
+            on the CPU where it is missing or k is over 16.
+        k: 1 to 100.
         queries: (Q, 3); None asks for each point, which is then none of its own neighbours.
 
     Returns:
@@ -114,7 +114,7 @@ def mean_squared_distance(points: Any, k: int = 3) -> Any:
     array([2., 2., 2.])
 
     Args:
-        points: (N, 3) float32 or float64, NumPy or torch. k: 1 to 16.
+        points: (N, 3) float32 or float64, NumPy or torch. k: 1 to 100.
 
     Returns:
         (N,), of the kind and type of `points` and on their device; computed in float64. Duplicates are
@@ -133,7 +133,7 @@ def mean_distance(points: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
     """The mean distance from each point to its k nearest others.
 
     Args:
-        points: (N, 3) float32 or float64, in any order in memory. k: 1 to 16.
+        points: (N, 3) float32 or float64, in any order in memory. k: 1 to 100.
 
     Returns:
         (N,) float64: the distances of `knn`, added up nearest first, of which no more is held than is needed.

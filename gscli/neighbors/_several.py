@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ from ..results.shown import counted
 from ._answers import like
 from ._compiled import tree_of
 
-MOST = kd_tree.LEAF
+MOST = kd_tree.SEVERAL
 PAIRS = 1 << 22  # held at a time where every pair is tried
+
+Distances = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 @eager
@@ -26,7 +30,7 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
     """See `gscli.neighbors.knn`."""
     _require_few(k)
     given = points if queries is None else queries
-    found = _on_gpu if _walks(points) else _on_cpu
+    found = _on_gpu if _walks(points, k) else _on_cpu
     distances, rows = found(points, int(k), queries)
     return like(distances, given), like(rows, given)
 
@@ -34,7 +38,8 @@ def knn(points: Any, k: int = 1, *, queries: Any = None) -> tuple[Any, Any]:
 @eager
 def mean_squared_distance(points: Any, k: int = 3) -> Any:
     """See `gscli.neighbors.mean_squared_distance`."""
-    if not _walks(points):
+    _require_few(k)
+    if not _walks(points, k):
         found = _mean(points, k, squared=True)
         with np.errstate(over="ignore"):
             return like(found.astype(as_array(points, "points").dtype.newbyteorder("=")), points)
@@ -45,27 +50,32 @@ def mean_squared_distance(points: Any, k: int = 3) -> Any:
     return (total / total.new_tensor([k])).to(points.dtype)  # CUDA multiplies to divide by a number
 
 
-def mean_distance(points: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
+def mean_distance(points: npt.NDArray[Any], k: int) -> Distances:
     """See `gscli.neighbors.mean_distance`."""
+    _require_few(k)
     return _mean(points, k, squared=False)
 
 
-def _mean(points: Any, k: int, *, squared: bool) -> npt.NDArray[np.float64]:
+def _mean(points: Any, k: int, *, squared: bool) -> Distances:
     """(N,) the mean distance, or squared distance, from each point to its k nearest others."""
-    _require_few(k)
     targets = as_array(points, "points")
     _require_enough(len(targets), k, others=True)
     tree = tree_of(targets)
     if tree is not None:
         return tree.mean(int(k), squared=squared)
-    distances, _ = _by_trial(targets, targets, int(k), True)
-    with np.errstate(over="ignore"):
-        if squared:
-            distances *= distances
-        total = distances[:, 0].copy()
-        for column in distances.T[1:]:  # in this order wherever it is added up
-            total += column
-        return total / k
+    means = np.empty(len(targets))
+
+    def keep(part: slice, distances: Distances, _: Rows) -> None:
+        with np.errstate(over="ignore"):
+            if squared:
+                distances *= distances
+            total = distances[:, 0].copy()
+            for column in distances.T[1:]:  # in this order wherever it is added up
+                total += column
+            means[part] = total / k
+
+    _try_all(targets, targets, int(k), True, keep)
+    return means
 
 
 def _require_few(k: Any) -> None:
@@ -81,9 +91,14 @@ def _require_enough(there: int, k: int, others: bool) -> None:
         )
 
 
-def _walks(points: Any) -> bool:
-    """Whether points are where Triton's kernels run."""
-    return is_torch(points) and launches.trouble(points.device) is None and len(points) <= walk.MOST
+def _walks(points: Any, k: int) -> bool:
+    """Whether points are where Triton's kernels run, and few enough neighbours are wanted."""
+    return (
+        is_torch(points)
+        and k <= walk.SEVERAL
+        and launches.trouble(points.device) is None
+        and len(points) <= walk.MOST
+    )
 
 
 def _on_gpu(points: Any, k: int, queries: Any) -> tuple[Any, Any]:
@@ -94,7 +109,7 @@ def _on_gpu(points: Any, k: int, queries: Any) -> tuple[Any, Any]:
     return square_roots(found.squared), found.rows.long()
 
 
-def _on_cpu(points: Any, k: int, queries: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _on_cpu(points: Any, k: int, queries: Any) -> tuple[Distances, Rows]:
     targets = as_array(points, "points")
     asked = targets if queries is None else as_array(queries, "queries")
     _require_enough(len(targets), k, queries is None)
@@ -102,25 +117,35 @@ def _on_cpu(points: Any, k: int, queries: Any) -> tuple[npt.NDArray[np.float64],
     other = tree if queries is None else tree_of(asked)
     if tree is not None and other is not None:
         return tree.several(other, k, others=queries is None)
-    return _by_trial(targets, asked, k, queries is None)
+    distances, rows = np.empty((len(asked), k)), np.empty((len(asked), k), np.int64)
+
+    def keep(part: slice, near: Distances, found: Rows) -> None:
+        distances[part], rows[part] = near, found
+
+    _try_all(targets, asked, k, queries is None, keep)
+    return distances, rows
 
 
-def _by_trial(
-    targets: npt.NDArray[Any], queries: npt.NDArray[Any], k: int, others: bool
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Every pair tried: what there is without compiled kernels."""
+def _try_all(
+    targets: npt.NDArray[Any],
+    queries: npt.NDArray[Any],
+    k: int,
+    others: bool,
+    keep: Callable[[slice, Distances, Rows], None],
+) -> None:
+    """Every pair tried, a piece of the queries at a time: what there is without compiled kernels."""
     columns = targets.astype(np.float64, order="F")
-    distances, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
 
     def search(part: slice) -> None:
         squared = squared_distances(queries[part, None].astype(np.float64), columns)
         if others:
             squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = np.inf
         limits = np.partition(squared, k - 1, axis=1)[:, k - 1]
-        for at, (row, limit) in enumerate(zip(squared, limits, strict=True), part.start):
+        distances, rows = np.empty((len(squared), k)), np.empty((len(squared), k), np.int64)
+        for at, (row, limit) in enumerate(zip(squared, limits, strict=True)):
             near = np.flatnonzero(row <= limit)
             near = near[np.argsort(row[near], kind="stable")][:k]
             distances[at], rows[at] = np.sqrt(row[near]), near
+        keep(part, distances, rows)
 
     parallel.for_each(search, parallel.blocks(len(queries), max(1, PAIRS // len(targets))))
-    return distances, rows

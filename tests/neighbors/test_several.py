@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gscli.errors import InputError, UsageError
+from gscli.kernels import launches
 from gscli.neighbors import knn, mean_distance, mean_squared_distance
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -21,7 +22,7 @@ def by_definition(points, queries, k, others):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("k", [1, 3, 16])
+@pytest.mark.parametrize("k", [1, 3, 16, 17, 100])
 def test_neighbours_are_those_of_trying_every_pair(case, k, dtype):
     with np.errstate(over="ignore", under="ignore"):
         queries, points = (a.astype(dtype) for a in case(np.random.default_rng(1), 120, 300))
@@ -34,10 +35,10 @@ def test_neighbours_are_those_of_trying_every_pair(case, k, dtype):
         np.testing.assert_array_equal(found[1], expected[1])
 
 
-@pytest.mark.parametrize("n", [2, 3, 16, 17, 18, 33, 257])
+@pytest.mark.parametrize("n", [2, 3, 16, 17, 18, 33, 100, 101, 257])
 def test_any_number_of_points(n):
     points = np.random.default_rng(n).integers(0, 3, (n, 3)) / 2
-    k = min(16, n - 1)
+    k = min(100, n - 1)
     expected = by_definition(points, points, k, True)
     for found, wanted in zip(knn(points, k), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
@@ -60,6 +61,16 @@ def test_tensors_are_answered_by_tensors():
     np.testing.assert_array_equal(sizes.numpy(), mean_squared_distance(points.numpy()))
 
 
+def test_more_neighbours_than_a_gpu_has_registers_for_are_found_on_the_cpu(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(launches, "trouble", lambda device: None)  # as where there is a GPU
+    points = torch.rand(130, 3)
+    for k in (17, 100):
+        np.testing.assert_array_equal(knn(points, k)[1].numpy(), knn(points.numpy(), k)[1])
+        sizes = mean_squared_distance(points, k)
+        np.testing.assert_array_equal(sizes.numpy(), mean_squared_distance(points.numpy(), k))
+
+
 def test_the_mean_is_that_by_which_gaussians_are_first_sized():
     """As simple-knn computes it: three least squared distances to others, duplicates among them."""
     points = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
@@ -75,7 +86,7 @@ def test_the_mean_is_that_by_which_gaussians_are_first_sized():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("k", [1, 3, 8, 16])
+@pytest.mark.parametrize("k", [1, 3, 8, 16, 50, 100])
 def test_means_are_those_of_the_distances_that_are_found(case, k, dtype):
     with np.errstate(over="ignore", under="ignore"):
         _, points = (a.astype(dtype) for a in case(np.random.default_rng(1), 120, 300))
@@ -95,12 +106,12 @@ def test_fewer_points_than_neighbours_are_refused():
     assert knn(np.eye(3), 3, queries=np.zeros((1, 3)))[1].tolist() == [[0, 1, 2]]
 
 
-@pytest.mark.parametrize("k", [0, 17, 1.5, True, "3"])
+@pytest.mark.parametrize("k", [0, 101, 1.5, True, "3"])
 def test_a_number_of_neighbours_that_cannot_be_is_a_usage_error(k):
-    with pytest.raises(UsageError, match="k must be an integer from 1 to 16"):
-        knn(np.zeros((30, 3)), k)
-    with pytest.raises(UsageError, match="k must be an integer from 1 to 16"):
-        mean_distance(np.zeros((30, 3)), k)
+    with pytest.raises(UsageError, match="k must be an integer from 1 to 100"):
+        knn(np.zeros((130, 3)), k)
+    with pytest.raises(UsageError, match="k must be an integer from 1 to 100"):
+        mean_distance(np.zeros((130, 3)), k)
 
 
 def test_points_that_cannot_be_searched_are_refused():
