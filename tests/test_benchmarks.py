@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks import tables
+from benchmarks import align, tables
 from gscli.bench.timing import Group, Row
+from gscli.cloud import GaussianCloud
 
 from .conftest import require_kernels
 from .update_docs import ROOT
@@ -101,6 +103,33 @@ def test_a_part_that_fails_is_named_and_keeps_what_it_found() -> None:
     assert cut.left_out is not None
     events = {"cudaLaunchKernel": 3, "cuLaunchKernelEx": 2, "cudaStreamSynchronize": 1, "aten::sum": 9}
     assert counts(events) == (5, 1)
+
+
+def test_crops_that_are_to_be_aligned_share_no_point_and_as_much_as_is_said() -> None:
+    cloud = GaussianCloud(np.zeros(9_000, [(axis, "f4") for axis in "xyz"] + [("row", "i4")]))
+    cloud.rows["x"], cloud.rows["y"], cloud.rows["z"] = np.random.default_rng(0).normal(size=(3, 9_000))
+    cloud.rows["row"] = np.arange(9_000)
+    for share in (0.3, 0.75):
+        pairs = [*align.of_one([cloud], share)]
+        assert [pair.scaled for pair in pairs] == [False, True]
+        for pair, scale in zip(pairs, align.SCALES, strict=True):
+            assert not np.intersect1d(pair.source["row"], pair.target["row"]).size
+            assert pair.matrix is not None
+            assert np.linalg.det(pair.matrix[:3, :3]) == pytest.approx(scale**3)
+            assert align.off(pair.source, pair.matrix, pair.matrix) == 0
+            shifted = pair.matrix.copy()
+            shifted[0, 3] += 0.5 * scale
+            assert 0.2 < align.off(pair.source, shifted, pair.matrix) < 0.4
+            back = np.linalg.inv(pair.matrix)
+            there = pair.target.xyz @ back[:3, :3].T + back[:3, 3]
+            np.testing.assert_allclose(there, cloud.xyz[pair.target["row"]], atol=1e-4)
+            parts = np.array([len(pair.source), len(pair.target)]) / 4_500  # of halves, from either end
+            np.testing.assert_allclose(2 - 1 / parts, share, atol=0.06)
+            assert np.linalg.norm(there.mean(axis=0) - pair.source.xyz.mean(axis=0)) > 0.3
+    other = cloud.take(np.arange(5_000))
+    assert [(pair.matrix, pair.scaled) for pair in align.of_two([cloud, other])] == [(None, False)] * 2
+    assert len([*align.of_two([cloud, other, cloud])]) == 6
+    assert not [*align.of_two([cloud])]
 
 
 def test_the_readme_names_every_benchmark() -> None:
