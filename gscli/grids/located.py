@@ -110,10 +110,10 @@ def _on_device(xyz: torch.Tensor, drop_invalid: bool, some: bool) -> Located:
 
 
 def identified(ids: Any, device: torch.device | None) -> Any:
-    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor, looked into if it is of uint64 alone.
+    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor, whose uint64 are looked at.
 
     Raises:
-        InputError: ids of an array below -1, or of 2^63 and more, of a tensor the latter. UsageError: no (N,) integers.
+        InputError: ids below -1 (of an array), or of 2^63 and more. UsageError: no (N,) integers.
     """
     if is_torch(ids):
         devices.require_numbers(ids)
