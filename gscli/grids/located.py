@@ -110,7 +110,7 @@ def _on_device(xyz: torch.Tensor, drop_invalid: bool, some: bool) -> Located:
 
 
 def identified(ids: Any, device: torch.device | None) -> Any:
-    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor, whose uint64 are looked at.
+    """(N,) int64 cell ids as `VoxelGrid.from_ids` takes them: an array, or a tensor (its uint64 looked at).
 
     Raises:
         InputError: ids below -1 (of an array), or of 2^63 and more. UsageError: no (N,) integers.
