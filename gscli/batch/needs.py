@@ -11,7 +11,7 @@ from .tasks import Task
 _START = 100_000_000  # the interpreter, its modules, and what small inputs take
 _PACKED = (".spz", ".compressed.ply", ".sog", ".ksplat", ".laz")
 _FROM_PACKED, _FROM_PLY, _FROM_OTHERS = 24.0, 1.3, 5.0
-_TO_PACKED, _TO_OTHERS = 9.0, 4.0  # for each byte of PLY; writing PLY takes no more than reading it
+_TO_PACKED, _TO_OTHERS = 6.0, 4.0  # for each byte of PLY; writing PLY takes no more than reading it
 _MERGED = 5.0  # for each byte of PLY
 _UNPACKED = 6.0  # bytes of PLY for each packed byte
 
