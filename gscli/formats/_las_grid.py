@@ -60,8 +60,8 @@ def require_reach(cloud: GaussianCloud) -> None:
     if len(apart) and np.partition(apart, middle)[middle] < odd[0] / 2**31 * _FEWEST_STEPS:
         _, row, axis = odd
         raise GscliError(
-            f"row {row} has {axis} = {cloud.rows[axis][row]:g}, so far out that the integers of LAS, then "
-            f"in steps of {scale_of(cloud):g}, cannot tell the other points apart",
+            f"row {row} of what is to be written has {axis} = {cloud.rows[axis][row]:g}, so far out that the "
+            f"integers of LAS, then in steps of {scale_of(cloud):g}, cannot tell the other points apart",
             remedy="write .ply, or drop such rows first",
         )
 

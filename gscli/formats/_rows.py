@@ -206,7 +206,7 @@ def _number(first: int | Array, row: int) -> int:
 
 def not_held(row: int, column: str, value: Any) -> GscliError:
     """The error of a value that a format cannot hold."""
-    what = f"row {row} has {column} = {value}, which this format cannot hold"
+    what = f"row {row} of what is to be written has {column} = {value}, which this format cannot hold"
     return GscliError(what, remedy="write .ply, or drop such rows first")
 
 

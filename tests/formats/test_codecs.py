@@ -190,7 +190,7 @@ def test_a_value_that_no_codec_holds_is_named_by_its_row(tmp_path, make_scene, m
         for axis in fields.POSITION:  # in the order that compressed PLY writes
             scene.rows[axis] = np.arange(1300)
         scene.rows[column][1100] = np.nan
-        with pytest.raises(GscliError, match=f"row 1100 has {column} = nan"):
+        with pytest.raises(GscliError, match=f"row 1100 of what is to be written has {column} = nan"):
             formats.write(tmp_path / f"x{suffix}", scene, allow_lossy=True)
         assert not list(tmp_path.iterdir())
 
@@ -509,7 +509,7 @@ def test_a_position_that_is_not_finite_is_refused_by_row(tmp_path, make_scene):
     scene = make_scene(5, 0, normals=False)
     scene.rows["y"][3] = np.nan
     for name in STEPS:
-        with pytest.raises(GscliError, match="row 3 has y = nan"):
+        with pytest.raises(GscliError, match="row 3 of what is to be written has y = nan"):
             formats.write(tmp_path / f"x{formats.FORMATS.get(name).suffixes[0]}", scene, allow_lossy=True)
     assert not list(tmp_path.iterdir())
 

@@ -166,7 +166,9 @@ def test_opacities_and_scales_at_the_ends_of_float32_are_finite_and_come_back(tm
 def test_a_value_that_no_number_of_gltf_is_is_refused_by_its_row(tmp_path, scene, column, value):
     rows = scene.rows.copy()
     rows[column][31] = value
-    with pytest.raises(GscliError, match=f"row 31 has {column} = {value}.*write .ply"):
+    with pytest.raises(
+        GscliError, match=f"row 31 of what is to be written has {column} = {value}.*write .ply"
+    ):
         gscli.write(tmp_path / "x.glb", GaussianCloud(rows), allow_lossy=True)
     assert not list(tmp_path.iterdir())
 

@@ -83,7 +83,10 @@ def test_codecs_refuse_what_is_beyond_float32(tmp_path, scenes, suffix, column, 
     path = tmp_path / f"o{suffix}"
     error = fate(path, with_value(scenes[True], column, value, narrow=False, everywhere=False))
     assert error is not None
-    assert f"row 7 has {column} = {value}" in error.what or "beyond the 2^23" in error.what
+    assert (
+        f"row 7 of what is to be written has {column} = {value}" in error.what
+        or "beyond the 2^23" in error.what
+    )
     assert error.path == str(path)
     assert not path.exists()
 

@@ -218,10 +218,10 @@ def test_a_cloud_optimized_file_becomes_a_plain_one_and_says_so(tmp_path, suffix
 @pytest.mark.parametrize(
     ("odd", "says"),
     [
-        ({"x": np.inf}, "row 2 has x = inf"),
-        ({"z": np.nan}, "row 2 has z = nan"),
-        ({"y": 1e30}, r"row 2 has y = 1e\+30, so far out"),
-        ({"x": -1e9}, r"row 2 has x = -1e\+09, so far out"),
+        ({"x": np.inf}, "row 2 of what is to be written has x = inf"),
+        ({"z": np.nan}, "row 2 of what is to be written has z = nan"),
+        ({"y": 1e30}, r"row 2 of what is to be written has y = 1e\+30, so far out"),
+        ({"x": -1e9}, r"row 2 of what is to be written has x = -1e\+09, so far out"),
     ],
 )
 @pytest.mark.parametrize("count", [4, 5, 1000])

@@ -119,7 +119,8 @@ def test_what_is_beyond_float32_is_refused_and_what_is_infinite_stays(tmp_path, 
     rows["z"][15_000] = -3.5e38
     for index, number in ((None, 15_000), (np.arange(9_000, 20_000), 15_000)):
         with pytest.raises(
-            GscliError, match=f"row {number} has z = -3.5e\\+38, which this format cannot hold"
+            GscliError,
+            match=f"row {number} of what is to be written has z = -3.5e\\+38, which this format cannot hold",
         ):
             formats.write(
                 path, GaussianCloud(rows, Header("ply")), allow_lossy=True, overwrite=True, index=index
