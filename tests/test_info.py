@@ -8,7 +8,7 @@ import pytest
 import gscli
 from gscli.errors import UsageError
 from gscli.info import describe
-from gscli.report.info import summary
+from gscli.report.info import _short, summary
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ def test_the_values_of_every_column_are_told_as_stored(make_scene, tmp_path):
     assert told["z"]["mean"] == pytest.approx(float(scene["z"].mean(dtype=np.float64)))
     lines = summary(found)
     (line,) = [line for line in lines if line.startswith("  f_dc_0 ")]
-    assert line.endswith("]  1 NaN  2 infinite")
+    assert line.endswith("  1 NaN  2 infinite")
     (line,) = [line for line in lines if line.startswith("  label ")]
     assert line.split()[1:8] == ["0", "2.99", "150", "296", "299", "150", "86.6"]
-    assert line.endswith("[@%%%%%%%%%%%%%%@]")
+    assert line.endswith(" @%%%%%%%%%%%%%%@")
     assert not any("median" in line and "column" in line for line in summary(gscli.info(tmp_path / "x.ply")))
 
 
@@ -98,9 +98,7 @@ def test_how_many_points_lie_in_a_cell_is_counted(tmp_path):
     found = gscli.info(tmp_path / "x.npy", voxel_size=1)
     told = found.to_dict()["cells"]
     assert (told["cells"], told["voxel_size"], told["points_per_cell"]["mean"]) == (2, 1, 2)
-    assert "  cells     2 occupied, 1 wide: 2 points each, median 2, 5 % below 1.1, 5 % above 2.9" in summary(
-        found
-    )
+    assert "  cells     2 occupied, 1 wide: 2 points each, median 2, 90 % in 1.1 .. 2.9" in summary(found)
     assert gscli.info(tmp_path / "x.npy").to_dict()["cells"] is None
 
 
@@ -123,4 +121,29 @@ def test_gaussians_too_faint_to_be_drawn_are_counted(make_scene):
     scene.rows["opacity"][:7] = -6
     found = describe(scene)
     assert found.invisible == found.to_dict()["invisible"] == 7
-    assert any(line.endswith("; 7 below 1/255, which nothing draws") for line in summary(found))
+    assert "  unseen    7 of opacity below 1/255, which nothing draws" in summary(found)
+
+
+def test_what_is_said_of_trained_gaussians_fits_in_80_columns(make_scene):
+    scene = make_scene(2_000, 3)
+    rng = np.random.default_rng(0)
+    for exponents in (0, 1), (-4, 4), (-6, 6):
+        for name in scene.rows.dtype.names:
+            scene.rows[name] = -(10.0 ** rng.uniform(*exponents, 2_000))
+        lines = summary(describe(scene, stats=True))
+        table = lines[lines.index("") + 1 :]
+        assert len(table) == 1 + len(scene.rows.dtype.names)
+        assert max(map(len, table)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "wide", "told"),
+    [
+        *((-0.0008685, 9, "-0.000869"), (-0.0008685, 7, "-8.7e-4"), (-0.0008685, 6, "-9e-4")),
+        *((-0.00391, 9, "-0.00391"), (-0.00391, 7, "-0.0039"), (-0.00391, 6, "-0.004")),
+        *((512345.6, 6, "5.12e5"), (-512345.6, 6, "-5.1e5"), (-0.103, 6, "-0.103"), (0.0, 6, "0")),
+        *((-5.12e-15, 6, "-5e-15"), (-5.12e-100, 6, "-5e-100"), (float("-inf"), 6, "-inf")),
+    ],
+)
+def test_a_number_of_the_table_is_short(value, wide, told):
+    assert _short(value, wide) == told

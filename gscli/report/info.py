@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .. import fields
 from ..files import render_modes
 from ..info import GridFigures, Info, Quantiles
-from ..kernels.distributions import Distribution
+from ..kernels.distributions import BINS, Distribution
 from ..results.shown import counted
 from . import numbers
 
 SHADES = " .:-=+*#%@"  # of a histogram, the last for its fullest bin
+COLUMNS = 80  # of a terminal
+HEAD = ("column", "least", "1 %", "median", "99 %", "most", "mean", "std", "1 % to 99 %")  # of the table
+WIDE = (9, 8, 7, 6)  # its numbers are
+DIGITS = (".3g", ".2g", ".1e", ".1g", ".0e")
 RENDERED = {
     render_modes.MIP: "antialiased, as mip-splatting does",
     render_modes.FLAT: "as flat splats (2DGS)",
@@ -38,8 +43,9 @@ def summary(found: Info) -> list[str]:
     if found.spacing is not None:
         lines.append(f"  spacing   {found.spacing:.4g} (median distance to the nearest other point)")
     if found.opacity is not None:
-        unseen = f"; {found.invisible:,} below 1/255, which nothing draws" if found.invisible else ""
-        lines.append("  opacity   " + _spread(found.opacity) + unseen)
+        lines.append("  opacity   " + _spread(found.opacity))
+    if found.invisible:
+        lines.append(f"  unseen    {found.invisible:,} of opacity below 1/255, which nothing draws")
     if found.scale is not None:
         lines.append("  size      " + _spread(found.scale) + " (longest axis)")
     if found.cells is not None and found.points_per_cell is not None:
@@ -58,36 +64,44 @@ def summary(found: Info) -> list[str]:
 
 
 def _spread(q: Quantiles) -> str:
-    return f"median {q.median:.3g}, mean {q.mean:.3g}, 5 % below {q.p05:.3g}, 5 % above {q.p95:.3g}"
+    return f"median {q.median:.3g}, mean {q.mean:.3g}, 90 % in {q.p05:.3g} .. {q.p95:.3g}"
 
 
 def _cells(cells: GridFigures, points: Distribution) -> str:
     if not points.count:
         return "none occupied"
     by_percent = points.by_percent
-    held = f"{points.mean:.3g} points each, median {by_percent[50]:.3g}, 5 % below {by_percent[5]:.3g}"
-    return f"{cells.cells:,} occupied, {cells.voxel_size:g} wide: {held}, 5 % above {by_percent[95]:.3g}"
+    held = f"{points.mean:.3g} points each, median {by_percent[50]:.3g}"
+    middle = f"90 % in {by_percent[5]:.3g} .. {by_percent[95]:.3g}"
+    return f"{cells.cells:,} occupied, {cells.voxel_size:g} wide: {held}, {middle}"
 
 
 def _table(distributions: Sequence[tuple[str, Distribution]]) -> list[str]:
-    """How the values of each column are spread; numbers to the right."""
-    heads = ("column", "least", "1 %", "median", "99 %", "largest", "mean", "deviation")
-    rows = []
-    for name, found in distributions:
-        told = [found.min, found.max, found.mean, found.deviation]
-        told[1:1] = (found.by_percent.get(percent) for percent in (1, 50, 99))
-        numbers = ["-" if value is None else f"{value:.3g}" for value in told]
-        rows.append((name, *numbers))
-    widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    lines = []
-    for row, last in zip(
-        (heads, *rows), ("1 % to 99 %", *map(_drawn, (d for _, d in distributions))), strict=True
-    ):
-        cells = [f"{row[0]:{widths[0]}}"] + [
-            f"{text:>{w}}" for text, w in zip(row[1:], widths[1:], strict=True)
-        ]
-        lines.append(f"  {'  '.join(cells)}  {last}".rstrip())
-    return lines
+    """How the values of each column are spread, in numbers as long as there is room for."""
+    for wide in WIDE:
+        lines = [HEAD] + [_told(name, found, wide) for name, found in distributions]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)][:-1]
+        if 2 + sum(widths) + len(widths) + 1 + BINS <= COLUMNS:
+            break
+    return [_line(cells, widths) for cells in lines]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, *values, drawn = cells
+    right = (f"{text:>{width}}" for text, width in zip(values, widths[1:], strict=True))
+    return f"  {' '.join([f'{name:{widths[0]}}', *right])}  {drawn}".rstrip()
+
+
+def _told(name: str, found: Distribution, wide: int) -> tuple[str, ...]:
+    values = [found.min, found.max, found.mean, found.deviation]
+    values[1:1] = (found.by_percent.get(percent) for percent in (1, 50, 99))
+    return (name, *("-" if value is None else _short(value, wide) for value in values), _drawn(found))
+
+
+def _short(value: float, wide: int) -> str:
+    """One to three digits, in so many characters where that is possible."""
+    texts = [re.sub(r"e\+?(-?)0*", r"e\1", f"{value:{form}}") for form in DIGITS]
+    return next((text for text in texts if len(text) <= wide), texts[-1])
 
 
 def _drawn(found: Distribution) -> str:
@@ -95,4 +109,4 @@ def _drawn(found: Distribution) -> str:
     most = max(found.histogram or (0,))
     bars = "".join(SHADES[-(-count * (len(SHADES) - 1) // most)] for count in found.histogram or ())
     odd = [f"{count:,} {what}" for count, what in ((found.nan, "NaN"), (found.infinite, "infinite")) if count]
-    return "  ".join([f"[{bars}]" if bars else "", *odd]).strip()
+    return "  ".join(filter(None, [bars, *odd]))
