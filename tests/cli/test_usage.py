@@ -178,6 +178,7 @@ def test_remarks_that_find_no_room_do_not_take_the_work_along(scene):
     assert gscli("verify", "scene.ply", "o.ply").returncode == 0
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of an address space")
 @pytest.mark.parametrize("megabytes", [15, 60, 150])  # Python alone; NumPy begun; NumPy nearly there
 def test_memory_that_does_not_hold_the_program_is_one_line(scene, megabytes):
@@ -189,6 +190,7 @@ def test_memory_that_does_not_hold_the_program_is_one_line(scene, megabytes):
     assert said[-1].startswith(("gscli: error: out of memory", "OpenBLAS"))  # which ends processes itself
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("least", [4, 6])
 def test_too_few_open_files_are_no_fault_of_the_scene(scene, least):
     few = (least, least)
